@@ -1,0 +1,128 @@
+/** Builds a graph node by node, naming values and knowing the type and shape of each as it goes. */
+import { WardroundError } from '../errors.ts'
+import type { Attribute, Graph, Node, Shape, Tensor, ValueInfo } from './ir.ts'
+import { inferNode, type TypedShape } from './shapes.ts'
+
+export type GraphBuilder = {
+  /** Declares an input of the graph. */
+  input(value: ValueInfo): string
+  /** A value of a surrounding graph that this one may name. */
+  outer(value: ValueInfo): string
+  initializer(tensor: Tensor): string
+  /** A float constant, one for each distinct value: `shape` [] unless said otherwise. */
+  scalar(value: number): string
+  /** A one-dimensional int64 constant, as axes and shapes are given. */
+  axes(values: readonly number[]): string
+  /** Appends an operator with one output, whose name it returns. */
+  node(op: string, inputs: readonly string[], options?: NodeOptions): string
+  /** Appends an operator with several outputs of known types and shapes (Scan). */
+  call(op: string, inputs: readonly string[], options: NodeOptions & { outputs: readonly ValueInfo[] }): void
+  info(name: string): TypedShape
+  shape(name: string): Shape
+  constant(name: string): Tensor | undefined
+  nodes(): readonly Node[]
+  /** The graph that computes `outputs`; nodes and constants that they do not need are left out. */
+  build(name: string, outputs: readonly string[]): Graph
+}
+
+type NodeOptions = { readonly attributes?: Readonly<Record<string, Attribute>>; readonly name?: string }
+
+type State = {
+  readonly inputs: ValueInfo[]
+  readonly initializers: Map<string, Tensor>
+  readonly nodes: Node[]
+  readonly values: Map<string, TypedShape>
+  counter: number
+}
+
+/** `prefix` keeps the names of nested graphs apart. Errors: WR_GRAPH_INVALID for unknown names and shapes that do not fit. */
+export function graphBuilder(prefix = ''): GraphBuilder {
+  const state: State = { inputs: [], initializers: new Map(), nodes: [], values: new Map(), counter: 0 }
+  const info = (name: string): TypedShape => {
+    const found = state.values.get(name)
+    if (found === undefined) throw new WardroundError('WR_GRAPH_INVALID', { problem: `there is no value ${name}` })
+    return found
+  }
+  const define = (name: string, value: TypedShape): string => {
+    if (state.values.has(name)) throw new WardroundError('WR_GRAPH_INVALID', { problem: `${name} is defined twice` })
+    state.values.set(name, value)
+    return name
+  }
+  const initializer = (tensor: Tensor): string => {
+    state.initializers.set(tensor.name, tensor)
+    return define(tensor.name, tensor)
+  }
+  const once = (name: string, tensor: () => Tensor): string => (state.values.has(name) ? name : initializer(tensor()))
+  const node: GraphBuilder['node'] = (op, inputs, options = {}) => {
+    state.counter += 1
+    const name = options.name ?? `${prefix}${op}_${state.counter}`
+    const made: Node = { op, domain: '', inputs, outputs: [name], attributes: options.attributes ?? {} }
+    const typed = inferNode(made, { info: (input) => info(input), constant: (input) => state.initializers.get(input) })
+    state.nodes.push(made)
+    return define(name, typed)
+  }
+  return {
+    input: (value) => {
+      state.inputs.push(value)
+      return define(value.name, value)
+    },
+    outer: (value) => define(value.name, value),
+    initializer,
+    scalar: (value) => {
+      const name = `${prefix}const_${value}`
+      return once(name, () => ({ name, type: 'float32', shape: [], data: Float32Array.of(value) }))
+    },
+    axes: (values) => {
+      const name = `${prefix}axes_${values.join('_')}`
+      return once(name, () => ({
+        name,
+        type: 'int64',
+        shape: [values.length],
+        data: BigInt64Array.from(values, BigInt),
+      }))
+    },
+    node,
+    call: (op, inputs, { outputs, attributes = {} }) => {
+      for (const input of inputs) info(input)
+      for (const output of outputs) define(output.name, output)
+      state.nodes.push({ op, domain: '', inputs, outputs: outputs.map(({ name }) => name), attributes })
+    },
+    info,
+    shape: (name) => info(name).shape,
+    constant: (name) => state.initializers.get(name),
+    nodes: () => state.nodes,
+    build: (name, outputs) => ({
+      name,
+      inputs: [...state.inputs],
+      outputs: outputs.map((output) => ({ name: output, ...pick(info(output)) })),
+      ...live(state, outputs),
+    }),
+  }
+}
+
+const pick = ({ type, shape }: TypedShape): TypedShape => ({ type, shape })
+
+/** What the outputs need, and nothing else: a gradient rule may make parts that nobody asks for. */
+function live(state: State, outputs: readonly string[]): Pick<Graph, 'nodes' | 'initializers'> {
+  const wanted = new Set(outputs)
+  const nodes = state.nodes
+    .toReversed()
+    .filter((node) => {
+      if (!node.outputs.some((output) => wanted.has(output))) return false
+      for (const name of [...node.inputs, ...namedInside(node)]) wanted.add(name)
+      return true
+    })
+    .toReversed()
+  return { nodes, initializers: [...state.initializers.values()].filter(({ name }) => wanted.has(name)) }
+}
+
+/** Names that a node's subgraphs use; some are of this graph. */
+const namedInside = (node: Node): string[] =>
+  Object.values(node.attributes).flatMap((attribute) =>
+    attribute.kind === 'graph'
+      ? [
+          ...attribute.value.outputs.map(({ name }) => name),
+          ...attribute.value.nodes.flatMap((inner) => [...inner.inputs, ...namedInside(inner)]),
+        ]
+      : [],
+  )

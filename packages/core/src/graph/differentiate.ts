@@ -1,0 +1,45 @@
+/** Reverse-mode differentiation: one sweep from the loss backwards, appending ONNX nodes to the same builder. */
+import { WardroundError } from '../errors.ts'
+import type { GraphBuilder } from './builder.ts'
+import { gradientRules } from './gradients/registry.ts'
+import type { Node } from './ir.ts'
+
+/**
+ * The gradient of the scalar `loss` with respect to each of `parameters`, as value names in their order, each with its
+ * parameter's shape. Only nodes on a path from a parameter to the loss are visited. Errors: WR_GRAPH_REFUSED where such
+ * a node cannot be differentiated, WR_GRAPH_INVALID where the loss does not depend on a parameter.
+ */
+export function differentiate(builder: GraphBuilder, loss: string, parameters: readonly string[]): readonly string[] {
+  const forward = [...builder.nodes()]
+  const active = dependents(forward, parameters)
+  const gradients = new Map([[loss, builder.scalar(1)]])
+  for (const node of forward.toReversed()) {
+    const gradient = gradients.get(node.outputs[0] ?? '')
+    if (gradient === undefined || !active.has(node.outputs[0] ?? '')) continue
+    const rule = Object.hasOwn(gradientRules, node.op) ? gradientRules[node.op] : undefined
+    if (rule === undefined)
+      throw new WardroundError('WR_GRAPH_REFUSED', { problem: `the operator ${node.op} cannot be differentiated` })
+    const parts = rule(node, gradient, builder)
+    for (const [index, input] of node.inputs.entries()) {
+      const part = parts[index]
+      if (part === undefined || !active.has(input)) continue
+      const before = gradients.get(input)
+      gradients.set(input, before === undefined ? part : builder.node('Add', [before, part]))
+    }
+  }
+  return parameters.map((parameter) => {
+    const gradient = gradients.get(parameter)
+    if (gradient === undefined)
+      throw new WardroundError('WR_GRAPH_INVALID', { problem: `the loss does not depend on ${parameter}` })
+    return gradient
+  })
+}
+
+/** The parameters and every value computed from one. */
+function dependents(nodes: readonly Node[], parameters: readonly string[]): ReadonlySet<string> {
+  const active = new Set(parameters)
+  for (const node of nodes) {
+    if (node.inputs.some((input) => active.has(input))) for (const output of node.outputs) active.add(output)
+  }
+  return active
+}

@@ -1,0 +1,39 @@
+/** Gradients of operators that only move values. */
+
+import { WardroundError } from '../../errors.ts'
+import type { GraphBuilder } from '../builder.ts'
+import { intAttribute, ints, intsAttribute, text } from '../ir.ts'
+import { type GradientRule, inputOf } from './rule.ts'
+
+/** Back to the shape of the node's first input. */
+const reshaped: GradientRule = (node, dy, b) => [b.node('Reshape', [dy, b.axes(b.shape(inputOf(node, 0)).map(Number))])]
+
+const transpose: GradientRule = (node, dy, b) => {
+  const rank = b.shape(dy).length
+  const order = intsAttribute(node, 'perm') ?? Array.from({ length: rank }, (_, axis) => rank - 1 - axis)
+  const inverse = order.map((_, axis) => order.indexOf(axis))
+  return [b.node('Transpose', [dy], { attributes: { perm: ints(inverse) } })]
+}
+
+/** Rows picked from a table by a vector of indices: each row's gradients are added up where it came from. */
+const gather: GradientRule = (node, dy, b) => {
+  const [table, indices] = [inputOf(node, 0), inputOf(node, 1)]
+  if (intAttribute(node, 'axis', 0) !== 0 || b.shape(indices).length !== 1) {
+    throw new WardroundError('WR_GRAPH_REFUSED', {
+      problem: 'Gather is differentiated along axis 0, by a vector of indices',
+    })
+  }
+  const places = b.node('Unsqueeze', [indices, b.axes([1])])
+  return [b.node('ScatterND', [zeros(b, table), places, dy], { attributes: { reduction: text('add') } }), undefined]
+}
+
+const zeros = (b: GraphBuilder, like: string): string =>
+  b.node('Expand', [b.scalar(0), b.axes(b.shape(like).map(Number))])
+
+export const movementGradients: Readonly<Record<string, GradientRule>> = {
+  Reshape: reshaped,
+  Squeeze: reshaped,
+  Unsqueeze: reshaped,
+  Transpose: transpose,
+  Gather: gather,
+}

@@ -1,0 +1,32 @@
+/** Gradients of reductions: the gradient is spread over what was summed. Extents must be fixed, as in a training graph. */
+import type { GraphBuilder } from '../builder.ts'
+import { intAttribute, type Node } from '../ir.ts'
+import { reducedAxes } from '../shapes.ts'
+import { type GradientRule, inputOf } from './rule.ts'
+
+/** `dy` with reduced axes of extent 1, so that it broadcasts against the input. */
+function kept(node: Node, dy: string, b: GraphBuilder): string {
+  if (intAttribute(node, 'keepdims', 1) === 1) return dy
+  const axes = reducedAxes(node, b.shape(inputOf(node, 0)).length, b)
+  return axes.length === 0 ? dy : b.node('Unsqueeze', [dy, b.axes(axes)])
+}
+
+const spread = (node: Node, dy: string, b: GraphBuilder): string =>
+  b.node('Expand', [kept(node, dy, b), b.axes(b.shape(inputOf(node, 0)).map(Number))])
+
+const mean: GradientRule = (node, dy, b) => {
+  const shape = b.shape(inputOf(node, 0))
+  const count = reducedAxes(node, shape.length, b).reduce((product, axis) => product * Number(shape[axis]), 1)
+  return [spread(node, b.node('Mul', [dy, b.scalar(1 / count)]), b)]
+}
+
+/** Σx²: dx = 2x·dy. */
+const sumSquare: GradientRule = (node, dy, b) => [
+  b.node('Mul', [inputOf(node, 0), kept(node, b.node('Mul', [dy, b.scalar(2)]), b)]),
+]
+
+export const reductionGradients: Readonly<Record<string, GradientRule>> = {
+  ReduceSum: (node, dy, b) => [spread(node, dy, b)],
+  ReduceMean: mean,
+  ReduceSumSquare: sumSquare,
+}

@@ -1,0 +1,15 @@
+/** Every operator that can be differentiated, with its rule. */
+import { elementwiseGradients } from './elementwise.ts'
+import { matMulGradients } from './matmul.ts'
+import { movementGradients } from './movement.ts'
+import { reductionGradients } from './reduction.ts'
+import type { GradientRule } from './rule.ts'
+import { softmaxGradients } from './softmax.ts'
+
+export const gradientRules: Readonly<Record<string, GradientRule>> = {
+  ...elementwiseGradients,
+  ...matMulGradients,
+  ...softmaxGradients,
+  ...reductionGradients,
+  ...movementGradients,
+}

@@ -1,0 +1,24 @@
+/** What a gradient rule is: from the gradient of a node's output to those of its inputs, as new nodes of the same graph. */
+import type { GraphBuilder } from '../builder.ts'
+import type { Node, Shape } from '../ir.ts'
+
+/**
+ * The vector-Jacobian product of one operator. `gradient` names dL/d(output), which has the output's shape; the answer has
+ * one entry for each input, undefined where nothing flows (indices, conditions). Shapes are those of the inputs.
+ */
+export type GradientRule = (node: Node, gradient: string, builder: GraphBuilder) => readonly (string | undefined)[]
+
+/** Input `index` of a node that must have it. */
+export const inputOf = (node: Node, index: number): string => node.inputs[index] ?? ''
+export const outputOf = (node: Node): string => node.outputs[0] ?? ''
+
+/** Undoes broadcasting: sums `gradient` over the axes along which an operand of shape `shape` was repeated. */
+export function unbroadcast(builder: GraphBuilder, gradient: string, shape: Shape): string {
+  const from = builder.shape(gradient)
+  const lead = from.length - shape.length
+  const axes = from.flatMap((extent, axis) => (axis < lead || (shape[axis - lead] === 1 && extent !== 1) ? [axis] : []))
+  if (axes.length === 0) return gradient
+  const summed = builder.node('ReduceSum', [gradient, builder.axes(axes)])
+  if (lead === 0) return summed
+  return builder.node('Squeeze', [summed, builder.axes(Array.from({ length: lead }, (_, axis) => axis))])
+}

@@ -1,0 +1,40 @@
+/** The published algorithms, each a value put together from an aggregator and a server optimizer. */
+import type { StrategySpec } from '../study/strategy.ts'
+import { weightedMean } from './aggregators.ts'
+import type { ServerOptimizer, Strategy } from './process.ts'
+import { accumulate, adagradMoment, adamMoment, chain, scale, scaleByMoments, yogiMoment } from './server-optimizers.ts'
+
+const mean = (name: string, serverOptimizer: ServerOptimizer, client: Strategy['client'] = {}): Strategy => ({
+  name,
+  aggregator: weightedMean(),
+  serverOptimizer,
+  client,
+})
+
+type Adaptive = { rate: number; beta1: number; beta2: number; tau: number }
+
+/** McMahan et al. 2017. */
+export const fedAvg = ({ rate }: { rate: number }): Strategy => mean('fedAvg', scale(rate))
+/** Hsu, Qi and Brown 2019. */
+export const fedAvgM = ({ rate, momentum }: { rate: number; momentum: number }): Strategy =>
+  mean('fedAvgM', chain(accumulate(momentum), scale(rate)))
+/** Li et al. 2020: averaging; the sites add μ/2·‖w − wₜ‖² to their loss. */
+export const fedProx = ({ rate, mu }: { rate: number; mu: number }): Strategy =>
+  mean('fedProx', scale(rate), { proximalMu: mu })
+/** Reddi et al. 2021, Algorithm 2. */
+export const fedAdagrad = ({ rate, beta1, tau }: Omit<Adaptive, 'beta2'>): Strategy =>
+  mean('fedAdagrad', chain(scaleByMoments({ beta1, tau, moment: adagradMoment }), scale(rate)))
+export const fedAdam = ({ rate, beta1, beta2, tau }: Adaptive): Strategy =>
+  mean('fedAdam', chain(scaleByMoments({ beta1, tau, moment: adamMoment(beta2) }), scale(rate)))
+export const fedYogi = ({ rate, beta1, beta2, tau }: Adaptive): Strategy =>
+  mean('fedYogi', chain(scaleByMoments({ beta1, tau, moment: yogiMoment(beta2) }), scale(rate)))
+
+/** The strategy that a study names. */
+export function strategyOf(spec: StrategySpec): Strategy {
+  if ('fedAvg' in spec) return fedAvg(spec.fedAvg)
+  if ('fedAvgM' in spec) return fedAvgM(spec.fedAvgM)
+  if ('fedProx' in spec) return fedProx(spec.fedProx)
+  if ('fedAdagrad' in spec) return fedAdagrad(spec.fedAdagrad)
+  if ('fedAdam' in spec) return fedAdam(spec.fedAdam)
+  return fedYogi(spec.fedYogi)
+}

@@ -1,0 +1,207 @@
+/**
+ * Percentile bootstrap over patients (Efron and Tibshirani 1993, section 13.3): patients are drawn with replacement, all records of
+ * one together, and the 2.5th and 97.5th percentile of the figure over the resamples are the interval. Two models are compared on the same
+ * resamples. A resample with one class has no AUROC and is left out of its percentiles.
+ */
+
+import { type Random, seededRandom } from '../random.ts'
+import type { MetricName } from '../study/study.ts'
+import { type BinaryStatistic, type Estimate, type ScoreCell, type Statistic, scoreBins } from './schema.ts'
+import type { Scored } from './statistic.ts'
+import { binnedAuroc, summarise } from './summary.ts'
+
+export const resamples = 1000
+
+export type Estimates = Readonly<Record<MetricName, Estimate>>
+type Values = Record<MetricName, number | null>
+
+/** Exact AUROC of weighted records: ties count a half. `order` sorts the scores upwards. */
+function rankedAuroc(
+  { scores, target }: Pick<Scored, 'scores' | 'target'>,
+  order: Int32Array,
+  weight: Float64Array,
+): number | null {
+  let [negatives, positives, won] = [0, 0, 0]
+  for (let start = 0; start < order.length; ) {
+    const score = scores[order[start] ?? 0]
+    let [tiedNegatives, tiedPositives] = [0, 0]
+    let end = start
+    for (; end < order.length && scores[order[end] ?? 0] === score; end++) {
+      const row = order[end] ?? 0
+      if (target[row] === 1) tiedPositives += weight[row] ?? 0
+      else tiedNegatives += weight[row] ?? 0
+    }
+    won += tiedPositives * (negatives + tiedNegatives / 2)
+    negatives += tiedNegatives
+    positives += tiedPositives
+    start = end
+  }
+  return negatives === 0 || positives === 0 ? null : won / (negatives * positives)
+}
+
+/** Exact area under the ROC curve (Hanley and McNeil 1982), null where there is one class. */
+export const exactAuroc = (scored: Pick<Scored, 'scores' | 'target'>): number | null =>
+  rankedAuroc(scored, ascending(scored.scores), new Float64Array(scored.scores.length).fill(1))
+
+const ascending = (scores: Float32Array): Int32Array =>
+  Int32Array.from(scores.keys()).sort((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0) || a - b)
+
+/** A figure of one model as a function of how often each record counts. */
+function evaluator({ scores, target }: Scored): (weight: Float64Array) => Values {
+  const order = ascending(scores)
+  return (weight) => {
+    let [sum, right, squares] = [0, 0, 0]
+    for (let row = 0; row < target.length; row++) {
+      const [w, score, label] = [weight[row] ?? 0, scores[row] ?? 0, target[row] ?? 0]
+      sum += w
+      if (score >= 0.5 === (label === 1)) right += w
+      squares += w * (score - label) ** 2
+    }
+    const share = (part: number): number | null => (sum === 0 ? null : part / sum)
+    return { accuracy: share(right), auroc: rankedAuroc({ scores, target }, order, weight), brier: share(squares) }
+  }
+}
+
+/**
+ * Figures of several models on the same records, each with its interval, and each later model's difference to the first.
+ * `labels` name the random stream.
+ */
+export function bootstrap(
+  models: readonly Scored[],
+  labels: readonly (string | number)[],
+  replicates = resamples,
+): { readonly estimates: readonly Estimates[]; readonly differences: readonly Estimates[] } {
+  const patients = models[0]?.patients ?? []
+  const evaluators = models.map(evaluator)
+  const ones = new Float64Array(patients.length).fill(1)
+  const observed = evaluators.map((evaluate) => evaluate(ones))
+  const draw = patientSampler(patients, seededRandom([...labels, 'bootstrap']))
+  const drawn = Array.from({ length: patients.length === 0 ? 0 : replicates }, () => {
+    const weight = draw()
+    return evaluators.map((evaluate) => evaluate(weight))
+  })
+  const n = new Set(patients).size
+  const estimate = (of: (values: readonly Values[]) => Values): Estimates =>
+    estimatesFrom({ observed: of(observed), drawn: drawn.map(of), n })
+  return {
+    estimates: models.map((_, index) => estimate((values) => values[index] ?? none)),
+    differences: models
+      .slice(1)
+      .map((_, index) => estimate((values) => minus(values[index + 1] ?? none, values[0] ?? none))),
+  }
+}
+
+const none: Values = { accuracy: null, auroc: null, brier: null }
+const minus = (a: Values, b: Values): Values =>
+  mapNames((name) => (a[name] === null || b[name] === null ? null : a[name] - b[name]))
+const mapNames = <T>(of: (name: MetricName) => T): Record<MetricName, T> => ({
+  accuracy: of('accuracy'),
+  auroc: of('auroc'),
+  brier: of('brier'),
+})
+
+const estimatesFrom = ({ observed, drawn, n }: { observed: Values; drawn: readonly Values[]; n: number }): Estimates =>
+  mapNames((name) => {
+    const values = drawn.map((values) => values[name]).filter((value) => value !== null)
+    if (observed[name] === null || values.length === 0) return { value: observed[name], low: null, high: null, n }
+    return { value: observed[name], ...percentiles(values), n }
+  })
+
+/** The 2.5th and 97.5th percentile, with linear interpolation (Hyndman and Fan 1996, type 7: NumPy's default). */
+export function percentiles(values: readonly number[]): { low: number; high: number } {
+  const ordered = Float64Array.from(values).sort()
+  const at = (share: number): number => {
+    const place = share * (ordered.length - 1)
+    const below = Math.floor(place)
+    const [left, right] = [ordered[below] ?? 0, ordered[Math.min(below + 1, ordered.length - 1)] ?? 0]
+    return left + (right - left) * (place - below)
+  }
+  return { low: at(0.025), high: at(0.975) }
+}
+
+/** How often each record counts when patients are drawn with replacement. The array is reused from draw to draw. */
+function patientSampler(patients: readonly string[], random: Random): () => Float64Array {
+  const indices = new Map<string, number>()
+  const owner = Int32Array.from(patients, (patient) => {
+    const index = indices.get(patient) ?? indices.size
+    indices.set(patient, index)
+    return index
+  })
+  const times = new Float64Array(indices.size)
+  const weight = new Float64Array(patients.length)
+  return () => {
+    times.fill(0)
+    for (let i = 0; i < times.length; i++) {
+      const chosen = random.below(times.length)
+      times[chosen] = (times[chosen] ?? 0) + 1
+    }
+    for (let row = 0; row < weight.length; row++) weight[row] = times[owner[row] ?? 0] ?? 0
+    return weight
+  }
+}
+
+/**
+ * Figures of several sites together, from their statistics alone. For binary outcomes the interval comes from resampling each
+ * site's histogram cells (the bootstrap of binned scores, one record a patient); other kinds have no interval.
+ */
+export function pooledEstimates(
+  parts: readonly Statistic[],
+  merged: Statistic | null,
+  labels: readonly (string | number)[],
+): Estimates {
+  if (merged === null) return mapNames(() => ({ value: null, low: null, high: null, n: null }))
+  const observed = valuesOf(merged)
+  const binary = parts.filter((part) => part.kind === 'binary')
+  const draw = binary.map((part) => cellSampler(part, seededRandom([...labels, 'pooled bootstrap'])))
+  const drawn =
+    binary.length === 0 ? [] : Array.from({ length: resamples }, () => cellValues(draw.flatMap((sample) => sample())))
+  return estimatesFrom({ observed, drawn, n: merged.patients })
+}
+
+const valuesOf = (statistic: Statistic): Values => {
+  const { accuracy, auroc, brier } = summarise(statistic)
+  return { accuracy, auroc, brier }
+}
+
+type DrawnCell = { label: 0 | 1; bin: number; count: number; meanSquaredError: number }
+
+/** Draws as many records as a site has, with replacement, from its cells. */
+function cellSampler(part: BinaryStatistic, random: Random): () => DrawnCell[] {
+  const cells = ([0, 1] as const).flatMap((label) =>
+    (label === 1 ? part.positive : part.negative).map((cell) => ({
+      label,
+      bin: cell.bin,
+      count: cell.count,
+      meanSquaredError: cell.squaredErrorSum / cell.count,
+    })),
+  )
+  const records = cells.reduce((sum, { count }) => sum + count, 0)
+  const cellOf = Int32Array.from({ length: records })
+  let at = 0
+  for (const [index, { count }] of cells.entries()) {
+    cellOf.fill(index, at, at + count)
+    at += count
+  }
+  return () => {
+    const counts = new Array<number>(cells.length).fill(0)
+    for (let i = 0; i < records; i++) {
+      const chosen = cellOf[random.below(records)] ?? 0
+      counts[chosen] = (counts[chosen] ?? 0) + 1
+    }
+    return cells.map((cell, index) => ({ ...cell, count: counts[index] ?? 0 })).filter(({ count }) => count > 0)
+  }
+}
+
+function cellValues(cells: readonly DrawnCell[]): Values {
+  const merged: [Map<number, number>, Map<number, number>] = [new Map(), new Map()]
+  let [records, right, squares] = [0, 0, 0]
+  for (const { label, bin, count, meanSquaredError } of cells) {
+    merged[label].set(bin, (merged[label].get(bin) ?? 0) + count)
+    records += count
+    if (bin >= scoreBins / 2 === (label === 1)) right += count
+    squares += meanSquaredError * count
+  }
+  const list = (label: 0 | 1): Pick<ScoreCell, 'bin' | 'count'>[] =>
+    [...merged[label]].map(([bin, count]) => ({ bin, count }))
+  return { accuracy: right / records, auroc: binnedAuroc(list(0), list(1)), brier: squares / records }
+}

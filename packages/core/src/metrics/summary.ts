@@ -1,0 +1,124 @@
+/** From statistics to the figures that people read. */
+import {
+  type BinaryStatistic,
+  type MulticlassStatistic,
+  type RegressionStatistic,
+  type ScoreCell,
+  type Statistic,
+  scoreBins,
+} from './schema.ts'
+
+export type Figures = {
+  /** Records. */
+  readonly records: number
+  /** Mean log loss, or mean squared error for a number. */
+  readonly loss: number | null
+  readonly accuracy: number | null
+  /** From bins of probability: at most half the pairs within a bin away from the exact figure. */
+  readonly auroc: number | null
+  readonly brier: number | null
+}
+
+export type RocPoint = { readonly falsePositiveRate: number; readonly truePositiveRate: number }
+export type CalibrationPoint = { readonly predicted: number; readonly observed: number; readonly n: number }
+
+export function summarise(statistic: Statistic): Figures {
+  switch (statistic.kind) {
+    case 'binary':
+      return binaryFigures(statistic)
+    case 'multiclass':
+      return multiclassFigures(statistic)
+    case 'regression':
+      return regressionFigures(statistic)
+  }
+}
+
+const total = (cells: readonly ScoreCell[], of: (cell: ScoreCell) => number): number =>
+  cells.reduce((sum, cell) => sum + of(cell), 0)
+const countOf = (cells: readonly ScoreCell[]): number => total(cells, ({ count }) => count)
+const ratio = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)
+
+function binaryFigures({ negative, positive, lossSum }: BinaryStatistic): Figures {
+  const records = countOf(negative) + countOf(positive)
+  const half = scoreBins / 2
+  const right = countOf(negative.filter(({ bin }) => bin < half)) + countOf(positive.filter(({ bin }) => bin >= half))
+  const squares =
+    total(negative, ({ squaredErrorSum }) => squaredErrorSum) +
+    total(positive, ({ squaredErrorSum }) => squaredErrorSum)
+  return {
+    records,
+    loss: ratio(lossSum, records),
+    accuracy: ratio(right, records),
+    auroc: binnedAuroc(negative, positive),
+    brier: ratio(squares, records),
+  }
+}
+
+/** P(score of a positive > score of a negative), pairs in one bin counting a half (Hanley and McNeil 1982). */
+export function binnedAuroc(
+  negative: readonly Pick<ScoreCell, 'bin' | 'count'>[],
+  positive: readonly Pick<ScoreCell, 'bin' | 'count'>[],
+): number | null {
+  const below = new Float64Array(scoreBins + 1)
+  for (const { bin, count } of negative) below[bin + 1] = count
+  for (let bin = 0; bin < scoreBins; bin++) below[bin + 1] = (below[bin + 1] ?? 0) + (below[bin] ?? 0)
+  let won = 0
+  let positives = 0
+  for (const { bin, count } of positive) {
+    won += (count * ((below[bin] ?? 0) + (below[bin + 1] ?? 0))) / 2
+    positives += count
+  }
+  return ratio(won, positives * (below[scoreBins] ?? 0))
+}
+
+function multiclassFigures({ confusion, lossSum, squaredErrorSum }: MulticlassStatistic): Figures {
+  const records = confusion.flat().reduce((sum, count) => sum + count, 0)
+  const right = confusion.reduce((sum, row, label) => sum + (row[label] ?? 0), 0)
+  return {
+    records,
+    loss: ratio(lossSum, records),
+    accuracy: ratio(right, records),
+    auroc: null,
+    brier: ratio(squaredErrorSum, records),
+  }
+}
+
+const regressionFigures = ({ records, squaredErrorSum }: RegressionStatistic): Figures => ({
+  records,
+  loss: ratio(squaredErrorSum, records),
+  accuracy: null,
+  auroc: null,
+  brier: null,
+})
+
+/** The ROC curve from (0, 0) to (1, 1), one point a bin edge, from the highest threshold down. */
+export function rocPoints({ negative, positive }: Pick<BinaryStatistic, 'negative' | 'positive'>): RocPoint[] {
+  const [negatives, positives] = [countOf(negative), countOf(positive)]
+  if (negatives === 0 || positives === 0) return []
+  const byBin = (cells: readonly ScoreCell[]) => new Map(cells.map(({ bin, count }) => [bin, count]))
+  const [falses, trues] = [byBin(negative), byBin(positive)]
+  const bins = [...new Set([...falses.keys(), ...trues.keys()])].toSorted((a, b) => b - a)
+  const points: RocPoint[] = [{ falsePositiveRate: 0, truePositiveRate: 0 }]
+  let [f, t] = [0, 0]
+  for (const bin of bins) {
+    f += falses.get(bin) ?? 0
+    t += trues.get(bin) ?? 0
+    points.push({ falsePositiveRate: f / negatives, truePositiveRate: t / positives })
+  }
+  return points
+}
+
+/** Mean prediction against observed share in `groups` equal ranges of probability; empty ranges are left out. */
+export function calibrationPoints(
+  { negative, positive }: Pick<BinaryStatistic, 'negative' | 'positive'>,
+  groups = 10,
+): CalibrationPoint[] {
+  const perGroup = scoreBins / groups
+  return Array.from({ length: groups }, (_, group) => {
+    const inside = ({ bin }: ScoreCell): boolean => Math.floor(bin / perGroup) === group
+    const [no, yes] = [negative.filter(inside), positive.filter(inside)]
+    const n = countOf(no) + countOf(yes)
+    const scoreSum = total([...no, ...yes], (cell) => cell.scoreSum)
+    return { predicted: scoreSum / n, observed: countOf(yes) / n, n }
+  }).filter(({ n }) => n > 0)
+}

@@ -1,0 +1,69 @@
+/** How columns become model inputs, before anything is known but the plan. */
+import type { ColumnSpec, Study, TargetSpec } from '../study/study.ts'
+
+/** Columns in alphabetical order (by code unit), which is the order of model inputs. */
+export const orderedColumns = (columns: Study['data']['columns']): readonly (readonly [string, ColumnSpec])[] =>
+  Object.entries(columns).toSorted(([a], [b]) => (a < b ? -1 : 1))
+
+/** A category's codes in alphabetical order; the first is the reference. */
+export const orderedCodes = (values: Readonly<Record<string, string>>): readonly string[] =>
+  Object.keys(values).toSorted((a, b) => (a < b ? -1 : 1))
+
+/** Model inputs: one for a number, one for each code but the first for a category. */
+export const plannedWidth = (columns: Study['data']['columns']): number =>
+  Object.values(columns).reduce(
+    (sum, column) => sum + (column.type === 'number' ? 1 : Object.keys(column.values).length - 1),
+    0,
+  )
+
+/** The classes that a target is divided into, in order of their index; none for a number. */
+export function classLabels(target: TargetSpec): readonly string[] {
+  if ('positive' in target) return ['negative', 'positive']
+  if ('classes' in target) return orderedCodes(target.classes)
+  return []
+}
+
+export type TargetRule = (text: string) => number
+
+/** From a target's text to 0 or 1, a class index, or a value; NaN where it is none of them. */
+export function targetRule(target: TargetSpec): TargetRule {
+  if ('positive' in target) return positiveRule(target.positive)
+  if ('classes' in target) {
+    const codes = orderedCodes(target.classes)
+    return (text) => {
+      const index = codes.indexOf(text)
+      return index < 0 ? Number.NaN : index
+    }
+  }
+  const [low, high] = target.range
+  return (text) => {
+    const value = parseNumber(text)
+    return value >= low && value <= high ? value : Number.NaN
+  }
+}
+
+/** `> 0`, `!= 2`, `in yes maybe`. */
+function positiveRule(rule: string): TargetRule {
+  const [operator = '', ...rest] = rule.split(' ')
+  if (operator === 'in') return (text) => (rest.includes(text) ? 1 : 0)
+  const bound = Number(rest[0])
+  const holds = comparisons[operator] ?? (() => false)
+  return (text) => {
+    const value = parseNumber(text)
+    return Number.isNaN(value) ? Number.NaN : holds(value, bound) ? 1 : 0
+  }
+}
+
+const comparisons: Readonly<Record<string, (value: number, bound: number) => boolean>> = {
+  '>': (value, bound) => value > bound,
+  '>=': (value, bound) => value >= bound,
+  '<': (value, bound) => value < bound,
+  '<=': (value, bound) => value <= bound,
+  '=': (value, bound) => value === bound,
+  '!=': (value, bound) => value !== bound,
+}
+
+const numberPattern = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/
+
+/** A decimal number and nothing else; NaN otherwise. Blank, hexadecimal and `Infinity` are not numbers. */
+export const parseNumber = (text: string): number => (numberPattern.test(text) ? Number(text) : Number.NaN)

@@ -1,0 +1,134 @@
+/** What a site says of its training records before round 1. Anything about fewer patients than the minimum is null. */
+import type { Study } from '../study/study.ts'
+import { classLabels, orderedCodes, orderedColumns } from './encoding.ts'
+import type { CoarseHistogram, ColumnSurvey, Finding, Survey } from './schema.ts'
+import { type Split, splitParts } from './split.ts'
+import type { LocalFinding, TypedTable } from './table.ts'
+
+export type SurveyInput = {
+  readonly study: Study
+  readonly table: TypedTable
+  readonly findings: readonly LocalFinding[]
+  readonly split: Split
+  /** The larger of the study's and the site's own. */
+  readonly minimumCohort: number
+}
+
+/** Fine bins that quantiles are made from, before they are widened. */
+const fineBins = 256
+
+export function surveyOf({ study, table, findings, split, minimumCohort }: SurveyInput): Survey {
+  const people = (rows: Iterable<number>): number => new Set(Array.from(rows, (row) => table.patients[row])).size
+  const hide = (count: number): number | null => (count < minimumCohort ? null : count)
+  const byPart = (of: (rows: Int32Array) => number): Survey['patients'] => ({
+    training: hide(of(split.training)),
+    validation: hide(of(split.validation)),
+    test: hide(of(split.test)),
+  })
+  const partsTooSmall = splitParts.filter(
+    (part) => people(split[part]) < minimumCohort && !(part === 'validation' && study.data.split.validation === 0),
+  )
+  const cohort: Finding[] = partsTooSmall.includes('training')
+    ? [{ code: 'tooFewPatients', severity: 'error' }]
+    : partsTooSmall.length > 0
+      ? [{ code: 'tooFewPatients', severity: 'warning' }]
+      : []
+  const columns = orderedColumns(study.data.columns).flatMap(([name, spec]): [string, ColumnSurvey][] => {
+    const column = table.columns[name]
+    if (column === undefined) return []
+    const rows = split.training.filter((row) =>
+      column.type === 'number' ? !Number.isNaN(column.values[row]) : (column.values[row] ?? -1) >= 0,
+    )
+    const patients = people(rows)
+    if (column.type === 'category' && spec.type === 'category') {
+      const counts = orderedCodes(spec.values).map((code, index): Count => {
+        const own = rows.filter((row) => column.values[row] === index)
+        return [code, people(own) < minimumCohort ? null : own.length]
+      })
+      return [[name, { type: 'category', patients: hide(patients), counts: Object.fromEntries(suppressed(counts)) }]]
+    }
+    const values = Float64Array.from(rows, (row) => column.values[row] ?? 0)
+    if (patients < minimumCohort)
+      return [[name, { type: 'number', patients: null, records: null, mean: null, m2: null, histogram: null }]]
+    const range = spec.type === 'number' ? spec.range : ([0, 1] as const)
+    const owners = Array.from(rows, (row) => table.patients[row] ?? '')
+    return [
+      [
+        name,
+        {
+          type: 'number',
+          patients,
+          records: values.length,
+          ...moments(values),
+          histogram: coarseHistogram({ values, owners, range }, minimumCohort),
+        },
+      ],
+    ]
+  })
+  const target = classLabels(study.data.target).map(
+    (label, index): Count => [label, hide(people(split.training.filter((row) => table.target[row] === index)))],
+  )
+  return {
+    findings: [...cohort, ...findings.map((finding) => told(finding, minimumCohort))],
+    patients: byPart(people),
+    records: byPart((rows) => (people(rows) < minimumCohort ? 0 : rows.length)),
+    columns: Object.fromEntries(columns),
+    target: Object.fromEntries(suppressed(target)),
+  }
+}
+
+type Count = readonly [label: string, count: number | null]
+
+/** One hidden count beside visible ones is the total minus the rest: then the smallest visible one is hidden too. */
+function suppressed(counts: readonly Count[]): readonly Count[] {
+  const visible = counts.filter(([, count]) => count !== null)
+  if (counts.length - visible.length !== 1 || visible.length === 0) return counts
+  const smallest = visible.reduce((a, b) => ((b[1] ?? 0) < (a[1] ?? 0) ? b : a))
+  return counts.map((entry) => (entry === smallest ? [entry[0], null] : entry))
+}
+
+/** A finding as it may leave: without its count where that is small. */
+function told({ records, ...finding }: LocalFinding, minimumCohort: number): Finding {
+  return { ...finding, count: records < minimumCohort ? null : records }
+}
+
+/** Mean and sum of squared deviations, in two passes. */
+function moments(values: Float64Array): { mean: number; m2: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  return { mean, m2: values.reduce((sum, value) => sum + (value - mean) ** 2, 0) }
+}
+
+/**
+ * Counts of records in bins that each hold at least `minimum` patients. Edges come from a fixed grid over the plan's range, never from the
+ * values; neighbours are joined, from the left, until they are large enough, and a small rest joins the last bin.
+ */
+export function coarseHistogram(
+  {
+    values,
+    owners,
+    range: [low, high],
+  }: { values: Float64Array; owners: readonly string[]; range: readonly [number, number] },
+  minimum: number,
+): CoarseHistogram {
+  const width = (high - low) / fineBins
+  const fine = Array.from({ length: fineBins }, () => ({ count: 0, patients: new Set<string>() }))
+  for (const [index, value] of values.entries()) {
+    const bin = fine[Math.min(fineBins - 1, Math.max(0, Math.floor((value - low) / width)))]
+    if (bin === undefined) continue
+    bin.count += 1
+    bin.patients.add(owners[index] ?? '')
+  }
+  const edges = [low]
+  const counts: number[] = []
+  let open = { count: 0, patients: new Set<string>() }
+  for (const [index, bin] of fine.entries()) {
+    open = { count: open.count + bin.count, patients: open.patients.union(bin.patients) }
+    if (open.patients.size < minimum) continue
+    edges.push(low + (index + 1) * width)
+    counts.push(open.count)
+    open = { count: 0, patients: new Set() }
+  }
+  if (open.count > 0 && counts.length > 0) counts[counts.length - 1] = (counts.at(-1) ?? 0) + open.count
+  edges[edges.length - 1] = counts.length > 0 ? high : low
+  return counts.length === 0 ? { edges: [], counts: [] } : { edges, counts }
+}

@@ -1,0 +1,139 @@
+/** A hospital's records as typed columns, with what preflight noticed on the way. Made row by row, so that text is not kept. */
+import type { ColumnSpec, Study } from '../study/study.ts'
+import { classLabels, orderedCodes, orderedColumns, parseNumber, targetRule } from './encoding.ts'
+import type { Finding, FindingCode } from './schema.ts'
+
+/** A record under the study's column names; null where the hospital's data says that it is missing. */
+export type RawRecord = { readonly values: Readonly<Record<string, string | null>> }
+
+export type TypedColumn =
+  /** NaN where missing or out of range. */
+  | { readonly type: 'number'; readonly values: Float64Array<ArrayBuffer> }
+  /** An index into the ordered codes; −1 where missing. */
+  | { readonly type: 'category'; readonly values: Int32Array<ArrayBuffer> }
+
+export type TypedTable = {
+  readonly rows: number
+  readonly patients: readonly string[]
+  /** 0 or 1, a class index, or a value. */
+  readonly target: Float32Array<ArrayBuffer>
+  readonly columns: Readonly<Record<string, TypedColumn>>
+}
+
+/** A finding while its patients are still counted; survey.ts decides what may be said. */
+export type LocalFinding = Omit<Finding, 'count'> & { readonly records: number }
+
+export type TableBuilder = {
+  add(record: RawRecord): void
+  finish(): { readonly table: TypedTable; readonly findings: readonly LocalFinding[] }
+}
+
+/** Records without a patient or a target are left out and counted. */
+export function tableBuilder(study: Study, available: ReadonlySet<string>): TableBuilder {
+  const tally = findingTally()
+  const columns = orderedColumns(study.data.columns)
+  for (const name of [study.data.patient, study.data.target.column, ...columns.map(([column]) => column)]) {
+    if (!available.has(name)) tally.note('missingColumn', 'error', name)
+  }
+  const readers = columns
+    .filter(([name]) => available.has(name))
+    .map(([name, spec]) => ({ name, ...columnReader(spec), values: [] as number[] }))
+  const ruleOf = targetRule(study.data.target)
+  const patients: string[] = []
+  const target: number[] = []
+  const seen = new Set<string>()
+  return {
+    add({ values }) {
+      const patient = values[study.data.patient] ?? null
+      const outcome = values[study.data.target.column] ?? null
+      if (patient === null) return tally.note('patientMissing', 'warning', study.data.patient)
+      if (outcome === null) return tally.note('targetMissing', 'warning', study.data.target.column)
+      const label = ruleOf(outcome)
+      if (Number.isNaN(label)) return tally.note('notNumber', 'error', study.data.target.column)
+      patients.push(patient)
+      target.push(label)
+      for (const reader of readers) {
+        const text = values[reader.name] ?? null
+        const { value, problem } = text === null ? reader.missing : reader.read(text)
+        if (problem !== undefined) tally.note(problem, problem === 'outOfRange' ? 'warning' : 'error', reader.name)
+        reader.values.push(value)
+      }
+      const row = JSON.stringify([patient, label, readers.map((reader) => reader.values.at(-1))])
+      if (seen.has(row)) tally.note('duplicateRows', 'warning')
+      seen.add(row)
+    },
+    finish: () => {
+      const table: TypedTable = {
+        rows: patients.length,
+        patients,
+        target: Float32Array.from(target),
+        columns: Object.fromEntries(readers.map(({ name, type, values }) => [name, typed(type, values)])),
+      }
+      return { table, findings: [...tally.all(), ...tableFindings(study, table)] }
+    },
+  }
+}
+
+const typed = (type: 'number' | 'category', values: readonly number[]): TypedColumn =>
+  type === 'number' ? { type, values: Float64Array.from(values) } : { type, values: Int32Array.from(values) }
+
+type Read = { readonly value: number; readonly problem?: FindingCode }
+
+function columnReader(spec: ColumnSpec): { type: 'number' | 'category'; missing: Read; read(text: string): Read } {
+  if (spec.type === 'category') {
+    const index = new Map(orderedCodes(spec.values).map((code, place) => [code, place]))
+    return {
+      type: 'category',
+      missing: { value: -1 },
+      read: (text) => {
+        const place = index.get(text) ?? index.get(plainCode(text))
+        return place === undefined ? { value: -1, problem: 'unknownCategory' } : { value: place }
+      },
+    }
+  }
+  const [low, high] = spec.range
+  return {
+    type: 'number',
+    missing: { value: Number.NaN },
+    read: (text) => {
+      const value = parseNumber(text)
+      if (Number.isNaN(value)) return { value, problem: 'notNumber' }
+      return value < low || value > high ? { value: Number.NaN, problem: 'outOfRange' } : { value }
+    },
+  }
+}
+
+/** Exports write codes as numbers in more than one way: `1`, `1.0`, `1.00` are one code. */
+const plainCode = (text: string): string => (Number.isNaN(parseNumber(text)) ? text : String(Number(text)))
+
+function findingTally() {
+  const found = new Map<string, LocalFinding>()
+  return {
+    note(code: FindingCode, severity: Finding['severity'], column?: string): void {
+      const key = `${code}/${column ?? ''}`
+      const records = (found.get(key)?.records ?? 0) + 1
+      found.set(key, { code, severity, records, ...(column === undefined ? {} : { column }) })
+    },
+    all: () => [...found.values()],
+  }
+}
+
+/** What only the whole table shows. */
+function tableFindings(study: Study, table: TypedTable): LocalFinding[] {
+  const findings: LocalFinding[] = []
+  if (table.rows === 0) return [{ code: 'emptySplit', severity: 'error', records: 0 }]
+  for (const [column, { type, values }] of Object.entries(table.columns)) {
+    const present = (values as { filter(keep: (value: number) => boolean): ArrayLike<number> }).filter((value) =>
+      type === 'number' ? !Number.isNaN(value) : value >= 0,
+    )
+    if (present.length === 0) findings.push({ code: 'allMissing', severity: 'warning', column, records: table.rows })
+    else if (present.length < table.rows / 2)
+      findings.push({ code: 'mostlyMissing', severity: 'warning', column, records: table.rows - present.length })
+    else if (new Set(Array.from(present)).size === 1)
+      findings.push({ code: 'constant', severity: 'warning', column, records: present.length })
+  }
+  if (classLabels(study.data.target).length > 0 && new Set(table.target).size < 2) {
+    findings.push({ code: 'oneClass', severity: 'error', column: study.data.target.column, records: table.rows })
+  }
+  return findings
+}

@@ -1,0 +1,19 @@
+/** One byte form for a document (RFC 8785, JSON Canonicalization Scheme) and its SHA-256. */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
+import canonicalize from 'canonicalize'
+import { WardroundError } from '../errors.ts'
+
+/** The canonical text of plain JSON data. Errors: WR_INTERNAL if `value` is not JSON data. */
+export function canonicalJson(value: unknown): string {
+  const text = canonicalize(value)
+  if (text === undefined) throw new WardroundError('WR_INTERNAL', { what: 'a value that is not JSON' })
+  return text
+}
+
+/** SHA-256 of bytes, or of a text's UTF-8, as 64 hexadecimal digits. */
+export const sha256Hex = (data: Uint8Array | string): string =>
+  bytesToHex(sha256(typeof data === 'string' ? utf8ToBytes(data) : data))
+
+/** The hash that a hospital approves: SHA-256 of a study's canonical form. */
+export const planHash = (study: unknown): string => sha256Hex(canonicalJson(study))

@@ -1,0 +1,189 @@
+/** Reads and checks a study: from YAML with line and field in every message, or from JSON that came over the wire. */
+import { isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml'
+import type { z } from 'zod'
+import { WardroundError } from '../errors.ts'
+import { checkModel } from '../graph/layers.ts'
+import { plannedWidth } from '../preparation/encoding.ts'
+import { type Study, studySchema, type TargetSpec } from '../study/study.ts'
+import { problemWords } from '../words/en/study.ts'
+import { planHash } from './canonical.ts'
+
+export type ParsedStudy = {
+  readonly study: Study
+  /** Plain JSON data with defaults filled in: what is hashed, approved and sent. */
+  readonly plan: Record<string, unknown>
+  readonly planHash: string
+  /** What is allowed but unwise. */
+  readonly warnings: readonly string[]
+}
+
+/** A larger document is not a study. */
+const sizeLimit = 256 * 1024
+
+type Issue = { readonly path: readonly PropertyKey[]; readonly problem: string }
+
+/** Errors: WR_STUDY_SYNTAX, WR_STUDY_INVALID, each with the file, line and field. */
+export function parseStudy(source: string, file = 'study.yaml'): ParsedStudy {
+  if (source.length > sizeLimit)
+    throw new WardroundError('WR_STUDY_SYNTAX', { file, line: 0, problem: problemWords.tooLarge(sizeLimit) })
+  const lines = new LineCounter()
+  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, stringKeys: true, version: '1.2' })
+  const [broken] = document.errors
+  if (broken !== undefined) {
+    const { line, col } = lines.linePos(broken.pos[0])
+    throw new WardroundError('WR_STUDY_SYNTAX', { file, line, column: col, problem: broken.message })
+  }
+  const data = plainData(document, file)
+  const issues = issuesOf(data)
+  if (issues.length > 0) {
+    const placed = issues
+      .map((issue) => ({ ...issue, ...placeOf(document.contents, issue.path, lines) }))
+      .toSorted((a, b) => a.line - b.line)
+    throw invalid(placed, file)
+  }
+  return validatePlan(data)
+}
+
+/** The same for JSON data; there are no lines to name. Errors: WR_STUDY_INVALID. */
+export function validatePlan(data: unknown): ParsedStudy {
+  const issues = issuesOf(data)
+  if (issues.length > 0)
+    throw invalid(
+      issues.map((issue) => ({ ...issue, line: 0, column: 0 })),
+      'the plan',
+    )
+  const study = studySchema.parse(data)
+  const plan = JSON.parse(JSON.stringify(study)) as Record<string, unknown>
+  return { study, plan, planHash: planHash(plan), warnings: warningsFor(study) }
+}
+
+type Placed = Issue & { readonly line: number; readonly column: number }
+
+function invalid(issues: readonly Placed[], file: string): WardroundError {
+  const [first] = issues
+  return new WardroundError('WR_STUDY_INVALID', {
+    file,
+    line: first?.line ?? 0,
+    column: first?.column ?? 0,
+    field: fieldOf(first?.path ?? []),
+    problem: first?.problem ?? '',
+    issues: issues.map(({ path, problem, line }) => problemWords.issue({ line, field: fieldOf(path), problem })),
+  })
+}
+
+const fieldOf = (path: readonly PropertyKey[]): string => path.map(String).join('.')
+
+/** Aliases are refused rather than expanded: a study needs none, and a small one can expand without end. */
+function plainData(document: ReturnType<typeof parseDocument>, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 0 })
+  } catch (error) {
+    throw new WardroundError('WR_STUDY_SYNTAX', { file, line: 0, problem: problemWords.aliases() }, { cause: error })
+  }
+}
+
+/** Where a field stands; for a missing or unknown one, where its parent does. */
+function placeOf(
+  root: YamlNode | null,
+  path: readonly PropertyKey[],
+  lines: LineCounter,
+): { line: number; column: number } {
+  let node: unknown = root
+  let offset = root?.range?.[0] ?? 0
+  for (const key of path) {
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key))
+      if (pair === undefined) break
+      offset = (isScalar(pair.key) ? pair.key.range?.[0] : undefined) ?? offset
+      node = pair.value
+    } else if (
+      typeof key === 'number' &&
+      node !== null &&
+      typeof node === 'object' &&
+      'items' in node &&
+      Array.isArray(node.items)
+    ) {
+      node = node.items[key]
+      offset = rangeStart(node) ?? offset
+    } else break
+  }
+  const { line, col } = lines.linePos(offset)
+  return { line, column: col }
+}
+
+const rangeStart = (node: unknown): number | undefined =>
+  node !== null && typeof node === 'object' && 'range' in node && Array.isArray(node.range)
+    ? Number(node.range[0])
+    : undefined
+
+function issuesOf(data: unknown): Issue[] {
+  const parsed = studySchema.safeParse(data)
+  if (!parsed.success) return parsed.error.issues.flatMap((issue) => flattened(issue, []))
+  return crossIssues(parsed.data)
+}
+
+/** A union's issues are those of the variant that fits best: the one whose first complaint lies deepest. */
+function flattened(issue: z.core.$ZodIssue, before: readonly PropertyKey[]): Issue[] {
+  const path = [...before, ...issue.path]
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    const variants = issue.errors.map((errors) => errors.flatMap((inner) => flattened(inner, path)))
+    const depth = (issues: readonly Issue[]): number =>
+      Math.min(...issues.map((inner) => inner.path.length)) - issues.length / 1000
+    const best = variants.reduce((a, b) => (depth(b) > depth(a) ? b : a))
+    return best.length > 0 ? best : [{ path, problem: issue.message }]
+  }
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({ path: [...path, key], problem: problemWords.unknownField(key) }))
+  if (issue.code === 'invalid_type' && issue.message.includes('received undefined'))
+    return [{ path, problem: problemWords.missingField() }]
+  return [{ path, problem: issue.message }]
+}
+
+/** Rules between fields. */
+function crossIssues(study: Study): Issue[] {
+  const { data, training, rounds, model } = study
+  const issues: Issue[] = []
+  const report = (path: readonly string[], problem: string): number => issues.push({ path, problem })
+  if (Object.keys(data.columns).length === 0) report(['data', 'columns'], problemWords.noColumns())
+  for (const special of [data.patient, data.target.column]) {
+    if (special in data.columns) report(['data', 'columns', special], problemWords.leak(special))
+  }
+  if (data.patient === data.target.column) report(['data', 'target', 'column'], problemWords.leak(data.patient))
+  const fitting = lossFor(data.target)
+  if (training.loss !== fitting) report(['training', 'loss'], problemWords.lossFor(fitting, training.loss))
+  if (rounds.stop !== undefined && fitting !== 'binaryCrossEntropy' && rounds.stop.metric === 'auroc') {
+    report(['rounds', 'stop', 'metric'], problemWords.metricFor(rounds.stop.metric))
+  }
+  if (rounds.stop !== undefined && fitting === 'meanSquaredError' && rounds.stop.metric !== 'loss') {
+    report(['rounds', 'stop', 'metric'], problemWords.metricFor(rounds.stop.metric))
+  }
+  if (issues.length === 0) {
+    try {
+      checkModel(model, { inputs: plannedWidth(data.columns), loss: training.loss })
+      const outputs = model.layers.at(-1)
+      if (
+        'classes' in data.target &&
+        outputs !== undefined &&
+        'dense' in outputs &&
+        outputs.dense !== Object.keys(data.target.classes).length
+      ) {
+        report(['model', 'layers'], problemWords.classOutputs(Object.keys(data.target.classes).length, outputs.dense))
+      }
+    } catch (error) {
+      if (!(error instanceof WardroundError) || error.code !== 'WR_STUDY_INVALID') throw error
+      report(String(error.parameters.field).split('.'), String(error.parameters.problem))
+    }
+  }
+  return issues
+}
+
+const lossFor = (target: TargetSpec): Study['training']['loss'] =>
+  'positive' in target ? 'binaryCrossEntropy' : 'classes' in target ? 'categoricalCrossEntropy' : 'meanSquaredError'
+
+function warningsFor({ data, rounds }: Study): string[] {
+  return [
+    ...(data.minimumCohort < 5 ? [problemWords.smallCohort(data.minimumCohort)] : []),
+    ...(rounds.stop !== undefined && data.split.validation === 0 ? [problemWords.stopsOnTraining()] : []),
+    ...(rounds.stop !== undefined && rounds.stop.patience >= rounds.maximum ? [problemWords.patienceTooLong()] : []),
+  ]
+}

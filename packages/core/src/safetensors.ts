@@ -1,0 +1,206 @@
+/**
+ * safetensors: an 8-byte little-endian header size, a JSON header, then the values of all tensors one after another.
+ * Wardround writes tensors in model order, so that the data section of a weights file *is* the model's flat vector and can be
+ * read range by range. Reading is defensive: nothing is believed before it is checked.
+ */
+import { z } from 'zod'
+import { WardroundError } from './errors.ts'
+import { firstNotFinite } from './vector.ts'
+import { type NamedTensor, sizeOf, type TensorSpec, type Weights } from './weights.ts'
+
+const bytesOf = { F32: 4, F64: 8 } as const
+export type DataType = keyof typeof bytesOf
+
+export type StoredTensor = {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly data: Float32Array | Float64Array
+}
+
+export type HeaderEntry = TensorSpec & {
+  readonly dataType: DataType /** From the start of the data section. */
+  readonly startByte: number
+  readonly endByte: number
+}
+export type Header = {
+  readonly tensors: readonly HeaderEntry[] /** Where the data section starts in the file. */
+  readonly dataStart: number
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+/** A header of more than this is not one of ours. */
+export const headerLimitBytes = 1 << 20
+
+const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+
+/** The bytes of a file; the same tensors give the same bytes. Errors: WR_WEIGHTS_INVALID for data that does not fill its shape. */
+export function encodeSafetensors(
+  tensors: readonly StoredTensor[],
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  if (!littleEndian) throw new WardroundError('WR_INTERNAL', { what: 'this machine is big-endian' })
+  const header: Record<string, unknown> = Object.keys(metadata).length === 0 ? {} : { __metadata__: metadata }
+  let end = 0
+  for (const { name, shape, data } of tensors) {
+    if (data.length !== sizeOf(shape))
+      throw invalid(`the tensor ${name} holds ${data.length} values, its shape asks for ${sizeOf(shape)}`)
+    header[name] = {
+      dtype: data instanceof Float32Array ? 'F32' : 'F64',
+      shape,
+      data_offsets: [end, end + data.byteLength],
+    }
+    end += data.byteLength
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header))
+  const padded = Math.ceil(json.length / 8) * 8
+  const bytes = new Uint8Array(8 + padded + end)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true)
+  bytes.fill(0x20, 8 + json.length, 8 + padded).set(json, 8)
+  let at = 8 + padded
+  for (const { data } of tensors) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at)
+    at += data.byteLength
+  }
+  return bytes
+}
+
+/** The header's size in bytes (without its own 8), from the first 8 bytes. Errors: WR_WEIGHTS_INVALID. */
+export function headerSize(prefix: Uint8Array): number {
+  if (prefix.length < 8) throw invalid('it is shorter than a header')
+  const size = new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true)
+  if (size > BigInt(headerLimitBytes) || size < 2n) throw invalid(`its header claims ${size} bytes`)
+  return Number(size)
+}
+
+const entrySchema = z.strictObject({
+  dtype: z.enum(['F32', 'F64']),
+  shape: z
+    .array(
+      z
+        .int()
+        .min(0)
+        .max(2 ** 31),
+    )
+    .max(8),
+  data_offsets: z.tuple([z.int().min(0), z.int().min(0)]),
+})
+const metadataSchema = z.record(z.string(), z.string())
+
+/**
+ * The header of a file of `fileBytes` bytes that starts with `prefix` (at least the whole header). Tensors must follow one
+ * another without gaps, in the header's order, and fill the file. Errors: WR_WEIGHTS_INVALID.
+ */
+export function parseHeader(prefix: Uint8Array, fileBytes: number): Header {
+  const size = headerSize(prefix)
+  if (prefix.length < 8 + size) throw invalid('it ends inside its header')
+  const { __metadata__: metadata = {}, ...entries } = readJson(prefix.subarray(8, 8 + size))
+  const tensors: HeaderEntry[] = []
+  let end = 0
+  for (const [name, value] of Object.entries(entries)) {
+    const parsed = entrySchema.safeParse(value)
+    if (!parsed.success) throw invalid(`its header entry ${name.slice(0, 60)} is malformed`)
+    const { dtype, shape, data_offsets: offsets } = parsed.data
+    if (offsets[0] !== end || offsets[1] !== end + sizeOf(shape) * bytesOf[dtype])
+      throw invalid(`the place of ${name.slice(0, 60)} in the file is not its size`)
+    end = offsets[1]
+    tensors.push({ name, shape, dataType: dtype, startByte: offsets[0], endByte: offsets[1] })
+  }
+  if (8 + size + end !== fileBytes)
+    throw invalid(`it has ${fileBytes} bytes where its header asks for ${8 + size + end}`)
+  const parsedMetadata = metadataSchema.safeParse(metadata)
+  if (!parsedMetadata.success) throw invalid('its metadata is malformed')
+  return { tensors, dataStart: 8 + size, metadata: parsedMetadata.data }
+}
+
+function readJson(bytes: Uint8Array): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (error) {
+    throw new WardroundError('WR_WEIGHTS_INVALID', { problem: 'its header is not JSON' }, { cause: error })
+  }
+  const parsed = z.record(z.string(), z.unknown()).safeParse(value)
+  if (!parsed.success) throw invalid('its header is not an object')
+  return parsed.data
+}
+
+/** Errors: WR_WEIGHTS_SHAPE where the tensors are not exactly `specs`, as F32, in their order. */
+export function checkSpecs(header: Header, specs: readonly TensorSpec[]): void {
+  for (const [index, spec] of specs.entries()) {
+    const found = header.tensors[index]
+    if (found?.name !== spec.name)
+      throw new WardroundError('WR_WEIGHTS_SHAPE', {
+        tensor: spec.name,
+        problem: `In its place is ${found?.name.slice(0, 60) ?? 'nothing'}.`,
+      })
+    if (found.dataType !== 'F32' || found.shape.join() !== spec.shape.join()) {
+      const problem = `It is ${found.dataType} [${found.shape.join(', ')}] and should be F32 [${spec.shape.join(', ')}].`
+      throw new WardroundError('WR_WEIGHTS_SHAPE', { tensor: spec.name, problem })
+    }
+  }
+  const extra = header.tensors[specs.length]
+  if (extra !== undefined)
+    throw new WardroundError('WR_WEIGHTS_SHAPE', {
+      tensor: extra.name.slice(0, 60),
+      problem: 'The model has no such tensor.',
+    })
+}
+
+export const encodeWeights = (weights: Weights): Uint8Array<ArrayBuffer> => encodeSafetensors(weights)
+
+/** Weights that are exactly `specs`. Errors: WR_WEIGHTS_INVALID, WR_WEIGHTS_SHAPE, WR_WEIGHTS_NOT_FINITE. */
+export function decodeWeights(bytes: Uint8Array, specs: readonly TensorSpec[]): Weights {
+  const header = parseHeader(bytes, bytes.length)
+  checkSpecs(header, specs)
+  return header.tensors.map((entry): NamedTensor => {
+    const data = new Float32Array(valuesOf(bytes, header, entry))
+    if (firstNotFinite(data) >= 0) throw new WardroundError('WR_WEIGHTS_NOT_FINITE', { tensor: entry.name })
+    return { name: entry.name, shape: entry.shape, data }
+  })
+}
+
+/** Every tensor, as Float64, whatever its type in the file: for strategy state. Errors: WR_WEIGHTS_INVALID. */
+export function decodeVectors(bytes: Uint8Array): Record<string, Float64Array<ArrayBuffer>> {
+  const header = parseHeader(bytes, bytes.length)
+  return Object.fromEntries(
+    header.tensors.map((entry) => {
+      const values = valuesOf(bytes, header, entry)
+      return [
+        entry.name,
+        entry.dataType === 'F64' ? new Float64Array(values) : Float64Array.from(new Float32Array(values)),
+      ]
+    }),
+  )
+}
+
+const valuesOf = (bytes: Uint8Array, header: Header, entry: HeaderEntry): ArrayBuffer =>
+  Uint8Array.from(bytes.subarray(header.dataStart + entry.startByte, header.dataStart + entry.endByte)).buffer
+
+/** All values in model order. */
+export function flatten(weights: Weights): Float32Array<ArrayBuffer> {
+  const flat = new Float32Array(weights.reduce((sum, { data }) => sum + data.length, 0))
+  let at = 0
+  for (const { data } of weights) {
+    flat.set(data, at)
+    at += data.length
+  }
+  return flat
+}
+
+/** The inverse of flatten(). Errors: WR_WEIGHTS_SHAPE. */
+export function unflatten(specs: readonly TensorSpec[], flat: Float32Array): Weights {
+  let at = 0
+  const weights = specs.map(({ name, shape }): NamedTensor => {
+    const data = Float32Array.from(flat.subarray(at, at + sizeOf(shape)))
+    at += sizeOf(shape)
+    return { name, shape, data }
+  })
+  if (at !== flat.length)
+    throw new WardroundError('WR_WEIGHTS_SHAPE', {
+      tensor: 'all',
+      problem: `The model has ${at} weights, and ${flat.length} are given.`,
+    })
+  return weights
+}
+
+const invalid = (problem: string): WardroundError => new WardroundError('WR_WEIGHTS_INVALID', { problem })

@@ -1,0 +1,63 @@
+/** The model part of a study: a list of layers, named as Keras names them. Data, never code. */
+import { z } from 'zod'
+
+export const activationNames = ['linear', 'relu', 'sigmoid', 'tanh', 'softmax'] as const
+export type Activation = (typeof activationNames)[number]
+
+const layerName = z.string().regex(/^[a-z][a-zA-Z0-9_]{0,39}$/, 'a letter, then letters, digits or _ (at most 40)')
+
+const dense = z.strictObject({
+  /** Number of outputs. */
+  dense: z.int().min(1).max(65_536),
+  activation: z.enum(activationNames).default('linear'),
+  name: layerName.optional(),
+})
+
+const dropout = z.strictObject({
+  /** The share of inputs set to zero while training, in [0, 1). */
+  dropout: z.number().min(0).lt(1),
+  name: layerName.optional(),
+})
+
+export const layerSchema = z.union([dense, dropout])
+export type LayerSpec = z.output<typeof layerSchema>
+
+export const modelSchema = z.strictObject({
+  layers: z.array(layerSchema).min(1).max(64),
+  /** Weights that never leave a site, by tensor name (`output.bias`). */
+  personal: z.array(z.string()).default([]),
+})
+export type ModelSpec = z.output<typeof modelSchema>
+
+export const lossNames = ['binaryCrossEntropy', 'categoricalCrossEntropy', 'meanSquaredError'] as const
+export type Loss = (typeof lossNames)[number]
+
+const rate = z.number().positive().max(1000)
+const decay = z.number().min(0).lt(1)
+
+export const optimizerSchema = z.union([
+  z.strictObject({ sgd: z.strictObject({ rate, momentum: decay.default(0) }) }),
+  z.strictObject({
+    adam: z.strictObject({
+      rate,
+      beta1: decay.default(0.9),
+      beta2: decay.default(0.999),
+      epsilon: z.number().positive().default(1e-8),
+    }),
+  }),
+])
+export type OptimizerSpec = z.output<typeof optimizerSchema>
+
+export const trainingSchema = z.strictObject({
+  loss: z.enum(lossNames),
+  optimizer: optimizerSchema,
+  /** Examples in one step. The last batch of an epoch is filled up from the start of the same shuffle. */
+  batch: z.int().min(1).max(65_536),
+  /** Passes over a site's training records in one round. */
+  epochs: z.int().min(1).max(1000),
+  /** λ of λ/2·‖kernels‖²; biases are not penalised. */
+  l2: z.number().min(0).default(0),
+  /** `balanced`: each class weighs n / (classes · n_class) at each site; or a weight for each class label. */
+  classWeights: z.union([z.literal('balanced'), z.record(z.string(), z.number().positive())]).optional(),
+})
+export type TrainingSpec = z.output<typeof trainingSchema>

@@ -1,0 +1,21 @@
+/** The strategy part of a study: one of the published algorithms and its rates. learning/strategies.ts gives it meaning. */
+import { z } from 'zod'
+
+const serverRate = z.number().positive().max(1000)
+const beta = z.number().min(0).lt(1)
+/** Reddi et al. 2021, Algorithm 2: τ, the degree of adaptivity. */
+const tau = z.number().positive().default(1e-3)
+
+export const strategySchema = z.union([
+  z.strictObject({ fedAvg: z.strictObject({ rate: serverRate.default(1) }) }),
+  z.strictObject({ fedAvgM: z.strictObject({ rate: serverRate.default(1), momentum: beta.default(0.9) }) }),
+  z.strictObject({ fedProx: z.strictObject({ rate: serverRate.default(1), mu: z.number().positive() }) }),
+  z.strictObject({ fedAdagrad: z.strictObject({ rate: serverRate, beta1: beta.default(0), tau }) }),
+  z.strictObject({
+    fedAdam: z.strictObject({ rate: serverRate, beta1: beta.default(0.9), beta2: beta.default(0.99), tau }),
+  }),
+  z.strictObject({
+    fedYogi: z.strictObject({ rate: serverRate, beta1: beta.default(0.9), beta2: beta.default(0.99), tau }),
+  }),
+])
+export type StrategySpec = z.output<typeof strategySchema>

@@ -1,0 +1,42 @@
+/** What preflight found, in plain words, with the mend. */
+import type { Finding, FindingCode } from '../../preparation/schema.ts'
+
+type Where = { readonly site: string; readonly column: string; readonly records: string }
+
+const sentences: Record<FindingCode, (where: Where) => string> = {
+  missingColumn: ({ site, column }) =>
+    `${site} has no column ${column}. Say in its site.yaml what it is called there: columns: { ${column}: NAME }`,
+  notNumber: ({ site, column, records }) =>
+    `${site}: ${column} holds text where a number belongs, in ${records}. Mend it, or list the text under data.missing in its site.yaml.`,
+  unknownCategory: ({ site, column, records }) =>
+    `${site}: ${column} holds codes that the study does not list, in ${records}. Translate them, or publish a study that lists them.`,
+  outOfRange: ({ site, column, records }) =>
+    `${site}: ${column} lies outside the plausible range in ${records}; they count as missing. Check the unit.`,
+  allMissing: ({ site, column }) => `${site}: ${column} is empty. The federation's value is put in its place.`,
+  mostlyMissing: ({ site, column, records }) => `${site}: ${column} is missing in ${records}, more than half.`,
+  constant: ({ site, column }) => `${site}: ${column} has one and the same value everywhere; it teaches nothing there.`,
+  oneClass: ({ site, column }) =>
+    `${site}: every record has the same ${column}; there is nothing to tell apart. Check the target and its rule.`,
+  emptySplit: ({ site }) =>
+    `${site}: there are no usable records. Check the file and the names of the patient and target columns.`,
+  tooFewPatients: ({ site }) =>
+    `${site}: too few patients in at least one part of the split; figures about it stay hidden.`,
+  duplicateRows: ({ site, records }) =>
+    `${site}: ${records} occur twice, patient and all. Remove them if that is an accident of the export.`,
+  targetMissing: ({ site, column, records }) => `${site}: ${records} have no ${column} and are left out.`,
+  patientMissing: ({ site, column, records }) => `${site}: ${records} have no ${column} and are left out.`,
+  unitSuspect: ({ site, column }) =>
+    `${site}: ${column} lies far from what the other hospitals have. It is probably in another unit: say so in its site.yaml (columns: { ${column}: { column: NAME, unit: … } }).`,
+}
+
+export function preflightSentence(site: string, { code, column = '', count }: Finding): string {
+  const records =
+    count === undefined
+      ? 'some records'
+      : count === null
+        ? 'a few records'
+        : count === 1
+          ? 'one record'
+          : `${count} records`
+  return sentences[code]({ site, column, records })
+}

@@ -1,0 +1,114 @@
+/** A study in plain words: for the researcher who writes it and for the hospital that decides on it. */
+import type { ColumnSpec, Study } from '../../study/study.ts'
+
+const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`
+const percent = (share: number): string => `${Math.round(share * 100)} %`
+
+/** What can be wrong with a study document. */
+export const problemWords = {
+  tooLarge: (limit: number) => `It is larger than ${limit / 1024} KiB; a study is never that large.`,
+  aliases: () => 'Anchors and aliases (& and *) are not allowed in a study.',
+  unknownField: (field: string) =>
+    `there is no field ${field} here. Unknown fields are refused, so that nothing is silently ignored`,
+  missingField: () => 'this field is missing',
+  noColumns: () => 'name at least one column to learn from',
+  leak: (column: string) => `${column} cannot be an input as well: the model would be told the answer, or who it is`,
+  lossFor: (fitting: string, given: string) => `this target goes with ${fitting}, not with ${given}`,
+  metricFor: (metric: string) => `${metric} cannot be measured on this target`,
+  classOutputs: (classes: number, outputs: number) =>
+    `the target has ${classes} classes, the last layer ${outputs} outputs`,
+  smallCohort: (minimum: number) =>
+    `minimumCohort is ${minimum}: figures about so few patients can point to one of them; 5 or more is usual`,
+  stopsOnTraining: () =>
+    'split.validation is 0: the stop rule watches the training records, which a large model can learn by heart',
+  patienceTooLong: () => 'rounds.stop.patience is not below rounds.maximum: the stop rule can never stop anything',
+  issue: ({ line, field, problem }: { line: number; field: string; problem: string }) =>
+    `${line > 0 ? `line ${line}: ` : ''}${field || 'the document'}: ${problem}`,
+}
+
+const columnText = (name: string, spec: ColumnSpec): string =>
+  spec.type === 'number'
+    ? `${name}: a number${spec.unit === '1' ? '' : ` in ${spec.unit}`}, between ${spec.range[0]} and ${spec.range[1]}`
+    : `${name}: one of ${Object.values(spec.values).join(', ')}`
+
+const targetText = ({ target }: Study['data']): string => {
+  if ('positive' in target) return `${target.column} (counted as positive when ${target.positive})`
+  if ('classes' in target) return `${target.column} (one of ${Object.values(target.classes).join(', ')})`
+  return `${target.column} (a number in ${target.unit})`
+}
+
+const modelText = ({ model }: Study): string => {
+  const sizes = model.layers.map((layer) =>
+    'dense' in layer ? `${plural(layer.dense, 'unit')}, ${layer.activation}` : `dropout of ${percent(layer.dropout)}`,
+  )
+  return sizes.length === 1
+    ? 'one dense layer (a regression)'
+    : `a network of ${sizes.length} layers (${sizes.join('; ')})`
+}
+
+const optimizerText = ({ optimizer }: Study['training']): string =>
+  'sgd' in optimizer
+    ? `gradient descent, rate ${optimizer.sgd.rate}${optimizer.sgd.momentum > 0 ? `, momentum ${optimizer.sgd.momentum}` : ''}`
+    : `Adam, rate ${optimizer.adam.rate}`
+
+/** The plan, a paragraph a line. */
+export function describePlan(study: Study): readonly string[] {
+  const { data, training, rounds } = study
+  const stop = rounds.stop
+  const measured = data.split.validation > 0 ? 'validation' : 'training'
+  return [
+    `Question: ${study.question}`,
+    `It reads, for each record, whose it is (${data.patient}), the outcome ${targetText(data)}, and ${plural(Object.keys(data.columns).length, 'column')}: ${Object.entries(
+      data.columns,
+    )
+      .map(([name, spec]) => columnText(name, spec))
+      .join('; ')}.`,
+    `Of the patients at each hospital, ${percent(data.split.test)} are kept apart for one test at the end${data.split.validation > 0 ? `, and ${percent(data.split.validation)} to decide when to stop` : ''}. Nothing is said about fewer than ${data.minimumCohort} patients.`,
+    `The model is ${modelText(study)}.${study.model.personal.length > 0 ? ` ${study.model.personal.join(', ')} ${study.model.personal.length === 1 ? 'stays' : 'stay'} at each hospital.` : ''}`,
+    `It is trained in at most ${plural(rounds.maximum, 'round')}; in each, every hospital goes ${training.epochs === 1 ? 'once' : `${training.epochs} times`} through its own training records (${optimizerText(training)}), and the coordinator combines the changes by ${Object.keys(study.strategy).join('')}.`,
+    stop === undefined
+      ? 'It runs all its rounds.'
+      : `It stops when ${stop.metric} on the ${measured} records has not improved by more than ${stop.minimumChange} for ${plural(stop.patience, 'round')}.`,
+    rounds.quorum === undefined
+      ? `A round needs every hospital; after ${rounds.deadline} without one it is given up.`
+      : `A round needs ${plural(rounds.quorum, 'hospital')}; it waits for the others for at most ${rounds.deadline}.`,
+  ]
+}
+
+/** Exactly what leaves a hospital, and what never does. */
+export function describeReleases(
+  study: Study,
+  minimumCohort: number,
+): { readonly leaves: readonly string[]; readonly never: readonly string[] } {
+  const { data } = study
+  const shared = study.model.personal.length > 0 ? ` (not ${study.model.personal.join(', ')})` : ''
+  const numbers = Object.entries(data.columns)
+    .filter(([, spec]) => spec.type === 'number')
+    .map(([name]) => name)
+  const categories = Object.entries(data.columns)
+    .filter(([, spec]) => spec.type === 'category')
+    .map(([name]) => name)
+  return {
+    leaves: [
+      `Once, before training: the number of patients and records in each part; faults found in the data, by column and count.`,
+      ...(numbers.length > 0
+        ? [`Once, of ${numbers.join(', ')} on the training records: count, mean, variance and a coarse histogram.`]
+        : []),
+      ...(categories.length > 0
+        ? [`Once, of ${categories.join(', ')} on the training records: how often each code occurs.`]
+        : []),
+      'Once: how many training patients have each outcome.',
+      `Each round (at most ${study.rounds.maximum}): the changes of the shared weights${shared}, the number of training records, the training loss.`,
+      `Each round: a histogram of predicted probabilities by outcome on the ${data.split.validation > 0 ? 'validation' : 'training'} records.`,
+      'Once, at the end: accuracy, AUROC and Brier score with intervals on the test patients, for the federated model and for one trained here alone, with the same kind of histogram.',
+      'While training: how far it is. When something fails: an error code, never a value.',
+      `Every one of these is left out where it is about fewer than ${minimumCohort} patients, except the changes of the weights, which are not sent at all then.`,
+    ],
+    never: [
+      'Any record or any value of one.',
+      'Patient identifiers, or anything computed from one.',
+      ...(study.model.personal.length > 0 ? [`${study.model.personal.join(', ')}.`] : []),
+      ...(data.normalise === 'per-site' ? ['The scales that this hospital normalises its columns by.'] : []),
+    ],
+  }
+}

@@ -1,0 +1,62 @@
+/** What goes between a trainer and its worker. */
+import type { ErrorParameters } from '@wardround/core/errors.ts'
+import type { ModelSpec, TrainingSpec } from '@wardround/core/study/model.ts'
+import type { Weights } from '@wardround/core/weights.ts'
+
+/** Model inputs with their targets. */
+export type Dataset = {
+  /** [rows, width], row-major. */
+  readonly features: Float32Array<ArrayBuffer>
+  readonly rows: number
+  readonly width: number
+  /** [rows]: 0 or 1, a class index, or a value. */
+  readonly target: Float32Array<ArrayBuffer>
+  /** [rows]: which hospital's personal biases apply; only with `groups`. */
+  readonly group?: Int32Array<ArrayBuffer>
+}
+
+export type TrainRequest = {
+  readonly model: ModelSpec
+  readonly training: TrainingSpec
+  readonly data: Dataset
+  /** All weights, personal ones included, in model order. */
+  readonly weights: Weights
+  /** One for each class index (graph/class-weights.ts). */
+  readonly classWeights?: readonly number[]
+  readonly epochs: number
+  /** Names the random streams of shuffles and dropout. */
+  readonly labels: readonly (string | number)[]
+  /** FedProx: μ, and the global weights it pulls towards. */
+  readonly proximal?: { readonly mu: number; readonly anchor: Weights }
+  readonly groups?: number
+}
+
+export type TrainResult = {
+  readonly weights: Weights
+  readonly steps: number
+  /** Mean data loss over each epoch's steps, before each step, without penalties. */
+  readonly lossPerEpoch: readonly number[]
+}
+
+export type PredictRequest = {
+  readonly model: ModelSpec
+  readonly loss: TrainingSpec['loss']
+  readonly weights: Weights
+  readonly data: Pick<Dataset, 'features' | 'rows' | 'width' | 'group'>
+  readonly groups?: number
+}
+
+export type WorkerRequest =
+  | {
+      readonly id: number
+      readonly kind: 'train'
+      readonly request: TrainRequest
+      readonly cancel: Int32Array<SharedArrayBuffer>
+    }
+  | { readonly id: number; readonly kind: 'predict'; readonly request: PredictRequest }
+
+export type WorkerAnswer =
+  | { readonly id: number; readonly kind: 'trained'; readonly result: TrainResult }
+  | { readonly id: number; readonly kind: 'predicted'; readonly result: Float32Array<ArrayBuffer> }
+  | { readonly id: number; readonly kind: 'progress'; readonly epoch: number }
+  | { readonly id: number; readonly kind: 'failed'; readonly code: string; readonly parameters: ErrorParameters }

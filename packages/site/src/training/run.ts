@@ -1,0 +1,156 @@
+/** Training and prediction as calls of graphs. Runs inside the worker; sessions are kept for graphs seen before. */
+import { WardroundError } from '@wardround/core/errors.ts'
+import { type EpochGraph, type EpochOptions, epochGraph } from '@wardround/core/graph/epoch.ts'
+import { predictionGraph } from '@wardround/core/graph/layers.ts'
+import { firstNotFinite } from '@wardround/core/vector.ts'
+import { sizeOf } from '@wardround/core/weights.ts'
+import type { Tensor } from 'onnxruntime-node'
+import type { PredictRequest, TrainRequest, TrainResult } from './messages.ts'
+import { batchIndices, dropoutDraws } from './plan.ts'
+import { floats, floatsOf, integers, openSession, type Session } from './session.ts'
+
+/** Steps of one runtime call: short enough to hear a cancellation, long enough to hide the call. */
+const stepsPerCall = 2000
+/** Dropout draws of one call, in values. */
+const drawsPerCall = 4_000_000
+
+export type Runner = {
+  train(request: TrainRequest, control: { cancelled(): boolean; progress(epoch: number): void }): Promise<TrainResult>
+  predict(request: PredictRequest): Promise<Float32Array<ArrayBuffer>>
+}
+
+type Carried = Record<string, Tensor>
+
+export function createRunner(): Runner {
+  const sessions = new Map<string, Promise<{ epoch: EpochGraph; session: Session }>>()
+  const predictions = new Map<string, Promise<Session>>()
+  return {
+    async train(request, control) {
+      const options = epochOptions(request)
+      const { epoch, session } = await remembered(sessions, options, async () => {
+        const made = epochGraph(options)
+        return { epoch: made, session: await openSession(made.graph) }
+      })
+      const fixed = { ...dataFeeds(request), ...anchorFeeds(request) }
+      let carried = firstValues(request, epoch)
+      const lossPerEpoch: number[] = []
+      const perEpoch = Math.ceil(request.data.rows / options.batch)
+      const pace = epochsPerCall(epoch, perEpoch * options.batch, perEpoch)
+      for (let from = 0; from < request.epochs; from += pace) {
+        if (control.cancelled()) throw new WardroundError('WR_CANCELLED')
+        const epochs = { from, count: Math.min(pace, request.epochs - from) }
+        const outputs = await session.run({ ...fixed, ...carried, ...scanFeeds(request, epoch, { options, epochs }) })
+        lossPerEpoch.push(...epochLosses(floatsOf(outputs, 'losses'), perEpoch, from))
+        carried = nextValues(outputs, carried)
+        control.progress(from + epochs.count)
+      }
+      return { weights: finalWeights(request, carried), steps: perEpoch * request.epochs, lossPerEpoch }
+    },
+    async predict({ model, loss, weights, data, groups }) {
+      const shape = { model, inputs: data.width, loss, ...(groups === undefined ? {} : { groups }) }
+      const session = await remembered(predictions, shape, () => openSession(predictionGraph(shape)))
+      const outputs = await session.run({
+        features: floats(data.features, [data.rows, data.width]),
+        ...(data.group === undefined ? {} : { group: integers(data.group, [data.rows]) }),
+        ...Object.fromEntries(weights.map((tensor) => [tensor.name, floats(tensor.data, tensor.shape)])),
+      })
+      return floatsOf(outputs, 'prediction')
+    },
+  }
+}
+
+/** The value for `key`, made once; a failure is not kept. */
+async function remembered<V>(cache: Map<string, Promise<V>>, key: unknown, make: () => Promise<V>): Promise<V> {
+  const name = JSON.stringify(key)
+  const made = cache.get(name) ?? make()
+  cache.set(name, made)
+  return made.catch((error: unknown) => {
+    cache.delete(name)
+    throw error
+  })
+}
+
+const epochOptions = ({ model, training, data, classWeights, proximal, groups }: TrainRequest): EpochOptions => ({
+  model,
+  training: { loss: training.loss, optimizer: training.optimizer, l2: training.l2 },
+  inputs: data.width,
+  batch: Math.min(training.batch, data.rows),
+  weighted: classWeights !== undefined,
+  ...(proximal === undefined ? {} : { proximalMu: proximal.mu }),
+  ...(groups === undefined ? {} : { groups }),
+})
+
+function dataFeeds({ data, classWeights }: TrainRequest): Carried {
+  const weight = classWeights && Float32Array.from(data.target, (label) => classWeights[label] ?? 1)
+  return {
+    features: floats(data.features, [data.rows, data.width]),
+    target: floats(data.target, [data.rows, 1]),
+    ...(weight === undefined ? {} : { weight: floats(weight, [data.rows, 1]) }),
+    ...(data.group === undefined ? {} : { group: integers(data.group, [data.rows]) }),
+  }
+}
+
+const anchorFeeds = ({ model, proximal }: TrainRequest): Carried =>
+  Object.fromEntries(
+    (proximal?.anchor ?? [])
+      .filter(({ name }) => !model.personal.includes(name))
+      .map(({ name, shape, data }) => [`anchor/${name}`, floats(data, shape)]),
+  )
+
+/** The optimizer starts afresh in each call: in federated averaging a client keeps no moments between rounds. */
+const firstValues = ({ weights }: TrainRequest, epoch: EpochGraph): Carried => ({
+  ...Object.fromEntries(weights.map(({ name, shape, data }) => [name, floats(data, shape)])),
+  ...Object.fromEntries(
+    epoch.state.map(({ name, shape, initial }) => [name, floats(new Float32Array(sizeOf(shape)).fill(initial), shape)]),
+  ),
+})
+
+const nextValues = (outputs: Parameters<typeof floatsOf>[0], carried: Carried): Carried =>
+  Object.fromEntries(
+    Object.entries(carried).map(([name, before]) => [name, floats(floatsOf(outputs, `next/${name}`), before.dims)]),
+  )
+
+function scanFeeds(
+  { data, labels }: TrainRequest,
+  epoch: EpochGraph,
+  { options, epochs }: { options: EpochOptions; epochs: { from: number; count: number } },
+): Carried {
+  const { batch } = options
+  const perEpoch = Math.ceil(data.rows / batch)
+  const steps = perEpoch * epochs.count
+  const draws = epoch.dropouts.map(({ name, units }) => {
+    const values = dropoutDraws({ layer: name, labels, valuesPerEpoch: perEpoch * batch * units }, epochs)
+    return [`draws/${name}`, floats(values, [steps, batch, units])] as const
+  })
+  return {
+    batches: integers(batchIndices({ rows: data.rows, batch, labels }, epochs), [steps, batch]),
+    ...Object.fromEntries(draws),
+  }
+}
+
+function epochsPerCall(epoch: EpochGraph, examples: number, steps: number): number {
+  const draws = epoch.dropouts.reduce((sum, { units }) => sum + units * examples, 0)
+  return Math.max(
+    1,
+    Math.floor(Math.min(stepsPerCall / steps, draws === 0 ? Number.POSITIVE_INFINITY : drawsPerCall / draws)),
+  )
+}
+
+/** Errors: WR_TRAINING_DIVERGED, with the epoch. */
+function epochLosses(losses: Float32Array, perEpoch: number, from: number): number[] {
+  const bad = firstNotFinite(losses)
+  if (bad >= 0) throw new WardroundError('WR_TRAINING_DIVERGED', { epoch: from + Math.floor(bad / perEpoch) + 1 })
+  return Array.from({ length: losses.length / perEpoch }, (_, epoch) => {
+    const part = losses.subarray(epoch * perEpoch, (epoch + 1) * perEpoch)
+    return part.reduce((sum, loss) => sum + loss, 0) / perEpoch
+  })
+}
+
+function finalWeights({ weights, epochs }: TrainRequest, carried: Carried): TrainResult['weights'] {
+  return weights.map(({ name, shape, data }) => {
+    const value = carried[name]?.data
+    const trained = value instanceof Float32Array ? Float32Array.from(value) : data
+    if (firstNotFinite(trained) >= 0) throw new WardroundError('WR_TRAINING_DIVERGED', { epoch: epochs })
+    return { name, shape, data: trained }
+  })
+}

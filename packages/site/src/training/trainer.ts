@@ -1,0 +1,110 @@
+/** Training behind a promise: one worker thread with ONNX Runtime, started at the first call and kept. */
+import { Worker } from 'node:worker_threads'
+import { remoteError, WardroundError } from '@wardround/core/errors.ts'
+import type { PredictRequest, TrainRequest, TrainResult, WorkerAnswer, WorkerRequest } from './messages.ts'
+
+export type { Dataset, PredictRequest, TrainRequest, TrainResult } from './messages.ts'
+
+export type Trainer = {
+  /**
+   * `epochs` passes of the study's optimizer, whose state starts afresh. The same request gives the same bits.
+   * Errors: WR_TRAINING_DIVERGED, WR_CANCELLED (after `signal`), WR_TRAINING_FAILED.
+   */
+  train(
+    request: TrainRequest,
+    options?: { readonly signal?: AbortSignal; onProgress?(epoch: number): void },
+  ): Promise<TrainResult>
+  /** Probabilities [rows] or [rows, classes], or values [rows], row-major. */
+  predict(request: PredictRequest): Promise<Float32Array<ArrayBuffer>>
+  close(): Promise<void>
+}
+
+type Waiting = {
+  resolve(answer: WorkerAnswer): void
+  reject(error: WardroundError): void
+  progress(epoch: number): void
+}
+
+/** How long a cancelled worker may take to notice before it is ended. */
+const graceMs = 2000
+
+export function createTrainer(): Trainer {
+  let worker: Worker | undefined
+  let nextId = 1
+  const waiting = new Map<number, Waiting>()
+
+  const failAll = (problem: string): void => {
+    worker = undefined
+    for (const { reject } of waiting.values()) reject(new WardroundError('WR_TRAINING_FAILED', { problem }))
+    waiting.clear()
+  }
+  const started = (): Worker => {
+    if (worker !== undefined) return worker
+    const made = new Worker(new URL('./worker.ts', import.meta.url))
+    made.on('message', (answer: WorkerAnswer) => settle(waiting, answer))
+    made.on('error', (error) => failAll(error instanceof Error ? error.message : 'the worker broke down'))
+    made.on('exit', (code) => made === worker && failAll(`the worker ended with ${code}`))
+    made.unref()
+    worker = made
+    return made
+  }
+  const ask = (message: WorkerRequest, progress: (epoch: number) => void): Promise<WorkerAnswer> => {
+    // Unreferenced while idle, so that a finished program ends; held while somebody waits.
+    const target = started()
+    target.ref()
+    const answered = new Promise<WorkerAnswer>((resolve, reject) =>
+      waiting.set(message.id, { resolve, reject, progress }),
+    )
+    target.postMessage(message)
+    return answered.finally(() => waiting.size === 0 && worker?.unref())
+  }
+  const close = async (): Promise<void> => {
+    const ending = worker
+    worker = undefined
+    await ending?.terminate()
+    failAll('the trainer was closed')
+  }
+
+  return {
+    async train(request, { signal, onProgress } = {}) {
+      if (signal?.aborted) throw new WardroundError('WR_CANCELLED')
+      const cancel = new Int32Array(new SharedArrayBuffer(4))
+      let grace: NodeJS.Timeout | undefined
+      const abort = (): void => {
+        Atomics.store(cancel, 0, 1)
+        grace = setTimeout(() => void close(), graceMs)
+      }
+      signal?.addEventListener('abort', abort, { once: true })
+      try {
+        const answer = await ask({ id: nextId++, kind: 'train', request, cancel }, (epoch) => onProgress?.(epoch))
+        if (answer.kind !== 'trained')
+          throw new WardroundError('WR_INTERNAL', { what: `the worker answered ${answer.kind}` })
+        return answer.result
+      } catch (error) {
+        throw signal?.aborted ? new WardroundError('WR_CANCELLED', {}, { cause: error }) : error
+      } finally {
+        clearTimeout(grace)
+        signal?.removeEventListener('abort', abort)
+      }
+    },
+    async predict(request: PredictRequest) {
+      const answer = await ask({ id: nextId++, kind: 'predict', request }, () => undefined)
+      if (answer.kind !== 'predicted')
+        throw new WardroundError('WR_INTERNAL', { what: `the worker answered ${answer.kind}` })
+      return answer.result
+    },
+    close,
+  }
+}
+
+function settle(waiting: Map<number, Waiting>, answer: WorkerAnswer): void {
+  const entry = waiting.get(answer.id)
+  if (entry === undefined) return
+  if (answer.kind === 'progress') {
+    entry.progress(answer.epoch)
+    return
+  }
+  waiting.delete(answer.id)
+  if (answer.kind === 'failed') entry.reject(remoteError(answer.code, answer.parameters))
+  else entry.resolve(answer)
+}
