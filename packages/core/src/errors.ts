@@ -59,7 +59,8 @@ export const registry = {
   WR_FORBIDDEN: entry(403, 5),
   WR_PROOF_INVALID: entry(401, 5),
   WR_PROOF_CLOCK: entry(401, 5, { retry: 'transient' }),
-  WR_PROOF_REPLAYED: entry(401, 5),
+  // A proof is made anew for each attempt: one from just before a coordinator's restart is refused once.
+  WR_PROOF_REPLAYED: entry(401, 5, { retry: 'transient' }),
   WR_SITE_UNKNOWN: entry(401, 5),
   WR_SITE_LEFT: entry(403, 5),
   WR_SITE_EXISTS: entry(409, 5),

@@ -33,7 +33,10 @@ export const headerLimitBytes = 1 << 20
 
 const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
-/** The bytes of a file; the same tensors give the same bytes. Errors: WR_WEIGHTS_INVALID for data that does not fill its shape. */
+/**
+ * The bytes of a file; the same tensors give the same bytes. Errors: WR_WEIGHTS_INVALID for data that does not fill its shape, and
+ * for a name that is reserved or there twice.
+ */
 export function encodeSafetensors(
   tensors: readonly StoredTensor[],
   metadata: Readonly<Record<string, string>> = {},
@@ -44,6 +47,8 @@ export function encodeSafetensors(
   for (const { name, shape, data } of tensors) {
     if (data.length !== sizeOf(shape))
       throw invalid(`the tensor ${name} holds ${data.length} values, its shape asks for ${sizeOf(shape)}`)
+    if (name === '__metadata__' || name === '__proto__' || Object.hasOwn(header, name))
+      throw invalid(`no tensor may be called ${name.slice(0, 60)}, or two are`)
     header[name] = {
       dtype: data instanceof Float32Array ? 'F32' : 'F64',
       shape,
@@ -87,23 +92,22 @@ const entrySchema = z.strictObject({
 const metadataSchema = z.record(z.string(), z.string())
 
 /**
- * The header of a file of `fileBytes` bytes that starts with `prefix` (at least the whole header). Tensors must follow one
- * another without gaps, in the header's order, and fill the file. Errors: WR_WEIGHTS_INVALID.
+ * The header of a file of `fileBytes` bytes that starts with `prefix` (at least the whole header), its tensors in the order of
+ * their data. They must follow one another without gaps and fill the file. Errors: WR_WEIGHTS_INVALID.
  */
 export function parseHeader(prefix: Uint8Array, fileBytes: number): Header {
   const size = headerSize(prefix)
   if (prefix.length < 8 + size) throw invalid('it ends inside its header')
   const { __metadata__: metadata = {}, ...entries } = readJson(prefix.subarray(8, 8 + size))
-  const tensors: HeaderEntry[] = []
+  // Not the order of the header's names: JavaScript moves those that look like array indices to the front.
+  const tensors = Object.entries(entries)
+    .map(([name, value]) => entryOf(name, value))
+    .toSorted((a, b) => a.startByte - b.startByte || a.endByte - b.endByte)
   let end = 0
-  for (const [name, value] of Object.entries(entries)) {
-    const parsed = entrySchema.safeParse(value)
-    if (!parsed.success) throw invalid(`its header entry ${name.slice(0, 60)} is malformed`)
-    const { dtype, shape, data_offsets: offsets } = parsed.data
-    if (offsets[0] !== end || offsets[1] !== end + sizeOf(shape) * bytesOf[dtype])
+  for (const { name, shape, dataType, startByte, endByte } of tensors) {
+    if (startByte !== end || endByte !== end + sizeOf(shape) * bytesOf[dataType])
       throw invalid(`the place of ${name.slice(0, 60)} in the file is not its size`)
-    end = offsets[1]
-    tensors.push({ name, shape, dataType: dtype, startByte: offsets[0], endByte: offsets[1] })
+    end = endByte
   }
   if (8 + size + end !== fileBytes)
     throw invalid(`it has ${fileBytes} bytes where its header asks for ${8 + size + end}`)
@@ -112,15 +116,32 @@ export function parseHeader(prefix: Uint8Array, fileBytes: number): Header {
   return { tensors, dataStart: 8 + size, metadata: parsedMetadata.data }
 }
 
+function entryOf(name: string, value: unknown): HeaderEntry {
+  const parsed = entrySchema.safeParse(value)
+  if (!parsed.success) throw invalid(`its header entry ${name.slice(0, 60)} is malformed`)
+  const { dtype, shape, data_offsets: offsets } = parsed.data
+  return { name, shape, dataType: dtype, startByte: offsets[0], endByte: offsets[1] }
+}
+
 function readJson(bytes: Uint8Array): Record<string, unknown> {
+  if (bytes[0] !== 0x7b) throw invalid('its header does not start with {')
+  let text: string
   let value: unknown
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    value = JSON.parse(text)
   } catch (error) {
     throw new WardroundError('WR_WEIGHTS_INVALID', { problem: 'its header is not JSON' }, { cause: error })
   }
   const parsed = z.record(z.string(), z.unknown()).safeParse(value)
   if (!parsed.success) throw invalid('its header is not an object')
+  // Of two members of one name JSON.parse keeps the last and other readers the first: there must be as many colons as members.
+  const colons = text.replace(/"(?:[^"\\]|\\.)*"/g, '').split(':').length - 1
+  const members = [parsed.data, ...Object.values(parsed.data)].reduce<number>(
+    (sum, part) => sum + Object.keys(Object(part)).length,
+    0,
+  )
+  if (colons !== members) throw invalid('its header names something twice, or nests too deep')
   return parsed.data
 }
 

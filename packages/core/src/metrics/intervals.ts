@@ -6,8 +6,9 @@
 
 import { type Random, seededRandom } from '../random.ts'
 import type { MetricName } from '../study/study.ts'
+import { multinomial } from './multinomial.ts'
 import { type BinaryStatistic, type Estimate, type ScoreCell, type Statistic, scoreBins } from './schema.ts'
-import type { Scored } from './statistic.ts'
+import { requireFinite, type Scored } from './statistic.ts'
 import { binnedAuroc, summarise } from './summary.ts'
 
 export const resamples = 1000
@@ -39,12 +40,15 @@ function rankedAuroc(
   return negatives === 0 || positives === 0 ? null : won / (negatives * positives)
 }
 
-/** Exact area under the ROC curve (Hanley and McNeil 1982), null where there is one class. */
+/** Exact area under the ROC curve (Hanley and McNeil 1982), null where there is one class. Errors: WR_WEIGHTS_NOT_FINITE. */
 export const exactAuroc = (scored: Pick<Scored, 'scores' | 'target'>): number | null =>
   rankedAuroc(scored, ascending(scored.scores), new Float64Array(scored.scores.length).fill(1))
 
-const ascending = (scores: Float32Array): Int32Array =>
-  Int32Array.from(scores.keys()).sort((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0) || a - b)
+/** Errors: WR_WEIGHTS_NOT_FINITE: NaN has no rank, and no loop over ties would pass it. */
+function ascending(scores: Float32Array): Int32Array {
+  requireFinite(scores)
+  return Int32Array.from(scores.keys()).sort((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0) || a - b)
+}
 
 /** A figure of one model as a function of how often each record counts. */
 function evaluator({ scores, target }: Scored): (weight: Float64Array) => Values {
@@ -64,7 +68,7 @@ function evaluator({ scores, target }: Scored): (weight: Float64Array) => Values
 
 /**
  * Figures of several models on the same records, each with its interval, and each later model's difference to the first.
- * `labels` name the random stream.
+ * `labels` name the random stream. For binary outcomes. Errors: WR_WEIGHTS_NOT_FINITE for predictions that are not finite.
  */
 export function bootstrap(
   models: readonly Scored[],
@@ -152,7 +156,8 @@ export function pooledEstimates(
   if (merged === null) return mapNames(() => ({ value: null, low: null, high: null, n: null }))
   const observed = valuesOf(merged)
   const binary = parts.filter((part) => part.kind === 'binary')
-  const draw = binary.map((part) => cellSampler(part, seededRandom([...labels, 'pooled bootstrap'])))
+  // A stream for each: with one for all, hospitals of like counts would move together.
+  const draw = binary.map((part, index) => cellSampler(part, seededRandom([...labels, 'pooled bootstrap', index])))
   const drawn =
     binary.length === 0 ? [] : Array.from({ length: resamples }, () => cellValues(draw.flatMap((sample) => sample())))
   return estimatesFrom({ observed, drawn, n: merged.patients })
@@ -175,19 +180,9 @@ function cellSampler(part: BinaryStatistic, random: Random): () => DrawnCell[] {
       meanSquaredError: cell.squaredErrorSum / cell.count,
     })),
   )
-  const records = cells.reduce((sum, { count }) => sum + count, 0)
-  const cellOf = Int32Array.from({ length: records })
-  let at = 0
-  for (const [index, { count }] of cells.entries()) {
-    cellOf.fill(index, at, at + count)
-    at += count
-  }
+  const sizes = cells.map(({ count }) => count)
   return () => {
-    const counts = new Array<number>(cells.length).fill(0)
-    for (let i = 0; i < records; i++) {
-      const chosen = cellOf[random.below(records)] ?? 0
-      counts[chosen] = (counts[chosen] ?? 0) + 1
-    }
+    const counts = multinomial(sizes, random)
     return cells.map((cell, index) => ({ ...cell, count: counts[index] ?? 0 })).filter(({ count }) => count > 0)
   }
 }

@@ -31,34 +31,74 @@ const cellSchema = z.strictObject({
 })
 export type ScoreCell = z.output<typeof cellSchema>
 
-const cells = z
-  .array(cellSchema)
-  .max(scoreBins)
-  .refine(
-    (list) => list.every((cell, index) => index === 0 || cell.bin > (list[index - 1]?.bin ?? -1)),
-    'bins in rising order',
-  )
-  .refine((list) => list.every(cellHolds), 'sums that fit their bins')
+const cellsOf = (label: 0 | 1) =>
+  z
+    .array(cellSchema)
+    .max(scoreBins)
+    .refine(
+      (list) => list.every((cell, index) => index === 0 || cell.bin > (list[index - 1]?.bin ?? -1)),
+      'bins in rising order',
+    )
+    .refine((list) => list.every((cell) => cellHolds(cell, label)), 'sums that fit their bins')
 
-/** A score in bin b lies in [b, b + 1] / bins; a squared error is at most 1. */
-function cellHolds({ bin, count: size, scoreSum, squaredErrorSum }: ScoreCell): boolean {
-  const slack = 1e-6 * size
+/** Sums of this many records are this close to exact ones, and to the edges of bins. */
+const slackOf = (records: number): number => 1e-6 * records
+type Range = readonly [low: number, high: number]
+const within = (sum: number, [low, high]: Range, records: number): boolean =>
+  sum >= low - slackOf(records) && sum <= high + slackOf(records)
+
+/** |score − label| of a score in bin b, which lies in [b, b + 1] / bins. */
+const errorRange = (bin: number, label: 0 | 1): Range =>
+  label === 0 ? [bin / scoreBins, (bin + 1) / scoreBins] : [1 - (bin + 1) / scoreBins, 1 - bin / scoreBins]
+
+function cellHolds({ bin, count: size, scoreSum, squaredErrorSum }: ScoreCell, label: 0 | 1): boolean {
+  const [least, greatest] = errorRange(bin, label)
   return (
-    scoreSum >= (bin / scoreBins) * size - slack &&
-    scoreSum <= ((bin + 1) / scoreBins) * size + slack &&
-    squaredErrorSum <= size + slack
+    within(scoreSum, [(bin / scoreBins) * size, ((bin + 1) / scoreBins) * size], size) &&
+    within(squaredErrorSum, [least ** 2 * size, greatest ** 2 * size], size)
   )
 }
 
+/** In the log loss the probability of the truth counts as no less than this, as scikit-learn has it for Float32. */
+const leastProbability = 2 ** -23
+export const logLossOf = (probability: number): number => -Math.log(Math.max(leastProbability, probability))
+
+type Histograms = { readonly negative: readonly ScoreCell[]; readonly positive: readonly ScoreCell[] }
+
+/** The log loss lies between those of the least and of the greatest errors that the bins allow. */
+function lossHolds({ negative, positive, lossSum }: Histograms & { lossSum: number }): boolean {
+  let [least, greatest] = [0, 0]
+  for (const [label, cells] of [[0, negative] as const, [1, positive] as const])
+    for (const { bin, count: size } of cells) {
+      const [low, high] = errorRange(bin, label)
+      least += size * logLossOf(1 - low)
+      greatest += size * logLossOf(1 - high)
+    }
+  return within(lossSum, [least, greatest], recordsIn({ negative, positive }))
+}
+
+const recordsIn = ({ negative, positive }: Histograms): number =>
+  [...negative, ...positive].reduce((sum, { count: size }) => sum + size, 0)
+const recordsOf = (confusion: readonly (readonly number[])[]): number =>
+  confusion.reduce((sum, row) => row.reduce((inner, size) => inner + size, sum), 0)
+
+/** Every patient has a record, and every record a patient. */
+const patientsHold = (patients: number, records: number): boolean =>
+  patients <= records && (patients > 0 || records === 0)
+const patientsProblem = 'no more patients than records'
+
 /** Binary: histograms of predicted probability by outcome; only bins with records in them are listed. */
-export const binaryStatisticSchema = z.strictObject({
-  kind: z.literal('binary'),
-  negative: cells,
-  positive: cells,
-  /** Σ log loss. */
-  lossSum: finite.min(0),
-  patients: count,
-})
+export const binaryStatisticSchema = z
+  .strictObject({
+    kind: z.literal('binary'),
+    negative: cellsOf(0),
+    positive: cellsOf(1),
+    /** Σ log loss. */
+    lossSum: finite.min(0),
+    patients: count,
+  })
+  .refine(lossHolds, 'a loss that fits the bins')
+  .refine((statistic) => patientsHold(statistic.patients, recordsIn(statistic)), patientsProblem)
 export type BinaryStatistic = z.output<typeof binaryStatisticSchema>
 
 /** Several classes: confusion[true][predicted], and sums over records. */
@@ -72,18 +112,38 @@ export const multiclassStatisticSchema = z
     patients: count,
   })
   .refine(({ confusion }) => confusion.every((row) => row.length === confusion.length), 'a square confusion matrix')
+  .refine(({ confusion, lossSum, squaredErrorSum }) => {
+    const records = recordsOf(confusion)
+    return within(lossSum, [0, logLossOf(0) * records], records) && within(squaredErrorSum, [0, 2 * records], records)
+  }, 'sums that fit the records')
+  .refine(({ confusion, patients }) => patientsHold(patients, recordsOf(confusion)), patientsProblem)
 export type MulticlassStatistic = z.output<typeof multiclassStatisticSchema>
 
+/** Of a difference of two Float32 numbers. Merged sums of such squares are finite. */
+const greatestSquare = 2 ** 258
+/** (Σx)² ≤ n·Σx² (Cauchy and Schwarz), but for rounding. */
+const squareHolds = (sum: number, squareSum: number, records: number): boolean =>
+  sum * sum <= records * squareSum * (1 + 1e-6)
+
 /** A number: moments of truth and error. */
-export const regressionStatisticSchema = z.strictObject({
-  kind: z.literal('regression'),
-  records: count,
-  squaredErrorSum: finite.min(0),
-  absoluteErrorSum: finite.min(0),
-  targetSum: finite,
-  targetSquareSum: finite.min(0),
-  patients: count,
-})
+export const regressionStatisticSchema = z
+  .strictObject({
+    kind: z.literal('regression'),
+    records: count,
+    squaredErrorSum: finite.min(0),
+    absoluteErrorSum: finite.min(0),
+    targetSum: finite,
+    targetSquareSum: finite.min(0),
+    patients: count,
+  })
+  .refine(
+    ({ records, ...sums }) =>
+      [sums.squaredErrorSum, sums.targetSquareSum].every((sum) => sum <= records * greatestSquare) &&
+      squareHolds(sums.absoluteErrorSum, sums.squaredErrorSum, records) &&
+      squareHolds(sums.targetSum, sums.targetSquareSum, records),
+    'sums that fit the records',
+  )
+  .refine(({ records, patients }) => patientsHold(patients, records), patientsProblem)
 export type RegressionStatistic = z.output<typeof regressionStatisticSchema>
 
 export const statisticSchema = z.union([binaryStatisticSchema, multiclassStatisticSchema, regressionStatisticSchema])

@@ -1,8 +1,10 @@
 /** Statistics made from predictions, and merged: merging the parts gives the statistic of the whole. */
 import { WardroundError } from '../errors.ts'
 import type { Loss } from '../study/model.ts'
+import { firstNotFinite } from '../vector.ts'
 import {
   type BinaryStatistic,
+  logLossOf,
   type MulticlassStatistic,
   type RegressionStatistic,
   type ScoreCell,
@@ -19,10 +21,14 @@ export type Scored = {
   readonly patients: readonly string[]
 }
 
-/** Probabilities are kept this far from 0 and 1 in the log loss, as scikit-learn does for Float32 scores. */
-const epsilon = 2 ** -23
+/** Finite weights may still predict NaN, where they are large. Errors: WR_WEIGHTS_NOT_FINITE. */
+export function requireFinite(scores: Float32Array): void {
+  if (firstNotFinite(scores) >= 0) throw new WardroundError('WR_WEIGHTS_NOT_FINITE', { tensor: 'prediction' })
+}
 
+/** Errors: WR_WEIGHTS_NOT_FINITE for predictions that are not finite. */
 export function statisticOf(loss: Loss, scored: Scored): Statistic {
+  requireFinite(scored.scores)
   switch (loss) {
     case 'binaryCrossEntropy':
       return binaryStatistic(scored)
@@ -48,7 +54,7 @@ function binaryStatistic({ scores, target, patients }: Scored): BinaryStatistic 
       scoreSum: before.scoreSum + score,
       squaredErrorSum: before.squaredErrorSum + (score - label) ** 2,
     })
-    lossSum -= Math.log(Math.max(epsilon, label === 1 ? score : 1 - score))
+    lossSum += logLossOf(label === 1 ? score : 1 - score)
   }
   return {
     kind: 'binary',
@@ -71,7 +77,7 @@ function multiclassStatistic({ scores, target, patients }: Scored): MulticlassSt
     const predicted = own.indexOf(Math.max(...own))
     const counts = confusion[label]
     if (counts !== undefined) counts[predicted] = (counts[predicted] ?? 0) + 1
-    lossSum -= Math.log(Math.max(epsilon, own[label] ?? 0))
+    lossSum += logLossOf(own[label] ?? 0)
     squaredErrorSum += own.reduce((sum, score, index) => sum + (score - (index === label ? 1 : 0)) ** 2, 0)
   }
   return { kind: 'multiclass', confusion, lossSum, squaredErrorSum, patients: new Set(patients).size }

@@ -1,4 +1,5 @@
 /** How columns become model inputs, before anything is known but the plan. */
+import { parseNumber } from '../numbers.ts'
 import type { ColumnSpec, Study, TargetSpec } from '../study/study.ts'
 
 /** Columns in alphabetical order (by code unit), which is the order of model inputs. */
@@ -62,8 +63,3 @@ const comparisons: Readonly<Record<string, (value: number, bound: number) => boo
   '=': (value, bound) => value === bound,
   '!=': (value, bound) => value !== bound,
 }
-
-const numberPattern = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/
-
-/** A decimal number and nothing else; NaN otherwise. Blank, hexadecimal and `Infinity` are not numbers. */
-export const parseNumber = (text: string): number => (numberPattern.test(text) ? Number(text) : Number.NaN)

@@ -1,6 +1,7 @@
 /** A hospital's records as typed columns, with what preflight noticed on the way. Made row by row, so that text is not kept. */
+import { parseNumber } from '../numbers.ts'
 import type { ColumnSpec, Study } from '../study/study.ts'
-import { classLabels, orderedCodes, orderedColumns, parseNumber, targetRule } from './encoding.ts'
+import { classLabels, orderedCodes, orderedColumns, targetRule } from './encoding.ts'
 import type { Finding, FindingCode } from './schema.ts'
 
 /** A record under the study's column names; null where the hospital's data says that it is missing. */

@@ -1,12 +1,12 @@
 /** Reads and checks a study: from YAML with line and field in every message, or from JSON that came over the wire. */
 import { isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml'
-import type { z } from 'zod'
 import { WardroundError } from '../errors.ts'
 import { checkModel } from '../graph/layers.ts'
 import { plannedWidth } from '../preparation/encoding.ts'
 import { type Study, studySchema, type TargetSpec } from '../study/study.ts'
 import { problemWords } from '../words/en/study.ts'
 import { planHash } from './canonical.ts'
+import { type Issue, schemaIssues } from './plan-issues.ts'
 
 export type ParsedStudy = {
   readonly study: Study
@@ -19,8 +19,6 @@ export type ParsedStudy = {
 
 /** A larger document is not a study. */
 const sizeLimit = 256 * 1024
-
-type Issue = { readonly path: readonly PropertyKey[]; readonly problem: string }
 
 /** Errors: WR_STUDY_SYNTAX, WR_STUDY_INVALID, each with the file, line and field. */
 export function parseStudy(source: string, file = 'study.yaml'): ParsedStudy {
@@ -116,27 +114,9 @@ const rangeStart = (node: unknown): number | undefined =>
     ? Number(node.range[0])
     : undefined
 
-function issuesOf(data: unknown): Issue[] {
-  const parsed = studySchema.safeParse(data)
-  if (!parsed.success) return parsed.error.issues.flatMap((issue) => flattened(issue, []))
-  return crossIssues(parsed.data)
-}
-
-/** A union's issues are those of the variant that fits best: the one whose first complaint lies deepest. */
-function flattened(issue: z.core.$ZodIssue, before: readonly PropertyKey[]): Issue[] {
-  const path = [...before, ...issue.path]
-  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    const variants = issue.errors.map((errors) => errors.flatMap((inner) => flattened(inner, path)))
-    const depth = (issues: readonly Issue[]): number =>
-      Math.min(...issues.map((inner) => inner.path.length)) - issues.length / 1000
-    const best = variants.reduce((a, b) => (depth(b) > depth(a) ? b : a))
-    return best.length > 0 ? best : [{ path, problem: issue.message }]
-  }
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => ({ path: [...path, key], problem: problemWords.unknownField(key) }))
-  if (issue.code === 'invalid_type' && issue.message.includes('received undefined'))
-    return [{ path, problem: problemWords.missingField() }]
-  return [{ path, problem: issue.message }]
+function issuesOf(data: unknown): readonly Issue[] {
+  const issues = schemaIssues(data)
+  return issues.length > 0 ? issues : crossIssues(studySchema.parse(data))
 }
 
 /** Rules between fields. */
@@ -146,7 +126,7 @@ function crossIssues(study: Study): Issue[] {
   const report = (path: readonly string[], problem: string): number => issues.push({ path, problem })
   if (Object.keys(data.columns).length === 0) report(['data', 'columns'], problemWords.noColumns())
   for (const special of [data.patient, data.target.column]) {
-    if (special in data.columns) report(['data', 'columns', special], problemWords.leak(special))
+    if (Object.hasOwn(data.columns, special)) report(['data', 'columns', special], problemWords.leak(special))
   }
   if (data.patient === data.target.column) report(['data', 'target', 'column'], problemWords.leak(data.patient))
   const fitting = lossFor(data.target)

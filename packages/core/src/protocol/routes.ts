@@ -40,11 +40,13 @@ export const studySummarySchema = z.strictObject({
   ),
 })
 
+/** Site → what preflight noticed there. */
+export const findingsSchema = z.record(siteNameSchema, z.array(findingSchema))
+
 export const studyDetailSchema = studySummarySchema.extend({
   plan: z.record(z.string(), z.unknown()),
   preparation: preparationSchema.nullable(),
-  /** What preflight noticed at each site. */
-  findings: z.record(siteNameSchema, z.array(findingSchema)),
+  findings: findingsSchema,
   /** Tasks that failed or were refused, newest first: why did site X fail. */
   failures: z.array(
     z.strictObject({

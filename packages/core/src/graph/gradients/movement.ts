@@ -2,7 +2,7 @@
 
 import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
-import { intAttribute, ints, intsAttribute, text } from '../ir.ts'
+import { int, intAttribute, ints, intsAttribute, text } from '../ir.ts'
 import { type GradientRule, inputOf } from './rule.ts'
 
 /** Back to the shape of the node's first input. */
@@ -23,7 +23,9 @@ const gather: GradientRule = (node, dy, b) => {
       problem: 'Gather is differentiated along axis 0, by a vector of indices',
     })
   }
-  const places = b.node('Unsqueeze', [indices, b.axes([1])])
+  // ScatterND takes int64 alone.
+  const long = b.info(indices).type === 'int64' ? indices : b.node('Cast', [indices], { attributes: { to: int(7) } })
+  const places = b.node('Unsqueeze', [long, b.axes([1])])
   return [b.node('ScatterND', [zeros(b, table), places, dy], { attributes: { reduction: text('add') } }), undefined]
 }
 

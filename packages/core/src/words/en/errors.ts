@@ -298,11 +298,11 @@ const stateErrors = {
       'The configuration is not as it should be.',
       'Mend it, then run: wardround doctor',
     ),
-  WR_LOCKED: (p: { path: string; pid: number }) =>
+  WR_LOCKED: (p: { path: string; pid?: number }) =>
     say(
-      `${p.path} is in use by process ${p.pid}.`,
+      `${p.path} is in use by ${p.pid === undefined ? 'another process' : `process ${p.pid}`}.`,
       'One process at a time may write it.',
-      `Stop that process first, or use another --dir.`,
+      'Stop that process first, or use another --dir.',
     ),
 } as const
 

@@ -1,16 +1,48 @@
 /** A study in plain words: for the researcher who writes it and for the hospital that decides on it. */
+import { scoreBins } from '../../metrics/schema.ts'
 import type { ColumnSpec, Study } from '../../study/study.ts'
 
 const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`
 const percent = (share: number): string => `${Math.round(share * 100)} %`
 
+type Limit = { readonly of: 'number' | 'text' | 'list'; readonly limit: number; readonly inclusive: boolean }
+
+/** Kinds of values as zod and JavaScript name them, as a person who writes YAML knows them. */
+const kinds: Readonly<Record<string, string>> = {
+  object: 'fields with values',
+  record: 'fields with values',
+  array: 'a list [ … ]',
+  tuple: 'a list of two values [ …, … ]',
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  fraction: 'a number with a fraction',
+  boolean: 'true or false',
+  null: 'empty',
+}
+const kindText = (kind: string): string => kinds[kind] ?? kind
+
 /** What can be wrong with a study document. */
 export const problemWords = {
   tooLarge: (limit: number) => `It is larger than ${limit / 1024} KiB; a study is never that large.`,
   aliases: () => 'Anchors and aliases (& and *) are not allowed in a study.',
-  unknownField: (field: string) =>
-    `there is no field ${field} here. Unknown fields are refused, so that nothing is silently ignored`,
+  unknownField: (field: string, meant: string | undefined) =>
+    `there is no field ${field} here${meant === undefined ? '. Unknown fields are refused, so that nothing is silently ignored' : `. Did you mean ${meant}?`}`,
   missingField: () => 'this field is missing',
+  wrongKind: (expected: string, received: string) => `this must be ${kindText(expected)}, not ${kindText(received)}`,
+  oneOf: (allowed: readonly string[]) => `this must be ${allowed.length === 1 ? '' : 'one of '}${allowed.join(', ')}`,
+  tooSmall: ({ of, limit, inclusive }: Limit) =>
+    of === 'text'
+      ? 'this may not be empty'
+      : of === 'list'
+        ? `at least ${plural(limit, 'entry', 'entries')} must stand here`
+        : `this must be ${inclusive ? 'at least' : 'above'} ${limit}`,
+  tooBig: ({ of, limit, inclusive }: Limit) =>
+    of === 'text'
+      ? `this may have at most ${plural(limit, 'character')}`
+      : of === 'list'
+        ? `at most ${plural(limit, 'entry', 'entries')} may stand here`
+        : `this must be ${inclusive ? 'at most' : 'below'} ${limit}`,
   noColumns: () => 'name at least one column to learn from',
   leak: (column: string) => `${column} cannot be an input as well: the model would be told the answer, or who it is`,
   lossFor: (fitting: string, given: string) => `this target goes with ${fitting}, not with ${given}`,
@@ -75,6 +107,20 @@ export function describePlan(study: Study): readonly string[] {
   ]
 }
 
+/** metrics/schema.ts, in words: what a site says of a model's predictions. */
+const statisticText = (target: Study['data']['target']): string => {
+  if ('positive' in target)
+    return `a histogram of predicted probabilities by outcome (${scoreBins} bins, each with the sums of its probabilities and of their squared errors; a bin may hold one patient)`
+  if ('classes' in target) return 'how often each class was taken for each (a figure may be about one patient)'
+  return 'sums of the errors and of the outcomes, and of their squares'
+}
+const figuresText = (target: Study['data']['target']): string =>
+  'positive' in target
+    ? 'accuracy, AUROC and Brier score with intervals'
+    : 'classes' in target
+      ? 'accuracy and Brier score'
+      : 'the mean squared error'
+
 /** Exactly what leaves a hospital, and what never does. */
 export function describeReleases(
   study: Study,
@@ -92,21 +138,23 @@ export function describeReleases(
     leaves: [
       `Once, before training: the number of patients and records in each part; faults found in the data, by column and count.`,
       ...(numbers.length > 0
-        ? [`Once, of ${numbers.join(', ')} on the training records: count, mean, variance and a coarse histogram.`]
+        ? [
+            `Once, of ${numbers.join(', ')} on the training records: count, mean, variance and a coarse histogram (at least ${minimumCohort} patients in each bin).`,
+          ]
         : []),
       ...(categories.length > 0
         ? [`Once, of ${categories.join(', ')} on the training records: how often each code occurs.`]
         : []),
       'Once: how many training patients have each outcome.',
-      `Each round (at most ${study.rounds.maximum}): the changes of the shared weights${shared}, the number of training records, the training loss.`,
-      `Each round: a histogram of predicted probabilities by outcome on the ${data.split.validation > 0 ? 'validation' : 'training'} records.`,
-      'Once, at the end: accuracy, AUROC and Brier score with intervals on the test patients, for the federated model and for one trained here alone, with the same kind of histogram.',
-      'While training: how far it is. When something fails: an error code, never a value.',
-      `Every one of these is left out where it is about fewer than ${minimumCohort} patients, except the changes of the weights, which are not sent at all then.`,
+      `Each round (at most ${study.rounds.maximum}): the changes of the shared weights${shared}, their size, the number of training records, the training loss.`,
+      `Each round: ${statisticText(data.target)} on the ${data.split.validation > 0 ? 'validation' : 'training'} records, the loss, and the number of patients.`,
+      `Once, at the end: the numbers of training and test patients; ${figuresText(data.target)} on the test patients, for the federated model, for one trained here alone, and their difference; for both models the same as each round; how many rounds training alone took.`,
+      'Your decision on this plan, and your reason if you give one. When something fails: an error code, with names of columns where it is about them, never a value.',
+      `Figures about fewer than ${minimumCohort} patients are left out; the changes of the weights are then not sent at all.`,
     ],
     never: [
       'Any record or any value of one.',
-      'Patient identifiers, or anything computed from one.',
+      'Patient identifiers, as they are or in any other form.',
       ...(study.model.personal.length > 0 ? [`${study.model.personal.join(', ')}.`] : []),
       ...(data.normalise === 'per-site' ? ['The scales that this hospital normalises its columns by.'] : []),
     ],

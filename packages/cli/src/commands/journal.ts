@@ -1,0 +1,42 @@
+/** `wardround site journal verify|show`: the auditor's part. */
+import { join } from 'node:path'
+import { WardroundError } from '@wardround/core/errors.ts'
+import { cliWords } from '@wardround/core/words/en/cli.ts'
+import { readJournal } from '@wardround/site/journal.ts'
+import { siteFolder } from '../homes.ts'
+import type { CommonOptions, Outcome } from '../output.ts'
+import type { Runtime } from '../runtime.ts'
+
+type Typed = { readonly args: readonly string[]; readonly options: CommonOptions & { dir?: string } }
+
+const journalPath = (runtime: Runtime, dir: string | undefined): string =>
+  join(siteFolder(runtime, dir), 'journal.ndjson')
+
+/** Errors: WR_CHAIN_BROKEN, with the first entry that does not fit. */
+export async function journalVerify(runtime: Runtime, { options }: Typed): Promise<Outcome> {
+  const path = journalPath(runtime, options.dir)
+  const { entries, broken, tornBytes } = readJournal(path)
+  if (broken !== undefined) throw new WardroundError('WR_CHAIN_BROKEN', { file: path, sequence: broken })
+  const releasedBytes = entries.reduce(
+    (sum, { kind, body }) => sum + (kind === 'released' ? Number(body.sizeBytes) : 0),
+    0,
+  )
+  return {
+    data: { holds: true, entries: entries.length, releasedBytes, tornBytes, lastHash: entries.at(-1)?.hash ?? null },
+    lines: [
+      cliWords.journalHolds(entries.length, releasedBytes),
+      ...(tornBytes > 0 ? [cliWords.journalTorn(tornBytes)] : []),
+    ],
+  }
+}
+
+export async function journalShow(runtime: Runtime, { options }: Typed): Promise<Outcome> {
+  const { entries } = readJournal(journalPath(runtime, options.dir))
+  const lines = entries.map(
+    ({ at, kind, body }) =>
+      `${at}  ${kind}  ${Object.entries(body)
+        .map(([key, value]) => `${key}=${String(value)}`)
+        .join(' ')}`,
+  )
+  return { data: { entries }, lines }
+}

@@ -1,0 +1,54 @@
+/** `wardround model pull` and `site export`: finished models as files. */
+import { writeFileSync } from 'node:fs'
+import { WardroundError } from '@wardround/core/errors.ts'
+import { exportModel } from '@wardround/core/graph/export.ts'
+import { weightSpecs } from '@wardround/core/graph/layers.ts'
+import { inputWidth, preparationSchema } from '@wardround/core/preparation/schema.ts'
+import { grantSchema } from '@wardround/core/protocol/task.ts'
+import { cliWords } from '@wardround/core/words/en/cli.ts'
+import { approvedPlan } from '@wardround/site/approvals.ts'
+import { bytesOf } from '@wardround/site/http.ts'
+import { studyFolder } from '@wardround/site/study-folder.ts'
+import { withAccount } from '../homes.ts'
+import type { CommonOptions, Outcome } from '../output.ts'
+import type { Runtime } from '../runtime.ts'
+import { withSite } from '../site-session.ts'
+
+type Options = CommonOptions & { access?: string; dir?: string; config?: string; out?: string; format?: string }
+type Typed = { readonly args: readonly string[]; readonly options: Options }
+
+export const modelPull = (runtime: Runtime, { args: [study = ''], options }: Typed): Promise<Outcome> =>
+  withAccount(runtime, options, async (client) => {
+    const format = options.format === 'safetensors' ? 'safetensors' : 'onnx'
+    const path = options.out ?? `${study}.${format}`
+    const bytes = await bytesOf(await client.download('model', { params: { study }, query: { format } }))
+    write(path, bytes)
+    return { data: { path, sizeBytes: bytes.length }, lines: [cliWords.wrote(path)] }
+  })
+
+/** The finished model with this hospital's personal weights and, where it normalises by itself, its own scales. */
+export const siteExport = (runtime: Runtime, { args: [id = ''], options }: Typed): Promise<Outcome> =>
+  withSite(runtime, options, async (site) => {
+    const kept = studyFolder(site.folder, id)
+    const grant = kept.grant()
+    const preparation = preparationSchema.safeParse(kept.preparation()).data
+    if (grant === undefined || preparation === undefined)
+      throw new WardroundError('WR_NOT_FOUND', { what: 'finished study', name: id })
+    const { planHash } = grantSchema.parse(JSON.parse(grant.document))
+    const study = await approvedPlan({ ...site, site: site.membership.site }, id, planHash)
+    const weights = kept.weights(weightSpecs(study.model, inputWidth(preparation)))
+    if (weights === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'finished study', name: id })
+    const { scales } = await site.dataset.prepared(study, planHash, preparation)
+    const path = options.out ?? `${id}-${site.membership.site}.onnx`
+    const bytes = exportModel({ study, planHash, preparation, weights, scales })
+    write(path, bytes)
+    return { data: { path, sizeBytes: bytes.length }, lines: [cliWords.wrote(path)] }
+  })
+
+function write(path: string, bytes: Uint8Array): void {
+  try {
+    writeFileSync(path, bytes)
+  } catch (error) {
+    throw new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })
+  }
+}

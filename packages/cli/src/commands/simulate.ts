@@ -1,0 +1,88 @@
+/** `wardround simulate`: a researcher at a desk. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { WardroundError } from '@wardround/core/errors.ts'
+import { parseStudy } from '@wardround/core/protocol/plan.ts'
+import { resultTable } from '@wardround/core/report/table.ts'
+import { cliWords } from '@wardround/core/words/en/cli.ts'
+import { parseConfig, readConfig } from '@wardround/site/config.ts'
+import { datasetCache } from '@wardround/site/dataset.ts'
+import { createTrainer } from '@wardround/site/training/trainer.ts'
+import { publicResults } from '../federation.ts'
+import { readText } from '../homes.ts'
+import { createScreen } from '../live.ts'
+import { machineOf } from '../machine.ts'
+import type { CommonOptions, Outcome } from '../output.ts'
+import { changedPlan } from '../plan-changes.ts'
+import type { Runtime } from '../runtime.ts'
+import { trainCentralised, withCentralised } from '../simulate/centralised.ts'
+import { type SimulatedSite, simulate } from '../simulate/federation.ts'
+import { writeReport } from './study.ts'
+
+type Options = CommonOptions & { site?: readonly string[]; out?: string; seed?: string; strategy?: string }
+
+export async function simulateCommand(
+  runtime: Runtime,
+  { args: [file = ''], options }: { args: readonly string[]; options: Options },
+): Promise<Outcome> {
+  const parsed = changedPlan(parseStudy(readText(file), file).plan, options)
+  const sites = (options.site ?? []).map(siteOf)
+  if (sites.length === 0)
+    throw new WardroundError('WR_USAGE', {
+      problem: 'Name at least one hospital: --site name=data.csv',
+      command: 'simulate',
+    })
+  const { clock, entropy, version, signal, stderr } = runtime
+  const folder = mkdtempSync(join(tmpdir(), 'wardround-'))
+  const trainer = createTrainer()
+  const screen = createScreen(stderr)
+  try {
+    const log = (level: string, message: string): void => (level === 'info' ? undefined : screen.note(message))
+    const results = await simulate(
+      { parsed, sites, folder, trainer, clock, entropy, version, signal, onEvent: screen.apply, log },
+      async ({ results: found }) => {
+        if (found.preparation === null) return found
+        const pooled = sites.map(({ name, config, dataFolder }) => ({
+          name,
+          dataset: datasetCache({ config, folder: dataFolder, site: name }),
+        }))
+        const centralised = await trainCentralised({
+          study: parsed.study,
+          planHash: parsed.planHash,
+          preparation: found.preparation,
+          sites: pooled.toSorted(byName),
+          trainer,
+          signal,
+        })
+        return { ...withCentralised(found, centralised), machine: machineOf(version) }
+      },
+    )
+    screen.end()
+    const seconds = (clock.now() - runtime.startedAt) / 1000
+    const written = options.out === undefined ? [] : writeReport(options.out, results)
+    const data = { synthetic: false, ...publicResults(results), seconds, written }
+    return {
+      data,
+      lines: [...resultTable(results, runtime.stdout), ...written.map(cliWords.wrote), cliWords.finished(seconds)],
+    }
+  } finally {
+    screen.end()
+    await trainer.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1)
+
+/** `name=table.csv`: columns are called as in the study; `name=site.yaml`: as that file says. */
+function siteOf(text: string): SimulatedSite {
+  const [, name = '', file = ''] = /^([a-z0-9][a-z0-9-]*)=(.+)$/.exec(text) ?? []
+  if (name === '') throw new WardroundError('WR_USAGE', { problem: `${text} is not name=file.`, command: 'simulate' })
+  const path = resolve(file)
+  const dataFolder = dirname(path)
+  const config = ['.yaml', '.yml'].includes(extname(path))
+    ? readConfig(path)
+    : parseConfig(`data: { file: ${JSON.stringify(basename(path))} }`, file)
+  return { name, config, dataFolder }
+}

@@ -1,0 +1,114 @@
+/** `wardround study check|publish|list|show|start|watch|stop|results` */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isErrorCode, sentencesOf } from '@wardround/core/errors.ts'
+import { parseStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
+import { reportHtml } from '@wardround/core/report/html.ts'
+import { resultTable } from '@wardround/core/report/table.ts'
+import { cliWords } from '@wardround/core/words/en/cli.ts'
+import { preflightSentence } from '@wardround/core/words/en/preflight.ts'
+import { describePlan } from '@wardround/core/words/en/study.ts'
+import { publicResults, watchStudy } from '../federation.ts'
+import { readText, withAccount } from '../homes.ts'
+import { createScreen } from '../live.ts'
+import type { CommonOptions, Outcome } from '../output.ts'
+import type { Runtime } from '../runtime.ts'
+
+type Options = CommonOptions & { access?: string; sites?: string; out?: string }
+type Typed = { readonly args: readonly string[]; readonly options: Options }
+
+export async function studyCheck(_: Runtime, { args: [file = ''] }: Typed): Promise<Outcome> {
+  const { study, planHash, warnings } = parseStudy(readText(file), file)
+  return {
+    data: { valid: true, name: study.name, planHash, warnings },
+    lines: [
+      cliWords.studyValid(study.name, planHash),
+      ...describePlan(study).map((line) => `  ${line}`),
+      ...warnings.map(cliWords.warning),
+    ],
+  }
+}
+
+export const studyPublish = (runtime: Runtime, { args: [file = ''], options }: Typed): Promise<Outcome> =>
+  withAccount(runtime, options, async (client) => {
+    const { plan } = parseStudy(readText(file), file)
+    const summary = await client.call('publish', { body: { plan } })
+    return { data: summary, lines: cliWords.published(summary.id, summary.planHash) }
+  })
+
+export const studyList = (runtime: Runtime, { options }: Typed): Promise<Outcome> =>
+  withAccount(runtime, options, async (client) => {
+    const answer = await client.call('studies')
+    return {
+      data: answer,
+      lines: answer.studies.length === 0 ? [cliWords.noStudies()] : answer.studies.map(cliWords.stateLine),
+    }
+  })
+
+export const studyShow = (runtime: Runtime, { args: [study = ''], options }: Typed): Promise<Outcome> =>
+  withAccount(runtime, options, async (client) => {
+    const detail = await client.call('study', { params: { study } })
+    const findings = Object.entries(detail.findings).flatMap(([site, list]) =>
+      list.map((finding) => preflightSentence(site, finding)),
+    )
+    const failures = detail.failures.map(({ code, parameters, ...failure }) =>
+      cliWords.failureLine({ ...failure, code, why: isErrorCode(code) ? sentencesOf(code, parameters).what : '' }),
+    )
+    const lines = [
+      cliWords.stateLine(detail),
+      ...detail.decisions.map(({ site, decision, reason }) => cliWords.decisionLine(site, decision, reason)),
+      ...(detail.waitingFor.length > 0 ? [cliWords.waitingHeading(detail.waitingFor)] : []),
+      ...(findings.length > 0 ? [cliWords.findingsHeading(), ...findings.map(cliWords.item)] : []),
+      ...(failures.length > 0 ? [cliWords.failuresHeading(), ...failures] : []),
+      ...describePlan(validatePlan(detail.plan).study),
+    ]
+    return { data: { ...detail, sentences: findings }, lines }
+  })
+
+export const studyStart = (runtime: Runtime, { args: [study = ''], options }: Typed): Promise<Outcome> =>
+  withAccount(runtime, options, async (client) => {
+    const sites = options.sites?.split(',').map((name) => name.trim())
+    const summary = await client.call('start', { params: { study }, body: sites === undefined ? {} : { sites } })
+    return { data: summary, lines: [cliWords.started(study)] }
+  })
+
+export const studyWatch = (runtime: Runtime, { args: [study = ''], options }: Typed): Promise<Outcome> =>
+  withAccount(runtime, options, async (client) => {
+    const screen = createScreen(runtime.stderr)
+    await client.call('study', { params: { study } })
+    await watchStudy(client, study, { onEvent: screen.apply, signal: runtime.signal }).finally(screen.end)
+    const summary = await client.call('study', { params: { study } })
+    return {
+      data: { id: summary.id, outcome: summary.outcome, stoppedBecause: summary.stoppedBecause },
+      lines: [cliWords.stateLine(summary)],
+    }
+  })
+
+export const studyStop = (runtime: Runtime, { args: [study = ''], options }: Typed): Promise<Outcome> =>
+  withAccount(runtime, options, async (client) => {
+    const summary = await client.call('stop', { params: { study }, body: {} })
+    return { data: summary, lines: [cliWords.stopping(study)] }
+  })
+
+export const studyResults = (runtime: Runtime, { args: [study = ''], options }: Typed): Promise<Outcome> =>
+  withAccount(runtime, options, async (client) => {
+    const results = await client.call('results', { params: { study } })
+    const written = options.out === undefined ? [] : writeReport(options.out, results)
+    return {
+      data: publicResults(results),
+      lines: [...resultTable(results, runtime.stdout), ...written.map(cliWords.wrote)],
+    }
+  })
+
+/** report.html and report.json in `folder`; their paths. */
+export function writeReport(
+  folder: string,
+  results: Parameters<typeof reportHtml>[0],
+  options: Parameters<typeof reportHtml>[1] = {},
+): string[] {
+  mkdirSync(folder, { recursive: true })
+  const [html, json] = [join(folder, 'report.html'), join(folder, 'report.json')]
+  writeFileSync(html, reportHtml(results, options))
+  writeFileSync(json, `${JSON.stringify({ synthetic: options.synthetic === true, ...results }, null, 2)}\n`)
+  return [html, json]
+}

@@ -1,0 +1,80 @@
+/** The steps of a whole study, for demo and simulation, where one person plays every part. Each is the very function a command uses. */
+import { WardroundError } from '@wardround/core/errors.ts'
+import type { StoredEvent } from '@wardround/core/protocol/events.ts'
+import type { Results } from '@wardround/core/protocol/results.ts'
+import { preflightSentence } from '@wardround/core/words/en/preflight.ts'
+import type { OpenSite } from '@wardround/site/agent.ts'
+import { decide, offeredStudies } from '@wardround/site/approvals.ts'
+import type { Client } from '@wardround/site/client.ts'
+
+/** The data owner's part: reads the offer, signs, sends. */
+export async function approveAt(site: OpenSite, studyId: string): Promise<void> {
+  const offer = (await offeredStudies(site.client, site.membership.coordinatorKey)).find(({ id }) => id === studyId)
+  if (offer === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'study', name: studyId })
+  site.errand({ study: offer.id, planHash: offer.planHash })
+  await decide(offer, 'approved', { ...site, site: site.membership.site })
+}
+
+/** Follows a study's events until it has ended. Errors: WR_STUDY_PREFLIGHT where preflight stops it, WR_CANCELLED. */
+export async function watchStudy(
+  client: Client,
+  study: string,
+  { onEvent, after = 0, signal }: { onEvent: (event: StoredEvent) => void; after?: number; signal?: AbortSignal },
+): Promise<void> {
+  let sequence = after
+  for (;;) {
+    if (signal?.aborted) throw new WardroundError('WR_CANCELLED')
+    const page = await client.call(
+      'events',
+      { query: { after: sequence, study, wait: 20 } },
+      signal === undefined ? {} : { signal },
+    )
+    for (const event of page.events) {
+      onEvent(event)
+      if (event.kind === 'study.ended') return
+      if (event.kind === 'study.blocked')
+        throw new WardroundError('WR_STUDY_PREFLIGHT', { study, sites: event.payload.sites })
+    }
+    sequence = page.sequence
+  }
+}
+
+/** Preflight's findings as sentences. */
+export async function findingSentences(client: Client, study: string): Promise<string[]> {
+  const { findings } = await client.call('study', { params: { study } })
+  return Object.entries(findings).flatMap(([site, list]) => list.map((finding) => preflightSentence(site, finding)))
+}
+
+/** The entries that scripts read: figures without the statistics they came from. */
+export function publicResults(results: Results) {
+  type Model = Results['overall']['federated']
+  const model = ({ accuracy, auroc, brier }: Model) => ({ accuracy, auroc, brier })
+  const optional = (value: Model | null) => (value === null ? null : model(value))
+  return {
+    study: results.study,
+    studyId: results.studyId,
+    planHash: results.planHash,
+    weightsSha256: results.weightsSha256,
+    outcome: results.outcome,
+    rounds: results.rounds.length,
+    bestRound: results.bestRound,
+    stoppedBecause: results.stoppedBecause,
+    bytesUp: results.bytesUp,
+    bytesDown: results.bytesDown,
+    sites: results.sites.map(({ name, nTrain, nTest, local, federated, centralised, difference, localRounds }) => ({
+      name,
+      nTrain,
+      nTest,
+      local: model(local),
+      federated: model(federated),
+      centralised: optional(centralised),
+      difference,
+      localRounds,
+    })),
+    overall: {
+      local: model(results.overall.local),
+      federated: model(results.overall.federated),
+      centralised: optional(results.overall.centralised),
+    },
+  }
+}

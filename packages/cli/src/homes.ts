@@ -1,0 +1,56 @@
+/** Where things are kept unless said otherwise, and how a researcher's access is found. */
+import { existsSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { WardroundError } from '@wardround/core/errors.ts'
+import { decodeToken } from '@wardround/core/protocol/token.ts'
+import { type Client, createClient } from '@wardround/site/client.ts'
+import { type ClosableNetwork, httpsNetwork, trustOf } from '@wardround/site/http.ts'
+import type { Runtime } from './runtime.ts'
+
+const home = ({ env }: Runtime): string => env.WARDROUND_HOME ?? join(homedir(), '.wardround')
+export const coordinatorFolder = (runtime: Runtime, given?: string): string =>
+  given ?? join(home(runtime), 'coordinator')
+export const siteFolder = (runtime: Runtime, given?: string): string => given ?? join(home(runtime), 'site')
+
+export type Account = { readonly client: Client; readonly url: string; close(): Promise<void> }
+
+/** `given` is a token, or a file with one; else WARDROUND_ACCESS; else the file that this machine's coordinator wrote. Errors: WR_CREDENTIALS. */
+export async function openAccount(runtime: Runtime, given?: string, authority?: string): Promise<Account> {
+  const token = decodeToken('access', accessToken(runtime, given))
+  const network: ClosableNetwork = httpsNetwork(token.url, await trustOf(token, authority))
+  const { clock, entropy, version } = runtime
+  const client = createClient({ network, clock, entropy, version, identity: { kind: 'account', secret: token.secret } })
+  return { client, url: token.url, close: network.close }
+}
+
+function accessToken(runtime: Runtime, given: string | undefined): string {
+  const wanted = given ?? runtime.env.WARDROUND_ACCESS ?? join(coordinatorFolder(runtime), 'access')
+  if (wanted.startsWith('wra1_')) return wanted
+  if (!existsSync(wanted)) throw new WardroundError('WR_CREDENTIALS')
+  return readFileSync(wanted, 'utf8')
+}
+
+/** With an account for as long as `work` takes. */
+export async function withAccount<T>(
+  runtime: Runtime,
+  given: { readonly access?: string },
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const account = await openAccount(runtime, given.access)
+  try {
+    return await work(account.client)
+  } finally {
+    await account.close()
+  }
+}
+
+/** A text file's content. Errors: WR_DATA_MISSING, WR_PERMISSION. */
+export function readText(path: string): string {
+  if (!existsSync(path)) throw new WardroundError('WR_DATA_MISSING', { file: path })
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new WardroundError('WR_PERMISSION', { path, action: 'read' }, { cause: error })
+  }
+}

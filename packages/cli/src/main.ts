@@ -1,0 +1,52 @@
+/** `wardround`: the only place with the real clock, randomness and process. */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Clock } from '@wardround/core/ports.ts'
+import packageJson from '../package.json' with { type: 'json' }
+import { buildProgram } from './program.ts'
+import type { Output, Runtime } from './runtime.ts'
+
+const startedAt = Date.now()
+
+const clock: Clock = {
+  now: () => Date.now(),
+  sleep: (delayMs, signal) =>
+    // Timers hold at most 2^31 − 1 ms; whoever waits longer wakes up and looks again.
+    sleep(Math.min(delayMs, 2 ** 31 - 1), undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
+      if (signal?.aborted !== true) throw error
+    }),
+}
+
+const output = (stream: NodeJS.WriteStream): Output => ({
+  write: (text) => void stream.write(text),
+  isTTY: stream.isTTY === true,
+  columns: stream.columns ?? 100,
+})
+
+const interrupted = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (interrupted.signal.aborted) process.exit(130)
+    interrupted.abort()
+  })
+}
+// A reader that has seen enough (`| head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(0)
+})
+
+const runtime: Runtime = {
+  clock,
+  entropy: (sizeBytes) => randomBytes(sizeBytes),
+  stdout: output(process.stdout),
+  stderr: output(process.stderr),
+  env: process.env,
+  signal: interrupted.signal,
+  version: packageJson.version,
+  startedAt,
+  self: [process.execPath, fileURLToPath(import.meta.url)],
+}
+
+process.exitCode = await buildProgram(runtime).run(process.argv.slice(2))

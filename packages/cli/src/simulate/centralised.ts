@@ -1,0 +1,132 @@
+/**
+ * What one would get if all records could be pooled: the same model, budget and stop rule, on all hospitals' training records together,
+ * with one row of each personal bias per hospital. Only where all data is one's own: demo and simulation.
+ */
+import { overallModel } from '@wardround/coordinator/results.ts'
+import { weightSpecs } from '@wardround/core/graph/layers.ts'
+import { statisticOf } from '@wardround/core/metrics/statistic.ts'
+import type { Preparation } from '@wardround/core/preparation/schema.ts'
+import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
+import type { Results } from '@wardround/core/protocol/results.ts'
+import type { ModelResult } from '@wardround/core/protocol/task.ts'
+import type { Study } from '@wardround/core/study/study.ts'
+import type { Weights } from '@wardround/core/weights.ts'
+import type { DatasetCache, Prepared } from '@wardround/site/dataset.ts'
+import { compare, hiddenResult, patientsIn, predict, stopValue } from '@wardround/site/evaluation.ts'
+import { classWeightsFor, firstWeights, trainRounds, withPersonalStart } from '@wardround/site/local-training.ts'
+import type { Trainer } from '@wardround/site/training/trainer.ts'
+
+export type PooledSite = { readonly name: string; readonly dataset: DatasetCache }
+export type CentralisedOptions = {
+  readonly study: Study
+  readonly planHash: string
+  readonly preparation: Preparation
+  readonly sites: readonly PooledSite[]
+  readonly trainer: Trainer
+  readonly signal?: AbortSignal
+}
+export type Centralised = {
+  readonly bySite: Readonly<Record<string, ModelResult>>
+  readonly overall: ModelResult
+  readonly rounds: number
+}
+
+export async function trainCentralised(options: CentralisedOptions): Promise<Centralised> {
+  const { study, sites, trainer, signal } = options
+  const prepared = await Promise.all(
+    sites.map(({ dataset }) => dataset.prepared(study, options.planHash, options.preparation)),
+  )
+  const groups = sites.length
+  const training = pool(prepared.map((site) => site.training))
+  const watched = pool(prepared.map((site) => (study.data.split.validation > 0 ? site.validation : site.training)))
+  const { weights, rounds } = await trainRounds({
+    study,
+    start: pooledStart(study, prepared),
+    signal,
+    measure: async (candidate) => {
+      const scores = await trainer.predict({
+        model: study.model,
+        loss: study.training.loss,
+        weights: candidate,
+        data: watched,
+        groups,
+      })
+      return stopValue(
+        study,
+        statisticOf(study.training.loss, { scores, target: watched.target, patients: watched.patients }),
+      )
+    },
+    train: async (candidate, round) => {
+      const labels = [study.seed, 'centralised', round]
+      const request = {
+        model: study.model,
+        training: study.training,
+        data: training,
+        weights: candidate,
+        epochs: study.training.epochs,
+        labels,
+        groups,
+        ...classWeightsFor(study, training),
+      }
+      return (await trainer.train(request, signal === undefined ? {} : { signal })).weights
+    },
+  })
+  const results = await Promise.all(prepared.map((site, group) => testAt(options, { site, weights, group })))
+  const bySite = Object.fromEntries(sites.map(({ name }, group) => [name, results[group] ?? hiddenResult()]))
+  return { bySite, overall: overallModel(results, study.seed), rounds }
+}
+
+type Pooled = ModelInputs & { readonly group: Int32Array<ArrayBuffer> }
+
+/** All hospitals' records one after another, with whose each is. */
+function pool(parts: readonly ModelInputs[]): Pooled {
+  const rows = parts.reduce((sum, part) => sum + part.rows, 0)
+  const width = parts[0]?.width ?? 0
+  const features = new Float32Array(rows * width)
+  const [target, group] = [new Float32Array(rows), new Int32Array(rows)]
+  let row = 0
+  for (const [index, part] of parts.entries()) {
+    features.set(part.features, row * width)
+    target.set(part.target, row)
+    group.fill(index, row, row + part.rows)
+    row += part.rows
+  }
+  // A patient's name counts within a hospital: two hospitals' `row-1` are two people.
+  const patients = parts.flatMap((part, index) => part.patients.map((patient) => `${index}/${patient}`))
+  return { features, rows, width, target, group, patients }
+}
+
+/** Shared weights as everybody's; personal biases as a table with each hospital's own start. */
+function pooledStart(study: Study, prepared: readonly Prepared[]): Weights {
+  const width = prepared[0]?.training.width ?? 0
+  const own = prepared.map(({ training }) => withPersonalStart(study, firstWeights(study, width), training.target))
+  return weightSpecs(study.model, width, prepared.length).map(({ name, shape }) => {
+    const rows = own.map((weights) => weights.find((tensor) => tensor.name === name)?.data ?? new Float32Array())
+    const first = rows[0] ?? new Float32Array()
+    const table =
+      shape.reduce((size, extent) => size * extent, 1) === first.length * rows.length &&
+      study.model.personal.includes(name) &&
+      name.endsWith('.bias')
+    return { name, shape, data: table ? Float32Array.from(rows.flatMap((row) => [...row])) : Float32Array.from(first) }
+  })
+}
+
+async function testAt(
+  { study, sites, trainer }: CentralisedOptions,
+  { site, weights, group }: { site: Prepared; weights: Weights; group: number },
+): Promise<ModelResult> {
+  const inputs = site.test
+  if (patientsIn(inputs) < study.data.minimumCohort) return hiddenResult()
+  const scores = await predict(trainer, study, { weights, inputs, grouping: { groups: sites.length, group } })
+  return (
+    compare(study, { scores: [scores], inputs, labels: [study.seed, sites[group]?.name ?? ''] }).results[0] ??
+    hiddenResult()
+  )
+}
+
+/** The federation's results with the pooled model beside them. */
+export const withCentralised = (results: Results, centralised: Centralised): Results => ({
+  ...results,
+  sites: results.sites.map((site) => ({ ...site, centralised: centralised.bySite[site.name] ?? null })),
+  overall: { ...results.overall, centralised: centralised.overall },
+})

@@ -1,0 +1,136 @@
+/**
+ * A whole federation in one process: the real coordinator and the real sites, wired by function calls where a network would be. Nothing here
+ * knows how a round works.
+ */
+import { join } from 'node:path'
+import { memoryBlobs } from '@wardround/coordinator/blobs/memory.ts'
+import { createCoordinator } from '@wardround/coordinator/server.ts'
+import { openStore } from '@wardround/coordinator/store/store.ts'
+import { WardroundError } from '@wardround/core/errors.ts'
+import type { Clock, Entropy, Network } from '@wardround/core/ports.ts'
+import type { StoredEvent } from '@wardround/core/protocol/events.ts'
+import type { ParsedStudy } from '@wardround/core/protocol/plan.ts'
+import type { Results } from '@wardround/core/protocol/results.ts'
+import { generateKeyPair } from '@wardround/core/protocol/signing.ts'
+import { decodeToken } from '@wardround/core/protocol/token.ts'
+import { openSite, runSite, type SiteOptions } from '@wardround/site/agent.ts'
+import { type Client, createClient } from '@wardround/site/client.ts'
+import type { SiteConfig } from '@wardround/site/config.ts'
+import type { SiteLog } from '@wardround/site/context.ts'
+import { joinNetwork } from '@wardround/site/join.ts'
+import type { Trainer } from '@wardround/site/training/trainer.ts'
+import type { FastifyInstance } from 'fastify'
+import { approveAt, watchStudy } from '../federation.ts'
+
+export type SimulatedSite = { readonly name: string; readonly config: SiteConfig; readonly dataFolder: string }
+
+export type SimulationOptions = {
+  readonly parsed: ParsedStudy
+  readonly sites: readonly SimulatedSite[]
+  /** Where sites keep their keys, journals and studies. */
+  readonly folder: string
+  readonly trainer: Trainer
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly version: string
+  readonly signal: AbortSignal
+  readonly onEvent: (event: StoredEvent) => void
+  readonly log: SiteLog
+}
+
+/** Requests answered by the server itself, without a socket. */
+export function injectedNetwork(app: FastifyInstance): Network {
+  return {
+    async send({ method, path, headers, body, signal }) {
+      const answered = app.inject({
+        method,
+        url: path,
+        headers: { ...headers },
+        ...(body === undefined ? {} : { payload: Buffer.from(body) }),
+      })
+      const response = await Promise.race([answered, cancelled(signal)])
+      const flat = Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, String(value)]))
+      return { status: response.statusCode, headers: flat, body: once(response.rawPayload) }
+    },
+  }
+}
+
+/** Rejects when the asker gives up; never resolves. */
+const cancelled = (signal: AbortSignal | undefined): Promise<never> =>
+  new Promise((_, reject) => {
+    const give = (): void => reject(new WardroundError('WR_CANCELLED'))
+    if (signal?.aborted) give()
+    signal?.addEventListener('abort', give, { once: true })
+  })
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
+
+export type Simulated = { readonly results: Results; readonly client: Client }
+
+/** From nothing to results; then `after` may still ask the coordinator. */
+export async function simulate<T>(options: SimulationOptions, after: (simulated: Simulated) => Promise<T>): Promise<T> {
+  const { clock, entropy, version } = options
+  const store = await openStore({ kind: 'sqlite', path: ':memory:' }, () => new Date(clock.now()).toISOString())
+  const coordinator = await createCoordinator({
+    store,
+    blobs: memoryBlobs(),
+    clock,
+    entropy,
+    keys: await generateKeyPair(),
+    version,
+    log: () => undefined,
+  })
+  const network = injectedNetwork(coordinator.app)
+  const stop = new AbortController()
+  const signal = AbortSignal.any([options.signal, stop.signal])
+  const { secret } = decodeToken('access', await coordinator.createAccess('simulation', 'https://localhost'))
+  const client = createClient({ network, clock, entropy, version, identity: { kind: 'account', secret } })
+  const siteOptions = options.sites.map(
+    (site): SiteOptions => ({
+      folder: join(options.folder, site.name),
+      config: site.config,
+      dataFolder: site.dataFolder,
+      trainer: options.trainer,
+      clock,
+      entropy,
+      version,
+      log: (level, message, cause) => options.log(level, `${site.name}: ${message}`, cause),
+      signal,
+      network,
+    }),
+  )
+  const running: Promise<void>[] = []
+  try {
+    for (const [index, site] of options.sites.entries()) {
+      const { token } = await client.call('createToken', { body: { site: site.name } })
+      const folder = siteOptions[index]?.folder ?? ''
+      await joinNetwork({ folder, token, clock, entropy, version, network })
+    }
+    const { id } = await client.call('publish', { body: { plan: options.parsed.plan } })
+    for (const own of siteOptions) await withOpen(own, (site) => approveAt(site, id))
+    running.push(...siteOptions.map(runSite))
+    await client.call('start', { params: { study: id }, body: {} })
+    await Promise.race([watchStudy(client, id, { onEvent: options.onEvent, signal }), brokenDown(running)])
+    return await after({ results: await client.call('results', { params: { study: id } }), client })
+  } finally {
+    stop.abort()
+    await Promise.allSettled(running)
+    await coordinator.close()
+  }
+}
+
+async function withOpen(
+  options: SiteOptions,
+  work: (site: Awaited<ReturnType<typeof openSite>>) => Promise<void>,
+): Promise<void> {
+  const site = await openSite(options)
+  await work(site).finally(site.close)
+}
+
+/** Rejects when a site ends with an error; never resolves. */
+const brokenDown = (running: readonly Promise<void>[]): Promise<never> =>
+  new Promise((_, reject) => {
+    for (const site of running) site.catch(reject)
+  })

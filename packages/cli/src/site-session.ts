@@ -1,0 +1,52 @@
+/** A site's folder opened for a command, with or without its data. */
+import { existsSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { WardroundError } from '@wardround/core/errors.ts'
+import { type OpenSite, openSite, type SiteOptions } from '@wardround/site/agent.ts'
+import { readConfig } from '@wardround/site/config.ts'
+import type { SiteLog } from '@wardround/site/context.ts'
+import { createTrainer } from '@wardround/site/training/trainer.ts'
+import { siteFolder } from './homes.ts'
+import type { Runtime } from './runtime.ts'
+
+export type SiteCommandOptions = { readonly dir?: string; readonly config?: string }
+
+/** Where site.yaml is: given, or in the site's folder. Errors: WR_DATA_MISSING. */
+export function configPath(folder: string, given?: string): string {
+  const path = resolve(given ?? join(folder, 'site.yaml'))
+  if (!existsSync(path)) throw new WardroundError('WR_DATA_MISSING', { file: path })
+  return path
+}
+
+export function siteOptions(runtime: Runtime, options: SiteCommandOptions, log: SiteLog): SiteOptions {
+  const { clock, entropy, version, signal } = runtime
+  const folder = siteFolder(runtime, options.dir)
+  const path = configPath(folder, options.config)
+  return {
+    folder,
+    config: readConfig(path),
+    dataFolder: dirname(path),
+    trainer: createTrainer(),
+    clock,
+    entropy,
+    version,
+    log,
+    signal,
+  }
+}
+
+/** With an open site for as long as `work` takes. */
+export async function withSite<T>(
+  runtime: Runtime,
+  options: SiteCommandOptions,
+  work: (site: OpenSite) => Promise<T>,
+): Promise<T> {
+  const given = siteOptions(runtime, options, () => undefined)
+  const site = await openSite(given)
+  try {
+    return await work(site)
+  } finally {
+    await site.close()
+    await given.trainer.close()
+  }
+}

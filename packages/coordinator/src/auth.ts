@@ -1,0 +1,68 @@
+/** Who is asking: an account by its secret, a site by its signed proof. */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { base64urlnopad } from '@wardround/core/base64.ts'
+import { WardroundError } from '@wardround/core/errors.ts'
+import type { Entropy } from '@wardround/core/ports.ts'
+import { type ProofSubject, parseProof, proofHolds, proofWindowMs } from '@wardround/core/protocol/proof.ts'
+import type { Context } from './context.ts'
+import type { Store } from './store/store.ts'
+
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
+
+export const newSecret = (entropy: Entropy): string => base64urlnopad.encode(entropy(32))
+
+/** The name of the account whose secret it is. Secrets are stored as digests and compared in constant time. Errors: WR_CREDENTIALS. */
+export async function accountOf(store: Store, header: string | undefined): Promise<string> {
+  const given = Buffer.from(sha256(header?.startsWith('Bearer ') ? header.slice(7).trim() : ''), 'hex')
+  const account = (await store.accounts()).find((row) => timingSafeEqual(given, Buffer.from(row.secret_sha256, 'hex')))
+  if (account === undefined) throw new WardroundError('WR_CREDENTIALS')
+  return account.name
+}
+
+export type ProofChecker = (header: string | undefined, subject: Omit<ProofSubject, 'audience'>) => Promise<string>
+
+/**
+ * Checks signed requests and remembers their nonces for as long as their times are accepted. A proof from before this process
+ * started is refused, so that forgetting the nonces at a restart opens nothing.
+ */
+export function proofChecker({ store, clock, keys }: Pick<Context, 'store' | 'clock' | 'keys'>): ProofChecker {
+  const startedAt = clock.now()
+  const seen = new Map<string, number>()
+  return async (header, subject) => {
+    const proof = parseProof(header ?? '')
+    if (proof === undefined) throw new WardroundError('WR_PROOF_INVALID')
+    const row = await store.site(proof.site)
+    if (row === undefined) throw new WardroundError('WR_SITE_UNKNOWN', { site: proof.site })
+    if (!(await proofHolds(proof, { ...subject, audience: keys.publicKey }, row.public_key)))
+      throw new WardroundError('WR_PROOF_INVALID')
+    const now = clock.now()
+    const skewMs = proof.time - now
+    if (Math.abs(skewMs) > proofWindowMs) throw new WardroundError('WR_PROOF_CLOCK', { skewMs })
+    const nonce = `${proof.site}/${proof.nonce}`
+    if (seen.has(nonce) || proof.time < startedAt - clockSlackMs) throw new WardroundError('WR_PROOF_REPLAYED')
+    forgetOld(seen, now)
+    seen.set(nonce, proof.time + proofWindowMs)
+    if (row.state === 'left') throw new WardroundError('WR_SITE_LEFT', { site: proof.site })
+    return proof.site
+  }
+}
+
+/** Clocks of healthy machines differ by this much; a proof this much older than the process is not taken for a replay. */
+const clockSlackMs = 2000
+
+/** Nonces in order of arrival; those whose time would no longer be accepted can go. */
+function forgetOld(seen: Map<string, number>, now: number): void {
+  for (const [nonce, until] of seen) {
+    if (until >= now) return
+    seen.delete(nonce)
+  }
+}
+
+/** One minor version either way. Errors: WR_VERSION. */
+export function checkVersion(theirs: string | undefined, ours: string): void {
+  if (theirs === undefined) return
+  const [major, minor] = theirs.split('.').map(Number)
+  const [ourMajor, ourMinor] = ours.split('.').map(Number)
+  if (major !== ourMajor || Math.abs((minor ?? 0) - (ourMinor ?? 0)) > 1 || !Number.isInteger(minor))
+    throw new WardroundError('WR_VERSION', { theirs, ours })
+}

@@ -1,0 +1,29 @@
+/** Blobs by content: what is written is durable before its name is known, and is checked against its name when it is taken in. */
+import type { BlobRef } from '@wardround/core/protocol/task.ts'
+
+export type BlobWriter = {
+  write(chunk: Uint8Array): Promise<void>
+  /** Makes what was written durable, and names it. */
+  finish(): Promise<BlobRef>
+  abort(): Promise<void>
+}
+
+export type BlobStore = {
+  has(sha256: string): Promise<boolean>
+  /** Bytes `start` … `end` − 1, clipped to the blob. Errors: WR_BLOB_MISSING. */
+  read(sha256: string, range?: { readonly start: number; readonly end: number }): Promise<Uint8Array>
+  /** The blob in pieces. Errors: WR_BLOB_MISSING. */
+  stream(sha256: string, start?: number): AsyncIterable<Uint8Array>
+  size(sha256: string): Promise<number>
+  writer(): Promise<BlobWriter>
+  delete(sha256: string): Promise<void>
+  /** Uploads that arrive in pieces, under a name that the coordinator chose. */
+  readonly staged: {
+    receivedBytes(name: string): Promise<number>
+    /** Adds a piece; one that was received before is ignored. Returns what has arrived. Errors: WR_UPLOAD_OFFSET for a gap. */
+    append(name: string, offset: number, piece: Uint8Array): Promise<number>
+    /** Turns the upload into a blob. Errors: WR_DIGEST_MISMATCH (the upload is dropped, so that it can start again). */
+    commit(name: string, expected: BlobRef): Promise<void>
+    discard(name: string): Promise<void>
+  }
+}

@@ -1,0 +1,149 @@
+/** Blobs in a folder: written beside, fsynced, then renamed to their digest, so that a name never stands for half a file. */
+import { createHash, type Hash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { access, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { WardroundError } from '@wardround/core/errors.ts'
+import type { BlobRef } from '@wardround/core/protocol/task.ts'
+import type { BlobStore } from './blob-store.ts'
+
+export async function folderBlobs(folder: string): Promise<BlobStore> {
+  const [blobs, partial] = [join(folder, 'sha256'), join(folder, 'partial')]
+  try {
+    for (const path of [blobs, partial]) await mkdir(path, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new WardroundError('WR_PERMISSION', { path: folder, action: 'write' }, { cause: error })
+  }
+  const pathOf = (sha256: string): string => join(blobs, sha256.slice(0, 2), sha256)
+  const staging = (name: string): string => join(partial, `${name}.upload`)
+  let counter = 0
+  /** From `partial` to its digest's name; the folder is synced too, or the name could be lost with the power. */
+  const settle = async (from: string, ref: BlobRef): Promise<BlobRef> => {
+    const to = pathOf(ref.sha256)
+    await mkdir(dirname(to), { recursive: true, mode: 0o700 })
+    await rename(from, to)
+    const parent = await open(dirname(to), 'r')
+    await parent.sync().finally(() => parent.close())
+    return ref
+  }
+  return {
+    has: (sha256) => exists(pathOf(sha256)),
+    read: async (sha256, range) => guarded(sha256, () => readRange(pathOf(sha256), range)),
+    stream: (sha256, start = 0) => streamed(sha256, pathOf(sha256), start),
+    size: async (sha256) => guarded(sha256, async () => (await stat(pathOf(sha256))).size),
+    async writer() {
+      counter += 1
+      const path = join(partial, `${process.pid}-${counter}.new`)
+      const file = await writable(path, 'w')
+      const hash = createHash('sha256')
+      let sizeBytes = 0
+      return {
+        async write(chunk) {
+          await written(file, chunk, path)
+          hash.update(chunk)
+          sizeBytes += chunk.length
+        },
+        async finish() {
+          await file.sync()
+          await file.close()
+          return settle(path, { sha256: hash.digest('hex'), sizeBytes })
+        },
+        async abort() {
+          await file.close()
+          await rm(path, { force: true })
+        },
+      }
+    },
+    delete: (sha256) => rm(pathOf(sha256), { force: true }),
+    staged: {
+      receivedBytes: (name) => sizeOf(staging(name)),
+      async append(name, offset, piece) {
+        const path = staging(name)
+        const received = await sizeOf(path)
+        if (offset > received) throw new WardroundError('WR_UPLOAD_OFFSET', { receivedBytes: received })
+        const fresh = piece.subarray(Math.max(0, received - offset))
+        if (fresh.length === 0) return received
+        const file = await writable(path, 'a')
+        await written(file, fresh, path).finally(() => file.close())
+        return received + fresh.length
+      },
+      async commit(name, expected) {
+        const path = staging(name)
+        const found = await digestOf(path)
+        if (found.sha256 !== expected.sha256 || found.sizeBytes !== expected.sizeBytes) {
+          await rm(path, { force: true })
+          throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The update' })
+        }
+        const file = await open(path, 'r+')
+        await file.sync().finally(() => file.close())
+        await settle(path, expected)
+      },
+      discard: (name) => rm(staging(name), { force: true }),
+    },
+  }
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
+
+const sizeOf = async (path: string): Promise<number> => ((await exists(path)) ? (await stat(path)).size : 0)
+
+async function writable(path: string, flags: 'w' | 'a'): Promise<FileHandle> {
+  return open(path, flags, 0o600).catch((error: unknown) => {
+    throw new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })
+  })
+}
+
+async function written(file: FileHandle, chunk: Uint8Array, path: string): Promise<void> {
+  await file.writeFile(chunk).catch((error: unknown) => {
+    throw new WardroundError(
+      'WR_DISK',
+      { path, reason: error instanceof Error ? error.message : 'The write failed.' },
+      { cause: error },
+    )
+  })
+}
+
+async function guarded<T>(sha256: string, work: () => Promise<T>): Promise<T> {
+  return work().catch((error: unknown) => {
+    throw new WardroundError('WR_BLOB_MISSING', { sha256 }, { cause: error })
+  })
+}
+
+async function readRange(path: string, range: { start: number; end: number } | undefined): Promise<Uint8Array> {
+  const file = await open(path, 'r')
+  try {
+    const { size } = await file.stat()
+    const start = Math.min(size, range?.start ?? 0)
+    const bytes = new Uint8Array(Math.max(0, Math.min(size, range?.end ?? size) - start))
+    let at = 0
+    while (at < bytes.length) {
+      const { bytesRead } = await file.read(bytes, at, bytes.length - at, start + at)
+      if (bytesRead === 0) break
+      at += bytesRead
+    }
+    return bytes
+  } finally {
+    await file.close()
+  }
+}
+
+async function* streamed(sha256: string, path: string, start: number): AsyncGenerator<Uint8Array> {
+  if (!(await exists(path))) throw new WardroundError('WR_BLOB_MISSING', { sha256 })
+  for await (const chunk of createReadStream(path, { start })) yield chunk as Uint8Array
+}
+
+async function digestOf(path: string): Promise<BlobRef> {
+  const hash: Hash = createHash('sha256')
+  let sizeBytes = 0
+  if (await exists(path)) {
+    for await (const chunk of createReadStream(path)) {
+      hash.update(chunk as Uint8Array)
+      sizeBytes += (chunk as Uint8Array).length
+    }
+  }
+  return { sha256: hash.digest('hex'), sizeBytes }
+}

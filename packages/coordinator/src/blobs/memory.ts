@@ -1,0 +1,56 @@
+/** Blobs in memory: for simulation and tests. */
+import { createHash } from 'node:crypto'
+import { WardroundError } from '@wardround/core/errors.ts'
+import type { BlobStore } from './blob-store.ts'
+
+export function memoryBlobs(): BlobStore {
+  const blobs = new Map<string, Uint8Array>()
+  const staged = new Map<string, Uint8Array>()
+  const found = (sha256: string): Uint8Array => {
+    const blob = blobs.get(sha256)
+    if (blob === undefined) throw new WardroundError('WR_BLOB_MISSING', { sha256 })
+    return blob
+  }
+  const keep = (bytes: Uint8Array): { sha256: string; sizeBytes: number } => {
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    blobs.set(sha256, bytes)
+    return { sha256, sizeBytes: bytes.length }
+  }
+  return {
+    has: async (sha256) => blobs.has(sha256),
+    read: async (sha256, range) =>
+      range === undefined ? found(sha256) : found(sha256).subarray(range.start, range.end),
+    async *stream(sha256, start = 0) {
+      yield found(sha256).subarray(start)
+    },
+    size: async (sha256) => found(sha256).length,
+    writer: async () => {
+      const chunks: Uint8Array[] = []
+      return {
+        write: async (chunk) => void chunks.push(Uint8Array.from(chunk)),
+        finish: async () => keep(Buffer.concat(chunks)),
+        abort: async () => void chunks.splice(0),
+      }
+    },
+    delete: async (sha256) => void blobs.delete(sha256),
+    staged: {
+      receivedBytes: async (name) => staged.get(name)?.length ?? 0,
+      async append(name, offset, piece) {
+        const before = staged.get(name) ?? new Uint8Array()
+        if (offset > before.length) throw new WardroundError('WR_UPLOAD_OFFSET', { receivedBytes: before.length })
+        const fresh = piece.subarray(Math.max(0, before.length - offset))
+        staged.set(name, Buffer.concat([before, fresh]))
+        return before.length + fresh.length
+      },
+      async commit(name, expected) {
+        const bytes = staged.get(name) ?? new Uint8Array()
+        staged.delete(name)
+        const digest = createHash('sha256').update(bytes).digest('hex')
+        if (digest !== expected.sha256 || bytes.length !== expected.sizeBytes)
+          throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The update' })
+        keep(bytes)
+      },
+      discard: async (name) => void staged.delete(name),
+    },
+  }
+}

@@ -1,0 +1,25 @@
+/** What every part of the coordinator works with; nothing here is global. */
+import type { Clock, Entropy } from '@wardround/core/ports.ts'
+import type { KeyPair } from '@wardround/core/protocol/signing.ts'
+import type { BlobStore } from './blobs/blob-store.ts'
+import type { Notifier } from './notifier.ts'
+import type { Store } from './store/store.ts'
+
+/** A structured log line; never a secret, never a row's value. */
+export type Log = (
+  level: 'info' | 'warn' | 'error',
+  message: string,
+  fields?: Readonly<Record<string, unknown>>,
+) => void
+
+export type Context = {
+  readonly store: Store
+  readonly blobs: BlobStore
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly keys: KeyPair
+  readonly notifier: Notifier
+  readonly log: Log
+  /** Tries to move a study on; soon, once, however often it is asked. */
+  readonly advance: (study: string) => void
+}

@@ -1,0 +1,186 @@
+/** Binds handlers to routes: parse, authenticate, handle, answer; every error becomes one coded form. */
+import { createHash } from 'node:crypto'
+import { base64urlnopad } from '@wardround/core/base64.ts'
+import {
+  asWardroundError,
+  type ErrorCode,
+  type ErrorParameters,
+  WardroundError as Failure,
+  registry,
+  type WardroundError,
+} from '@wardround/core/errors.ts'
+import { type RouteName, routes } from '@wardround/core/protocol/routes.ts'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { z } from 'zod'
+import { accountOf, checkVersion, type ProofChecker } from './auth.ts'
+import type { Context } from './context.ts'
+import type { Caller, Handlers } from './handlers.ts'
+import { pieceLimitBytes } from './routes/site-work.ts'
+
+export type RegistrarOptions = {
+  readonly context: Context
+  readonly handlers: Handlers
+  readonly proofs: ProofChecker
+  readonly version: string
+  /** Aborted when the coordinator closes, so that nobody waits for it. */
+  readonly closing: AbortSignal
+  readonly heard: (site: string) => void
+}
+
+type AnyRoute = {
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  path: string
+  by: 'anybody' | 'site' | 'account'
+  params?: z.ZodType
+  query?: z.ZodType
+  body?: z.ZodType
+  answer: z.ZodType | string
+}
+type AnyHandler = (
+  request: { params: unknown; query: unknown; body: unknown },
+  caller: Caller,
+  reply: FastifyReply,
+) => Promise<unknown>
+
+const jsonLimitBytes = 4 << 20
+
+export function register(app: FastifyInstance, options: RegistrarOptions): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    '*',
+    { parseAs: 'buffer', bodyLimit: Math.max(jsonLimitBytes, pieceLimitBytes) },
+    (_request, body, done) => done(null, body),
+  )
+  for (const name of Object.keys(routes) as RouteName[]) {
+    const route: AnyRoute = routes[name]
+    const handler = options.handlers[name] as AnyHandler
+    app.route({
+      method: route.method,
+      url: route.path,
+      handler: async (request, reply) => {
+        const rawBody = Buffer.isBuffer(request.body) ? request.body : new Uint8Array()
+        reply.header('wardround-version', options.version)
+        checkVersion(header(request, 'wardround-version'), options.version)
+        const caller: Caller = {
+          name: await authenticate(route.by, request, { ...options, rawBody }),
+          signal: signalOf(request, options.closing),
+          rawBody,
+          headers: request.headers as Caller['headers'],
+        }
+        const input = {
+          params: parse('path', route.params, request.params),
+          query: parse('query', route.query, request.query),
+          body: parseBody(route.body, rawBody),
+        }
+        const answer = await handler(input, caller, reply)
+        if (typeof route.answer === 'string')
+          return route.answer === 'text' ? reply.type('text/plain; charset=utf-8').send(answer) : answer
+        return reply.type('application/json; charset=utf-8').send(JSON.stringify(answer))
+      },
+    })
+  }
+  app.setErrorHandler((error, request, reply) =>
+    sendError(asCoded(error), { request, reply, context: options.context }),
+  )
+  app.setNotFoundHandler((request, reply) => {
+    const unknown = new Failure('WR_NOT_FOUND', {
+      what: 'route',
+      name: `${request.method} ${request.url.slice(0, 100)}`,
+    })
+    return sendError(unknown, { request, reply, context: options.context })
+  })
+}
+
+const header = (request: FastifyRequest, name: string): string | undefined => {
+  const value = request.headers[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+async function authenticate(
+  by: AnyRoute['by'],
+  request: FastifyRequest,
+  { context, proofs, heard, rawBody }: RegistrarOptions & { rawBody: Uint8Array },
+): Promise<string> {
+  if (by === 'anybody') return ''
+  if (by === 'account') return accountOf(context.store, header(request, 'authorization'))
+  const bodySha256 = createHash('sha256').update(rawBody).digest('hex')
+  const site = await proofs(header(request, 'authorization'), { method: request.method, path: request.url, bodySha256 })
+  heard(site)
+  return site
+}
+
+/** Aborted when the asker hangs up or the coordinator closes. */
+function signalOf(request: FastifyRequest, closing: AbortSignal): AbortSignal {
+  const gone = new AbortController()
+  request.raw.socket?.once?.('close', () => gone.abort())
+  return AbortSignal.any([gone.signal, closing])
+}
+
+function parse(place: string, schema: z.ZodType | undefined, value: unknown): unknown {
+  if (schema === undefined) return {}
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new Failure('WR_BODY_INVALID', {
+    field: [place, ...(issue?.path ?? [])].map(String).join('.').slice(0, 200),
+    problem: (issue?.message ?? '').slice(0, 300),
+  })
+}
+
+function parseBody(schema: z.ZodType | undefined, raw: Uint8Array): unknown {
+  if (schema === undefined) return undefined
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(raw))
+  } catch (error) {
+    throw new Failure('WR_BODY_INVALID', { field: 'body', problem: 'it is not JSON' }, { cause: error })
+  }
+  return parse('body', schema, value)
+}
+
+/** Fastify's own refusals in our words; anything unknown is a bug of ours. */
+function asCoded(error: unknown): WardroundError {
+  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500
+  if (status === 413) return new Failure('WR_BODY_TOO_LARGE', { limitBytes: jsonLimitBytes })
+  if (status >= 400 && status < 500 && !(error instanceof Failure))
+    return new Failure('WR_BODY_INVALID', {
+      field: 'request',
+      problem: error instanceof Error ? error.message.slice(0, 200) : '',
+    })
+  return asWardroundError(error)
+}
+
+function sendError(
+  error: WardroundError,
+  { request, reply, context }: { request: FastifyRequest; reply: FastifyReply; context: Context },
+): FastifyReply {
+  const requestId = base64urlnopad.encode(context.entropy(9))
+  const level = error.status >= 500 ? 'error' : 'info'
+  context.log(level, 'refused', {
+    code: error.code,
+    requestId,
+    method: request.method,
+    path: request.url.split('?')[0],
+    ...(level === 'error' ? { cause: describe(error.cause) } : {}),
+  })
+  const told = registry[error.code satisfies ErrorCode].exposure === 'peer' ? error.parameters : {}
+  const { what, why, next } = error.sentences
+  const message =
+    registry[error.code].exposure === 'peer' ? [what, why, next].filter((part) => part !== '').join(' ') : error.code
+  const body = {
+    error: {
+      code: error.code,
+      parameters: defined(told),
+      message,
+      retry: error.retry,
+      requestId,
+      nowMs: context.clock.now(),
+    },
+  }
+  return reply.code(error.status).type('application/json; charset=utf-8').send(JSON.stringify(body))
+}
+
+const describe = (cause: unknown): string => (cause instanceof Error ? (cause.stack ?? cause.message) : 'unknown')
+
+const defined = (parameters: ErrorParameters): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(parameters).filter(([, value]) => value !== undefined))

@@ -1,0 +1,95 @@
+/** The result of a study, put together once, from what the sites released. */
+
+import { pooledEstimates } from '@wardround/core/metrics/intervals.ts'
+import type { Statistic } from '@wardround/core/metrics/schema.ts'
+import { mergeStatistics } from '@wardround/core/metrics/statistic.ts'
+import { type Outcome, stopReasonSchema } from '@wardround/core/protocol/events.ts'
+import {
+  type Results,
+  type RoundResult,
+  resultsSchema,
+  roundResultSchema,
+  type SiteResult,
+} from '@wardround/core/protocol/results.ts'
+import { blobRefSchema, type ModelResult } from '@wardround/core/protocol/task.ts'
+import type { Context } from './context.ts'
+import type { Running } from './running.ts'
+import type { RoundRow } from './store/schema.ts'
+import { reported } from './tasks.ts'
+
+export async function assembleResults(context: Context, running: Running): Promise<Results> {
+  const { store, clock } = context
+  const { study, row } = running
+  const rounds = await store.rounds(row.id)
+  const finished = reported(await store.tasksOf(row.id, 'finish', row.best_round), 'finish')
+  const sites = finished.map(({ site, result }): SiteResult => {
+    const { nTrain, nTest, local, federated, difference, localRounds } = result
+    return { name: site, nTrain, nTest, local, federated, centralised: null, difference, localRounds }
+  })
+  const results = rounds.flatMap(({ result }) => (result === null ? [] : [roundResultSchema.parse(JSON.parse(result))]))
+  const expected = [...new Set(rounds.flatMap(({ cohort }) => JSON.parse(cohort) as string[]))].toSorted()
+  const contributed = expected.filter((site) => tookPart(site, results) && sites.some(({ name }) => name === site))
+  const stoppedBecause = stopReasonSchema.parse(row.stopped_because)
+  const fresh = (await store.study(row.id)) ?? row
+  const resultsSoFar: Results = {
+    study: study.name,
+    studyId: row.id,
+    planHash: row.plan_hash,
+    plan: JSON.parse(row.plan) as Record<string, unknown>,
+    preparation: running.prepared.preparation,
+    outcome: outcomeOf({ stoppedBecause, expected, contributed }),
+    stoppedBecause,
+    expected,
+    contributed,
+    weightsSha256: bestWeights(rounds, row.best_round).sha256,
+    bestRound: row.best_round,
+    rounds: results,
+    metric: running.metric,
+    measuredOn: running.measuredOn,
+    bytesUp: fresh.bytes_up,
+    bytesDown: fresh.bytes_down,
+    seconds: (clock.now() - (row.started_at ?? clock.now())) / 1000,
+    sites,
+    overall: {
+      local: overallModel(
+        sites.map(({ local }) => local),
+        study.seed,
+      ),
+      federated: overallModel(
+        sites.map(({ federated }) => federated),
+        study.seed,
+      ),
+      centralised: null,
+    },
+    machine: {},
+  }
+  return resultsSchema.parse(resultsSoFar)
+}
+
+/** All sites' test patients together. */
+export function overallModel(parts: readonly ModelResult[], seed: number): ModelResult {
+  const statistics = parts.flatMap(({ statistic }): Statistic[] => (statistic === null ? [] : [statistic]))
+  const merged = mergeStatistics(statistics)
+  return { ...pooledEstimates(statistics, merged, [seed, 'overall']), statistic: merged }
+}
+
+/** The weights of the best round, or those that the first round started from where none was completed. */
+export function bestWeights(rounds: readonly RoundRow[], bestRound: number): { sha256: string; sizeBytes: number } {
+  const best = rounds.find(({ number, phase }) => number === bestRound && phase === 'completed')
+  return blobRefSchema.parse(JSON.parse(best?.weights_out ?? rounds[0]?.weights_in ?? 'null'))
+}
+
+const tookPart = (site: string, rounds: readonly RoundResult[]): boolean =>
+  rounds
+    .filter(({ state }) => state === 'completed')
+    .every(({ sites }) => sites.some((part) => part.site === site && part.state === 'contributed'))
+
+function outcomeOf({
+  stoppedBecause,
+  expected,
+  contributed,
+}: Pick<Results, 'stoppedBecause' | 'expected' | 'contributed'>): Outcome {
+  if (stoppedBecause === 'quorum lost') return 'abandoned'
+  if (stoppedBecause === 'stopped by a person') return 'stopped early'
+  return contributed.length === expected.length ? 'completed' : 'completed partially'
+}

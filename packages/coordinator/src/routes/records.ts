@@ -1,0 +1,77 @@
+/** What happened: events as pages and as a stream, the audit, counters. */
+import { firstBroken } from '@wardround/core/protocol/chain.ts'
+import type { StoredEvent } from '@wardround/core/protocol/events.ts'
+import type { Context } from '../context.ts'
+import type { Handlers } from '../handlers.ts'
+
+type Names = 'events' | 'eventStream' | 'audit' | 'metrics'
+
+const pageSize = 1000
+const heartbeatMs = 15_000
+
+export function recordHandlers(
+  context: Context,
+  counters: () => Readonly<Record<string, number>>,
+): Pick<Handlers, Names> {
+  const { store, clock, notifier } = context
+  const page = async ({
+    after,
+    study,
+    wait,
+    signal,
+  }: {
+    after: number
+    study?: string | undefined
+    wait: number
+    signal: AbortSignal
+  }): Promise<StoredEvent[]> => {
+    const deadline = clock.now() + wait * 1000
+    for (;;) {
+      const events = await store.events({ after, study, limit: pageSize })
+      const leftMs = deadline - clock.now()
+      if (events.length > 0 || leftMs <= 0 || signal.aborted) return events
+      await notifier.wait('events', leftMs, signal)
+    }
+  }
+  return {
+    async events({ query }, caller) {
+      const events = await page({ ...query, signal: caller.signal })
+      return { events, sequence: events.at(-1)?.sequence ?? query.after }
+    },
+    async eventStream({ query }, caller, reply) {
+      reply.hijack()
+      const { raw } = reply
+      raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', connection: 'keep-alive' })
+      let after = Math.max(query.after, Number(caller.headers['last-event-id'] ?? 0) || 0)
+      while (!caller.signal.aborted) {
+        const events = await page({ after, study: query.study, wait: heartbeatMs / 1000, signal: caller.signal })
+        const text = events
+          .map((event) => `id: ${event.sequence}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`)
+          .join('')
+        // A watcher that does not read is waited for, not buffered for: the sequence lets it go on where it was.
+        if (!raw.write(text === '' ? ': still here\n\n' : text)) await drained(raw, caller.signal)
+        after = events.at(-1)?.sequence ?? after
+      }
+      raw.end()
+      return reply
+    },
+    async audit({ query }) {
+      const entries = await store.auditEntries(query.after, query.limit)
+      const holds = firstBroken(await store.auditEntries(0, Number.MAX_SAFE_INTEGER)) === undefined
+      return { entries, holds }
+    },
+    metrics: async () =>
+      Object.entries(counters())
+        .map(
+          ([name, value]) =>
+            `# TYPE wardround_${name} ${name.endsWith('_total') ? 'counter' : 'gauge'}\nwardround_${name} ${value}\n`,
+        )
+        .join(''),
+  }
+}
+
+const drained = (raw: NodeJS.WritableStream, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    raw.once('drain', resolve)
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })

@@ -1,0 +1,241 @@
+/** What a site asks for and hands in: offers, decisions, tasks, weights, results. */
+
+import { type ErrorParameters, WardroundError } from '@wardround/core/errors.ts'
+import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
+import { verify } from '@wardround/core/protocol/signing.ts'
+import { type BlobRef, grantSchema, type TaskResult } from '@wardround/core/protocol/task.ts'
+import { checkSpecs } from '@wardround/core/safetensors.ts'
+import { firstNotFinite } from '@wardround/core/vector.ts'
+import { readHeader } from '../aggregate.ts'
+import type { Context } from '../context.ts'
+import type { Handlers } from '../handlers.ts'
+import { offerDocument } from '../offers.ts'
+import { runningOf } from '../running.ts'
+import type { TaskRow } from '../store/schema.ts'
+
+type Names = 'offers' | 'decide' | 'nextTask' | 'blob' | 'uploadState' | 'upload' | 'report' | 'progress'
+
+/** The largest piece of an upload. */
+export const pieceLimitBytes = 4 << 20
+
+export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
+  const { store, blobs, clock, notifier } = context
+  return {
+    async offers(_, caller) {
+      const rows = (await store.studies()).filter(({ state }) => state !== 'ended')
+      const offers = await Promise.all(
+        rows.map(async (row) => {
+          const decision = (await store.decisions(row.id)).find(({ site }) => site === caller.name)?.decision ?? null
+          return { document: offerDocument(row), signature: row.offer_signature, decision }
+        }),
+      )
+      return { offers }
+    },
+    async decide({ body }, caller) {
+      await decide(context, caller.name, body)
+      return {}
+    },
+    async nextTask({ query }, caller) {
+      const deadline = clock.now() + query.wait * 1000
+      for (;;) {
+        const task = await store.openTask(caller.name)
+        if (task !== undefined) return { task: await fetched(context, task) }
+        const leftMs = deadline - clock.now()
+        if (leftMs <= 0 || caller.signal.aborted) return { task: null }
+        await notifier.wait(`site/${caller.name}`, leftMs, caller.signal)
+      }
+    },
+    async blob({ params }, caller, reply) {
+      const start = rangeStart(caller.headers.range)
+      const size = await blobs.size(params.sha256)
+      if (start >= size && size > 0)
+        throw new WardroundError('WR_BODY_INVALID', { field: 'range', problem: 'it starts behind the end' })
+      const current = await store.openTask(caller.name)
+      if (current !== undefined) await store.countBytes(current.study, { up: 0, down: size - start })
+      reply
+        .code(start > 0 ? 206 : 200)
+        .header('content-type', 'application/octet-stream')
+        .header('content-length', size - start)
+      if (start > 0) reply.header('content-range', `bytes ${start}-${size - 1}/${size}`)
+      const { Readable } = await import('node:stream')
+      return reply.send(Readable.from(blobs.stream(params.sha256, start)))
+    },
+    async uploadState({ params }, caller) {
+      const task = await ownTask(context, params.task, caller.name)
+      return { receivedBytes: await blobs.staged.receivedBytes(task.id) }
+    },
+    async upload({ params, query }, caller) {
+      const task = await openTask(context, params.task, caller.name)
+      if (task.kind !== 'train') throw new WardroundError('WR_TASK_FOREIGN', { task: task.id })
+      return { receivedBytes: await blobs.staged.append(task.id, query.offset, caller.rawBody) }
+    },
+    async report({ params, body }, caller) {
+      await report(context, await ownTask(context, params.task, caller.name), {
+        result: body,
+        bytes: caller.rawBody.length,
+      })
+      return {}
+    },
+    async progress({ params, body }, caller) {
+      const task = await openTask(context, params.task, caller.name)
+      context.log('info', 'progress', { site: caller.name, task: task.id, done: body.done })
+      return {}
+    },
+  }
+}
+
+async function decide(context: Context, site: string, signed: { document: string; signature: string }): Promise<void> {
+  const { store, clock } = context
+  const row = await store.site(site)
+  if (row === undefined || !(await verify(row.public_key, 'wardround-grant-v1', signed)))
+    throw new WardroundError('WR_SIGNATURE_INVALID', { what: 'the decision' })
+  const grant = grantSchema.safeParse(parsed(signed.document))
+  if (!grant.success)
+    throw new WardroundError('WR_BODY_INVALID', { field: 'document', problem: 'it is not a decision' })
+  const { study: id, planHash, decision, reason } = grant.data
+  const study = await store.study(id)
+  if (study === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'study', name: id })
+  if (grant.data.site !== site) throw new WardroundError('WR_TASK_FOREIGN', { task: id })
+  if (planHash !== study.plan_hash) throw new WardroundError('WR_PLAN_ALTERED', { study: id })
+  await store.transaction(async (tables) => {
+    await tables.putDecision({
+      study: id,
+      site,
+      decision,
+      reason: reason ?? null,
+      grant: signed.document,
+      signature: signed.signature,
+    })
+    await tables.event({
+      kind: 'study.decided',
+      study: id,
+      payload: { site, decision, ...(reason === undefined ? {} : { reason }) },
+    })
+    await tables.audit('study.decided', { study: id, site, decision, planHash })
+  })
+  context.log('info', 'decision', { study: id, site, decision, at: clock.now() })
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new WardroundError('WR_BODY_INVALID', { field: 'document', problem: 'it is not JSON' }, { cause: error })
+  }
+}
+
+/** The task as it is handed out; the first time is an event. */
+async function fetched({ store, clock }: Context, task: TaskRow): Promise<{ document: string; signature: string }> {
+  const { id, study, site, kind, round, document, signature } = task
+  if (task.fetched_at === null) {
+    await store.transaction(async (tables) => {
+      await tables.updateTask(id, { fetched_at: clock.now() })
+      await tables.event({ kind: 'task.fetched', study, payload: { site, task: id, kind, round } })
+    })
+  }
+  return { document, signature }
+}
+
+async function ownTask({ store }: Context, id: string, site: string): Promise<TaskRow> {
+  const task = await store.task(id)
+  if (task === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'task', name: id })
+  if (task.site !== site) throw new WardroundError('WR_TASK_FOREIGN', { task: id })
+  return task
+}
+
+async function openTask(context: Context, id: string, site: string): Promise<TaskRow> {
+  const task = await ownTask(context, id, site)
+  if (task.state !== 'open') throw new WardroundError('WR_TASK_CLOSED', { task: id })
+  return task
+}
+
+/** Takes a result in, once. The same result again is thanked for; another one is refused. */
+async function report(
+  context: Context,
+  task: TaskRow,
+  { result, bytes }: { result: TaskResult; bytes: number },
+): Promise<void> {
+  const text = canonicalJson(result)
+  if (task.state !== 'open') {
+    if (task.result === text) return
+    throw new WardroundError('WR_TASK_CLOSED', { task: task.id })
+  }
+  if (result.kind !== 'failed' && result.kind !== task.kind)
+    throw new WardroundError('WR_BODY_INVALID', { field: 'kind', problem: `the task is ${task.kind}` })
+  if (result.kind === 'train') {
+    try {
+      await takeUpdate(context, task, result.update)
+    } catch (error) {
+      if (!(error instanceof WardroundError) || error.retry !== 'permanent') throw error
+      // An update that is not fit for use counts as this site's failure; the round goes on without it.
+      await settle(context, task, { result: failure(error), bytes })
+      throw error
+    }
+  }
+  await settle(context, task, { result, bytes: bytes + (result.kind === 'train' ? result.update.sizeBytes : 0) })
+}
+
+const failure = ({ code, parameters }: WardroundError): TaskResult => ({
+  kind: 'failed',
+  code,
+  parameters: plain(parameters),
+  refused: true,
+})
+
+const plain = (parameters: ErrorParameters): Record<string, string | number> =>
+  Object.fromEntries(
+    Object.entries(parameters).map(([key, value]) => [key, typeof value === 'number' ? value : String(value)]),
+  )
+
+async function settle(
+  context: Context,
+  task: TaskRow,
+  { result, bytes }: { result: TaskResult; bytes: number },
+): Promise<void> {
+  const { id, study, site, kind, round } = task
+  const failed = result.kind === 'failed'
+  await context.store.transaction(async (tables) => {
+    const settled = await tables.settleTask(id, {
+      state: failed ? 'failed' : 'reported',
+      result: canonicalJson(result),
+      settled_at: context.clock.now(),
+    })
+    if (!settled) throw new WardroundError('WR_TASK_CLOSED', { task: id })
+    await tables.countBytes(study, { up: bytes, down: 0 })
+    if (!failed) return tables.event({ kind: 'task.reported', study, payload: { site, task: id, kind, round } })
+    const { code, parameters, refused } = result
+    await tables.event({
+      kind: 'task.failed',
+      study,
+      payload: { site, task: id, kind, round, code, parameters, refused },
+    })
+    return tables.audit('task.failed', { study, site, task: id, code, refused })
+  })
+  context.advance(study)
+}
+
+/** From staging to a checked blob: digest, names, shapes, finite values. */
+async function takeUpdate({ store, blobs }: Context, task: TaskRow, update: BlobRef): Promise<void> {
+  if (!(await blobs.has(update.sha256)) || (await blobs.staged.receivedBytes(task.id)) > 0)
+    await blobs.staged.commit(task.id, update)
+  const row = await store.study(task.study)
+  if (row === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'study', name: task.study })
+  const header = await readHeader(blobs, update)
+  checkSpecs(header, runningOf(row).specs)
+  let rest = new Uint8Array()
+  let skip = header.dataStart
+  for await (const chunk of blobs.stream(update.sha256)) {
+    const fresh = chunk.subarray(Math.min(skip, chunk.length))
+    skip -= chunk.length - fresh.length
+    const joined = Uint8Array.from(
+      [...(rest.length > 0 ? [rest] : []), fresh].length === 1 ? fresh : Buffer.concat([rest, fresh]),
+    )
+    const whole = joined.length - (joined.length % 4)
+    if (firstNotFinite(new Float32Array(joined.buffer, 0, whole / 4)) >= 0)
+      throw new WardroundError('WR_WEIGHTS_NOT_FINITE', { tensor: 'the update' })
+    rest = joined.slice(whole)
+  }
+}
+
+/** `bytes=N-`; anything else starts at 0. */
+const rangeStart = (header: string | undefined): number => Number(/^bytes=(\d{1,15})-$/.exec(header ?? '')?.[1] ?? 0)

@@ -1,0 +1,63 @@
+/** What a running study's phases need to know, worked out from its row once. */
+import { splitSpecs } from '@wardround/core/graph/layers.ts'
+import { judge, type MetricPoint, type Verdict } from '@wardround/core/learning/convergence.ts'
+import { inputWidth, type Preparation, preparationSchema } from '@wardround/core/preparation/schema.ts'
+import { validatePlan } from '@wardround/core/protocol/plan.ts'
+import type { Study } from '@wardround/core/study/study.ts'
+import type { TensorSpec } from '@wardround/core/weights.ts'
+import type { Context } from './context.ts'
+import type { StudyRow } from './store/schema.ts'
+
+export type Running = {
+  readonly row: StudyRow
+  readonly study: Study
+  readonly prepared: { readonly preparation: Preparation; readonly preparationHash: string }
+  /** Shared weights, in model order. */
+  readonly specs: readonly TensorSpec[]
+  /** What is watched from round to round. */
+  readonly metric: 'loss' | 'accuracy' | 'auroc' | 'brier'
+  readonly measuredOn: 'validation' | 'training'
+}
+
+export const studyOf = (row: StudyRow): Study => validatePlan(JSON.parse(row.plan)).study
+
+export function runningOf(row: StudyRow): Running {
+  const study = studyOf(row)
+  const preparation = preparationSchema.parse(JSON.parse(row.preparation ?? 'null'))
+  return {
+    row,
+    study,
+    prepared: { preparation, preparationHash: row.preparation_hash ?? '' },
+    specs: splitSpecs(study.model, inputWidth(preparation)).shared,
+    metric: study.rounds.stop?.metric ?? 'loss',
+    measuredOn: study.data.split.validation > 0 ? 'validation' : 'training',
+  }
+}
+
+/** Sites that approved, have not left, and were invited, in order of name. */
+export async function activeSites({ store }: Pick<Context, 'store'>, row: StudyRow): Promise<string[]> {
+  const approved = (await store.decisions(row.id))
+    .filter(({ decision }) => decision === 'approved')
+    .map(({ site }) => site)
+  const joined = new Set((await store.sites()).filter(({ state }) => state === 'joined').map(({ name }) => name))
+  const invited = row.invited === null ? undefined : (JSON.parse(row.invited) as string[])
+  return approved
+    .filter((site) => joined.has(site) && (invited?.includes(site) ?? true))
+    .toSorted((a, b) => (a < b ? -1 : 1))
+}
+
+/** The verdict over all completed rounds, `latest` included or replacing its row. */
+export async function judgeStudy(
+  { store }: Pick<Context, 'store'>,
+  { row, study }: Running,
+  latest?: MetricPoint,
+): Promise<Verdict> {
+  const rounds = (await store.rounds(row.id)).filter(
+    ({ phase, number }) => phase === 'completed' && number !== latest?.round,
+  )
+  const history = [
+    ...rounds.map(({ number, value }): MetricPoint => ({ round: number, value })),
+    ...(latest === undefined ? [] : [latest]),
+  ]
+  return judge(history, study.rounds.stop, study.rounds.maximum)
+}

@@ -1,0 +1,164 @@
+/** The coordinator, put together from parts that are given to it. */
+
+import { WardroundError } from '@wardround/core/errors.ts'
+import type { Clock, Entropy } from '@wardround/core/ports.ts'
+import type { KeyPair } from '@wardround/core/protocol/signing.ts'
+import { encodeToken } from '@wardround/core/protocol/token.ts'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { newSecret, proofChecker, sha256 } from './auth.ts'
+import type { BlobStore } from './blobs/blob-store.ts'
+import type { Context, Log } from './context.ts'
+import { certificateSha256, type TlsFiles } from './identity.ts'
+import { createMover } from './mover.ts'
+import { createNotifier } from './notifier.ts'
+import { apiPage, openApiDocument } from './openapi.ts'
+import { register } from './registrar.ts'
+import { networkHandlers } from './routes/network.ts'
+import { recordHandlers } from './routes/records.ts'
+import { siteWorkHandlers } from './routes/site-work.ts'
+import { studyHandlers } from './routes/studies.ts'
+import type { Store } from './store/store.ts'
+import { advanceStudy, nextDeadline } from './study-run.ts'
+
+export type CoordinatorOptions = {
+  readonly store: Store
+  readonly blobs: BlobStore
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly keys: KeyPair
+  readonly version: string
+  readonly log: Log
+  /** Absent in one process with its sites, where nothing is on a network. */
+  readonly tls?: TlsFiles
+  /** Whether sites pin the certificate (it is our own) or trust its authority. */
+  readonly pinned?: boolean
+}
+
+export type Coordinator = {
+  /** For requests without a network: `app.inject`. */
+  readonly app: FastifyInstance
+  /** Listens, and returns the port. Errors: WR_PORT_IN_USE, WR_PERMISSION. */
+  listen(address: { readonly host: string; readonly port: number }): Promise<number>
+  /** A new access token. `url` is where clients find this coordinator. */
+  createAccess(name: string, url: string): Promise<string>
+  /** The address that join tokens carry. */
+  setPublicUrl(url: string): void
+  /** Resolves when nothing is being moved on. */
+  idle(): Promise<void>
+  close(): Promise<void>
+}
+
+export async function createCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
+  const { store, clock, entropy, keys, tls } = options
+  const closing = new AbortController()
+  const notifier = createNotifier(clock)
+  const mover = createMover(
+    (id) => advanceStudy(context, id),
+    (id) => deadlineOf(id),
+    { clock, closing: closing.signal, log: options.log },
+  )
+  const context: Context = { ...options, notifier, advance: mover.advance }
+  const deadlineOf = async (id: string): Promise<number | undefined> => {
+    const row = await store.study(id)
+    return row === undefined ? undefined : nextDeadline(context, row)
+  }
+  const stopListening = store.onEvents(() => notifier.wake('events'))
+  let publicUrl = 'https://localhost'
+  const pin = tls === undefined || options.pinned === false ? undefined : certificateSha256(tls.certificate)
+  const lastSeen = new Map<string, number>()
+  const counters = { requests_total: 0, errors_total: 0 }
+  const app = createApp(tls)
+  countResponses(app, counters)
+  const network = {
+    version: options.version,
+    publicUrl: () => publicUrl,
+    certificateSha256: pin,
+    certificate: tls?.certificate,
+    lastSeen,
+  }
+  register(app, {
+    context,
+    handlers: {
+      ...networkHandlers(context, network),
+      ...siteWorkHandlers(context),
+      ...studyHandlers(context),
+      ...recordHandlers(context, () => ({ ...counters, sites_heard: lastSeen.size })),
+    },
+    proofs: proofChecker(context),
+    version: options.version,
+    closing: closing.signal,
+    heard: (site) => void lastSeen.set(site, clock.now()),
+  })
+  addDocuments(app, options.version)
+  await app.ready()
+  for (const { id, state } of await store.studies()) if (state !== 'ended') mover.advance(id)
+  return {
+    app,
+    listen: (address) => listen(app, address),
+    async createAccess(name, url) {
+      const secret = newSecret(entropy)
+      await store.addAccount({ name, secret_sha256: sha256(secret) })
+      return encodeToken('access', {
+        url,
+        secret,
+        name,
+        coordinatorKey: keys.publicKey,
+        ...(pin === undefined ? {} : { certificateSha256: pin }),
+      })
+    },
+    setPublicUrl: (url) => {
+      publicUrl = url
+    },
+    idle: mover.idle,
+    async close() {
+      closing.abort()
+      stopListening()
+      await app.close()
+      await mover.idle()
+      await store.close()
+    },
+  }
+}
+
+/** Fastify with or without TLS. Its types differ by server, which nothing here depends on. */
+function createApp(tls: TlsFiles | undefined): FastifyInstance {
+  const https =
+    tls === undefined ? {} : { https: { cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.3' as const } }
+  return Fastify({
+    ...https,
+    logger: false,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 200 },
+  }) as unknown as FastifyInstance
+}
+
+function countResponses(app: FastifyInstance, counters: { requests_total: number; errors_total: number }): void {
+  app.addHook('onResponse', async (_, reply) => {
+    counters.requests_total += 1
+    if (reply.statusCode >= 400) counters.errors_total += 1
+  })
+}
+
+function addDocuments(app: FastifyInstance, version: string): void {
+  app.get('/openapi.json', async () => openApiDocument(version))
+  app.get('/docs', async (_, reply) =>
+    reply
+      .type('text/html; charset=utf-8')
+      .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+      .send(apiPage(version)),
+  )
+}
+
+async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }): Promise<number> {
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'EADDRINUSE') throw new WardroundError('WR_PORT_IN_USE', { port, host }, { cause: error })
+    if (code === 'EACCES')
+      throw new WardroundError('WR_PERMISSION', { path: `${host}:${port}`, action: 'listen on' }, { cause: error })
+    throw error
+  }
+  const address = app.server.address()
+  return typeof address === 'object' && address !== null ? address.port : port
+}

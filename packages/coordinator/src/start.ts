@@ -1,0 +1,90 @@
+/** A coordinator in a folder: store, blobs, keys, certificate and the first access token, as a program runs it. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { WardroundError } from '@wardround/core/errors.ts'
+import type { Clock, Entropy } from '@wardround/core/ports.ts'
+import { folderBlobs } from './blobs/fs.ts'
+import type { Log } from './context.ts'
+import { coordinatorKeys, ownCertificate, privateFolder, type TlsFiles, writePrivate } from './identity.ts'
+import { type Coordinator, createCoordinator } from './server.ts'
+import { openStore, type StoreOptions } from './store/store.ts'
+
+export type StartOptions = {
+  readonly folder: string
+  readonly host: string
+  /** 0 picks a free one. */
+  readonly port: number
+  /** Where sites find it, if that is not https://host:port. */
+  readonly publicUrl?: string
+  /** 'sqlite', or the URL of a PostgreSQL database. */
+  readonly store: string
+  /** An own certificate and key; otherwise one is made, and pinned by tokens. */
+  readonly tlsFiles?: { readonly certificate: string; readonly key: string }
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly version: string
+  readonly log: Log
+}
+
+export type Started = { readonly coordinator: Coordinator; readonly url: string; readonly accessFile: string }
+
+export async function startCoordinator(options: StartOptions): Promise<Started> {
+  const { clock, entropy, version, log } = options
+  const folder = privateFolder(options.folder)
+  const hosts = [
+    ...new Set([
+      options.host === '0.0.0.0' || options.host === '::' ? 'localhost' : options.host,
+      ...(options.publicUrl === undefined ? [] : [new URL(options.publicUrl).hostname]),
+    ]),
+  ]
+  const tls =
+    options.tlsFiles === undefined
+      ? await ownCertificate(folder, hosts, new Date(clock.now()))
+      : readTls(options.tlsFiles)
+  const storeOptions: StoreOptions =
+    options.store === 'sqlite'
+      ? { kind: 'sqlite', path: join(folder, 'coordinator.sqlite') }
+      : { kind: 'postgres', url: options.store }
+  const store = await openStore(storeOptions, () => new Date(clock.now()).toISOString())
+  const blobs = await folderBlobs(join(folder, 'blobs'))
+  const keys = await coordinatorKeys(folder)
+  const coordinator = await createCoordinator({
+    store,
+    blobs,
+    clock,
+    entropy,
+    keys,
+    version,
+    log,
+    tls,
+    pinned: options.tlsFiles === undefined,
+  })
+  try {
+    const port = await coordinator.listen({ host: options.host, port: options.port })
+    const url = options.publicUrl ?? `https://${hosts[0]}:${port}`
+    coordinator.setPublicUrl(url)
+    const accessFile = join(folder, 'access')
+    if ((await store.accounts()).length === 0 || !existsSync(accessFile))
+      writePrivate(accessFile, `${await coordinator.createAccess(await freeName(store.accounts), url)}\n`)
+    return { coordinator, url, accessFile }
+  } catch (error) {
+    await coordinator.close()
+    throw error
+  }
+}
+
+const freeName = async (accounts: () => Promise<{ name: string }[]>): Promise<string> => {
+  const taken = (await accounts()).length
+  return taken === 0 ? 'admin' : `admin-${taken + 1}`
+}
+
+function readTls({ certificate, key }: TlsFiles): TlsFiles {
+  const read = (path: string): string => {
+    try {
+      return readFileSync(path, 'utf8')
+    } catch (error) {
+      throw new WardroundError('WR_PERMISSION', { path, action: 'read' }, { cause: error })
+    }
+  }
+  return { certificate: read(certificate), key: read(key) }
+}

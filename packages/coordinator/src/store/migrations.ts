@@ -1,0 +1,135 @@
+/** Every change of the tables, in order; each runs once, in one transaction with the note that it ran. */
+import { type CreateTableBuilder, type Kysely, sql } from 'kysely'
+import type { Database } from './schema.ts'
+
+export type DialectName = 'sqlite' | 'postgres'
+type Schema = Kysely<Database>
+type Migration = (db: Schema, dialect: DialectName) => Promise<void>
+
+/** Column name → type; `?` may be null, `key` is part of the primary key. */
+type Columns = Readonly<
+  Record<string, 'text' | 'text?' | 'text key' | 'integer' | 'integer?' | 'integer key' | 'real?'>
+>
+
+async function createTable(
+  db: Schema,
+  dialect: DialectName,
+  { name, columns }: { name: string; columns: Columns },
+): Promise<void> {
+  const native = {
+    text: 'text',
+    integer: dialect === 'sqlite' ? 'integer' : 'bigint',
+    real: dialect === 'sqlite' ? 'real' : 'double precision',
+  } as const
+  let table: CreateTableBuilder<string, string> = db.schema.createTable(name)
+  for (const [column, kind] of Object.entries(columns)) {
+    const type = native[kind.split(/[ ?]/)[0] as keyof typeof native]
+    table = table.addColumn(column, sql.raw(type), (built) => (kind.endsWith('?') ? built : built.notNull()))
+  }
+  const keys = Object.keys(columns).filter((column) => columns[column]?.endsWith(' key'))
+  table = table.addPrimaryKeyConstraint(`${name}_key`, keys as [string, ...string[]])
+  if (dialect === 'sqlite') table = table.modifyEnd(sql`strict`)
+  await table.execute()
+}
+
+const tables: Readonly<Record<string, Columns>> = {
+  sites: { name: 'text key', public_key: 'text', state: 'text', version: 'text', joined_at: 'text' },
+  tokens: { secret_sha256: 'text key', site: 'text', expires_at: 'integer', used_at: 'integer?' },
+  accounts: { name: 'text key', secret_sha256: 'text' },
+  studies: {
+    id: 'text key',
+    name: 'text',
+    plan: 'text',
+    plan_hash: 'text',
+    offer_signature: 'text',
+    state: 'text',
+    invited: 'text?',
+    attempt: 'integer',
+    preparation: 'text?',
+    preparation_hash: 'text?',
+    findings: 'text',
+    best_round: 'integer',
+    stop_requested: 'integer',
+    outcome: 'text?',
+    stopped_because: 'text?',
+    published_at: 'text',
+    started_at: 'integer?',
+    ended_at: 'integer?',
+    bytes_up: 'integer',
+    bytes_down: 'integer',
+    results: 'text?',
+  },
+  decisions: {
+    study: 'text key',
+    site: 'text key',
+    decision: 'text',
+    reason: 'text?',
+    grant: 'text',
+    signature: 'text',
+  },
+  rounds: {
+    study: 'text key',
+    number: 'integer key',
+    phase: 'text',
+    cohort: 'text',
+    weights_in: 'text',
+    weights_out: 'text?',
+    strategy_state: 'text?',
+    deadline_at: 'integer?',
+    started_at: 'integer',
+    ended_at: 'integer?',
+    value: 'real?',
+    result: 'text?',
+  },
+  tasks: {
+    id: 'text key',
+    study: 'text',
+    kind: 'text',
+    round: 'integer',
+    site: 'text',
+    state: 'text',
+    document: 'text',
+    signature: 'text',
+    result: 'text?',
+    issued_at: 'integer',
+    fetched_at: 'integer?',
+    settled_at: 'integer?',
+  },
+  events: { sequence: 'integer key', at: 'text', study: 'text?', kind: 'text', payload: 'text' },
+  audit: { sequence: 'integer key', at: 'text', kind: 'text', body: 'text', previous: 'text', hash: 'text' },
+}
+
+const first: Migration = async (db, dialect) => {
+  for (const [name, columns] of Object.entries(tables)) await createTable(db, dialect, { name, columns })
+  await db.schema.createIndex('tasks_by_site').on('tasks').columns(['site', 'state', 'issued_at']).execute()
+  await db.schema.createIndex('tasks_by_study').on('tasks').columns(['study', 'kind', 'round']).execute()
+}
+
+const migrations: readonly Migration[] = [first]
+
+/** Brings the tables to this version. Returns the version found, which is newer than ours if a newer coordinator made it. */
+export async function migrate(db: Schema, dialect: DialectName): Promise<number> {
+  await db.schema
+    .createTable('meta')
+    .ifNotExists()
+    .addColumn('key', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('value', 'text', (column) => column.notNull())
+    .execute()
+  const row = await db.selectFrom('meta').select('value').where('key', '=', 'version').executeTakeFirst()
+  const version = Number(row?.value ?? 0)
+  for (const [index, migration] of migrations.entries()) {
+    if (index < version) continue
+    await db.transaction().execute(async (transaction) => {
+      await migration(transaction, dialect)
+      const value = String(index + 1)
+      await transaction
+        .insertInto('meta')
+        .values({ key: 'version', value })
+        .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+        .execute()
+    })
+  }
+  return version
+}
+
+export const latestVersion = migrations.length

@@ -1,0 +1,111 @@
+/** The coordinator's tables, alike in SQLite and PostgreSQL. Times are ISO text, documents JSON text, moments milliseconds. */
+import type { StudyState } from '@wardround/core/protocol/routes.ts'
+import type { TaskKind } from '@wardround/core/protocol/task.ts'
+
+export type SiteRow = {
+  name: string
+  public_key: string
+  state: 'joined' | 'left'
+  version: string
+  joined_at: string
+}
+
+export type TokenRow = { secret_sha256: string; site: string; expires_at: number; used_at: number | null }
+
+export type AccountRow = { name: string; secret_sha256: string }
+
+export type StudyRow = {
+  id: string
+  name: string
+  plan: string
+  plan_hash: string
+  offer_signature: string
+  state: StudyState
+  /** Sites named at start, JSON; null: every site that approves. */
+  invited: string | null
+  /** How often preparation was started. */
+  attempt: number
+  preparation: string | null
+  preparation_hash: string | null
+  /** Site → findings, JSON. */
+  findings: string
+  best_round: number
+  stop_requested: number
+  outcome: string | null
+  stopped_because: string | null
+  published_at: string
+  started_at: number | null
+  ended_at: number | null
+  bytes_up: number
+  bytes_down: number
+  results: string | null
+}
+
+export type DecisionRow = {
+  study: string
+  site: string
+  decision: 'approved' | 'refused'
+  reason: string | null
+  grant: string
+  signature: string
+}
+
+export type RoundPhase = 'recruiting' | 'collecting' | 'aggregating' | 'evaluating' | 'completed' | 'abandoned'
+
+export type RoundRow = {
+  study: string
+  number: number
+  phase: RoundPhase
+  /** Sites that were asked, JSON. */
+  cohort: string
+  /** BlobRef of the weights the round starts from, JSON. */
+  weights_in: string
+  weights_out: string | null
+  /** Name → BlobRef of the strategy's state after the round, JSON. */
+  strategy_state: string | null
+  deadline_at: number | null
+  started_at: number
+  ended_at: number | null
+  /** The stop metric after the round; null where hidden. */
+  value: number | null
+  /** RoundResult, JSON; null until the round has ended. */
+  result: string | null
+}
+
+export type TaskState = 'open' | 'reported' | 'failed' | 'late'
+
+export type TaskRow = {
+  id: string
+  study: string
+  kind: TaskKind
+  round: number
+  site: string
+  state: TaskState
+  document: string
+  signature: string
+  /** TaskResult, JSON. */
+  result: string | null
+  issued_at: number
+  fetched_at: number | null
+  settled_at: number | null
+}
+
+export type EventRow = { sequence: number; at: string; study: string | null; kind: string; payload: string }
+
+export type AuditRow = { sequence: number; at: string; kind: string; body: string; previous: string; hash: string }
+
+/** A value of the coordinator itself: its schema version. */
+export type MetaRow = { key: string; value: string }
+
+export type Database = {
+  sites: SiteRow
+  tokens: TokenRow
+  accounts: AccountRow
+  studies: StudyRow
+  decisions: DecisionRow
+  rounds: RoundRow
+  tasks: TaskRow
+  events: EventRow
+  audit: AuditRow
+  meta: MetaRow
+}

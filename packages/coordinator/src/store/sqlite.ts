@@ -1,0 +1,48 @@
+/** SQLite, built into Node, for Kysely: durable (WAL, synchronous FULL), one process a file. */
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { WardroundError } from '@wardround/core/errors.ts'
+import { type Dialect, SqliteDialect } from 'kysely'
+
+/** `path` is a file, or ':memory:'. Errors: WR_LOCKED while another process has it open, WR_PERMISSION, WR_STORE. */
+export function sqliteDialect(path: string): Dialect {
+  const database = open(path)
+  database.exec(
+    'pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma busy_timeout = 5000',
+  )
+  return new SqliteDialect({
+    database: {
+      close: () => database.close(),
+      prepare: (sql) => {
+        const statement = database.prepare(sql)
+        const values = (parameters: readonly unknown[]): SQLInputValue[] =>
+          parameters.map((value) => value as SQLInputValue)
+        return {
+          reader: statement.columns().length > 0,
+          all: (parameters) => statement.all(...values(parameters)),
+          run: (parameters) => statement.run(...values(parameters)),
+          iterate: (parameters) => statement.iterate(...values(parameters)),
+        }
+      },
+    },
+  })
+}
+
+function open(path: string): DatabaseSync {
+  try {
+    const database = new DatabaseSync(path)
+    // Exclusive: the operating system keeps a second process out, and lets go when this one ends, however it ends.
+    database.exec(
+      'pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on',
+    )
+    database.exec('begin immediate; commit')
+    return database
+  } catch (error) {
+    if (error instanceof Error && error.message.includes('locked'))
+      throw new WardroundError('WR_LOCKED', { path }, { cause: error })
+    throw new WardroundError(
+      'WR_STORE',
+      { store: 'SQLite', reason: error instanceof Error ? error.message : 'It cannot be opened.' },
+      { cause: error },
+    )
+  }
+}

@@ -1,0 +1,248 @@
+/**
+ * What the coordinator remembers. Every method is one query; whatever belongs together happens in `transaction`, where the event
+ * and audit rows of a change are written with the change itself.
+ */
+import { WardroundError } from '@wardround/core/errors.ts'
+import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
+import { type ChainEntry, chained, genesis } from '@wardround/core/protocol/chain.ts'
+import { eventSchema, type NewEvent, type StoredEvent } from '@wardround/core/protocol/events.ts'
+import type { TaskKind } from '@wardround/core/protocol/task.ts'
+import { type Insertable, Kysely, type Updateable } from 'kysely'
+import { latestVersion, migrate } from './migrations.ts'
+import { postgresDialect } from './postgres.ts'
+import type { Database, DecisionRow, RoundRow, SiteRow, StudyRow, TaskRow } from './schema.ts'
+import { sqliteDialect } from './sqlite.ts'
+
+export type Store = ReturnType<typeof tablesOf> & {
+  /** All or nothing. Subscribers hear of new events after the commit. */
+  transaction<T>(work: (tables: Tables) => Promise<T>): Promise<T>
+  /** Called after each commit that appended events. */
+  onEvents(listener: () => void): () => void
+  close(): Promise<void>
+}
+
+export type StoreOptions =
+  | { readonly kind: 'sqlite'; readonly path: string }
+  | { readonly kind: 'postgres'; readonly url: string }
+
+/** Errors: WR_STORE, WR_LOCKED, WR_PERMISSION; WR_VERSION where a newer coordinator has changed the tables. */
+export async function openStore(options: StoreOptions, isoNow: () => string): Promise<Store> {
+  const db = new Kysely<Database>({
+    dialect: options.kind === 'sqlite' ? sqliteDialect(options.path) : postgresDialect(options.url),
+  })
+  const found = await migrate(db, options.kind).catch((error: unknown) => {
+    if (error instanceof WardroundError) throw error
+    throw new WardroundError(
+      'WR_STORE',
+      { store: options.kind, reason: error instanceof Error ? error.message : 'It does not answer.' },
+      { cause: error },
+    )
+  })
+  if (found > latestVersion)
+    throw new WardroundError('WR_VERSION', { theirs: `store ${found}`, ours: `store ${latestVersion}` })
+  const listeners = new Set<() => void>()
+  return {
+    ...tablesOf(db, isoNow),
+    async transaction(work) {
+      let appended = false
+      const result = await db.transaction().execute((transaction) => {
+        const tables = tablesOf(transaction, isoNow)
+        return work({
+          ...tables,
+          event: (event) => {
+            appended = true
+            return tables.event(event)
+          },
+        })
+      })
+      if (appended) for (const listener of listeners) listener()
+      return result
+    },
+    onEvents(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    close: () => db.destroy(),
+  }
+}
+
+export type Tables = ReturnType<typeof tablesOf>
+
+function tablesOf(db: Kysely<Database>, isoNow: () => string) {
+  return { ...people(db), ...studies(db), ...tasks(db), ...records(db, isoNow) }
+}
+
+const people = (db: Kysely<Database>) => ({
+  site: (name: string): Promise<SiteRow | undefined> =>
+    db.selectFrom('sites').selectAll().where('name', '=', name).executeTakeFirst(),
+  sites: (): Promise<SiteRow[]> => db.selectFrom('sites').selectAll().orderBy('name').execute(),
+  /** A site that left may come back under its name, with a new key. */
+  putSite: async (row: SiteRow): Promise<void> => {
+    const { name, ...rest } = row
+    await db
+      .insertInto('sites')
+      .values(row)
+      .onConflict((conflict) => conflict.column('name').doUpdateSet(rest))
+      .execute()
+  },
+  updateSite: async (name: string, change: Updateable<SiteRow>): Promise<void> => {
+    await db.updateTable('sites').set(change).where('name', '=', name).execute()
+  },
+  token: (secretSha256: string) =>
+    db.selectFrom('tokens').selectAll().where('secret_sha256', '=', secretSha256).executeTakeFirst(),
+  addToken: async (row: Insertable<Database['tokens']>): Promise<void> => {
+    await db.insertInto('tokens').values(row).execute()
+  },
+  /** Whether the token was still unused. */
+  useToken: async (secretSha256: string, usedAt: number): Promise<boolean> => {
+    const result = await db
+      .updateTable('tokens')
+      .set({ used_at: usedAt })
+      .where('secret_sha256', '=', secretSha256)
+      .where('used_at', 'is', null)
+      .executeTakeFirst()
+    return result.numUpdatedRows === 1n
+  },
+  accounts: () => db.selectFrom('accounts').selectAll().execute(),
+  addAccount: async (row: Insertable<Database['accounts']>): Promise<void> => {
+    await db.insertInto('accounts').values(row).execute()
+  },
+})
+
+const studies = (db: Kysely<Database>) => ({
+  study: (id: string): Promise<StudyRow | undefined> =>
+    db.selectFrom('studies').selectAll().where('id', '=', id).executeTakeFirst(),
+  studies: (): Promise<StudyRow[]> =>
+    db.selectFrom('studies').selectAll().orderBy('published_at').orderBy('id').execute(),
+  addStudy: async (row: StudyRow): Promise<void> => {
+    await db.insertInto('studies').values(row).execute()
+  },
+  updateStudy: async (id: string, change: Updateable<StudyRow>): Promise<void> => {
+    await db.updateTable('studies').set(change).where('id', '=', id).execute()
+  },
+  countBytes: async (id: string, { up, down }: { up: number; down: number }): Promise<void> => {
+    await db
+      .updateTable('studies')
+      .set((eb) => ({ bytes_up: eb('bytes_up', '+', up), bytes_down: eb('bytes_down', '+', down) }))
+      .where('id', '=', id)
+      .execute()
+  },
+  decisions: (study: string): Promise<DecisionRow[]> =>
+    db.selectFrom('decisions').selectAll().where('study', '=', study).orderBy('site').execute(),
+  putDecision: async (row: DecisionRow): Promise<void> => {
+    const { study: _, site: __, ...rest } = row
+    await db
+      .insertInto('decisions')
+      .values(row)
+      .onConflict((conflict) => conflict.columns(['study', 'site']).doUpdateSet(rest))
+      .execute()
+  },
+  rounds: (study: string): Promise<RoundRow[]> =>
+    db.selectFrom('rounds').selectAll().where('study', '=', study).orderBy('number').execute(),
+  addRound: async (row: RoundRow): Promise<void> => {
+    await db.insertInto('rounds').values(row).execute()
+  },
+  updateRound: async (
+    { study, number }: Pick<RoundRow, 'study' | 'number'>,
+    change: Updateable<RoundRow>,
+  ): Promise<void> => {
+    await db.updateTable('rounds').set(change).where('study', '=', study).where('number', '=', number).execute()
+  },
+})
+
+const tasks = (db: Kysely<Database>) => ({
+  task: (id: string): Promise<TaskRow | undefined> =>
+    db.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst(),
+  openTask: (site: string): Promise<TaskRow | undefined> =>
+    db
+      .selectFrom('tasks')
+      .selectAll()
+      .where('site', '=', site)
+      .where('state', '=', 'open')
+      .orderBy('issued_at')
+      .orderBy('id')
+      .executeTakeFirst(),
+  tasksOf: (study: string, kind: TaskKind, round: number): Promise<TaskRow[]> =>
+    db
+      .selectFrom('tasks')
+      .selectAll()
+      .where('study', '=', study)
+      .where('kind', '=', kind)
+      .where('round', '=', round)
+      .orderBy('site')
+      .execute(),
+  studyTasks: (study: string): Promise<TaskRow[]> =>
+    db.selectFrom('tasks').selectAll().where('study', '=', study).orderBy('issued_at').orderBy('id').execute(),
+  openTasksOfSite: (site: string): Promise<TaskRow[]> =>
+    db.selectFrom('tasks').selectAll().where('site', '=', site).where('state', '=', 'open').execute(),
+  addTasks: async (rows: readonly TaskRow[]): Promise<void> => {
+    if (rows.length > 0)
+      await db
+        .insertInto('tasks')
+        .values([...rows])
+        .execute()
+  },
+  updateTask: async (id: string, change: Updateable<TaskRow>): Promise<void> => {
+    await db.updateTable('tasks').set(change).where('id', '=', id).execute()
+  },
+  /** Settles a task once; false if it was settled before. */
+  settleTask: async (id: string, change: Pick<TaskRow, 'state' | 'result' | 'settled_at'>): Promise<boolean> => {
+    const result = await db
+      .updateTable('tasks')
+      .set(change)
+      .where('id', '=', id)
+      .where('state', '=', 'open')
+      .executeTakeFirst()
+    return result.numUpdatedRows === 1n
+  },
+})
+
+const records = (db: Kysely<Database>, isoNow: () => string) => ({
+  event: async (event: NewEvent): Promise<void> => {
+    const sequence = (await lastOf(db, 'events')) + 1
+    await db
+      .insertInto('events')
+      .values({ sequence, at: isoNow(), study: event.study, kind: event.kind, payload: JSON.stringify(event.payload) })
+      .execute()
+  },
+  lastSequence: (): Promise<number> => lastOf(db, 'events'),
+  events: async ({
+    after,
+    study,
+    limit,
+  }: {
+    after: number
+    study?: string | undefined
+    limit: number
+  }): Promise<StoredEvent[]> => {
+    const query = db.selectFrom('events').selectAll().where('sequence', '>', after).orderBy('sequence').limit(limit)
+    const rows = await (study === undefined ? query : query.where('study', '=', study)).execute()
+    return rows.map((row) => eventSchema.parse({ ...row, payload: JSON.parse(row.payload) }))
+  },
+  audit: async (kind: string, body: Record<string, unknown>): Promise<void> => {
+    const last = await db.selectFrom('audit').selectAll().orderBy('sequence', 'desc').limit(1).executeTakeFirst()
+    const entry = chained({ sequence: (last?.sequence ?? 0) + 1, at: isoNow(), kind, body }, last?.hash ?? genesis)
+    await db
+      .insertInto('audit')
+      .values({ ...entry, body: canonicalJson(body) })
+      .execute()
+  },
+  auditEntries: async (after: number, limit: number): Promise<ChainEntry[]> => {
+    const rows = await db
+      .selectFrom('audit')
+      .selectAll()
+      .where('sequence', '>', after)
+      .orderBy('sequence')
+      .limit(limit)
+      .execute()
+    return rows.map((row) => ({ ...row, body: JSON.parse(row.body) as unknown }))
+  },
+})
+
+async function lastOf(db: Kysely<Database>, table: 'events'): Promise<number> {
+  const row = await db
+    .selectFrom(table)
+    .select((eb) => eb.fn.max('sequence').as('last'))
+    .executeTakeFirst()
+  return Number(row?.last ?? 0)
+}

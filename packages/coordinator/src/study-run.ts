@@ -1,0 +1,252 @@
+/**
+ * A study from start to end, as round.ts does it for a round: one switch over a persisted state, each function short, idempotent, and
+ * committed before the next.
+ *
+ *     published → preparing → running (rounds) → finishing → ended
+ *                     ↘ blocked (preflight; start again)
+ */
+import { initialWeights, splitSpecs } from '@wardround/core/graph/layers.ts'
+import { mergeSurveys } from '@wardround/core/preparation/merge.ts'
+import { type Finding, inputWidth, type Preparation } from '@wardround/core/preparation/schema.ts'
+import { canonicalJson, sha256Hex } from '@wardround/core/protocol/canonical.ts'
+import type { StopReason } from '@wardround/core/protocol/events.ts'
+import { blobRefSchema } from '@wardround/core/protocol/task.ts'
+import { seededRandom } from '@wardround/core/random.ts'
+import { encodeWeights } from '@wardround/core/safetensors.ts'
+import type { Context } from './context.ts'
+import { assembleResults } from './results.ts'
+import { advanceRound } from './round.ts'
+import { activeSites, judgeStudy, type Running, runningOf, studyOf } from './running.ts'
+import type { RoundRow, StudyRow, TaskRow } from './store/schema.ts'
+import { assign, closeLate, deadlineMsOf, makeTasks, quorumOf, reported, standing, wakeSites } from './tasks.ts'
+
+/** Moves a study as far as it goes now. Safe to call at any time, any number of times, one call at a time. */
+export async function advanceStudy(context: Context, id: string): Promise<void> {
+  for (;;) {
+    const row = await context.store.study(id)
+    if (row === undefined || !(await advanceOnce(context, row))) return
+  }
+}
+
+/** true: something changed, call again. */
+async function advanceOnce(context: Context, row: StudyRow): Promise<boolean> {
+  switch (row.state) {
+    case 'preparing':
+      return prepare(context, row)
+    case 'running':
+      return run(context, runningOf(row))
+    case 'finishing':
+      return finish(context, runningOf(row))
+    case 'published':
+    case 'blocked':
+    case 'ended':
+      return false
+  }
+}
+
+/** When the next deadline of a study passes, if one is set. */
+export async function nextDeadline(context: Context, row: StudyRow): Promise<number | undefined> {
+  if (row.state === 'running') return (await context.store.rounds(row.id)).at(-1)?.deadline_at ?? undefined
+  if (row.state === 'preparing')
+    return (await context.store.tasksOf(row.id, 'prepare', row.attempt))[0] && preparingDeadline(context, row)
+  if (row.state === 'finishing') return finishingDeadline(context, row)
+  return undefined
+}
+
+const preparingDeadline = async (context: Context, row: StudyRow): Promise<number> =>
+  ((await context.store.tasksOf(row.id, 'prepare', row.attempt))[0]?.issued_at ?? context.clock.now()) +
+  deadlineMsOf(studyOf(row))
+
+/** Training alone takes as many rounds as the federation did, in one task. */
+async function finishingDeadline(context: Context, row: StudyRow): Promise<number> {
+  const [task] = await context.store.tasksOf(row.id, 'finish', row.best_round)
+  const rounds = (await context.store.rounds(row.id)).length
+  return (task?.issued_at ?? context.clock.now()) + deadlineMsOf(studyOf(row)) * Math.max(1, rounds)
+}
+
+/** Asks every site for its survey; merges them into the preparation, or stops where preflight found a fault. */
+async function prepare(context: Context, row: StudyRow): Promise<boolean> {
+  const { store, clock } = context
+  const study = studyOf(row)
+  const tasks = await store.tasksOf(row.id, 'prepare', row.attempt)
+  if (tasks.length === 0) {
+    const sites = await activeSites(context, row)
+    const made = await makeTasks(context, row, {
+      sites,
+      number: row.attempt,
+      content: { kind: 'prepare', attempt: row.attempt },
+      lifeMs: deadlineMsOf(study),
+    })
+    await store.transaction((tables) => assign(tables, made))
+    wakeSites(context, made)
+    return false
+  }
+  const {
+    settled,
+    open,
+    reported: count,
+  } = standing(tasks, { deadlineAt: await preparingDeadline(context, row), now: clock.now() })
+  if (!settled) return false
+  const surveys = Object.fromEntries(reported(tasks, 'prepare').map(({ site, result }) => [site, result.survey]))
+  const merged = count === 0 ? { preparation: undefined, findings: {} } : mergeSurveys(surveys, study)
+  const enough =
+    count >=
+    Math.max(
+      1,
+      quorumOf(
+        study,
+        tasks.map(({ site }) => site),
+      ),
+    )
+  if (merged.preparation === undefined || !enough)
+    return block(context, row, { findings: merged.findings, tasks, open })
+  return begin(context, row, { preparation: merged.preparation, findings: merged.findings, open })
+}
+
+type Findings = Readonly<Record<string, readonly Finding[]>>
+
+/** A fault in the data, or too few sites that answered: shown, mended, started again. */
+async function block(
+  context: Context,
+  row: StudyRow,
+  { findings, tasks, open }: { findings: Findings; tasks: readonly TaskRow[]; open: readonly TaskRow[] },
+): Promise<boolean> {
+  const faulty = Object.entries(findings).filter(([, list]) => list.some(({ severity }) => severity === 'error'))
+  const silent = tasks.filter(({ state }) => state !== 'reported').map(({ site }) => site)
+  const sites = [...new Set([...faulty.map(([site]) => site), ...silent])].toSorted()
+  await context.store.transaction(async (tables) => {
+    await closeLate(tables, open, context.clock.now())
+    await tables.updateStudy(row.id, { state: 'blocked', findings: JSON.stringify(findings) })
+    await tables.event({ kind: 'study.blocked', study: row.id, payload: { sites } })
+  })
+  return false
+}
+
+/** Fixes the preparation and the first weights, and opens round 1. */
+async function begin(
+  context: Context,
+  row: StudyRow,
+  { preparation, findings, open }: { preparation: Preparation; findings: Findings; open: readonly TaskRow[] },
+): Promise<boolean> {
+  const study = studyOf(row)
+  const hash = sha256Hex(canonicalJson(preparation))
+  const width = inputWidth(preparation)
+  const shared = new Set(splitSpecs(study.model, width).shared.map(({ name }) => name))
+  const first = initialWeights(study.model, width, seededRandom([study.seed, 'weights'])).filter(({ name }) =>
+    shared.has(name),
+  )
+  const writer = await context.blobs.writer()
+  await writer.write(encodeWeights(first))
+  const weights = await writer.finish()
+  await context.store.transaction(async (tables) => {
+    await closeLate(tables, open, context.clock.now())
+    await tables.updateStudy(row.id, {
+      state: 'running',
+      preparation: JSON.stringify(preparation),
+      preparation_hash: hash,
+      findings: JSON.stringify(findings),
+    })
+    await tables.addRound(newRound(context, row.id, { number: 1, weights: JSON.stringify(weights) }))
+    await tables.event({ kind: 'study.prepared', study: row.id, payload: { preparationHash: hash, inputs: width } })
+  })
+  return true
+}
+
+const newRound = (
+  { clock }: Context,
+  study: string,
+  { number, weights }: { number: number; weights: string },
+): RoundRow => ({
+  study,
+  number,
+  phase: 'recruiting',
+  cohort: '[]',
+  weights_in: weights,
+  weights_out: null,
+  strategy_state: null,
+  deadline_at: null,
+  started_at: clock.now(),
+  ended_at: null,
+  value: null,
+  result: null,
+})
+
+/** The current round; when it has ended, the next one or the end. */
+async function run(context: Context, running: Running): Promise<boolean> {
+  const { row } = running
+  const round = (await context.store.rounds(row.id)).at(-1)
+  if (round === undefined) return false
+  if (await advanceRound(context, running, round)) return true
+  if (round.phase === 'abandoned') return conclude(context, running, 'quorum lost')
+  if (round.phase !== 'completed') return false
+  if (row.stop_requested === 1) return conclude(context, running, 'stopped by a person')
+  const { stop } = await judgeStudy(context, running)
+  if (stop !== undefined) return conclude(context, running, stop)
+  await context.store.addRound(
+    newRound(context, row.id, { number: round.number + 1, weights: round.weights_out ?? '' }),
+  )
+  return true
+}
+
+/** Rounds are over: the final comparison, on the test patients, with the best round's weights. */
+async function conclude(context: Context, running: Running, stoppedBecause: StopReason): Promise<boolean> {
+  const { row } = running
+  await context.store.transaction(async (tables) => {
+    await tables.updateStudy(row.id, { state: 'finishing', stopped_because: stoppedBecause })
+    await tables.event({
+      kind: 'study.finishing',
+      study: row.id,
+      payload: { bestRound: row.best_round, stoppedBecause },
+    })
+  })
+  return true
+}
+
+async function finish(context: Context, running: Running): Promise<boolean> {
+  const { store, clock } = context
+  const { row } = running
+  const rounds = await store.rounds(row.id)
+  const best = rounds.find(({ number, phase }) => number === row.best_round && phase === 'completed')
+  const tasks = await store.tasksOf(row.id, 'finish', row.best_round)
+  if (best?.weights_out && tasks.length === 0) {
+    const sites = (await activeSites(context, row)).filter((site) =>
+      (JSON.parse(best.cohort) as string[]).includes(site),
+    )
+    const content = {
+      kind: 'finish' as const,
+      ...running.prepared,
+      round: row.best_round,
+      weights: blobRefSchema.parse(JSON.parse(best.weights_out)),
+    }
+    const made = await makeTasks(context, row, {
+      sites,
+      number: row.best_round,
+      content,
+      lifeMs: deadlineMsOf(running.study) * rounds.length,
+    })
+    if (made.length > 0) {
+      await store.transaction((tables) => assign(tables, made))
+      wakeSites(context, made)
+      return false
+    }
+  }
+  const { settled, open } = standing(tasks, { deadlineAt: await finishingDeadline(context, row), now: clock.now() })
+  if (!settled) return false
+  await store.transaction((tables) => closeLate(tables, open, clock.now()))
+  const results = await assembleResults(context, running)
+  await store.transaction(async (tables) => {
+    await tables.updateStudy(row.id, {
+      state: 'ended',
+      outcome: results.outcome,
+      ended_at: clock.now(),
+      results: JSON.stringify(results),
+    })
+    await tables.event({
+      kind: 'study.ended',
+      study: row.id,
+      payload: { outcome: results.outcome, stoppedBecause: results.stoppedBecause },
+    })
+    await tables.audit('study.ended', { study: row.id, outcome: results.outcome, weightsSha256: results.weightsSha256 })
+  })
+  return false
+}

@@ -1,0 +1,113 @@
+/** Tasks as signed rows. */
+import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
+import { sign } from '@wardround/core/protocol/signing.ts'
+import { type Task, type TaskKind, type TaskResult, taskResultSchema } from '@wardround/core/protocol/task.ts'
+import { durationMs, type Study } from '@wardround/core/study/study.ts'
+import type { Context } from './context.ts'
+import type { StudyRow, TaskRow } from './store/schema.ts'
+import type { Tables } from './store/store.ts'
+
+/** Distributes over the union, so that each kind keeps its own fields. */
+type Specific<T> = T extends unknown
+  ? Omit<T, 'version' | 'id' | 'study' | 'planHash' | 'site' | 'issuedAt' | 'expiresAt'>
+  : never
+export type TaskContent = Specific<Task>
+
+/** `<study>-<kind>-<number>-<site>`: making a task twice gives one row. */
+export const taskId = (study: string, kind: TaskKind, { number, site }: { number: number; site: string }): string =>
+  `${study}-${kind}-${number}-${site}`
+
+/** One signed task for each site. `number` is the round, or the attempt. */
+export async function makeTasks(
+  { keys, clock }: Pick<Context, 'keys' | 'clock'>,
+  study: StudyRow,
+  {
+    sites,
+    number,
+    content,
+    lifeMs,
+  }: { sites: readonly string[]; number: number; content: TaskContent; lifeMs: number },
+): Promise<TaskRow[]> {
+  const issuedAt = clock.now()
+  return Promise.all(
+    sites.map(async (site): Promise<TaskRow> => {
+      const id = taskId(study.id, content.kind, { number, site })
+      const task = {
+        version: 1,
+        id,
+        study: study.id,
+        planHash: study.plan_hash,
+        site,
+        issuedAt,
+        expiresAt: issuedAt + lifeMs,
+        ...content,
+      }
+      const document = canonicalJson(task)
+      const signature = await sign(keys, 'wardround-task-v1', document)
+      const empty = { result: null, fetched_at: null, settled_at: null }
+      return {
+        id,
+        study: study.id,
+        kind: content.kind,
+        round: number,
+        site,
+        state: 'open',
+        document,
+        signature,
+        issued_at: issuedAt,
+        ...empty,
+      }
+    }),
+  )
+}
+
+/** Writes tasks with their events; to be followed by wakeSites() after the commit. */
+export async function assign(tables: Tables, rows: readonly TaskRow[]): Promise<void> {
+  await tables.addTasks(rows)
+  for (const { id, study, site, kind, round } of rows)
+    await tables.event({ kind: 'task.assigned', study, payload: { site, task: id, kind, round } })
+}
+
+export const wakeSites = ({ notifier }: Pick<Context, 'notifier'>, rows: readonly TaskRow[]): void => {
+  for (const { site } of rows) notifier.wake(`site/${site}`)
+}
+
+export const resultOf = (task: TaskRow): TaskResult | undefined =>
+  task.result === null ? undefined : taskResultSchema.parse(JSON.parse(task.result))
+
+/** The result of a reported task of one kind. */
+export function reported<K extends TaskResult['kind']>(
+  tasks: readonly TaskRow[],
+  kind: K,
+): { site: string; result: Extract<TaskResult, { kind: K }>; task: TaskRow }[] {
+  return tasks.flatMap((task) => {
+    const result = task.state === 'reported' ? resultOf(task) : undefined
+    return result?.kind === kind ? [{ site: task.site, result: result as Extract<TaskResult, { kind: K }>, task }] : []
+  })
+}
+
+export type Standing = { readonly settled: boolean; readonly reported: number; readonly open: readonly TaskRow[] }
+
+/** Whether there is anything left to wait for: all have settled, or the deadline has passed. */
+export function standing(
+  tasks: readonly TaskRow[],
+  { deadlineAt, now }: { deadlineAt: number | null; now: number },
+): Standing {
+  const open = tasks.filter(({ state }) => state === 'open')
+  const passed = deadlineAt !== null && now >= deadlineAt
+  return {
+    settled: open.length === 0 || passed,
+    reported: tasks.filter(({ state }) => state === 'reported').length,
+    open,
+  }
+}
+
+/** Closes tasks whose deadline has passed; their sites hear WR_TASK_CLOSED if they still come. */
+export async function closeLate(tables: Tables, tasks: readonly TaskRow[], now: number): Promise<void> {
+  for (const { id } of tasks) await tables.settleTask(id, { state: 'late', result: null, settled_at: now })
+}
+
+/** The fewest sites a round may go on with. */
+export const quorumOf = (study: Study, cohort: readonly string[]): number => study.rounds.quorum ?? cohort.length
+
+export const deadlineMsOf = (study: Study): number => durationMs(study.rounds.deadline)

@@ -1,0 +1,80 @@
+/**
+ * A finished model as one ONNX file with its pre-processing inside, so that any ONNX Runtime gives the same probabilities from the values
+ * as they stand in a table: fill what is missing, scale, encode, predict.
+ */
+
+import { classLabels } from '../preparation/encoding.ts'
+import { inputWidth, type Preparation, type PreparedColumn } from '../preparation/schema.ts'
+import type { Study } from '../study/study.ts'
+import type { Weights } from '../weights.ts'
+import { type GraphBuilder, graphBuilder } from './builder.ts'
+import { encodeModel } from './codec.ts'
+import { int } from './ir.ts'
+import { appendActivation, appendForward, outputActivation, resolveLayers } from './layers.ts'
+
+export type ExportOptions = {
+  readonly study: Study
+  readonly planHash: string
+  readonly preparation: Preparation
+  /** All weights, in model order. */
+  readonly weights: Weights
+  /** A hospital's own scales, where it normalises by itself; otherwise the federation's. */
+  readonly scales?: Readonly<Record<string, { readonly mean: number; readonly standardDeviation: number }>>
+}
+
+/**
+ * The bytes of a model. Inputs, one a column: numbers float32 [rows, 1] (NaN: missing), categories string [rows, 1] (empty: missing; a code
+ * that the study does not list counts as missing). Output `prediction` [rows, outputs]. Metadata: study, planHash, question, classes.
+ */
+export function exportModel({ study, planHash, preparation, weights, scales }: ExportOptions): Uint8Array<ArrayBuffer> {
+  const b = graphBuilder()
+  const parts = preparation.columns.map((column) =>
+    column.type === 'number' ? scaled(b, column, scales?.[column.name] ?? column) : dummies(b, column),
+  )
+  const x = parts.length === 1 ? (parts[0] ?? '') : b.node('Concat', parts, { attributes: { axis: int(1) } })
+  for (const { name, shape, data } of weights) b.initializer({ name, type: 'float32', shape, data })
+  const logits = appendForward(b, { layers: resolveLayers(study.model, inputWidth(preparation)), x })
+  const output = appendActivation(b, logits, outputActivation(study.training.loss))
+  const graph = b.build('wardround', [b.node('Identity', [output], { name: 'prediction' })])
+  return encodeModel(graph, {
+    study: study.name,
+    planHash,
+    question: study.question,
+    classes: classLabels(study.data.target).join(','),
+  })
+}
+
+type NumberColumn = Extract<PreparedColumn, { type: 'number' }>
+type CategoryColumn = Extract<PreparedColumn, { type: 'category' }>
+
+function scaled(
+  b: GraphBuilder,
+  { name, fill }: NumberColumn,
+  { mean, standardDeviation }: { mean: number; standardDeviation: number },
+): string {
+  const x = b.input({ name, type: 'float32', shape: ['rows', 1] })
+  const filled = b.node('Where', [b.node('IsNaN', [x]), b.scalar(fill), x])
+  return b.node('Div', [b.node('Sub', [filled, b.scalar(mean)]), b.scalar(standardDeviation)])
+}
+
+/** [rows, codes − 1]: 1 under the record's code, nothing for the first; what is missing or unknown counts as the fill code. */
+function dummies(b: GraphBuilder, { name, codes, fill }: CategoryColumn): string {
+  const x = b.input({ name, type: 'string', shape: ['rows', 1] })
+  const all = b.initializer({ name: `${name}/codes`, type: 'string', shape: [1, codes.length], data: [...codes] })
+  const hits = b.node('Cast', [b.node('Equal', [x, all])], { attributes: { to: int(1) } })
+  const unknown = b.node('Sub', [b.scalar(1), b.node('ReduceSum', [hits, b.axes([1])])])
+  const filled = b.initializer({
+    name: `${name}/fill`,
+    type: 'float32',
+    shape: [1, codes.length],
+    data: Float32Array.from(codes, (code) => (code === fill ? 1 : 0)),
+  })
+  const shares = b.node('Add', [hits, b.node('Mul', [unknown, filled])])
+  const rest = b.initializer({
+    name: `${name}/rest`,
+    type: 'int64',
+    shape: [codes.length - 1],
+    data: BigInt64Array.from({ length: codes.length - 1 }, (_, index) => BigInt(index + 1)),
+  })
+  return b.node('Gather', [shares, rest], { attributes: { axis: int(1) } })
+}

@@ -1,0 +1,88 @@
+/** What a study's schema complains about, in our words: the variant that fits best, and the field that was probably meant. */
+import type { z } from 'zod'
+import { nearestField } from '../study/fields.ts'
+import { studySchema } from '../study/study.ts'
+import { problemWords } from '../words/en/study.ts'
+
+export type Issue = { readonly path: readonly PropertyKey[]; readonly problem: string }
+
+type SchemaIssue = z.core.$ZodIssue
+
+/** Empty where `data` is a study, as far as single fields go. */
+export function schemaIssues(data: unknown): readonly Issue[] {
+  const parsed = studySchema.safeParse(data)
+  if (parsed.success) return []
+  const issues = parsed.error.issues.flatMap((issue) => flattened(issue, { before: [], data }))
+  const meant = new Set(
+    issues.flatMap(({ kind, path }) => {
+      const nearest = kind === 'unknown' ? nearestField(path) : undefined
+      return nearest === undefined ? [] : [JSON.stringify([...path.slice(0, -1), nearest])]
+    }),
+  )
+  return issues
+    .filter(({ kind, path }) => kind !== 'missing' || !meant.has(JSON.stringify(path)))
+    .map(({ path, kind, issue }) => ({ path, problem: problemOf({ path, kind, issue }, data) }))
+}
+
+type Flat = {
+  readonly path: readonly PropertyKey[]
+  readonly kind: 'unknown' | 'missing' | 'other'
+  readonly issue: SchemaIssue
+}
+
+/** A union's issues are those of the variant that fits best: the one whose first complaint lies deepest, then the one with fewest. */
+function flattened(issue: SchemaIssue, { before, data }: { before: readonly PropertyKey[]; data: unknown }): Flat[] {
+  const path = [...before, ...issue.path]
+  if (issue.code === 'invalid_union') {
+    const variants = issue.errors.map((errors) => errors.flatMap((inner) => flattened(inner, { before: path, data })))
+    const depth = (flats: readonly Flat[]): number =>
+      Math.min(...flats.map((inner) => inner.path.length)) - flats.length / 1000
+    if (variants.length > 0) return variants.reduce((a, b) => (depth(b) > depth(a) ? b : a))
+  }
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key): Flat => ({ path: [...path, key], kind: 'unknown', issue }))
+  return [{ path, kind: valueAt(data, path) === undefined ? 'missing' : 'other', issue }]
+}
+
+function problemOf({ path, kind, issue }: Flat, data: unknown): string {
+  if (kind === 'unknown') return problemWords.unknownField(String(path.at(-1)), nearestField(path))
+  if (kind === 'missing') return problemWords.missingField()
+  switch (issue.code) {
+    case 'invalid_type':
+      return problemWords.wrongKind(issue.expected, kindOf(valueAt(data, path)))
+    case 'invalid_union':
+      return 'options' in issue ? problemWords.oneOf(issue.options.map(String)) : issue.message
+    case 'invalid_value':
+      return problemWords.oneOf(issue.values.map(String))
+    case 'too_small':
+      return problemWords.tooSmall({
+        ...sizeOf(issue),
+        limit: Number(issue.minimum),
+        inclusive: issue.inclusive !== false,
+      })
+    case 'too_big':
+      return problemWords.tooBig({
+        ...sizeOf(issue),
+        limit: Number(issue.maximum),
+        inclusive: issue.inclusive !== false,
+      })
+    default:
+      return issue.message
+  }
+}
+
+const sizeOf = ({ origin }: { readonly origin: string }): { readonly of: 'number' | 'text' | 'list' } => ({
+  of: origin === 'string' ? 'text' : origin === 'array' ? 'list' : 'number',
+})
+
+const valueAt = (data: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>(
+    (value, key) => (value !== null && typeof value === 'object' ? Reflect.get(value, key) : undefined),
+    data,
+  )
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (typeof value === 'number') return Number.isInteger(value) ? 'number' : 'fraction'
+  return Array.isArray(value) ? 'array' : typeof value
+}

@@ -1,0 +1,66 @@
+/** docs/study.md names every field of the schema, no other, with its default; and every example in it is valid. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { parse, stringify } from 'yaml'
+import { nearestField, studyFields } from '../study/fields.ts'
+import { parseStudy } from './plan.ts'
+
+const document = readFileSync(new URL('../../../../docs/study.md', import.meta.url), 'utf8')
+const rows = document
+  .split('\n')
+  .map((line) => line.split('|').map((cell) => cell.trim()))
+  .filter((cells) => cells.length === 6 && /^`.+`$/.test(cells[1] ?? ''))
+  .map(([, field = '', , standard = '']) => ({ field: field.replaceAll('`', ''), standard }))
+const examples = [...document.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text)
+const whole = examples.find((text) => text.startsWith('wardround:')) ?? ''
+const record = (text: string): Record<string, unknown> => Object(parse(text, { stringKeys: true }))
+
+test('docs/study.md has a row for every field of a study, and for nothing else', () => {
+  const written = (path: readonly string[]): string => path.join('.').replaceAll('*', 'NAME').replaceAll('.[]', '[]')
+  assert.deepEqual(rows.map(({ field }) => field).toSorted(), studyFields().map(written).toSorted())
+})
+
+test('every example is valid: a fragment takes its other sections from the whole study', () => {
+  assert.ok(examples.length >= 6 && whole !== '')
+  for (const text of examples)
+    assert.doesNotThrow(() => parseStudy(stringify({ ...record(whole), ...record(text) })), text)
+  assert.doesNotThrow(() => parseStudy(whole))
+})
+
+test('the defaults that the document names are those of the schema', () => {
+  const strategy = {
+    fedAvg: {},
+    fedAvgM: {},
+    fedProx: { mu: 1 },
+    fedAdagrad: { rate: 1 },
+    fedAdam: { rate: 1 },
+    fedYogi: { rate: 1 },
+  }
+  const plans = [
+    ...Object.entries(strategy).map(([name, options]) => ({ strategy: { [name]: options } })),
+    { training: { ...Object(record(whole).training), optimizer: { adam: { rate: 1 } } } },
+    { rounds: { maximum: 3, stop: { patience: 1 } } },
+  ].map((change) => parseStudy(stringify({ ...record(whole), ...change })).plan)
+  const checked = rows.filter(
+    ({ field, standard }) => standard.startsWith('`') && !standard.includes('…') && !/NAME/.test(field),
+  )
+  assert.ok(checked.length > 20)
+  for (const { field, standard } of checked) {
+    const expected: unknown = parse(standard.replaceAll('`', ''))
+    const path = field.replaceAll('[]', '.0').split('.')
+    const found = plans
+      .map((plan) => path.reduce<unknown>((value, key) => Object(value)[key], plan))
+      .find((value) => value !== undefined)
+    assert.deepEqual(found, expected, field)
+  }
+})
+
+test('the nearest field is looked for at the same place only', () => {
+  assert.equal(nearestField(['training', 'Epochs']), 'epochs')
+  assert.equal(nearestField(['data', 'columns', 'age', 'unt']), 'unit')
+  assert.equal(nearestField(['model', 'layers', 3, 'activaton']), 'activation')
+  // `seed` is a field, but of the study itself.
+  assert.equal(nearestField(['training', 'seeds']), undefined)
+  assert.equal(nearestField(['training', 'colour']), undefined)
+})

@@ -1,0 +1,271 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { parse, stringify } from 'yaml'
+import { WardroundError } from '../errors.ts'
+import { sha256Hex } from './canonical.ts'
+import { parseStudy, validatePlan } from './plan.ts'
+
+const source = readFileSync(new URL('../../../../examples/heart-disease/study.yaml', import.meta.url), 'utf8')
+
+type Failure = { code: string; line: number; field: string; problem: string; issues: readonly string[]; what: string }
+
+function failureOf(text: string): Failure {
+  try {
+    parseStudy(text)
+  } catch (error) {
+    assert.ok(error instanceof WardroundError, String(error))
+    const { line = 0, field = '', problem = '', issues = [] } = error.parameters
+    assert.ok(Array.isArray(issues))
+    return {
+      code: error.code,
+      line: Number(line),
+      field: String(field),
+      problem: String(problem),
+      issues: issues.map(String),
+      what: error.sentences.what,
+    }
+  }
+  return assert.fail('this parsed')
+}
+const changed = (from: string, to: string): string => {
+  assert.ok(source.includes(from), from)
+  return source.replace(from, to)
+}
+/** Where the changed text begins, counted here and not by the parser. */
+const lineOf = (text: string, part: string): number => text.slice(0, text.indexOf(part)).split('\n').length
+
+test('the example is a study, with its defaults filled in', () => {
+  const { study, plan, warnings } = parseStudy(source)
+  assert.equal(study.name, 'heart-disease')
+  assert.deepEqual(study.strategy, { fedAvg: { rate: 1 } })
+  assert.equal(study.data.split.validation, 0)
+  assert.deepEqual(plan, JSON.parse(JSON.stringify(study)))
+  // The stop rule watches training records; nothing else is unwise.
+  assert.equal(warnings.length, 1)
+})
+
+/** What is written instead of what; the field named; what the problem says. The line is where the new text begins. */
+const mistakes: readonly [from: string, to: string, field: string, problem: RegExp][] = [
+  ['epochs: 5', 'epoch: 5', 'training.epoch', /Did you mean epochs\?/],
+  ['sgd: { rate', 'sgdd: { rate', 'training.optimizer.sgdd', /Did you mean sgd\?/],
+  ['fedAvg: {}', 'fedavg: {}', 'strategy.fedavg', /Did you mean fedAvg\?/],
+  ['seed: 1', 'colour: red', 'colour', /no field colour/],
+  ['epochs: 5', 'epochs: 5.5', 'training.epochs', /a whole number, not a number with a fraction/],
+  ['epochs: 5', "epochs: '5'", 'training.epochs', /a number, not text/],
+  ['epochs: 5', 'epochs: 0', 'training.epochs', /at least 1/],
+  ['epochs: 5', 'epochs:', 'training.epochs', /not empty/],
+  ["positive: '> 0'", "positive: '>0'", 'data.target.positive', /like "> 0"/],
+  ['quorum: 3', 'quorum: 0', 'rounds.quorum', /at least 1/],
+  ['deadline: 10m', 'deadline: 10 minutes', 'rounds.deadline', /10m/],
+  ['name: heart-disease', 'name: Heart Disease', 'name', /lower-case/],
+  ['wardround: 1', 'wardround: 2', 'wardround', /must be 1/],
+  ['seed: 1', 'seed: -1', 'seed', /at least 0/],
+]
+for (const [from, to, field, problem] of mistakes)
+  test(`${from} → ${to} names the line, the field and the mend`, () => {
+    const text = changed(from, to)
+    const failure = failureOf(text)
+    assert.equal(failure.code, 'WR_STUDY_INVALID')
+    assert.equal(failure.field, field)
+    assert.equal(failure.line, lineOf(text, to))
+    assert.match(failure.problem, problem)
+    assert.equal(failure.issues.length, 1, failure.issues.join('\n'))
+    assert.ok(failure.what.includes(`line ${failure.line}`) && failure.what.includes(field))
+  })
+
+/** Mistakes inside a line: what the field is called, and what the problem says. */
+const inner: readonly [from: string, to: string, field: string, problem: RegExp][] = [
+  ['type: number, unit: a,', 'type: numeric, unit: a,', 'data.columns.age.type', /one of number, category/],
+  ['type: number, unit: a,', 'type: number,', 'data.columns.age.unit', /missing/],
+  ['[18, 110]', '[110, 18]', 'data.columns.age.range', /first must be below/],
+  ['[18, 110]', '18', 'data.columns.age.range', /a list of two values/],
+  ['[18, 110]', '[18]', 'data.columns.age.range', /2 entries/],
+  ['dense: 1, name', 'dense: 1, activaton: relu, name', 'model.layers.0.activaton', /activation/],
+  ['{ dense: 1,', '{ dens: 1,', 'model.layers.0.dens', /dense/],
+  ['fedAvg: {}', 'fedAdam: {}', 'strategy.fedAdam.rate', /missing/],
+  ['metric: loss', 'metric: f1', 'rounds.stop.metric', /one of loss, accuracy, auroc, brier/],
+  ['test: 0.34', 'test: 0.99', 'data.split', /too little to train on/],
+  ['[accuracy, auroc, brier]', '[]', 'evaluate', /at least 1 entry/],
+  ['number: mean', 'number: none', 'data.missing.number', /mean, median/],
+  // Rules between fields.
+  ['patient: patient_id', 'patient: age', 'data.columns.age', /told the answer/],
+  ['column: num,', 'column: age,', 'data.columns.age', /told the answer/],
+  ['column: num,', 'column: patient_id,', 'data.target.column', /told the answer/],
+  ['loss: binaryCrossEntropy', 'loss: meanSquaredError', 'training.loss', /binaryCrossEntropy/],
+  ['[output.bias]', '[out.bias]', 'model.personal', /no weight out.bias.*output.bias/],
+  ['[output.bias]', '[output.bias, output.kernel]', 'model.personal', /nothing is left/],
+  ['dense: 1, name', 'dense: 2, name', 'model.layers', /one output, not 2/],
+  ['dense: 1, name', 'dense: 1, activation: relu, name', 'model.layers', /not relu/],
+]
+for (const [from, to, field, problem] of inner)
+  test(`${from} → ${to} names ${field}`, () => {
+    const failure = failureOf(changed(from, to))
+    assert.equal(failure.code, 'WR_STUDY_INVALID')
+    assert.equal(failure.field, field)
+    assert.match(failure.problem, problem)
+    assert.equal(failure.issues.length, 1, failure.issues.join('\n'))
+  })
+
+test('a missing field is placed at its parent', () => {
+  const text = changed('  batch: 32\n', '')
+  const failure = failureOf(text)
+  assert.equal(failure.field, 'training.batch')
+  assert.match(failure.problem, /missing/)
+  assert.equal(failure.line, lineOf(text, 'training:'))
+})
+
+test('every problem is listed, in the order of the lines', () => {
+  const text = changed('epochs: 5', 'epoch: 5').replace('quorum: 3', 'quorum: three').replace('unit: mg/dL', 'unit: ""')
+  const { issues } = failureOf(text)
+  assert.deepEqual(
+    issues.map((issue) => issue.split(': ').slice(0, 2).join(' ')),
+    [
+      `line ${lineOf(text, 'chol:')} data.columns.chol.unit`,
+      `line ${lineOf(text, 'epoch: 5')} training.epoch`,
+      `line ${lineOf(text, 'quorum: three')} rounds.quorum`,
+    ],
+  )
+})
+
+test('what is not YAML, or YAML that hides something, is refused with its line', () => {
+  const broken: readonly [string, string][] = [
+    ['seed: 1', 'seed: [1'],
+    ['seed: 1', 'seed: 1\n\tx: 1'],
+    ['name: heart-disease', 'name: a\nname: b'],
+    ['question: ', 'question: "'],
+    ['wardround: 1', 'wardround: *one'],
+  ]
+  for (const [from, to] of broken) {
+    const failure = failureOf(changed(from, to))
+    assert.equal(failure.code, 'WR_STUDY_SYNTAX', to)
+  }
+  assert.equal(failureOf(changed('name: heart-disease', 'name: a\nname: b')).line, 4)
+})
+
+test('aliases are refused: a small document of them expands without end', () => {
+  const levels = Array.from({ length: 9 }, (_, i) => `a${i + 1}: &a${i + 1} [${Array(9).fill(`*a${i}`).join(', ')}]`)
+  const bomb = [`a0: &a0 [x]`, ...levels].join('\n')
+  assert.equal(failureOf(bomb).code, 'WR_STUDY_SYNTAX')
+  assert.match(failureOf(changed('seed: 1', 'seed: &s 1\nname2: *s')).problem, /aliases/)
+})
+
+test('nothing, something else, and something endless are refused', () => {
+  for (const text of ['', 'null', 'just text', '- 1', '42'])
+    assert.equal(failureOf(text).code, 'WR_STUDY_INVALID', text)
+  const endless = failureOf(`# ${'x'.repeat(300_000)}\n${source}`)
+  assert.equal(endless.code, 'WR_STUDY_SYNTAX')
+  assert.match(endless.problem, /256 KiB/)
+})
+
+test('a column may be called like something of JavaScript', () => {
+  for (const name of ['constructor', 'toString', 'hasOwnProperty'])
+    assert.doesNotThrow(() => parseStudy(changed('column: num,', `column: ${name},`)), name)
+})
+
+test('the hash is that of the canonical form: not of key order, comments, layout or written-out defaults', () => {
+  const { planHash, plan } = parseStudy(source)
+  const shuffled = (value: unknown): unknown =>
+    Array.isArray(value)
+      ? value.map(shuffled)
+      : value !== null && typeof value === 'object'
+        ? Object.fromEntries(
+            Object.entries(value)
+              .toReversed()
+              .map(([key, inner]) => [key, shuffled(inner)]),
+          )
+        : value
+  const data: unknown = parse(source, { stringKeys: true })
+  assert.equal(parseStudy(stringify(shuffled(data))).planHash, planHash)
+  assert.equal(parseStudy(JSON.stringify(data)).planHash, planHash)
+  assert.equal(parseStudy(`# a comment\n${source.replaceAll(/ +#.*$/gm, '')}`).planHash, planHash)
+  assert.equal(validatePlan(plan).planHash, planHash)
+  assert.equal(parseStudy(changed('fedAvg: {}', 'fedAvg: { rate: 1 }')).planHash, planHash)
+  assert.notEqual(parseStudy(changed('seed: 1', 'seed: 2')).planHash, planHash)
+  // RFC 8785 for data without exotic numbers or strings: keys sorted, no blanks.
+  const sorted = (value: unknown): unknown =>
+    Array.isArray(value)
+      ? value.map(sorted)
+      : value !== null && typeof value === 'object'
+        ? Object.fromEntries(
+            Object.entries(value)
+              .toSorted(([a], [b]) => (a < b ? -1 : 1))
+              .map(([key, inner]) => [key, sorted(inner)]),
+          )
+        : value
+  const codesInOrder = JSON.stringify(sorted(plan))
+  assert.equal(planHash, sha256Hex(codesInOrder))
+})
+
+test('any single change of a value changes the hash, or is refused', () => {
+  const { plan, planHash } = parseStudy(source)
+  const leaves: (readonly string[])[] = []
+  const walk = (value: unknown, path: readonly string[]): void => {
+    if (value !== null && typeof value === 'object')
+      for (const [key, inner] of Object.entries(value)) walk(inner, [...path, key])
+    else leaves.push(path)
+  }
+  walk(plan, [])
+  const replaced = (value: unknown, [key, ...rest]: readonly string[], to: unknown): unknown => {
+    if (key === undefined) return to
+    if (Array.isArray(value)) return value.map((inner, i) => (String(i) === key ? replaced(inner, rest, to) : inner))
+    assert.ok(value !== null && typeof value === 'object')
+    return { ...value, [key]: replaced(Reflect.get(value, key), rest, to) }
+  }
+  const valueAt = (path: readonly string[]): unknown =>
+    path.reduce<unknown>((value, key) => Reflect.get(Object(value), key), plan)
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...leaves),
+      fc.oneof(fc.integer({ min: -2, max: 50 }), fc.constantFrom('loss', 'auroc', 'x', '2h', '> 1'), fc.boolean()),
+      (path, to) => {
+        fc.pre(valueAt(path) !== to)
+        try {
+          assert.notEqual(validatePlan(replaced(plan, path, to)).planHash, planHash, path.join('.'))
+        } catch (error) {
+          assert.ok(error instanceof WardroundError && error.code === 'WR_STUDY_INVALID', String(error))
+        }
+      },
+    ),
+  )
+})
+
+test('no text at all makes the parser fail otherwise than with a code and a line', () => {
+  const lines = source.split('\n')
+  fc.assert(
+    fc.property(
+      fc.nat({ max: lines.length - 1 }),
+      fc.oneof(
+        fc.string(),
+        fc.string({ unit: 'binary' }),
+        fc.constantFrom('', '{', '- x', 'a: b', '  - 1', '? x', '!!js x'),
+      ),
+      (at, text) => {
+        try {
+          parseStudy(lines.toSpliced(at, 1, text).join('\n'))
+        } catch (error) {
+          assert.ok(error instanceof WardroundError && /^WR_STUDY_(SYNTAX|INVALID)$/.test(error.code), String(error))
+          const line = Number(error.parameters.line)
+          assert.ok(line >= 0 && line <= lines.length + 20)
+        }
+      },
+    ),
+    { numRuns: 300 },
+  )
+})
+
+test('a plan from the wire has no lines, and is refused all the same', () => {
+  const { plan } = parseStudy(source)
+  assert.throws(
+    () => validatePlan({ ...plan, extra: 1 }),
+    (error: unknown) => error instanceof WardroundError && error.parameters.field === 'extra',
+  )
+})
+
+test('a little prudence is advised, not enforced', () => {
+  const warnings = (from: string, to: string): number => parseStudy(changed(from, to)).warnings.length
+  assert.equal(warnings('test: 0.34', 'test: 0.34, validation: 0.1'), 0)
+  assert.equal(warnings('minimumCohort: 10', 'minimumCohort: 3'), 2)
+  assert.equal(warnings('maximum: 60', 'maximum: 5'), 2)
+})

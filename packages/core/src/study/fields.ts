@@ -1,0 +1,68 @@
+/** The fields of a study as paths, read off its schema: for suggestions, and for the test that docs/study.md leaves none out. */
+import { z } from 'zod'
+import { studySchema } from './study.ts'
+
+/** What JSON Schema says of a place, as far as fields go. */
+type Node = {
+  readonly properties?: Readonly<Record<string, Node>>
+  readonly additionalProperties?: Node | boolean
+  readonly items?: Node | boolean
+  readonly anyOf?: readonly Node[]
+  readonly oneOf?: readonly Node[]
+}
+const nodeSchema: z.ZodType<Node> = z.lazy(() =>
+  z.object({
+    properties: z.record(z.string(), nodeSchema).exactOptional(),
+    additionalProperties: z.union([z.boolean(), nodeSchema]).exactOptional(),
+    items: z.union([z.boolean(), nodeSchema]).exactOptional(),
+    anyOf: z.array(nodeSchema).exactOptional(),
+    oneOf: z.array(nodeSchema).exactOptional(),
+  }),
+)
+
+/** Every field once, as segments; `*` stands for a name of the study's own, `[]` for a place in a list. */
+export function studyFields(): readonly (readonly string[])[] {
+  const found = new Map<string, readonly string[]>()
+  const visit = (node: Node | boolean | undefined, path: readonly string[]): void => {
+    if (typeof node !== 'object') return
+    for (const [key, inner] of Object.entries(node.properties ?? {})) {
+      found.set([...path, key].join('.'), [...path, key])
+      visit(inner, [...path, key])
+    }
+    visit(node.additionalProperties, [...path, '*'])
+    visit(node.items, [...path, '[]'])
+    for (const variant of [...(node.anyOf ?? []), ...(node.oneOf ?? [])]) visit(variant, path)
+  }
+  visit(nodeSchema.parse(z.toJSONSchema(studySchema, { io: 'input' })), [])
+  return [...found.values()]
+}
+
+/** The field that somebody who wrote `path` most probably meant: at most two letters away, at the same place. */
+export function nearestField(path: readonly PropertyKey[]): string | undefined {
+  const written = String(path.at(-1))
+  const here = studyFields().filter(
+    (field) =>
+      field.length === path.length &&
+      field.slice(0, -1).every((part, place) => part === '*' || part === '[]' || part === path[place]),
+  )
+  const [best] = here
+    .map((field) => ({
+      name: field.at(-1) ?? '',
+      distance: editDistance(written.toLowerCase(), (field.at(-1) ?? '').toLowerCase()),
+    }))
+    .filter(({ name, distance }) => distance <= Math.min(2, name.length / 2))
+    .toSorted((a, b) => a.distance - b.distance)
+  return best?.name
+}
+
+/** Levenshtein's: the fewest letters to add, drop or change (Wagner and Fischer 1974). */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1]
+    for (const [j, other] of [...b].entries())
+      next.push(Math.min((row[j] ?? 0) + (letter === other ? 0 : 1), (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
+    row = next
+  }
+  return row[b.length] ?? 0
+}

@@ -1,0 +1,27 @@
+/** What can be wrong with a hospital's site.yaml and its file. */
+export const configWords = {
+  unknownField: () => 'there is no such field; unknown fields are refused, so that nothing is silently ignored',
+  unknownUnits: (from: string, to: string) =>
+    `Wardround does not know how to turn ${from} into ${to}. Say by what to multiply: factor: NUMBER`,
+  ragged: (found: number, expected: number) => `it has ${found} cells, the others have ${expected}`,
+  duplicateColumn: (name: string) => `two columns are called ${name}`,
+  headerLength: (found: number, expected: number) => `it has ${found} cells, data.header names ${expected}`,
+  encoding: () => 'it is not valid UTF-8; if it comes from an older system, set data.encoding: latin1',
+  quote: () => 'a quotation mark is opened or closed in the wrong place',
+  tooLong: () => 'a record is longer than 1 MiB; a quotation mark is probably never closed',
+  csv: () => 'this line does not follow the rules of CSV',
+  folder: () => 'it is a folder, not a file',
+  noHeader: () =>
+    'its first line seems to be a record, not the names of the columns; if the file has no such line, list the names under data.header in site.yaml',
+  notText: (found: 'spreadsheet' | 'compressed' | 'utf-16' | 'binary') =>
+    ({
+      spreadsheet: 'it is a spreadsheet, not text; export it as CSV',
+      compressed: 'it is compressed; unpack it first',
+      'utf-16': 'it is UTF-16 text; save it as CSV in UTF-8',
+      binary: 'it is not a text file',
+    })[found],
+  absent: () => 'there is no such file',
+  unreadable: () => 'it cannot be read',
+  aliases: () => 'anchors and aliases (& and *) are not allowed',
+  missingField: () => 'this field is missing',
+}

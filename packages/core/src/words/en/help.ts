@@ -1,0 +1,137 @@
+/** Help texts: what each command does, and how it is typed. */
+type Help = { readonly what: string; readonly examples: readonly string[] }
+
+export const helpWords = {
+  root: () => 'Wardround: hospitals train models together; no patient record leaves a hospital.',
+  rootExamples: () =>
+    [
+      'Begin:',
+      '  wardround demo                       four hospitals on this machine',
+      '  wardround study check study.yaml     is my study valid?',
+      '  wardround doctor                     is this machine ready?',
+    ].join('\n'),
+  examples: (lines: readonly string[]) =>
+    lines.length === 0 ? '' : ['Examples:', ...lines.map((line) => `  wardround ${line}`)].join('\n'),
+  groups: {
+    token: 'One-time tokens for new hospitals.',
+    site: 'A hospital: join, run, decide, look into the journal.',
+    'site journal': 'What left this hospital.',
+    study: 'Studies: write, publish, start, watch.',
+    model: 'Finished models.',
+  } as Readonly<Record<string, string>>,
+  commands: {
+    coordinator: {
+      what: 'Run the coordinator of a network.',
+      examples: [
+        'coordinator --port 8443 --public-url https://wardround.example.org:8443',
+        'coordinator --dir ./coordinator --store postgres://user@localhost/wardround',
+      ],
+    },
+    'token create': {
+      what: 'Make a one-time token for a new hospital.',
+      examples: ['token create cleveland', 'token create zurich --valid-for 2h --json'],
+    },
+    'site join': {
+      what: 'Join a network with a token; the key is born here.',
+      examples: ['site join wrj1_…', 'site join wrj1_… --dir ./site --ca hospital-ca.pem'],
+    },
+    'site run': {
+      what: 'Work for the network: outbound only, until Ctrl-C.',
+      examples: ['site run --config site.yaml', 'HTTPS_PROXY=http://proxy:3128 wardround site run --config site.yaml'],
+    },
+    'site approve': {
+      what: 'Read a study in plain words, see what will leave, and sign. Without a name: list what is offered.',
+      examples: ['site approve', 'site approve heart-disease-1a2b3c4d'],
+    },
+    'site refuse': {
+      what: 'Refuse a study, or take an approval back.',
+      examples: ['site refuse heart-disease-1a2b3c4d --reason "no ethics vote yet"'],
+    },
+    'site journal verify': {
+      what: 'Check that nobody changed the journal.',
+      examples: ['site journal verify', 'site journal verify --json'],
+    },
+    'site journal show': { what: 'List what this site did and sent.', examples: ['site journal show'] },
+    'site status': { what: 'What this site is and does.', examples: ['site status'] },
+    'site leave': { what: 'Leave the network.', examples: ['site leave'] },
+    'site list': { what: 'The hospitals of the network.', examples: ['site list'] },
+    'site remove': { what: 'Remove a hospital from the network.', examples: ['site remove cleveland'] },
+    'site export': {
+      what: "A finished model with this hospital's own personal weights, as ONNX.",
+      examples: ['site export heart-disease-1a2b3c4d --out heart.onnx'],
+    },
+    'study init': {
+      what: 'Draft a study from a table: types, units to fill in, target, suspicious columns.',
+      examples: ['study init data.csv --target outcome --out study.yaml'],
+    },
+    'study check': {
+      what: 'Check a study, with line and field in every message.',
+      examples: ['study check study.yaml'],
+    },
+    'study publish': { what: 'Publish a study to the network.', examples: ['study publish study.yaml'] },
+    'study list': { what: 'Every study of the network.', examples: ['study list'] },
+    'study show': {
+      what: 'One study: who decided what, what preflight found, what failed and why.',
+      examples: ['study show heart-disease-1a2b3c4d'],
+    },
+    'study start': {
+      what: 'Start with every hospital that approved.',
+      examples: ['study start heart-disease-1a2b3c4d', 'study start heart-disease-1a2b3c4d --sites cleveland,zurich'],
+    },
+    'study watch': { what: 'Follow it live.', examples: ['study watch heart-disease-1a2b3c4d'] },
+    'study stop': {
+      what: 'End after this round with the best so far.',
+      examples: ['study stop heart-disease-1a2b3c4d'],
+    },
+    'study results': {
+      what: 'The table; with --out also report.html and report.json.',
+      examples: ['study results heart-disease-1a2b3c4d --out report'],
+    },
+    'model pull': {
+      what: 'The model as ONNX with pre-processing, or its weights as safetensors.',
+      examples: ['model pull heart-disease-1a2b3c4d --out heart.onnx'],
+    },
+    predict: {
+      what: 'Probabilities for the records of a table.',
+      examples: ['predict heart.onnx patients.csv --out scores.csv'],
+    },
+    doctor: { what: 'Check this machine, line by line.', examples: ['doctor', 'doctor --config site.yaml --json'] },
+    simulate: {
+      what: 'A whole federation on this machine, in one process: the real coordinator and the real sites.',
+      examples: ['simulate study.yaml --site a=a.csv --site b=b.csv --out report'],
+    },
+    demo: {
+      what: 'Four hospitals, five processes, one study: to see it work.',
+      examples: ['demo', 'demo --strategy fedAdam --seed 2', 'demo --json --store postgres'],
+    },
+  } as Readonly<Record<string, Help>>,
+  options: {
+    json: () => 'one JSON document on stdout, nothing else',
+    verbose: () => 'say what lies behind an error',
+    access: () => "access token or the file with it (default: WARDROUND_ACCESS, then the local coordinator's)",
+    dir: () => 'folder to keep things in (default: under WARDROUND_HOME or ~/.wardround)',
+    host: () => 'address to listen on (default 127.0.0.1)',
+    port: () => 'port to listen on (default 8443; 0 picks a free one)',
+    publicUrl: () => 'the address that hospitals use, if another',
+    certificate: () => 'an own certificate (PEM); otherwise one is made and pinned',
+    key: () => "the certificate's key (PEM)",
+    store: () => 'sqlite (default), or the URL of a PostgreSQL database',
+    demoStore: () => 'sqlite (default), or postgres: one is started for the demo',
+    jsonLogs: () => 'structured logs on stderr',
+    validFor: () => 'how long it is valid: 30m, 1d (default 1d)',
+    ca: () => "the hospital's own authority (PEM) to trust",
+    config: () => 'site.yaml (default: in the site folder)',
+    yes: () => 'sign without asking',
+    reason: () => 'why, for the researcher',
+    out: () => 'file to write',
+    outFolder: () => 'folder for report.html and report.json',
+    studyName: () => 'name of the study',
+    target: () => 'the outcome column',
+    sites: () => 'only these hospitals, separated by commas',
+    format: () => 'onnx (default) or safetensors',
+    simulatedSite: () => 'a hospital and its table or site.yaml; once for each',
+    seed: () => "another seed than the study's",
+    strategy: () => "another strategy than the study's: fedAvg, fedAvgM, fedProx, fedAdagrad, fedAdam, fedYogi",
+    data: () => 'folder with the four UCI files',
+  },
+}

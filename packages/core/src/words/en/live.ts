@@ -1,0 +1,54 @@
+/** What a watcher reads while a study runs. */
+const figure = (value: number | null): string => (value === null ? 'hidden' : value.toFixed(3))
+const people = (n: number | null): string => (n === null ? 'n hidden' : `n ${n}`)
+
+export const liveWords = {
+  started: (sites: readonly string[]) => `Started with ${sites.join(', ')}. Each surveys its training records.`,
+  prepared: (inputs: number) => `Prepared: ${inputs} model inputs, the same at every hospital. Rounds begin.`,
+  blocked: (sites: readonly string[]) =>
+    `Preflight stopped the study at ${sites.join(', ')}: wardround study show STUDY says what to mend.`,
+  asked: () => 'asked',
+  busy: (kind: string) =>
+    ({ prepare: 'surveying', train: 'training', evaluate: 'measuring', finish: 'comparing' })[kind] ?? kind,
+  done: () => 'done',
+  failed: () => 'failed',
+  taskFailed: ({ site, kind, code, refused }: { site: string; kind: string; code: string; refused: boolean }) =>
+    `  ${site} ${refused ? 'refused' : 'failed'} (${kind}): ${code}`,
+  siteFigure: (site: string, value: number | null, n: number | null) => `${site} ${figure(value)} (${people(n)})`,
+  siteMissing: (site: string, state: string) => `${site} ${state}`,
+  round: ({
+    round,
+    metric,
+    on,
+    value,
+    n,
+    parts,
+  }: {
+    round: number
+    metric: string
+    on: string
+    value: number | null
+    n: number | null
+    parts: readonly string[]
+  }) => `Round ${String(round).padStart(3)}  ${on} ${metric} ${figure(value)} (${people(n)})  ${parts.join('  ')}`,
+  finishing: (bestRound: number, because: string) =>
+    `Rounds are over (${because}); best round ${bestRound}. Each hospital trains alone for comparison, and tests once.`,
+  decided: (site: string, decision: string) => `${site} ${decision}`,
+  left: (site: string) => `${site} left the network`,
+  status: ({
+    bar,
+    round,
+    maximum,
+    secondsLeft,
+    phase,
+    waiting,
+  }: {
+    bar: string
+    round: number
+    maximum: number
+    secondsLeft: number | null
+    phase: string
+    waiting: readonly string[]
+  }) =>
+    `${bar} ${phase === 'rounds' ? `round ${round} of at most ${maximum}` : phase}${secondsLeft === null ? '' : `, at most ${Math.ceil(secondsLeft)} s left`}${waiting.length > 0 ? `  ${waiting.join(', ')}` : ''}`,
+}

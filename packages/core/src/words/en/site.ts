@@ -1,0 +1,24 @@
+/** What a hospital's own process says: why something stays, and what it is doing. */
+export const egressWords = {
+  kind: () => 'The policy of this hospital does not list this kind of release.',
+  study: (study: string) => `The policy of this hospital does not list the study ${study}.`,
+  rounds: () => 'The policy of this hospital allows fewer rounds.',
+}
+
+export const siteWords = {
+  waiting: () => 'waiting for work',
+  unreachable: (url: string, seconds: number) => `${url} does not answer; trying again in ${seconds} s`,
+  taskAccepted: (kind: string, round: number) =>
+    ({
+      prepare: 'surveying the training records',
+      train: `training round ${round}`,
+      evaluate: `measuring round ${round}`,
+      finish: 'training alone and comparing',
+    })[kind] ?? kind,
+  taskDone: (kind: string, seconds: number) => `${kind} done in ${seconds.toFixed(1)} s`,
+  taskRefused: (what: string, why: string) => `refused: ${what} ${why}`,
+  taskFailed: (what: string, why: string) => `failed: ${what} ${why}`,
+  offered: (study: string) => `a new study asks for approval: wardround site approve ${study}`,
+  dropped: (task: string) => `${task} came too late; the next round counts again`,
+  findings: (sentence: string) => sentence,
+}

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { surveySchema } from '../../preparation/schema.ts'
+import { taskResultSchema } from '../../protocol/task.ts'
+import { type Study, studySchema } from '../../study/study.ts'
+import { describePlan, describeReleases } from './study.ts'
+
+const base = {
+  wardround: 1,
+  name: 'stroke',
+  question: 'Will this patient be readmitted?',
+  data: {
+    patient: 'who',
+    target: { column: 'back', positive: '> 0' },
+    columns: {
+      age: { type: 'number', unit: 'a', range: [18, 110] },
+      score: { type: 'number', unit: '1', range: [0, 42] },
+      ward: { type: 'category', values: { N: 'neurology', S: 'stroke unit' } },
+    },
+    minimumCohort: 7,
+  },
+  model: { layers: [{ dense: 8, activation: 'relu' }, { dropout: 0.25 }, { dense: 1, name: 'output' }] },
+  training: {
+    loss: 'binaryCrossEntropy',
+    optimizer: { sgd: { rate: 0.05, momentum: 0.9 } },
+    batch: 32,
+    epochs: 5,
+  },
+  strategy: { fedAdam: { rate: 0.01 } },
+  rounds: { maximum: 60, stop: { metric: 'auroc', patience: 4, minimumChange: 0.001 }, quorum: 3, deadline: '2h' },
+} as const
+type Change = Partial<Record<keyof typeof base, unknown>>
+const studyOf = (change: Change = {}): Study => studySchema.parse({ ...base, ...change })
+const planOf = (change: Change = {}): string => describePlan(studyOf(change)).join('\n')
+const { data } = base
+
+test('the plan in plain words holds what a data owner decides on', () => {
+  const text = planOf()
+  for (const part of [
+    'Will this patient be readmitted?',
+    'whose it is (who)',
+    'back (counted as positive when > 0)',
+    '3 columns',
+    'age: a number in a, between 18 and 110',
+    'score: a number, between 0 and 42',
+    'ward: one of neurology, stroke unit',
+    '34 % are kept apart',
+    'fewer than 7 patients',
+    '3 layers (8 units, relu; dropout of 25 %; 1 unit, linear)',
+    'at most 60 rounds',
+    '5 times through its own training records',
+    'rate 0.05, momentum 0.9',
+    'fedAdam',
+    'auroc on the training records has not improved by more than 0.001 for 4 rounds',
+    'needs 3 hospitals; it waits for the others for at most 2h',
+  ])
+    assert.ok(text.includes(part), `${part}\nis not in\n${text}`)
+})
+
+test('every field that changes what happens to the data changes the words', () => {
+  const changes: readonly Change[] = [
+    { data: { ...data, split: { validation: 0.1 } } },
+    { data: { ...data, split: { test: 0.2 } } },
+    { data: { ...data, target: { column: 'back', classes: { a: 'home', b: 'ward' } } } },
+    { data: { ...data, target: { column: 'back', unit: 'd', range: [0, 9] } } },
+    { data: { ...data, minimumCohort: 20 } },
+    { model: { layers: [{ dense: 1 }] } },
+    { model: { ...base.model, personal: ['output.bias'] } },
+    { training: { ...base.training, epochs: 1 } },
+    { training: { ...base.training, optimizer: { adam: { rate: 0.1 } } } },
+    { strategy: { fedAvg: {} } },
+    { rounds: { maximum: 60 } },
+    { rounds: { ...base.rounds, quorum: undefined } },
+  ]
+  const texts = [planOf(), ...changes.map(planOf)]
+  assert.equal(new Set(texts).size, texts.length)
+  for (const text of texts) assert.doesNotMatch(text, /undefined|NaN|\[object/)
+})
+
+const releases = (change: Change = {}, minimum = 10): { leaves: string; never: string } => {
+  const { leaves, never } = describeReleases(studyOf(change), minimum)
+  return { leaves: leaves.join('\n'), never: never.join('\n') }
+}
+
+test('what leaves is told by column, and with the larger of the minimum cohorts that the caller gives', () => {
+  const { leaves } = releases({}, 25)
+  assert.match(
+    leaves,
+    /of age, score on the training records: count, mean, variance and a coarse histogram \(at least 25/,
+  )
+  assert.match(leaves, /of ward on the training records: how often each code occurs/)
+  assert.match(leaves, /fewer than 25 patients/)
+  assert.match(leaves, /at most 60/)
+})
+
+test('every field that a site sends is told of: a new field in the protocol must find its words here', () => {
+  const told: Readonly<Record<string, Readonly<Record<string, RegExp>>>> = {
+    prepare: { survey: /Once, before training/ },
+    train: {
+      update: /changes of the shared weights/,
+      numExamples: /number of training records/,
+      measurements: /their size.*training loss/,
+    },
+    evaluate: {
+      on: /on the training records/,
+      numPatients: /Each round: .*number of patients/,
+      statistic: /Each round: a histogram of predicted probabilities by outcome/,
+    },
+    finish: {
+      nTrain: /numbers of training and test patients/,
+      nTest: /numbers of training and test patients/,
+      local: /one trained here alone/,
+      federated: /for the federated model/,
+      difference: /their difference/,
+      localRounds: /how many rounds training alone took/,
+    },
+    failed: { code: /an error code/, parameters: /names of columns/, refused: /an error code/ },
+  }
+  const { leaves } = releases()
+  for (const { shape } of taskResultSchema.options) {
+    const kind = shape.kind.value
+    const sent = Object.keys(shape).filter((field) => field !== 'kind')
+    assert.deepEqual(Object.keys(told[kind] ?? {}).toSorted(), sent.toSorted(), kind)
+    for (const [field, words] of Object.entries(told[kind] ?? {})) assert.match(leaves, words, `${kind}.${field}`)
+  }
+  const survey: Readonly<Record<string, RegExp>> = {
+    findings: /faults found in the data, by column and count/,
+    patients: /number of patients and records in each part/,
+    records: /number of patients and records in each part/,
+    columns: /Once, of age/,
+    target: /how many training patients have each outcome/,
+  }
+  assert.deepEqual(Object.keys(survey).toSorted(), Object.keys(surveySchema.shape).toSorted())
+  for (const words of Object.values(survey)) assert.match(leaves, words)
+})
+
+test('the statistic is told as it is: also that a figure in it may be about one patient', () => {
+  assert.match(releases().leaves, /200 bins.*a bin may hold one patient/)
+  const classes = { column: 'back', classes: { a: 'home', b: 'ward' } }
+  assert.match(releases({ data: { ...data, target: classes } }).leaves, /how often each class was taken for each/)
+  assert.match(
+    releases({ data: { ...data, target: { column: 'back', unit: 'd', range: [0, 9] } } }).leaves,
+    /sums of the errors/,
+  )
+})
+
+test('what never leaves: records and identifiers, and what the plan keeps at the hospital', () => {
+  assert.match(releases().never, /Any record.*\nPatient identifiers/)
+  assert.doesNotMatch(releases().never, /output\.bias|scales/)
+  const { leaves, never } = releases({
+    model: { ...base.model, personal: ['output.bias'] },
+    data: { ...data, normalise: 'per-site' },
+  })
+  assert.match(never, /output\.bias\.\nThe scales/)
+  assert.match(leaves, /shared weights \(not output\.bias\)/)
+})
+
+test('a study without numbers, or without categories, does not speak of them', () => {
+  const { age, ward } = data.columns
+  assert.doesNotMatch(releases({ data: { ...data, columns: { ward } } }).leaves, /coarse histogram/)
+  assert.doesNotMatch(releases({ data: { ...data, columns: { age } } }).leaves, /how often each code/)
+})

@@ -1,0 +1,107 @@
+/** The site's loop: ask for work, do it, ask again. Outbound only; whatever goes wrong is waited out and said. */
+import { join } from 'node:path'
+import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
+import type { Clock, Entropy, Network } from '@wardround/core/ports.ts'
+import { siteWords } from '@wardround/core/words/en/site.ts'
+import { createClient, persistently } from './client.ts'
+import type { SiteConfig } from './config.ts'
+import type { SiteContext, SiteLog } from './context.ts'
+import { datasetCache } from './dataset.ts'
+import { type Errand, journalled } from './egress/release.ts'
+import { lockFile } from './files.ts'
+import { httpsNetwork } from './http.ts'
+import { membershipOf, siteKeys } from './identity.ts'
+import { openJournal } from './journal.ts'
+import { createOutbox } from './outbox.ts'
+import { runTask } from './task.ts'
+import type { Trainer } from './training/trainer.ts'
+
+export type SiteOptions = {
+  /** Where the site keeps its key, journal and studies. */
+  readonly folder: string
+  readonly config: SiteConfig
+  /** Where data.file is looked for. */
+  readonly dataFolder: string
+  readonly trainer: Trainer
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly version: string
+  readonly log: SiteLog
+  readonly signal?: AbortSignal
+  /** Requests without a network, in one process with the coordinator. */
+  readonly network?: Network
+}
+
+export type OpenSite = SiteContext & { close(): Promise<void> }
+
+/** Errors: WR_NOT_JOINED, WR_CHAIN_BROKEN, WR_PERMISSION. */
+export async function openSite(options: SiteOptions): Promise<OpenSite> {
+  const { folder, config, clock, entropy, version, log } = options
+  const membership = membershipOf(folder)
+  const keys = await siteKeys(folder)
+  const journal = openJournal(join(folder, 'journal.ndjson'), clock)
+  const closable = options.network === undefined ? httpsNetwork(membership.url, membership.trust) : undefined
+  const network = options.network ?? closable
+  if (network === undefined) throw new WardroundError('WR_INTERNAL', { what: 'no way to the coordinator' })
+  let errand: Errand = { to: membership.url, study: '', planHash: '' }
+  const onSend: ReturnType<typeof journalled> = (request) => journalled(journal, errand)(request)
+  const identity = { kind: 'site' as const, site: membership.site, keys, coordinatorKey: membership.coordinatorKey }
+  return {
+    folder,
+    membership,
+    keys,
+    journal,
+    config,
+    clock,
+    entropy,
+    log,
+    trainer: options.trainer,
+    client: createClient({ network, identity, clock, entropy, version, onSend }),
+    outbox: createOutbox(folder),
+    dataset: datasetCache({ config, folder: options.dataFolder, site: membership.site }),
+    signal: options.signal,
+    errand: ({ study, planHash }) => {
+      errand = { to: membership.url, study, planHash }
+    },
+    onWait: (error, waitMs) => log('warn', siteWords.unreachable(membership.url, Math.ceil(waitMs / 1000)), error),
+    close: async () => closable?.close(),
+  }
+}
+
+/** How long one request waits for work. */
+const pollSeconds = 25
+
+/** Runs until `signal` aborts. Errors: those that no waiting mends (WR_SITE_UNKNOWN, WR_SITE_LEFT, WR_LOCKED, WR_CHAIN_BROKEN, WR_VERSION). */
+export async function runSite(options: SiteOptions): Promise<void> {
+  const release = lockFile(join(options.folder, 'run.lock'))
+  try {
+    const site = await openSite(options)
+    try {
+      await loop(site)
+    } finally {
+      await site.close()
+    }
+  } finally {
+    release()
+  }
+}
+
+async function loop(site: SiteContext): Promise<void> {
+  const { client, clock, entropy, signal } = site
+  const options = signal === undefined ? {} : { signal }
+  site.log('info', siteWords.waiting())
+  while (signal?.aborted !== true) {
+    try {
+      const { task } = await persistently(() => client.call('nextTask', { query: { wait: pollSeconds } }, options), {
+        clock,
+        entropy,
+        signal,
+        onWait: site.onWait,
+      })
+      if (task !== null) await runTask(site, task)
+    } catch (error) {
+      if (signal?.aborted || asWardroundError(error).code === 'WR_CANCELLED') return
+      throw error
+    }
+  }
+}

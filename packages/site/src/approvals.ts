@@ -1,0 +1,85 @@
+/** The data owner's word: which studies are offered, what they are, and the signed decision on one. */
+import { WardroundError } from '@wardround/core/errors.ts'
+import type { Clock } from '@wardround/core/ports.ts'
+import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
+import { validatePlan } from '@wardround/core/protocol/plan.ts'
+import { type KeyPair, sign, verify } from '@wardround/core/protocol/signing.ts'
+import { type Grant, grantSchema, offerSchema } from '@wardround/core/protocol/task.ts'
+import type { Study } from '@wardround/core/study/study.ts'
+import type { Client } from './client.ts'
+import type { Journal } from './journal.ts'
+import { studyFolder } from './study-folder.ts'
+
+export type OfferedStudy = {
+  readonly id: string
+  readonly study: Study
+  readonly plan: Record<string, unknown>
+  readonly planHash: string
+  readonly decision: 'approved' | 'refused' | null
+}
+
+/** Offers with the coordinator's signature, read and hashed for ourselves. Errors: WR_SIGNATURE_INVALID, WR_PLAN_ALTERED, WR_STUDY_INVALID. */
+export async function offeredStudies(client: Client, coordinatorKey: string): Promise<OfferedStudy[]> {
+  const { offers } = await client.call('offers')
+  return Promise.all(
+    offers.map(async ({ document, signature, decision }) => {
+      if (!(await verify(coordinatorKey, 'wardround-offer-v1', { document, signature })))
+        throw new WardroundError('WR_SIGNATURE_INVALID', { what: 'an offer' })
+      const offer = offerSchema.parse(JSON.parse(document))
+      const { study, plan, planHash } = validatePlan(offer.plan)
+      if (planHash !== offer.planHash) throw new WardroundError('WR_PLAN_ALTERED', { study: offer.study })
+      return { id: offer.study, study, plan, planHash, decision }
+    }),
+  )
+}
+
+export type DecideOptions = {
+  readonly folder: string
+  readonly site: string
+  readonly keys: KeyPair
+  readonly client: Client
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly reason?: string
+}
+
+/** Signs the decision, keeps it, and tells the coordinator. The plan that it is about is kept beside it. */
+export async function decide(offer: OfferedStudy, decision: Grant['decision'], options: DecideOptions): Promise<Grant> {
+  const { folder, site, keys, client, journal, clock, reason } = options
+  const grant: Grant = {
+    version: 1,
+    study: offer.id,
+    planHash: offer.planHash,
+    site,
+    decision,
+    decidedAt: clock.now(),
+    ...(reason === undefined ? {} : { reason }),
+  }
+  const document = canonicalJson(grant)
+  const signed = { document, signature: await sign(keys, 'wardround-grant-v1', document) }
+  const kept = studyFolder(folder, offer.id)
+  kept.savePlan(offer.plan)
+  kept.saveGrant(signed)
+  journal.write('decided', { study: offer.id, planHash: offer.planHash, decision })
+  await client.call('decide', { body: signed })
+  return grant
+}
+
+/** The approved plan of a study, as this site's own files have it. Errors: WR_NOT_APPROVED, WR_PLAN_ALTERED, WR_SIGNATURE_INVALID. */
+export async function approvedPlan(
+  { folder, keys, site }: Pick<DecideOptions, 'folder' | 'keys' | 'site'>,
+  id: string,
+  planHash: string,
+): Promise<Study> {
+  const kept = studyFolder(folder, id)
+  const [signed, plan] = [kept.grant(), kept.plan()]
+  if (signed === undefined || plan === undefined) throw new WardroundError('WR_NOT_APPROVED', { study: id })
+  if (!(await verify(keys.publicKey, 'wardround-grant-v1', signed)))
+    throw new WardroundError('WR_SIGNATURE_INVALID', { what: 'the grant' })
+  const grant = grantSchema.parse(JSON.parse(signed.document))
+  if (grant.decision !== 'approved' || grant.study !== id || grant.site !== site)
+    throw new WardroundError('WR_NOT_APPROVED', { study: id })
+  const { study, planHash: own } = validatePlan(plan)
+  if (own !== grant.planHash || planHash !== grant.planHash) throw new WardroundError('WR_PLAN_ALTERED', { study: id })
+  return study
+}

@@ -1,0 +1,34 @@
+/** Bytes from the coordinator, by their digest. */
+import { WardroundError } from '@wardround/core/errors.ts'
+import type { BlobRef } from '@wardround/core/protocol/task.ts'
+import { persistently } from './client.ts'
+import type { SiteContext } from './context.ts'
+import { sha256Of } from './outbox.ts'
+
+type Needs = Pick<SiteContext, 'client' | 'clock' | 'entropy' | 'signal' | 'onWait'>
+
+/** The whole blob; what a broken line has brought is kept, and the rest asked for. Errors: WR_DIGEST_MISMATCH, WR_BODY_TOO_LARGE, WR_BLOB_MISSING, … */
+export async function fetchBlob(site: Needs, { sha256, sizeBytes }: BlobRef): Promise<Uint8Array> {
+  const { client, clock, entropy, signal, onWait } = site
+  let chunks: Uint8Array[] = []
+  let received = 0
+  const attempt = async (): Promise<Uint8Array> => {
+    const response = await client.download(
+      'blob',
+      { params: { sha256 } },
+      { start: received, ...(signal === undefined ? {} : { signal }) },
+    )
+    // An answer of 200 starts at the beginning again.
+    if (response.status !== 206) [chunks, received] = [[], 0]
+    for await (const chunk of response.body) {
+      received += chunk.length
+      if (received > sizeBytes) throw new WardroundError('WR_BODY_TOO_LARGE', { limitBytes: sizeBytes })
+      chunks.push(chunk)
+    }
+    const bytes = Buffer.concat(chunks)
+    if (received === sizeBytes && sha256Of(bytes) === sha256) return bytes
+    ;[chunks, received] = [[], 0]
+    throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The weights' })
+  }
+  return persistently(attempt, { clock, entropy, signal, tries: 5, onWait })
+}

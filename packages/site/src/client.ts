@@ -1,0 +1,211 @@
+/** Calls of the coordinator's routes, typed: the same for a site (signed proofs) and an account (a bearer secret). */
+import { createHash } from 'node:crypto'
+import { base64urlnopad } from '@wardround/core/base64.ts'
+import { remoteError, WardroundError } from '@wardround/core/errors.ts'
+import type { Clock, Entropy, HttpResponse, Network } from '@wardround/core/ports.ts'
+import { prove } from '@wardround/core/protocol/proof.ts'
+import {
+  errorAnswerSchema,
+  pathOf,
+  type RouteAnswer,
+  type RouteInput,
+  type RouteName,
+  routes,
+} from '@wardround/core/protocol/routes.ts'
+import type { KeyPair, PublicKey } from '@wardround/core/protocol/signing.ts'
+import { z } from 'zod'
+import { bytesOf } from './http.ts'
+
+export type Identity =
+  | { readonly kind: 'site'; readonly site: string; readonly keys: KeyPair; readonly coordinatorKey: PublicKey }
+  | { readonly kind: 'account'; readonly secret: string }
+  | { readonly kind: 'nobody' }
+
+export type ClientOptions = {
+  readonly network: Network
+  readonly identity: Identity
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly version: string
+  /** Called with each body before its first byte leaves; throwing keeps it here. */
+  readonly onSend?: (request: {
+    readonly name: RouteName
+    readonly method: string
+    readonly path: string
+    readonly body: Uint8Array
+  }) => void
+}
+
+type CallOptions = { readonly signal?: AbortSignal /** Bytes instead of a JSON body. */; readonly bytes?: Uint8Array }
+
+export type Client = {
+  /** Errors: those of the route; WR_UNREACHABLE and its like after `tries` attempts. */
+  call<N extends RouteName>(name: N, input?: Partial<RouteInput<N>>, options?: CallOptions): Promise<RouteAnswer<N>>
+  /** Our best guess of the coordinator's clock, in milliseconds since the epoch. */
+  coordinatorNow(): number
+  /** A route that answers with bytes, from `start`. */
+  download<N extends RouteName>(
+    name: N,
+    input: Partial<RouteInput<N>>,
+    options?: { readonly start?: number; readonly signal?: AbortSignal },
+  ): Promise<HttpResponse>
+}
+
+export function createClient(options: ClientOptions): Client {
+  /** What to add to our clock to get the coordinator's. */
+  let offsetMs = 0
+  const send = async (
+    name: RouteName,
+    prepared: Prepared,
+    { signal, range }: { signal?: AbortSignal | undefined; range?: number },
+  ): Promise<HttpResponse> => {
+    const headers: Record<string, string> = {
+      'wardround-version': options.version,
+      ...(await authorization(options, prepared, options.clock.now() + offsetMs)),
+      ...(prepared.body === undefined
+        ? {}
+        : { 'content-type': prepared.json ? 'application/json' : 'application/octet-stream' }),
+      ...(range === undefined || range === 0 ? {} : { range: `bytes=${range}-` }),
+    }
+    const { method, path, body } = prepared
+    if (body !== undefined) options.onSend?.({ name, method, path, body })
+    const response = await options.network.send({
+      method,
+      path,
+      headers,
+      ...(body === undefined ? {} : { body }),
+      ...(signal === undefined ? {} : { signal }),
+    })
+    if (response.status < 400) return response
+    throw await answeredError(response, `${routes[name].method} ${path}`)
+  }
+  /** Once more where our clock is off: the refusal says by how much. */
+  const sendCorrected: typeof send = async (name, prepared, rest) => {
+    try {
+      return await send(name, prepared, rest)
+    } catch (error) {
+      const skewMs =
+        error instanceof WardroundError && error.code === 'WR_PROOF_CLOCK'
+          ? Number(error.parameters.skewMs)
+          : Number.NaN
+      if (!Number.isFinite(skewMs)) throw error
+      offsetMs -= skewMs
+      return send(name, prepared, rest)
+    }
+  }
+  return {
+    async call(name, input = {}, { signal, bytes } = {}) {
+      const response = await sendCorrected(name, prepare(name, input, bytes), { signal })
+      const answer = routes[name].answer as z.ZodType | string
+      const body = await bytesOf(response)
+      if (typeof answer === 'string') return body.toString('utf8') as RouteAnswer<typeof name>
+      const parsed = jsonText.pipe(answer).safeParse(body.toString('utf8'))
+      if (!parsed.success)
+        throw new WardroundError('WR_BODY_INVALID', {
+          field: `answer of ${name}`,
+          problem: parsed.error.issues[0]?.message ?? '',
+        })
+      return parsed.data as RouteAnswer<typeof name>
+    },
+    coordinatorNow: () => options.clock.now() + offsetMs,
+    download: (name, input, { start = 0, signal } = {}) =>
+      sendCorrected(name, prepare(name, input, undefined), { signal, range: start }),
+  }
+}
+
+const jsonText = z.string().transform((text, context): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    context.addIssue('not JSON')
+    return z.NEVER
+  }
+})
+
+type Prepared = {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly path: string
+  readonly body: Uint8Array | undefined
+  readonly json: boolean
+}
+
+function prepare(
+  name: RouteName,
+  input: { params?: unknown; query?: unknown; body?: unknown },
+  bytes: Uint8Array | undefined,
+): Prepared {
+  const { method, path } = routes[name]
+  const query = new URLSearchParams(
+    Object.entries(input.query ?? {}).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)]])),
+  )
+  const search = query.size === 0 ? '' : `?${query}`
+  const json = 'body' in routes[name]
+  const body = bytes ?? (json ? Buffer.from(JSON.stringify(input.body ?? {})) : undefined)
+  return { method, path: pathOf(path, (input.params ?? {}) as Record<string, string>) + search, body, json }
+}
+
+async function authorization(
+  { identity, entropy }: ClientOptions,
+  { method, path, body }: Prepared,
+  time: number,
+): Promise<Record<string, string>> {
+  if (identity.kind === 'nobody') return {}
+  if (identity.kind === 'account') return { authorization: `Bearer ${identity.secret}` }
+  const bodySha256 = createHash('sha256')
+    .update(body ?? new Uint8Array())
+    .digest('hex')
+  const nonce = base64urlnopad.encode(entropy(16))
+  return {
+    authorization: await prove(
+      identity,
+      { method, path, bodySha256, audience: identity.coordinatorKey },
+      { time, nonce },
+    ),
+  }
+}
+
+async function answeredError(response: HttpResponse, request: string): Promise<WardroundError> {
+  const text = (await bytesOf(response, 1 << 20)).toString('utf8')
+  const parsed = jsonText.pipe(errorAnswerSchema).safeParse(text)
+  if (parsed.success) return remoteError(parsed.data.error.code, parsed.data.error.parameters)
+  return new WardroundError('WR_UNREACHABLE', {
+    url: request,
+    reason: `It answered ${response.status}, not as a coordinator does.`,
+  })
+}
+
+/** Tries again while errors are transient, waiting longer each time: 0.2, 0.4, … at most 30 s, with a jitter. Others are thrown at once. */
+export async function persistently<T>(
+  work: () => Promise<T>,
+  {
+    clock,
+    entropy,
+    signal,
+    onWait,
+    tries = Number.POSITIVE_INFINITY,
+  }: {
+    clock: Clock
+    entropy: Entropy
+    signal?: AbortSignal | undefined
+    tries?: number
+    onWait?: (error: WardroundError, waitMs: number) => void
+  },
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      const again =
+        error instanceof WardroundError &&
+        error.retry !== 'permanent' &&
+        error.code !== 'WR_CANCELLED' &&
+        attempt < tries &&
+        signal?.aborted !== true
+      if (!again) throw error
+      const jitter = 0.5 + (entropy(1)[0] ?? 0) / 512
+      const waitMs = Math.min(30_000, 200 * 2 ** Math.min(10, attempt - 1)) * jitter
+      onWait?.(error, waitMs)
+      await clock.sleep(waitMs, signal)
+    }
+  }
+}

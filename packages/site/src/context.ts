@@ -1,0 +1,34 @@
+/** What every part of a site works with. */
+
+import type { WardroundError } from '@wardround/core/errors.ts'
+import type { Clock, Entropy } from '@wardround/core/ports.ts'
+import type { KeyPair } from '@wardround/core/protocol/signing.ts'
+import type { Client } from './client.ts'
+import type { SiteConfig } from './config.ts'
+import type { DatasetCache } from './dataset.ts'
+import type { Membership } from './identity.ts'
+import type { Journal } from './journal.ts'
+import type { Outbox } from './outbox.ts'
+import type { Trainer } from './training/trainer.ts'
+
+/** For people at this hospital; never a row's value. */
+export type SiteLog = (level: 'info' | 'warn' | 'error', message: string, cause?: unknown) => void
+
+export type SiteContext = {
+  readonly folder: string
+  readonly membership: Membership
+  readonly keys: KeyPair
+  readonly client: Client
+  readonly journal: Journal
+  readonly outbox: Outbox
+  readonly dataset: DatasetCache
+  readonly config: SiteConfig
+  readonly trainer: Trainer
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly log: SiteLog
+  readonly signal: AbortSignal | undefined
+  /** Says under which plan the next bodies leave, for the journal. */
+  readonly errand: (task: { readonly study: string; readonly planHash: string }) => void
+  readonly onWait: (error: WardroundError, waitMs: number) => void
+}

@@ -1,0 +1,99 @@
+/** From a hospital's file to the typed table of a study: its names, units, codes and missing texts become the study's. */
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { WardroundError } from '@wardround/core/errors.ts'
+import { parseNumber } from '@wardround/core/numbers.ts'
+import { type LocalFinding, type TypedTable, tableBuilder } from '@wardround/core/preparation/table.ts'
+import type { Study } from '@wardround/core/study/study.ts'
+import type { ColumnConfig, SiteConfig } from '../config.ts'
+import type { Connector } from './connector.ts'
+import { csvConnector } from './csv.ts'
+import { conversion, unchanged } from './units.ts'
+
+export type LoadOptions = {
+  readonly config: SiteConfig /** Of site.yaml. */
+  readonly folder: string
+  readonly study: Study
+}
+export type Loaded = { readonly table: TypedTable; readonly findings: readonly LocalFinding[] }
+
+/** From a record's number and cells to the study's value, or null where it is missing. */
+type Reader = (line: number, cells: readonly string[]) => string | null
+
+/** Errors: those of the connector; WR_CONFIG for units that cannot be converted. What is wrong with the values becomes findings. */
+export async function loadTable({ config, folder, study }: LoadOptions): Promise<Loaded> {
+  const file = resolve(folder, config.data.file)
+  const { columns, decimal, batches } = await csvConnector(file, config.data)
+  const wanted = [study.data.patient, study.data.target.column, ...Object.keys(study.data.columns)]
+  const readers = new Map(
+    wanted.flatMap((name): [string, Reader][] => {
+      const reader = readerFor(name, { config, study, columns, decimal })
+      return reader === undefined ? [] : [[name, reader]]
+    }),
+  )
+  const builder = tableBuilder(study, new Set(readers.keys()))
+  let number = 0
+  for await (const batch of batches) {
+    for (const { values } of batch) {
+      number += 1
+      builder.add({ values: Object.fromEntries([...readers].map(([name, read]) => [name, read(number, values)])) })
+    }
+  }
+  if (number === 0) throw new WardroundError('WR_DATA_EMPTY', { file })
+  return builder.finish()
+}
+
+/** undefined where this hospital has no such column. */
+function readerFor(
+  name: string,
+  { config, study, columns, decimal }: { config: SiteConfig; study: Study } & Pick<Connector, 'columns' | 'decimal'>,
+): Reader | undefined {
+  const own: ColumnConfig = config.columns[name] ?? { column: name }
+  if ('rowNumber' in own) return (line) => `row-${line}`
+  const index = columns.indexOf(own.column)
+  if (index < 0) return undefined
+  const missing = new Set(['', ...config.data.missing, ...('missing' in own ? (own.missing ?? []) : [])])
+  const codes = 'codes' in own ? own.codes : undefined
+  const unit = numberUnit(study, name)
+  const numeric = unit !== undefined
+  const converted =
+    numeric && ('unit' in own || 'factor' in own)
+      ? conversion(name, { from: own.unit, to: unit, factor: own.factor })
+      : unchanged
+  return (_, cells) => {
+    const cell = cells[index] ?? ''
+    if (missing.has(cell) || (numeric && missing.has(String(parseNumber(cell))))) return null
+    const code = codes?.[cell] ?? cell
+    if (!numeric) return code
+    const text = decimal === ',' ? withPoint(code) : code
+    return converted === unchanged ? text : convertedText(text, converted)
+  }
+}
+
+/** The unit in which the study reads a column as a number; undefined where it reads codes. */
+function numberUnit({ data }: Study, name: string): string | undefined {
+  const column = data.columns[name]
+  if (column !== undefined) return column.type === 'number' ? column.unit : undefined
+  if (name !== data.target.column) return undefined
+  if ('range' in data.target) return data.target.unit
+  return 'positive' in data.target && !data.target.positive.startsWith('in ') ? '1' : undefined
+}
+
+/** `1,5` → `1.5`. Where the decimal sign is a comma, `1.234` could mean two things: it is no number. */
+const withPoint = (text: string): string => (text.includes('.') ? notNumber : text.replace(',', '.'))
+const notNumber = 'not a number'
+
+/** Text that is no number stays as it is, for preflight to name. */
+function convertedText(text: string, { factor, offset }: { factor: number; offset: number }): string {
+  const value = parseNumber(text)
+  return Number.isNaN(value) ? text : String(value * factor + offset)
+}
+
+/** Changes when the file does. Errors: WR_DATA_MISSING. */
+export async function fingerprint(config: SiteConfig, folder: string): Promise<string> {
+  const file = resolve(folder, config.data.file)
+  const { mtimeMs, size } = await stat(file).catch((error: unknown) => {
+    throw new WardroundError('WR_DATA_MISSING', { file }, { cause: error })
+  })
+  return `${file} ${mtimeMs} ${size} ${JSON.stringify(config)}`
+}

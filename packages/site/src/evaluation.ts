@@ -1,0 +1,83 @@
+/** Models measured on this site's patients; nothing is said about fewer than the minimum. */
+import { bootstrap, type Estimates } from '@wardround/core/metrics/intervals.ts'
+import type { Estimate, Statistic } from '@wardround/core/metrics/schema.ts'
+import { statisticOf } from '@wardround/core/metrics/statistic.ts'
+import { summarise } from '@wardround/core/metrics/summary.ts'
+import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
+import type { ModelResult } from '@wardround/core/protocol/task.ts'
+import type { Study } from '@wardround/core/study/study.ts'
+import type { Weights } from '@wardround/core/weights.ts'
+import type { Trainer } from './training/trainer.ts'
+
+export type Predictor = Pick<Trainer, 'predict'>
+
+/** `groups` says how many hospitals' biases the weights hold, and `group` whose apply: only for pooled models. */
+export type Grouping = { readonly groups: number; readonly group: number }
+
+export const predict = (
+  trainer: Predictor,
+  study: Study,
+  { weights, inputs, grouping }: { weights: Weights; inputs: ModelInputs; grouping?: Grouping },
+): Promise<Float32Array<ArrayBuffer>> =>
+  trainer.predict({
+    model: study.model,
+    loss: study.training.loss,
+    weights,
+    data: { ...inputs, ...(grouping === undefined ? {} : { group: new Int32Array(inputs.rows).fill(grouping.group) }) },
+    ...(grouping === undefined ? {} : { groups: grouping.groups }),
+  })
+
+export async function measure(
+  trainer: Predictor,
+  study: Study,
+  { weights, inputs }: { weights: Weights; inputs: ModelInputs },
+): Promise<Statistic> {
+  const scores = await predict(trainer, study, { weights, inputs })
+  return statisticOf(study.training.loss, { scores, target: inputs.target, patients: inputs.patients })
+}
+
+/** The figure that the stop rule watches. */
+export const stopValue = (study: Study, statistic: Statistic): number | null =>
+  summarise(statistic)[study.rounds.stop?.metric ?? 'loss']
+
+export const patientsIn = ({ patients }: Pick<ModelInputs, 'patients'>): number => new Set(patients).size
+
+export type Compared = { readonly results: readonly ModelResult[]; readonly differences: readonly Estimates[] }
+
+/**
+ * Several models on the same test patients: figures with intervals, and each later model's paired difference to the first. Binary outcomes
+ * have intervals from the bootstrap; others have their value alone.
+ */
+export function compare(
+  study: Study,
+  {
+    scores,
+    inputs,
+    labels,
+  }: { scores: readonly Float32Array[]; inputs: ModelInputs; labels: readonly (string | number)[] },
+): Compared {
+  const { target, patients } = inputs
+  const models = scores.map((own) => ({ scores: own, target, patients }))
+  const statistics = models.map((model) => statisticOf(study.training.loss, model))
+  if (study.training.loss !== 'binaryCrossEntropy') {
+    return {
+      results: statistics.map((statistic) => ({ ...withoutIntervals(statistic), statistic })),
+      differences: statistics.slice(1).map(() => nothing()),
+    }
+  }
+  const { estimates, differences } = bootstrap(models, labels)
+  return {
+    results: estimates.map((estimate, index) => ({ ...estimate, statistic: statistics[index] ?? null })),
+    differences,
+  }
+}
+
+function withoutIntervals(statistic: Statistic): Estimates {
+  const { accuracy, auroc, brier } = summarise(statistic)
+  const bare = (value: number | null): Estimate => ({ value, low: null, high: null, n: statistic.patients })
+  return { accuracy: bare(accuracy), auroc: bare(auroc), brier: bare(brier) }
+}
+
+const hiddenEstimate: Estimate = { value: null, low: null, high: null, n: null }
+export const nothing = (): Estimates => ({ accuracy: hiddenEstimate, auroc: hiddenEstimate, brier: hiddenEstimate })
+export const hiddenResult = (): ModelResult => ({ ...nothing(), statistic: null })

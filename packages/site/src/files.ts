@@ -1,0 +1,114 @@
+/** Files that only their owner may read, replaced whole or not at all. */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+import { WardroundError } from '@wardround/core/errors.ts'
+import type { z } from 'zod'
+
+/** Writes beside, makes durable, renames. Errors: WR_PERMISSION, WR_DISK. */
+export function writeDurably(path: string, content: string | Uint8Array): void {
+  const beside = `${path}.new`
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    const file = openSync(beside, 'w', 0o600)
+    try {
+      const bytes = typeof content === 'string' ? Buffer.from(content) : content
+      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    renameSync(beside, path)
+  } catch (error) {
+    throw diskError(path, error)
+  }
+}
+
+/** An operating system's refusal in our words. */
+export function diskError(path: string, error: unknown): WardroundError {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })
+  return new WardroundError('WR_DISK', { path, reason: message }, { cause: error })
+}
+
+/** A JSON file of a known form, or undefined where there is none. Errors: WR_CONFIG for a damaged one. */
+export function readJson<T extends z.ZodType>(path: string, schema: T): z.output<T> | undefined {
+  if (!existsSync(path)) return undefined
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    throw new WardroundError('WR_CONFIG', { file: path, field: '', problem: 'it is not readable' }, { cause: error })
+  }
+  const parsed = schema.safeParse(value)
+  if (!parsed.success)
+    throw new WardroundError('WR_CONFIG', {
+      file: path,
+      field: parsed.error.issues[0]?.path.join('.') ?? '',
+      problem: 'it is not what was written here',
+    })
+  return parsed.data
+}
+
+export const writeJson = (path: string, value: unknown): void =>
+  writeDurably(path, `${JSON.stringify(value, null, 2)}\n`)
+
+/** Takes a file with our process number; one that a dead process left behind is taken over. Errors: WR_LOCKED, WR_PERMISSION, WR_DISK. */
+export function lockFile(path: string): () => void {
+  // Written whole under a name of its own, then linked: a lock file is never seen without its owner's number.
+  const mine = `${path}.${process.pid}`
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    writeFileSync(mine, String(process.pid), { mode: 0o600 })
+    linkSync(mine, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw diskError(path, error)
+    const pid = ownerOf(path)
+    // Our own number in a lock that we do not hold: a container's first process has the number that the last one had.
+    const stale = pid === process.pid ? !held.has(path) : pid !== undefined && !isAlive(pid)
+    if (!stale) throw new WardroundError('WR_LOCKED', { path, pid: pid ?? 0 }, { cause: error })
+    renameSync(mine, path)
+  } finally {
+    rmSync(mine, { force: true })
+  }
+  held.add(path)
+  return () => {
+    held.delete(path)
+    rmSync(path, { force: true })
+  }
+}
+
+/** Locks of this process. */
+const held = new Set<string>()
+
+/** The process in a lock file; undefined where it was given back meanwhile. */
+function ownerOf(path: string): number | undefined {
+  try {
+    return Number(readFileSync(path, 'utf8'))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw diskError(path, error)
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

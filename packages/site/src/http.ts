@@ -1,0 +1,172 @@
+/** The way to one coordinator: HTTPS, outbound only, through a proxy where the environment names one (HTTPS_PROXY, NO_PROXY). */
+import { createHash, X509Certificate } from 'node:crypto'
+import type { ConnectionOptions } from 'node:tls'
+import { WardroundError } from '@wardround/core/errors.ts'
+import type { HttpResponse, Network } from '@wardround/core/ports.ts'
+import { EnvHttpProxyAgent, request } from 'undici'
+
+/** Whom to believe that it is the coordinator. */
+export type Trust =
+  /** This very certificate (PEM), which a token's pin vouched for. */
+  | { readonly kind: 'certificate'; readonly pem: string }
+  /** An authority of the hospital's own (PEM). */
+  | { readonly kind: 'authority'; readonly pem: string }
+  /** The authorities that Node knows. */
+  | { readonly kind: 'public' }
+  /** Nobody: only to fetch the certificate that a pin then vouches for. */
+  | { readonly kind: 'unverified' }
+
+/** Longer than the longest poll. */
+const timeoutMs = 60_000
+
+export type ClosableNetwork = Network & { close(): Promise<void> }
+
+/** Errors of send(): WR_UNREACHABLE, WR_PROXY, WR_TIMEOUT, WR_CERTIFICATE_PIN, WR_CANCELLED. */
+export function httpsNetwork(url: string, trust: Trust): ClosableNetwork {
+  const tls = tlsOptions(trust)
+  const dispatcher = new EnvHttpProxyAgent({
+    connect: tls,
+    requestTls: tls,
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    connections: 4,
+  })
+  return {
+    async send({ method, path, headers, body, signal }) {
+      try {
+        const response = await request(new URL(path, url), {
+          method,
+          headers,
+          dispatcher,
+          body: body ?? null,
+          ...(signal === undefined ? {} : { signal }),
+        })
+        return { status: response.statusCode, headers: flat(response.headers), body: guarded(response.body, url) }
+      } catch (error) {
+        throw networkError(error, url)
+      }
+    },
+    close: () => dispatcher.destroy(),
+  }
+}
+
+type TlsOptions = {
+  ca?: string[]
+  rejectUnauthorized?: boolean
+  checkServerIdentity?: NonNullable<ConnectionOptions['checkServerIdentity']>
+}
+
+function tlsOptions(trust: Trust): TlsOptions {
+  switch (trust.kind) {
+    case 'certificate': {
+      const pinned = new X509Certificate(trust.pem).fingerprint256
+      // The name in it does not matter: it is this certificate or none.
+      const checkServerIdentity: TlsOptions['checkServerIdentity'] = (_, { fingerprint256 }) =>
+        fingerprint256 === pinned ? undefined : new Error(wrongPin)
+      return { ca: [trust.pem], checkServerIdentity }
+    }
+    case 'authority':
+      return { ca: [trust.pem] }
+    case 'public':
+      return {}
+    case 'unverified':
+      return { rejectUnauthorized: false }
+  }
+}
+
+const wrongPin = 'another certificate than the pinned one'
+const certificateProblems = new Set([
+  wrongPin,
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'CERT_SIGNATURE_FAILURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'CERT_HAS_EXPIRED',
+])
+
+function networkError(error: unknown, url: string): WardroundError {
+  if (error instanceof WardroundError) return error
+  const { code = '', name, message } = error as NodeJS.ErrnoException
+  const proxy = process.env.HTTPS_PROXY ?? process.env.https_proxy
+  const options = { cause: error }
+  if (name === 'AbortError') return new WardroundError('WR_CANCELLED', {}, options)
+  if (certificateProblems.has(code) || message === wrongPin)
+    return new WardroundError('WR_CERTIFICATE_PIN', { url }, options)
+  if (code.includes('TIMEOUT') || name.includes('Timeout'))
+    return new WardroundError('WR_TIMEOUT', { url, seconds: timeoutMs / 1000 }, options)
+  if (proxy !== undefined && /proxy/i.test(message))
+    return new WardroundError('WR_PROXY', { proxy, reason: message }, options)
+  return new WardroundError('WR_UNREACHABLE', { url, reason: reasonOf(code, message) }, options)
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'Nothing listens there.',
+  ENOTFOUND: 'The name is not known.',
+  EAI_AGAIN: 'The name cannot be looked up now.',
+  ECONNRESET: 'The connection was cut.',
+  UND_ERR_SOCKET: 'The connection was cut.',
+  EHOSTUNREACH: 'There is no way to that machine.',
+}
+const reasonOf = (code: string, message: string): string => reasons[code] ?? `${code} ${message}`.trim()
+
+const flat = (headers: Readonly<Record<string, string | string[] | undefined>>): HttpResponse['headers'] =>
+  Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : value]],
+    ),
+  )
+
+/** A body whose breaking off is a coded error too. */
+async function* guarded(body: AsyncIterable<Uint8Array>, url: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body
+  } catch (error) {
+    throw networkError(error, url)
+  }
+}
+
+/**
+ * The trust that a token asks for. With a pin: the certificate is fetched unverified, and proves itself by its digest.
+ * Errors: WR_CERTIFICATE_PIN where it is another one.
+ */
+export async function trustOf(
+  { url, certificateSha256 }: { url: string; certificateSha256?: string | undefined },
+  authority?: string,
+): Promise<Trust> {
+  if (authority !== undefined) return { kind: 'authority', pem: authority }
+  if (certificateSha256 === undefined) return { kind: 'public' }
+  const network = httpsNetwork(url, { kind: 'unverified' })
+  try {
+    const pem = await textOf(await network.send({ method: 'GET', path: '/v1/certificate', headers: {} }))
+    if (digestOf(pem) !== certificateSha256) throw new WardroundError('WR_CERTIFICATE_PIN', { url })
+    return { kind: 'certificate', pem }
+  } finally {
+    await network.close()
+  }
+}
+
+function digestOf(pem: string): string {
+  try {
+    return createHash('sha256').update(new X509Certificate(pem).raw).digest('hex')
+  } catch {
+    // Not a certificate at all: it has no digest that a pin could name.
+    return ''
+  }
+}
+
+const answerLimitBytes = 64 << 20
+
+export async function bytesOf({ body }: Pick<HttpResponse, 'body'>, limit = answerLimitBytes): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.length
+    if (size > limit) throw new WardroundError('WR_BODY_TOO_LARGE', { limitBytes: limit })
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+const textOf = async (response: HttpResponse): Promise<string> => (await bytesOf(response, 1 << 20)).toString('utf8')

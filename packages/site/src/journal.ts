@@ -1,0 +1,167 @@
+/**
+ * What this site did, and above all what left it: one line an entry, hash-chained, on disk before the thing itself happens. The chain makes a
+ * change visible; a line torn by a power cut is cut off at the next start, and that is written down too.
+ */
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, statSync, truncateSync, writeSync } from 'node:fs'
+import { WardroundError } from '@wardround/core/errors.ts'
+import type { Clock } from '@wardround/core/ports.ts'
+import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
+import { type ChainEntry, chained, firstBroken, genesis, linkHash } from '@wardround/core/protocol/chain.ts'
+import { z } from 'zod'
+import { diskError, lockFile } from './files.ts'
+
+/** Bodies by kind. `released` is the one that an auditor reads first. */
+export type JournalBodies = {
+  joined: { site: string; coordinator: string; publicKey: string }
+  decided: { study: string; planHash: string; decision: 'approved' | 'refused' }
+  'task-accepted': { task: string; study: string; kind: string; round: number }
+  'task-refused': { task: string; study: string; code: string; why: string }
+  released: {
+    what: string
+    method: string
+    path: string
+    sizeBytes: number
+    sha256: string
+    to: string
+    study: string
+    planHash: string
+  }
+  left: { site: string }
+  'torn-line-cut': { bytes: number }
+}
+export type JournalKind = keyof JournalBodies
+
+export type Journal = {
+  /** Durable when it returns. Errors: WR_DISK, WR_PERMISSION. */
+  write<K extends JournalKind>(kind: K, body: JournalBodies[K]): void
+}
+
+const entrySchema = z.strictObject({
+  sequence: z.int(),
+  at: z.string(),
+  kind: z.string(),
+  body: z.record(z.string(), z.unknown()),
+  previous: z.string(),
+  hash: z.string(),
+})
+
+export type JournalCheck = {
+  readonly entries: readonly (ChainEntry & { readonly body: Record<string, unknown> })[]
+  /** The sequence of the first entry that does not fit; undefined where all do. */
+  readonly broken: number | undefined
+  /** Bytes after the last whole line: a write that a power cut tore. */
+  readonly tornBytes: number
+}
+
+/** Reads and checks a journal; a missing one is empty. Errors: WR_PERMISSION. */
+export function readJournal(path: string): JournalCheck {
+  if (!existsSync(path)) return { entries: [], broken: undefined, tornBytes: 0 }
+  const bytes = readBytes(path)
+  const end = bytes.lastIndexOf(0x0a) + 1
+  const entries: JournalCheck['entries'][number][] = []
+  for (const line of bytes.subarray(0, end).toString('utf8').split('\n').slice(0, -1)) {
+    const entry = parseLine(line)
+    if (entry === undefined) return { entries, broken: entries.length + 1, tornBytes: 0 }
+    entries.push(entry)
+  }
+  return { entries, broken: firstBroken(entries), tornBytes: bytes.length - end }
+}
+
+function readBytes(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new WardroundError('WR_PERMISSION', { path, action: 'read' }, { cause: error })
+  }
+}
+
+function parseLine(line: string): JournalCheck['entries'][number] | undefined {
+  try {
+    return entrySchema.safeParse(JSON.parse(line)).data
+  } catch {
+    // Not JSON: the chain is broken here, which is what undefined says.
+    return undefined
+  }
+}
+
+/**
+ * Opens a journal for writing, together with other processes of this site (a running agent, a person who approves): the lock is held for one
+ * entry at a time, and entries of others are read before the next is chained to them. Errors: WR_CHAIN_BROKEN, WR_DISK, WR_PERMISSION.
+ */
+export function openJournal(path: string, clock: Clock): Journal {
+  let known: Position = { bytes: 0, sequence: 0, hash: genesis }
+  const append = (kind: JournalKind, body: Record<string, unknown>): void => {
+    const entry = chained(
+      { sequence: known.sequence + 1, at: new Date(clock.now()).toISOString(), kind, body },
+      known.hash,
+    )
+    const line = Buffer.from(`${canonicalJson(entry)}\n`)
+    appendDurably(path, line)
+    known = { bytes: known.bytes + line.length, sequence: entry.sequence, hash: entry.hash }
+  }
+  const write: Journal['write'] = (kind, body) => {
+    const release = patientLock(`${path}.lock`)
+    try {
+      const { position, tornBytes } = caughtUp(path, known)
+      known = position
+      if (tornBytes > 0) {
+        truncateSync(path, known.bytes)
+        append('torn-line-cut', { bytes: tornBytes })
+      }
+      append(kind, body)
+    } finally {
+      release()
+    }
+  }
+  known = caughtUp(path, known).position
+  return { write }
+}
+
+type Position = { readonly bytes: number; readonly sequence: number; readonly hash: string }
+
+/** From a known position to the last whole entry on disk, checking each on the way. */
+function caughtUp(path: string, known: Position): { position: Position; tornBytes: number } {
+  if (!existsSync(path)) return { position: known, tornBytes: 0 }
+  const size = statSync(path).size
+  if (size === known.bytes) return { position: known, tornBytes: 0 }
+  const fresh = readBytes(path).subarray(known.bytes)
+  const end = fresh.lastIndexOf(0x0a) + 1
+  let { sequence, hash } = known
+  for (const line of fresh.subarray(0, end).toString('utf8').split('\n').slice(0, -1)) {
+    const entry = parseLine(line)
+    sequence += 1
+    if (entry?.sequence !== sequence || entry.previous !== hash || entry.hash !== linkHash(entry, hash))
+      throw new WardroundError('WR_CHAIN_BROKEN', { file: path, sequence })
+    hash = entry.hash
+  }
+  return { position: { bytes: known.bytes + end, sequence, hash }, tornBytes: fresh.length - end }
+}
+
+function appendDurably(path: string, line: Uint8Array): void {
+  try {
+    const file = openSync(path, 'a', 0o600)
+    try {
+      for (let at = 0; at < line.length; ) at += writeSync(file, line, at)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+  } catch (error) {
+    throw diskError(path, error)
+  }
+}
+
+/** Another process of this site holds the lock for one entry: milliseconds. */
+const patienceMs = 5000
+
+function patientLock(path: string): () => void {
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  for (let waitedMs = 0; ; waitedMs += 2) {
+    try {
+      return lockFile(path)
+    } catch (error) {
+      if (!(error instanceof WardroundError) || error.code !== 'WR_LOCKED' || waitedMs >= patienceMs) throw error
+      Atomics.wait(pause, 0, 0, 2)
+    }
+  }
+}

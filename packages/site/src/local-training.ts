@@ -1,0 +1,74 @@
+/** What training has in common, in a federation, alone, or pooled: first weights, class weights, and training with the study's stop rule. */
+import { WardroundError } from '@wardround/core/errors.ts'
+import { resolveClassWeights } from '@wardround/core/graph/class-weights.ts'
+import { initialWeights, resolveLayers } from '@wardround/core/graph/layers.ts'
+import { judge, type MetricPoint } from '@wardround/core/learning/convergence.ts'
+import { classLabels } from '@wardround/core/preparation/encoding.ts'
+import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
+import { seededRandom } from '@wardround/core/random.ts'
+import type { Study } from '@wardround/core/study/study.ts'
+import type { Weights } from '@wardround/core/weights.ts'
+
+/** The weights that everybody starts from, personal ones included. */
+export const firstWeights = (study: Study, width: number): Weights =>
+  initialWeights(study.model, width, seededRandom([study.seed, 'weights']))
+
+/**
+ * A personal weight's first value at a site: as the shared ones, but the last bias under binary cross-entropy starts at the smoothed log-odds
+ * log((n₊ + ½) / (n₋ + ½)) of the site's own training records.
+ */
+export function withPersonalStart(study: Study, weights: Weights, target: Float32Array): Weights {
+  const width = weights[0]?.shape[0] ?? 0
+  const last = resolveLayers(study.model, width).findLast(({ kind }) => kind === 'dense')
+  const bias = `${last?.name}.bias`
+  if (study.training.loss !== 'binaryCrossEntropy' || !study.model.personal.includes(bias)) return weights
+  const positives = target.reduce((count, label) => count + label, 0)
+  const odds = Math.log((positives + 0.5) / (target.length - positives + 0.5))
+  return weights.map((tensor) =>
+    tensor.name === bias ? { ...tensor, data: new Float32Array(tensor.data.length).fill(odds) } : tensor,
+  )
+}
+
+/** Class weights for a site's own training records, as the trainer takes them. */
+export function classWeightsFor(
+  study: Study,
+  inputs: Pick<ModelInputs, 'target'>,
+): { classWeights?: readonly number[] } {
+  const classWeights = resolveClassWeights(study.training.classWeights, {
+    target: inputs.target,
+    classes: classLabels(study.data.target),
+  })
+  return classWeights === undefined ? {} : { classWeights }
+}
+
+export type RoundsOptions = {
+  readonly study: Study
+  readonly start: Weights
+  /** One round: `epochs` passes from `weights`. */
+  readonly train: (weights: Weights, round: number) => Promise<Weights>
+  /** What the stop rule watches. */
+  readonly measure: (weights: Weights) => Promise<number | null>
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Rounds of training alone, under the same maximum and stop rule as the federation; the best round's weights. */
+export async function trainRounds({
+  study,
+  start,
+  train,
+  measure,
+  signal,
+}: RoundsOptions): Promise<{ weights: Weights; bestRound: number; rounds: number }> {
+  const { stop, maximum } = study.rounds
+  const history: MetricPoint[] = []
+  let weights = start
+  let best = { round: 0, weights: start }
+  for (let round = 1; ; round++) {
+    if (signal?.aborted) throw new WardroundError('WR_CANCELLED')
+    weights = await train(weights, round)
+    history.push({ round, value: await measure(weights) })
+    const verdict = judge(history, stop, maximum)
+    if (verdict.bestRound === round) best = { round, weights }
+    if (verdict.stop !== undefined) return { weights: best.weights, bestRound: best.round, rounds: round }
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * One task at a hospital, top to bottom: verify → approve → load → train → protect → record → send. Every check is made here, on this
+ * machine, against this site's own files; whatever does not hold is refused, written into the journal and told.
+ */
+import { asWardroundError, type ErrorCode, registry, WardroundError } from '@wardround/core/errors.ts'
+import { canonicalJson, sha256Hex } from '@wardround/core/protocol/canonical.ts'
+import { type Signed, verify } from '@wardround/core/protocol/signing.ts'
+import { type Task, type TaskResult, taskSchema } from '@wardround/core/protocol/task.ts'
+import type { Study } from '@wardround/core/study/study.ts'
+import { siteWords } from '@wardround/core/words/en/site.ts'
+import { approvedPlan } from './approvals.ts'
+import { persistently } from './client.ts'
+import type { SiteContext } from './context.ts'
+import { requireAllowed } from './egress/release.ts'
+import { studyFolder } from './study-folder.ts'
+import { type Answer, doTask } from './work.ts'
+
+/** Runs a task to its end: delivered, refused, or failed. Throws only what makes going on senseless (WR_CANCELLED, disk, journal). */
+export async function runTask(site: SiteContext, signed: Signed): Promise<void> {
+  const task = await verifyTask(site, signed).catch((error: unknown) => refuse(site, named(signed), error))
+  if (task === undefined) return
+  const study = await approve(site, task).catch((error: unknown) => refuse(site, task, error))
+  if (study === undefined) return site.outbox.drop(task.id)
+  if (!site.outbox.has(task.id)) {
+    const answer = await perform(site, task, study).catch((error: unknown) => refuse(site, task, error))
+    if (answer === undefined) return
+    site.outbox.put(task.id, answer.result, answer.update)
+  }
+  recordProgress(site, task)
+  await deliver(site, task)
+}
+
+/** The coordinator's signature, our address, the time. */
+async function verifyTask(site: SiteContext, signed: Signed): Promise<Task> {
+  if (!(await verify(site.membership.coordinatorKey, 'wardround-task-v1', signed)))
+    throw new WardroundError('WR_SIGNATURE_INVALID', { what: 'a task' })
+  const parsed = taskSchema.safeParse(JSON.parse(signed.document))
+  if (!parsed.success)
+    throw new WardroundError('WR_BODY_INVALID', {
+      field: `task.${parsed.error.issues[0]?.path.join('.') ?? ''}`,
+      problem: parsed.error.issues[0]?.message ?? '',
+    })
+  const task = parsed.data
+  if (task.site !== site.membership.site) throw new WardroundError('WR_TASK_FOREIGN', { task: task.id })
+  if (task.expiresAt < site.client.coordinatorNow()) throw new WardroundError('WR_TASK_EXPIRED', { task: task.id })
+  return task
+}
+
+/** Our own grant, and the plan's hash; for a result that waits in the outbox, too: the grant may have been taken back. */
+const approve = ({ folder, keys, membership }: SiteContext, task: Task): Promise<Study> =>
+  approvedPlan({ folder, keys, site: membership.site }, task.study, task.planHash)
+
+/** The preparation's hash, the round's number; then the work; then the policy. */
+async function perform(site: SiteContext, task: Task, study: Study): Promise<Answer> {
+  requireFresh(site, task, study)
+  const round = roundOf(task)
+  site.journal.write('task-accepted', { task: task.id, study: task.study, kind: task.kind, round })
+  site.log('info', siteWords.taskAccepted(task.kind, round))
+  const started = site.clock.now()
+  const answer = await doTask(site, task, study)
+  const values = answer.values === undefined ? {} : { values: answer.values }
+  requireAllowed(
+    { kind: answer.release, study: study.name, round, patients: answer.patients, ...values },
+    site.config.policy,
+    study.data.minimumCohort,
+  )
+  site.log('info', siteWords.taskDone(task.kind, (site.clock.now() - started) / 1000))
+  return answer
+}
+
+/** Errors: WR_PLAN_ALTERED for another preparation than the first one seen, WR_ROUND_REPLAYED. */
+function requireFresh(site: SiteContext, task: Task, study: Study): void {
+  if (task.kind === 'prepare') return
+  const kept = studyFolder(site.folder, task.study)
+  const progress = kept.progress()
+  const ownHash = sha256Hex(canonicalJson(task.preparation))
+  if (ownHash !== task.preparationHash || (progress.preparationHash !== '' && progress.preparationHash !== ownHash))
+    throw new WardroundError('WR_PLAN_ALTERED', { study: task.study })
+  if (task.preparation.normalise !== study.data.normalise)
+    throw new WardroundError('WR_PLAN_ALTERED', { study: task.study })
+  const replayed =
+    (task.kind === 'train' && task.round <= progress.trained) ||
+    (task.kind === 'evaluate' && (task.round <= progress.evaluated || task.round > progress.trained)) ||
+    (task.kind === 'finish' && progress.finished)
+  if (replayed) throw new WardroundError('WR_ROUND_REPLAYED', { study: task.study, round: task.round })
+  if (task.kind === 'train' && task.round > study.rounds.maximum)
+    throw new WardroundError('WR_PLAN_ALTERED', { study: task.study })
+  if (progress.preparationHash === '') {
+    kept.savePreparation(task.preparation)
+    kept.saveProgress({ ...progress, preparationHash: ownHash })
+  }
+}
+
+/** Once the result is safe on disk: this round is not done a second time. */
+function recordProgress(site: SiteContext, task: Task): void {
+  if (task.kind === 'prepare') return
+  const kept = studyFolder(site.folder, task.study)
+  const progress = kept.progress()
+  if (task.kind === 'train') kept.saveProgress({ ...progress, trained: Math.max(progress.trained, task.round) })
+  else if (task.kind === 'evaluate')
+    kept.saveProgress({ ...progress, evaluated: Math.max(progress.evaluated, task.round) })
+  else kept.saveProgress({ ...progress, finished: true })
+}
+
+/** Sends what is in the outbox until the coordinator has thanked for it, or says that it no longer wants it. */
+async function deliver(site: SiteContext, task: Task): Promise<void> {
+  const { client, outbox, clock, entropy, signal } = site
+  site.errand(task)
+  try {
+    await persistently(() => outbox.deliver(client, task.id, signal), { clock, entropy, signal, onWait: site.onWait })
+  } catch (error) {
+    const { code, sentences } = asWardroundError(error)
+    if (code === 'WR_CANCELLED' || signal?.aborted) throw error
+    if (code !== 'WR_TASK_CLOSED')
+      site.journal.write('task-refused', { task: task.id, study: task.study, code, why: sentences.what })
+    site.log(
+      'warn',
+      code === 'WR_TASK_CLOSED' ? siteWords.dropped(task.id) : siteWords.taskFailed(sentences.what, sentences.why),
+    )
+  }
+  outbox.drop(task.id)
+}
+
+type Named = Pick<Task, 'id' | 'study' | 'planHash'>
+
+/** What an unverified document calls itself: enough to refuse it by name. */
+function named({ document }: Signed): Named {
+  const parsed = taskSchema.safeParse(safeJson(document))
+  return parsed.success ? parsed.data : { id: '', study: '', planHash: '' }
+}
+
+function safeJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // Whoever sent this is refused for its signature already.
+    return undefined
+  }
+}
+
+/** Journalled, explained here, shown to the researcher. */
+async function refuse(site: SiteContext, task: Named, thrown: unknown): Promise<undefined> {
+  const error = asWardroundError(thrown)
+  if (site.signal?.aborted || error.code === 'WR_CANCELLED' || error.code === 'WR_CHAIN_BROKEN') throw error
+  const { what, why } = error.sentences
+  if (isOfTheLine(error)) {
+    site.log('warn', siteWords.taskFailed(what, why), error.cause)
+    return undefined
+  }
+  const refused = meant(error)
+  site.journal.write('task-refused', { task: task.id, study: task.study, code: error.code, why: `${what} ${why}` })
+  site.log(refused ? 'warn' : 'error', (refused ? siteWords.taskRefused : siteWords.taskFailed)(what, why), error.cause)
+  if (task.id !== '' && (await tell(site, task, { error, refused }))) return undefined
+  // The coordinator goes on handing out what it was not told about.
+  await site.clock.sleep(untoldPauseMs, site.signal)
+  return undefined
+}
+
+const untoldPauseMs = 30_000
+
+/** The line broke: nobody refused anything. The task stays open, and is asked for again. */
+const isOfTheLine = ({ code, retry }: WardroundError): boolean => registry[code].exit === 6 && retry !== 'permanent'
+
+/** Whether the coordinator heard of the failure. */
+async function tell(
+  site: SiteContext,
+  task: Named,
+  { error, refused }: { error: WardroundError; refused: boolean },
+): Promise<boolean> {
+  const result: TaskResult = { kind: 'failed', code: error.code, parameters: peerParameters(error), refused }
+  site.errand(task)
+  const { client, clock, entropy, signal } = site
+  try {
+    const report = () => client.call('report', { params: { task: task.id }, body: result })
+    await persistently(report, { clock, entropy, signal, tries: 5, onWait: site.onWait })
+    return true
+  } catch (failure) {
+    const { sentences } = asWardroundError(failure)
+    site.log('warn', siteWords.taskFailed(sentences.what, sentences.why))
+    return false
+  }
+}
+
+/** Whether the site will not, rather than could not. */
+const meant = ({ code }: WardroundError): boolean => registry[code].exit === 5 || refusals.has(code)
+const refusals: ReadonlySet<ErrorCode> = new Set(['WR_WEIGHTS_INVALID', 'WR_WEIGHTS_SHAPE', 'WR_COHORT_TOO_SMALL'])
+
+/** Only what the registry lets out, as numbers and short texts. */
+function peerParameters({ code, parameters }: WardroundError): Record<string, string | number> {
+  if (registry[code].exposure === 'local') return {}
+  return Object.fromEntries(
+    Object.entries(parameters).flatMap(([key, value]) =>
+      value === undefined ? [] : [[key, typeof value === 'number' ? value : String(value).slice(0, 200)]],
+    ),
+  )
+}
+
+const roundOf = (task: Task): number => (task.kind === 'prepare' ? 0 : task.round)

@@ -1,0 +1,203 @@
+/** What each kind of task does with this site's records, once it has been allowed to. */
+
+import { WardroundError } from '@wardround/core/errors.ts'
+import { splitSpecs } from '@wardround/core/graph/layers.ts'
+import { strategyOf } from '@wardround/core/learning/strategies.ts'
+import { inputWidth } from '@wardround/core/preparation/schema.ts'
+import { surveyOf } from '@wardround/core/preparation/survey.ts'
+import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
+import type { BlobRef, Task, TaskResult } from '@wardround/core/protocol/task.ts'
+import { decodeWeights, encodeWeights, flatten, headerLimitBytes, unflatten } from '@wardround/core/safetensors.ts'
+import type { Study } from '@wardround/core/study/study.ts'
+import { l2Norm } from '@wardround/core/vector.ts'
+import { sizeOf, type Weights } from '@wardround/core/weights.ts'
+import { fetchBlob } from './blob.ts'
+import type { SiteContext } from './context.ts'
+import type { Prepared } from './dataset.ts'
+import { minimumCohortOf, type ReleaseKind } from './egress/policy.ts'
+import { compare, hiddenResult, measure, nothing, patientsIn, predict, stopValue } from './evaluation.ts'
+import { classWeightsFor, firstWeights, trainRounds, withPersonalStart } from './local-training.ts'
+import { sha256Of } from './outbox.ts'
+import { studyFolder } from './study-folder.ts'
+
+/** A result that is ready to leave, and what the policy needs to know of it. */
+export type Answer = {
+  readonly result: TaskResult
+  readonly release: ReleaseKind
+  /** Patients that it is about; null where it hides them already. */
+  readonly patients: number | null
+  readonly update?: Uint8Array
+  readonly values?: Float32Array
+}
+
+type Of<K extends Task['kind']> = Extract<Task, { kind: K }>
+
+export async function doTask(site: SiteContext, task: Task, study: Study): Promise<Answer> {
+  switch (task.kind) {
+    case 'prepare':
+      return prepare(site, task, study)
+    case 'train':
+      return train(site, task, study)
+    case 'evaluate':
+      return evaluate(site, task, study)
+    case 'finish':
+      return finish(site, task, study)
+  }
+}
+
+/** The survey hides small counts itself, so the policy has nothing left to count. */
+async function prepare(site: SiteContext, task: Of<'prepare'>, study: Study): Promise<Answer> {
+  const records = await site.dataset.records(study, task.planHash)
+  const survey = surveyOf({ study, ...records, minimumCohort: minimumCohort(site, study) })
+  return { result: { kind: 'prepare', survey }, release: 'statistics', patients: null }
+}
+
+async function train(site: SiteContext, task: Of<'train'>, study: Study): Promise<Answer> {
+  const prepared = await site.dataset.prepared(study, task.planHash, task.preparation)
+  const { training } = prepared
+  const global = await fetchShared(site, task, study)
+  const start = await fullWeights(site, { task, study, prepared, shared: global, personalRound: task.round - 1 })
+  const { proximalMu } = strategyOf(study.strategy).client
+  const trained = await site.trainer.train(
+    {
+      model: study.model,
+      training: study.training,
+      data: training,
+      weights: start,
+      epochs: study.training.epochs,
+      labels: [study.seed, 'train', site.membership.site, task.round],
+      ...classWeightsFor(study, training),
+      ...(proximalMu === undefined ? {} : { proximal: { mu: proximalMu, anchor: start } }),
+    },
+    site.signal === undefined ? {} : { signal: site.signal },
+  )
+  const { shared: specs } = splitSpecs(study.model, inputWidth(task.preparation))
+  const before = flatten(global)
+  const delta = flatten(part(study, trained.weights, 'shared')).map((value, index) => value - (before[index] ?? 0))
+  const personal = part(study, trained.weights, 'personal')
+  if (personal.length > 0) {
+    const kept = studyFolder(site.folder, task.study)
+    kept.savePersonal(task.round, personal)
+    kept.keepPersonal([task.bestRound, task.round - 1, task.round])
+  }
+  const update = encodeWeights(unflatten(specs, delta))
+  const measurements = { trainingLoss: trained.lossPerEpoch.at(-1) ?? 0, updateNorm: l2Norm(delta) }
+  const result: TaskResult = { kind: 'train', update: refOf(update), numExamples: training.rows, measurements }
+  return { result, release: 'updates', patients: patientsIn(training), update, values: delta }
+}
+
+async function evaluate(site: SiteContext, task: Of<'evaluate'>, study: Study): Promise<Answer> {
+  const prepared = await site.dataset.prepared(study, task.planHash, task.preparation)
+  const shared = await fetchShared(site, task, study)
+  const weights = await fullWeights(site, { task, study, prepared, shared, personalRound: task.round })
+  const { inputs, on } = watched(study, prepared)
+  const patients = patientsIn(inputs)
+  if (patients < minimumCohort(site, study))
+    return {
+      result: { kind: 'evaluate', on, numPatients: null, statistic: null },
+      release: 'evaluations',
+      patients: null,
+    }
+  const statistic = await measure(site.trainer, study, { weights, inputs })
+  return { result: { kind: 'evaluate', on, numPatients: patients, statistic }, release: 'evaluations', patients }
+}
+
+/** The federated model against one trained here alone, on the test patients, once. */
+async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Promise<Answer> {
+  const prepared = await site.dataset.prepared(study, task.planHash, task.preparation)
+  const { training, test } = prepared
+  const shared = await fetchShared(site, task, study)
+  const federated = await fullWeights(site, { task, study, prepared, shared, personalRound: task.round })
+  studyFolder(site.folder, task.study).saveWeights(encodeWeights(federated))
+  const alone = await trainAlone(site, study, prepared)
+  const minimum = minimumCohort(site, study)
+  const hide = (count: number): number | null => (count < minimum ? null : count)
+  const [nTrain, nTest] = [hide(patientsIn(training)), hide(patientsIn(test))]
+  const common = { kind: 'finish' as const, nTrain, nTest, localRounds: alone.rounds }
+  if (nTest === null)
+    return {
+      result: { ...common, local: hiddenResult(), federated: hiddenResult(), difference: nothing() },
+      release: 'evaluations',
+      patients: null,
+    }
+  const scores = [
+    await predict(site.trainer, study, { weights: alone.weights, inputs: test }),
+    await predict(site.trainer, study, { weights: federated, inputs: test }),
+  ]
+  const { results, differences } = compare(study, { scores, inputs: test, labels: [study.seed, site.membership.site] })
+  const [local = hiddenResult(), together = hiddenResult()] = results
+  return {
+    result: { ...common, local, federated: together, difference: differences[0] ?? nothing() },
+    release: 'evaluations',
+    patients: nTest,
+  }
+}
+
+/** The same start, budget and stop rule, with this site's records only. */
+async function trainAlone(site: SiteContext, study: Study, prepared: Prepared) {
+  const { training } = prepared
+  const { inputs } = watched(study, prepared)
+  return trainRounds({
+    study,
+    start: withPersonalStart(study, firstWeights(study, training.width), training.target),
+    signal: site.signal,
+    measure: async (weights) => stopValue(study, await measure(site.trainer, study, { weights, inputs })),
+    train: async (weights, round) => {
+      const labels = [study.seed, 'alone', site.membership.site, round]
+      const request = {
+        model: study.model,
+        training: study.training,
+        data: training,
+        weights,
+        epochs: study.training.epochs,
+        labels,
+        ...classWeightsFor(study, training),
+      }
+      return (await site.trainer.train(request, site.signal === undefined ? {} : { signal: site.signal })).weights
+    },
+  })
+}
+
+/** What the rounds are judged by: the validation records, or the training records where there are none. */
+const watched = (
+  study: Study,
+  { training, validation }: Prepared,
+): { inputs: ModelInputs; on: 'validation' | 'training' } =>
+  study.data.split.validation > 0 ? { inputs: validation, on: 'validation' } : { inputs: training, on: 'training' }
+
+const minimumCohort = (site: SiteContext, study: Study): number =>
+  minimumCohortOf(site.config.policy, study.data.minimumCohort)
+
+const part = (study: Study, weights: Weights, which: 'shared' | 'personal'): Weights =>
+  weights.filter(({ name }) => study.model.personal.includes(name) === (which === 'personal'))
+
+const refOf = (bytes: Uint8Array): BlobRef => ({ sha256: sha256Of(bytes), sizeBytes: bytes.length })
+
+type WithWeights = Of<'train'> | Of<'evaluate'> | Of<'finish'>
+
+/** The weights that a task names: by their digest, and of the approved model's shape. Errors: WR_DIGEST_MISMATCH, WR_WEIGHTS_SHAPE, … */
+async function fetchShared(site: SiteContext, task: WithWeights, study: Study): Promise<Weights> {
+  const { shared } = splitSpecs(study.model, inputWidth(task.preparation))
+  const limit = headerLimitBytes + 4 * shared.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+  if (task.weights.sizeBytes > limit) throw new WardroundError('WR_BODY_TOO_LARGE', { limitBytes: limit })
+  return decodeWeights(await fetchBlob(site, task.weights), shared)
+}
+
+type Combination = {
+  readonly task: WithWeights
+  readonly study: Study
+  readonly prepared: Prepared
+  readonly shared: Weights
+  readonly personalRound: number
+}
+
+/** Shared weights from the coordinator, personal ones from this site, in model order. */
+async function fullWeights(
+  site: SiteContext,
+  { task, study, prepared, shared, personalRound }: Combination,
+): Promise<Weights> {
+  const specs = splitSpecs(study.model, inputWidth(task.preparation)).personal
+  const stored = studyFolder(site.folder, task.study).personal(personalRound, specs)
+  const start = withPersonalStart(study, firstWeights(study, prepared.training.width), prepared.training.target)
+  return start.map((tensor) => [...shared, ...(stored ?? [])].find(({ name }) => name === tensor.name) ?? tensor)
+}
