@@ -12,7 +12,7 @@ import {
   type VectorState,
 } from '@wardround/core/learning/process.ts'
 import { type BlobRef, blobRefSchema } from '@wardround/core/protocol/task.ts'
-import { encodeSafetensors, type Header, headerSize, parseHeader } from '@wardround/core/safetensors.ts'
+import { encodeHeader, type Header, headerSize, parseHeader } from '@wardround/core/safetensors.ts'
 import { sizeOf, type TensorSpec } from '@wardround/core/weights.ts'
 import type { BlobStore, BlobWriter } from './blobs/blob-store.ts'
 
@@ -45,7 +45,7 @@ export async function aggregateRound(blobs: BlobStore, input: AggregateInput): P
   const before = await openState(blobs, input.state)
   const output = await blobs.writer()
   const stateWriters = new Map<string, BlobWriter>()
-  await output.write(headerOf(input.specs))
+  await output.write(encodeHeader(input.specs.map((spec) => ({ ...spec, dataType: 'F32' }))))
   const sums: Record<string, number> = {}
   for (let start = 0; start < dimension; start += rangeLength) {
     const range = { start, end: Math.min(dimension, start + rangeLength) }
@@ -67,8 +67,8 @@ export async function aggregateRound(blobs: BlobStore, input: AggregateInput): P
 type Range = { readonly start: number; readonly end: number }
 type Floats = (range: Range) => Promise<Float32Array<ArrayBuffer>>
 
-/** The flat vector of a weights file, by ranges. */
-async function openFloats(blobs: BlobStore, ref: BlobRef): Promise<Floats> {
+/** The flat vector of a weights file, by ranges. Errors: WR_BLOB_MISSING, WR_WEIGHTS_INVALID. */
+export async function openFloats(blobs: BlobStore, ref: BlobRef): Promise<Floats> {
   const { dataStart } = await readHeader(blobs, ref)
   return async ({ start, end }) => {
     const bytes = await blobs.read(ref.sha256, { start: dataStart + start * 4, end: dataStart + end * 4 })
@@ -79,15 +79,6 @@ async function openFloats(blobs: BlobStore, ref: BlobRef): Promise<Floats> {
 export async function readHeader(blobs: BlobStore, ref: BlobRef): Promise<Header> {
   const size = headerSize(await blobs.read(ref.sha256, { start: 0, end: 8 }))
   return parseHeader(await blobs.read(ref.sha256, { start: 0, end: 8 + size }), ref.sizeBytes)
-}
-
-/** Everything before the values of a weights file, as encodeSafetensors() writes it: of the same tensors, empty of values. */
-export function headerOf(specs: readonly TensorSpec[]): Uint8Array {
-  const values = specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
-  const whole = encodeSafetensors(
-    specs.map(({ name, shape }) => ({ name, shape, data: new Float32Array(sizeOf(shape)) })),
-  )
-  return whole.subarray(0, whole.length - values * 4)
 }
 
 const parts = ['aggregator', 'serverOptimizer'] as const

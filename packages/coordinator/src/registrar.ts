@@ -63,7 +63,7 @@ export function register(app: FastifyInstance, options: RegistrarOptions): void 
         checkVersion(header(request, 'wardround-version'), options.version)
         const caller: Caller = {
           name: await authenticate(route.by, request, { ...options, rawBody }),
-          signal: signalOf(request, options.closing),
+          signal: signalOf(reply, options.closing),
           rawBody,
           headers: request.headers as Caller['headers'],
         }
@@ -110,9 +110,9 @@ async function authenticate(
 }
 
 /** Aborted when the asker hangs up or the coordinator closes. */
-function signalOf(request: FastifyRequest, closing: AbortSignal): AbortSignal {
+function signalOf(reply: FastifyReply, closing: AbortSignal): AbortSignal {
   const gone = new AbortController()
-  request.raw.socket?.once?.('close', () => gone.abort())
+  reply.raw.once('close', () => gone.abort())
   return AbortSignal.any([gone.signal, closing])
 }
 

@@ -46,8 +46,8 @@ export const registry = {
 
   WR_DATA_MISSING: entry(422, 4, { exposure: 'local' }),
   WR_DATA_UNREADABLE: entry(422, 4, { exposure: 'local' }),
-  WR_DATA_EMPTY: entry(422, 4),
-  WR_DATA_COLUMN: entry(422, 4),
+  WR_DATA_EMPTY: entry(422, 4, { exposure: 'local' }),
+  WR_DATA_COLUMN: entry(422, 4, { exposure: 'local' }),
   WR_DATA_VALUE: entry(422, 4, { exposure: 'local' }),
   WR_DATA_ONE_CLASS: entry(422, 4),
   WR_COHORT_TOO_SMALL: entry(422, 4),
@@ -148,8 +148,8 @@ const absentLists = { issues: [], sites: [], available: [] } as const
 
 /** An error that another process reported; its parameters were parsed, but not checked against the code. */
 export function remoteError(code: string, parameters: ErrorParameters): WardroundError {
-  const known: ErrorCode = isErrorCode(code) ? code : 'WR_INTERNAL'
-  return new WardroundError(...([known, { what: code, ...parameters }] as unknown as Arguments))
+  const args = isErrorCode(code) ? [code, parameters] : ['WR_INTERNAL', { what: code }]
+  return new WardroundError(...(args as unknown as Arguments))
 }
 
 /** Anything thrown, as a WardroundError: others become WR_INTERNAL, with the original as cause. */

@@ -10,7 +10,7 @@ export interface Clock {
 /** Unpredictable bytes for keys, secrets and nonces. Reproducible draws come from random.ts instead, never from here. */
 export type Entropy = (sizeBytes: number) => Uint8Array
 
-/** One request that leaves a process. `path` starts with `/v1/`; `body` is whole, or a stream whose size is known. */
+/** One request on its way out. `path` starts with `/v1/`; `body` is whole, or a stream whose size is known. */
 export type HttpRequest = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'HEAD'
   readonly path: string

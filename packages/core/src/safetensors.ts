@@ -41,31 +41,46 @@ export function encodeSafetensors(
   tensors: readonly StoredTensor[],
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
-  if (!littleEndian) throw new WardroundError('WR_INTERNAL', { what: 'this machine is big-endian' })
-  const header: Record<string, unknown> = Object.keys(metadata).length === 0 ? {} : { __metadata__: metadata }
-  let end = 0
   for (const { name, shape, data } of tensors) {
     if (data.length !== sizeOf(shape))
       throw invalid(`the tensor ${name} holds ${data.length} values, its shape asks for ${sizeOf(shape)}`)
-    if (name === '__metadata__' || name === '__proto__' || Object.hasOwn(header, name))
-      throw invalid(`no tensor may be called ${name.slice(0, 60)}, or two are`)
-    header[name] = {
-      dtype: data instanceof Float32Array ? 'F32' : 'F64',
-      shape,
-      data_offsets: [end, end + data.byteLength],
-    }
-    end += data.byteLength
   }
-  const json = new TextEncoder().encode(JSON.stringify(header))
-  const padded = Math.ceil(json.length / 8) * 8
-  const bytes = new Uint8Array(8 + padded + end)
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true)
-  bytes.fill(0x20, 8 + json.length, 8 + padded).set(json, 8)
-  let at = 8 + padded
+  const typed = tensors.map(({ name, shape, data }) => ({
+    name,
+    shape,
+    dataType: data instanceof Float32Array ? ('F32' as const) : ('F64' as const),
+  }))
+  const head = encodeHeader(typed, metadata)
+  const bytes = new Uint8Array(head.length + tensors.reduce((sum, { data }) => sum + data.byteLength, 0))
+  bytes.set(head)
+  let at = head.length
   for (const { data } of tensors) {
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at)
     at += data.byteLength
   }
+  return bytes
+}
+
+/** Everything before the values: for files that are written range by range. Errors: WR_WEIGHTS_INVALID for a reserved name, or one that is there twice. */
+export function encodeHeader(
+  tensors: readonly (TensorSpec & { readonly dataType: DataType })[],
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  if (!littleEndian) throw new WardroundError('WR_INTERNAL', { what: 'this machine is big-endian' })
+  const header: Record<string, unknown> = Object.keys(metadata).length === 0 ? {} : { __metadata__: metadata }
+  let end = 0
+  for (const { name, shape, dataType } of tensors) {
+    if (name === '__metadata__' || name === '__proto__' || Object.hasOwn(header, name))
+      throw invalid(`no tensor may be called ${name.slice(0, 60)}, or two are`)
+    const start = end
+    end += sizeOf(shape) * bytesOf[dataType]
+    header[name] = { dtype: dataType, shape, data_offsets: [start, end] }
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header))
+  const padded = Math.ceil(json.length / 8) * 8
+  const bytes = new Uint8Array(8 + padded)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true)
+  bytes.fill(0x20, 8 + json.length).set(json, 8)
   return bytes
 }
 

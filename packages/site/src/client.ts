@@ -203,7 +203,7 @@ export async function persistently<T>(
         signal?.aborted !== true
       if (!again) throw error
       const jitter = 0.5 + (entropy(1)[0] ?? 0) / 512
-      const waitMs = Math.min(30_000, 200 * 2 ** Math.min(10, attempt - 1)) * jitter
+      const waitMs = Math.round(Math.min(30_000, 200 * 2 ** Math.min(10, attempt - 1)) * jitter)
       onWait?.(error, waitMs)
       await clock.sleep(waitMs, signal)
     }

@@ -43,7 +43,7 @@ export function httpsNetwork(url: string, trust: Trust): ClosableNetwork {
         })
         return { status: response.statusCode, headers: flat(response.headers), body: guarded(response.body, url) }
       } catch (error) {
-        throw networkError(error, url)
+        throw signal?.aborted ? new WardroundError('WR_CANCELLED', {}, { cause: error }) : networkError(error, url)
       }
     },
     close: () => dispatcher.destroy(),
@@ -89,15 +89,15 @@ const certificateProblems = new Set([
 function networkError(error: unknown, url: string): WardroundError {
   if (error instanceof WardroundError) return error
   const { code = '', name, message } = error as NodeJS.ErrnoException
-  const proxy = process.env.HTTPS_PROXY ?? process.env.https_proxy
+  const proxy = failedProxy(error, url)
   const options = { cause: error }
-  if (name === 'AbortError') return new WardroundError('WR_CANCELLED', {}, options)
   if (certificateProblems.has(code) || message === wrongPin)
     return new WardroundError('WR_CERTIFICATE_PIN', { url }, options)
   if (code.includes('TIMEOUT') || name.includes('Timeout'))
     return new WardroundError('WR_TIMEOUT', { url, seconds: timeoutMs / 1000 }, options)
-  if (proxy !== undefined && /proxy/i.test(message))
-    return new WardroundError('WR_PROXY', { proxy, reason: message }, options)
+  if (proxy !== undefined)
+    return new WardroundError('WR_PROXY', { proxy, reason: reasonOf(codeOf(error), message) }, options)
+  if (name === 'AbortError') return new WardroundError('WR_CANCELLED', {}, options)
   return new WardroundError('WR_UNREACHABLE', { url, reason: reasonOf(code, message) }, options)
 }
 
@@ -110,6 +110,26 @@ const reasons: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'There is no way to that machine.',
 }
 const reasonOf = (code: string, message: string): string => reasons[code] ?? `${code} ${message}`.trim()
+
+/** The proxy's address, without its password, where it is the proxy that failed: by what it said, or by where nobody answered. */
+function failedProxy(error: unknown, url: string): string | undefined {
+  const address = process.env.https_proxy ?? process.env.HTTPS_PROXY
+  if (address === undefined || !URL.canParse(address)) return undefined
+  const { protocol, hostname, host } = new URL(address)
+  const own = portOf(new URL(address))
+  const said = error instanceof Error && error.message.startsWith('Proxy response')
+  const silent =
+    portOf(new URL(url)) !== own && parts(error).some((part) => part.port === own || part.hostname === hostname)
+  return said || silent ? `${protocol}//${host}` : undefined
+}
+
+const portOf = ({ protocol, port }: URL): number => (port !== '' ? Number(port) : protocol === 'https:' ? 443 : 80)
+
+/** One error for each address of a name that was tried. */
+const parts = (error: unknown): readonly (NodeJS.ErrnoException & { port?: number; hostname?: string })[] =>
+  error instanceof AggregateError ? error.errors : [error as NodeJS.ErrnoException]
+
+const codeOf = (error: unknown): string => parts(error)[0]?.code ?? ''
 
 const flat = (headers: Readonly<Record<string, string | string[] | undefined>>): HttpResponse['headers'] =>
   Object.fromEntries(

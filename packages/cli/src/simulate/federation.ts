@@ -20,7 +20,7 @@ import type { SiteLog } from '@wardround/site/context.ts'
 import { joinNetwork } from '@wardround/site/join.ts'
 import type { Trainer } from '@wardround/site/training/trainer.ts'
 import type { FastifyInstance } from 'fastify'
-import { approveAt, watchStudy } from '../federation.ts'
+import { approveAt, findingSentences, watchStudy } from '../federation.ts'
 
 export type SimulatedSite = { readonly name: string; readonly config: SiteConfig; readonly dataFolder: string }
 
@@ -112,12 +112,28 @@ export async function simulate<T>(options: SimulationOptions, after: (simulated:
     for (const own of siteOptions) await withOpen(own, (site) => approveAt(site, id))
     running.push(...siteOptions.map(runSite))
     await client.call('start', { params: { study: id }, body: {} })
-    await Promise.race([watchStudy(client, id, { onEvent: options.onEvent, signal }), brokenDown(running)])
+    await Promise.race([watched(client, id, { ...options, signal }), brokenDown(running)])
     return await after({ results: await client.call('results', { params: { study: id } }), client })
   } finally {
     stop.abort()
     await Promise.allSettled(running)
     await coordinator.close()
+  }
+}
+
+/** What preflight found is said here: afterwards there is no coordinator left to ask. */
+async function watched(
+  client: Client,
+  study: string,
+  { onEvent, log, signal }: Pick<SimulationOptions, 'onEvent' | 'log' | 'signal'>,
+): Promise<void> {
+  try {
+    await watchStudy(client, study, { onEvent, signal })
+  } catch (error) {
+    if (error instanceof WardroundError && error.code === 'WR_STUDY_PREFLIGHT') {
+      for (const sentence of await findingSentences(client, study)) log('warn', sentence)
+    }
+    throw error
   }
 }
 

@@ -3,14 +3,11 @@
 import { type ErrorParameters, WardroundError } from '@wardround/core/errors.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { verify } from '@wardround/core/protocol/signing.ts'
-import { type BlobRef, grantSchema, type TaskResult } from '@wardround/core/protocol/task.ts'
-import { checkSpecs } from '@wardround/core/safetensors.ts'
-import { firstNotFinite } from '@wardround/core/vector.ts'
-import { readHeader } from '../aggregate.ts'
+import { grantSchema, type TaskResult } from '@wardround/core/protocol/task.ts'
 import type { Context } from '../context.ts'
+import { checkResult } from '../door.ts'
 import type { Handlers } from '../handlers.ts'
 import { offerDocument } from '../offers.ts'
-import { runningOf } from '../running.ts'
 import type { TaskRow } from '../store/schema.ts'
 
 type Names = 'offers' | 'decide' | 'nextTask' | 'blob' | 'uploadState' | 'upload' | 'report' | 'progress'
@@ -162,15 +159,13 @@ async function report(
   }
   if (result.kind !== 'failed' && result.kind !== task.kind)
     throw new WardroundError('WR_BODY_INVALID', { field: 'kind', problem: `the task is ${task.kind}` })
-  if (result.kind === 'train') {
-    try {
-      await takeUpdate(context, task, result.update)
-    } catch (error) {
-      if (!(error instanceof WardroundError) || error.retry !== 'permanent') throw error
-      // An update that is not fit for use counts as this site's failure; the round goes on without it.
-      await settle(context, task, { result: failure(error), bytes })
-      throw error
-    }
+  try {
+    await checkResult(context, task, result)
+  } catch (error) {
+    if (!(error instanceof WardroundError) || error.retry !== 'permanent') throw error
+    // A result that is not fit for use counts as this site's failure; the round goes on without it.
+    await settle(context, task, { result: failure(error), bytes })
+    throw error
   }
   await settle(context, task, { result, bytes: bytes + (result.kind === 'train' ? result.update.sizeBytes : 0) })
 }
@@ -212,29 +207,6 @@ async function settle(
     return tables.audit('task.failed', { study, site, task: id, code, refused })
   })
   context.advance(study)
-}
-
-/** From staging to a checked blob: digest, names, shapes, finite values. */
-async function takeUpdate({ store, blobs }: Context, task: TaskRow, update: BlobRef): Promise<void> {
-  if (!(await blobs.has(update.sha256)) || (await blobs.staged.receivedBytes(task.id)) > 0)
-    await blobs.staged.commit(task.id, update)
-  const row = await store.study(task.study)
-  if (row === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'study', name: task.study })
-  const header = await readHeader(blobs, update)
-  checkSpecs(header, runningOf(row).specs)
-  let rest = new Uint8Array()
-  let skip = header.dataStart
-  for await (const chunk of blobs.stream(update.sha256)) {
-    const fresh = chunk.subarray(Math.min(skip, chunk.length))
-    skip -= chunk.length - fresh.length
-    const joined = Uint8Array.from(
-      [...(rest.length > 0 ? [rest] : []), fresh].length === 1 ? fresh : Buffer.concat([rest, fresh]),
-    )
-    const whole = joined.length - (joined.length % 4)
-    if (firstNotFinite(new Float32Array(joined.buffer, 0, whole / 4)) >= 0)
-      throw new WardroundError('WR_WEIGHTS_NOT_FINITE', { tensor: 'the update' })
-    rest = joined.slice(whole)
-  }
 }
 
 /** `bytes=N-`; anything else starts at 0. */

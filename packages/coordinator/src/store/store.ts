@@ -162,15 +162,17 @@ const tasks = (db: Kysely<Database>) => ({
       .orderBy('issued_at')
       .orderBy('id')
       .executeTakeFirst(),
-  tasksOf: (study: string, kind: TaskKind, round: number): Promise<TaskRow[]> =>
-    db
+  /** In order of site name by code unit: a database's own collation could order sums, and so bits, differently. */
+  tasksOf: async (study: string, kind: TaskKind, round: number): Promise<TaskRow[]> => {
+    const rows = await db
       .selectFrom('tasks')
       .selectAll()
       .where('study', '=', study)
       .where('kind', '=', kind)
       .where('round', '=', round)
-      .orderBy('site')
-      .execute(),
+      .execute()
+    return rows.toSorted((a, b) => (a.site < b.site ? -1 : 1))
+  },
   studyTasks: (study: string): Promise<TaskRow[]> =>
     db.selectFrom('tasks').selectAll().where('study', '=', study).orderBy('issued_at').orderBy('id').execute(),
   openTasksOfSite: (site: string): Promise<TaskRow[]> =>

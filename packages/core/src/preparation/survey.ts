@@ -41,11 +41,12 @@ export function surveyOf({ study, table, findings, split, minimumCohort }: Surve
     )
     const patients = people(rows)
     if (column.type === 'category' && spec.type === 'category') {
-      const counts = orderedCodes(spec.values).map((code, index): Count => {
-        const own = rows.filter((row) => column.values[row] === index)
-        return [code, people(own) < minimumCohort ? null : own.length]
+      const groups = orderedCodes(spec.values).map((label, index): RowGroup => {
+        return { label, rows: [...rows.filter((row) => column.values[row] === index)] }
       })
-      return [[name, { type: 'category', patients: hide(patients), counts: Object.fromEntries(suppressed(counts)) }]]
+      const told = toldGroups(groups, { people, minimumCohort })
+      const counts = told.map(({ label, rows: own }) => [label, own?.length ?? null])
+      return [[name, { type: 'category', patients: hide(patients), counts: Object.fromEntries(counts) }]]
     }
     const values = Float64Array.from(rows, (row) => column.values[row] ?? 0)
     if (patients < minimumCohort)
@@ -65,26 +66,37 @@ export function surveyOf({ study, table, findings, split, minimumCohort }: Surve
       ],
     ]
   })
-  const target = classLabels(study.data.target).map(
-    (label, index): Count => [label, hide(people(split.training.filter((row) => table.target[row] === index)))],
-  )
+  const classes = classLabels(study.data.target).map((label, index): RowGroup => {
+    return { label, rows: [...split.training.filter((row) => table.target[row] === index)] }
+  })
+  const target = toldGroups(classes, { people, minimumCohort }).map(({ label, rows }) => [
+    label,
+    rows === null ? null : people(rows),
+  ])
   return {
     findings: [...cohort, ...findings.map((finding) => told(finding, minimumCohort))],
     patients: byPart(people),
     records: byPart((rows) => (people(rows) < minimumCohort ? 0 : rows.length)),
     columns: Object.fromEntries(columns),
-    target: Object.fromEntries(suppressed(target)),
+    target: Object.fromEntries(target),
   }
 }
 
-type Count = readonly [label: string, count: number | null]
+type RowGroup = { readonly label: string; readonly rows: readonly number[] }
+type Cohort = { readonly people: (rows: Iterable<number>) => number; readonly minimumCohort: number }
 
-/** One hidden count beside visible ones is the total minus the rest: then the smallest visible one is hidden too. */
-function suppressed(counts: readonly Count[]): readonly Count[] {
-  const visible = counts.filter(([, count]) => count !== null)
-  if (counts.length - visible.length !== 1 || visible.length === 0) return counts
-  const smallest = visible.reduce((a, b) => ((b[1] ?? 0) < (a[1] ?? 0) ? b : a))
-  return counts.map((entry) => (entry === smallest ? [entry[0], null] : entry))
+/**
+ * Groups whose rows may be counted; the others have null. The sum of what is hidden is the total less the rest, so it must be about the minimum of patients
+ * as well: until it is, the smallest visible group is hidden too.
+ */
+function toldGroups(groups: readonly RowGroup[], { people, minimumCohort }: Cohort) {
+  const hidden = new Set(groups.filter(({ rows }) => people(rows) < minimumCohort))
+  const rising = groups.filter((group) => !hidden.has(group)).toSorted((a, b) => people(a.rows) - people(b.rows))
+  for (const group of rising) {
+    if (hidden.size === 0 || people([...hidden].flatMap(({ rows }) => rows)) >= minimumCohort) break
+    hidden.add(group)
+  }
+  return groups.map((group) => ({ label: group.label, rows: hidden.has(group) ? null : group.rows }))
 }
 
 /** A finding as it may leave: without its count where that is small. */

@@ -56,7 +56,7 @@ const mistakes: readonly [from: string, to: string, field: string, problem: RegE
   ['epochs: 5', "epochs: '5'", 'training.epochs', /a number, not text/],
   ['epochs: 5', 'epochs: 0', 'training.epochs', /at least 1/],
   ['epochs: 5', 'epochs:', 'training.epochs', /not empty/],
-  ["positive: '> 0'", "positive: '>0'", 'data.target.positive', /like "> 0"/],
+  ['positive: "> 0"', 'positive: ">0"', 'data.target.positive', /like "> 0"/],
   ['quorum: 3', 'quorum: 0', 'rounds.quorum', /at least 1/],
   ['deadline: 10m', 'deadline: 10 minutes', 'rounds.deadline', /10m/],
   ['name: heart-disease', 'name: Heart Disease', 'name', /lower-case/],

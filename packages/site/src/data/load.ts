@@ -52,20 +52,35 @@ function readerFor(
   if ('rowNumber' in own) return (line) => `row-${line}`
   const index = columns.indexOf(own.column)
   if (index < 0) return undefined
+  const unit = numberUnit(study, name)
+  const read = cellReader(name, { own, config, decimal, kind: unit === undefined ? 'code' : 'number', unit })
+  return (_, cells) => read(cells[index] ?? '')
+}
+
+type CellOptions = {
+  readonly own: Exclude<ColumnConfig, { rowNumber: true }>
+  readonly config: SiteConfig
+  readonly decimal: '.' | ','
+  /** `either`: nobody has said yet; what looks like a number with a decimal comma is read as one. */
+  readonly kind: 'number' | 'code' | 'either'
+  /** What numbers are wanted in; undefined: as they are. */
+  readonly unit: string | undefined
+}
+
+function cellReader(name: string, { own, config, decimal, kind, unit }: CellOptions): (cell: string) => string | null {
   const missing = new Set(['', ...config.data.missing, ...('missing' in own ? (own.missing ?? []) : [])])
   const codes = 'codes' in own ? own.codes : undefined
-  const unit = numberUnit(study, name)
-  const numeric = unit !== undefined
+  const { unit: from, factor } = { unit: undefined, factor: undefined, ...own }
   const converted =
-    numeric && ('unit' in own || 'factor' in own)
-      ? conversion(name, { from: own.unit, to: unit, factor: own.factor })
-      : unchanged
-  return (_, cells) => {
-    const cell = cells[index] ?? ''
-    if (missing.has(cell) || (numeric && missing.has(String(parseNumber(cell))))) return null
+    kind === 'code' || (unit === undefined && factor === undefined)
+      ? unchanged
+      : conversion(name, { from, to: unit ?? '', factor })
+  return (cell) => {
+    if (missing.has(cell) || (kind !== 'code' && missing.has(String(parseNumber(cell))))) return null
     const code = codes?.[cell] ?? cell
-    if (!numeric) return code
-    const text = decimal === ',' ? withPoint(code) : code
+    if (kind === 'code') return code
+    const comma = decimal === ',' && (kind === 'number' || /^[+-]?\d+,\d+$/.test(code))
+    const text = comma ? withPoint(code) : code
     return converted === unchanged ? text : convertedText(text, converted)
   }
 }
@@ -96,4 +111,30 @@ export async function fingerprint(config: SiteConfig, folder: string): Promise<s
     throw new WardroundError('WR_DATA_MISSING', { file }, { cause: error })
   })
   return `${file} ${mtimeMs} ${size} ${JSON.stringify(config)}`
+}
+
+/**
+ * Every record of a table by column name, null where missing, for what has no study at hand: drafts and predictions. `units` says what a
+ * column's numbers are wanted in; others stay as they are.
+ */
+export async function tableRecords(
+  config: SiteConfig,
+  folder: string,
+  units: Readonly<Record<string, string>> = {},
+): Promise<{ columns: readonly string[]; records: AsyncIterable<Record<string, string | null>> }> {
+  const { columns: source, decimal, batches } = await csvConnector(resolve(folder, config.data.file), config.data)
+  const named = new Map(
+    Object.entries(config.columns).flatMap(([name, own]) => ('column' in own ? [[own.column, { name, own }]] : [])),
+  )
+  const readers = source.map((column) => {
+    const { name, own } = named.get(column) ?? { name: column, own: { column } }
+    return { name, read: cellReader(name, { own, config, decimal, kind: 'either', unit: units[name] }) }
+  })
+  async function* records(): AsyncGenerator<Record<string, string | null>> {
+    for await (const batch of batches) {
+      for (const { values } of batch)
+        yield Object.fromEntries(readers.map(({ name, read }, index) => [name, read(values[index] ?? '')]))
+    }
+  }
+  return { columns: readers.map(({ name }) => name), records: records() }
 }

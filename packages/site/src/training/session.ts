@@ -1,6 +1,6 @@
 /** ONNX Runtime, set up so that the same graph and data give the same bits: one thread, sequential, silent. */
 
-import { encodeModel } from '@wardround/core/graph/codec.ts'
+import { decodeModel, encodeModel } from '@wardround/core/graph/codec.ts'
 import type { Graph } from '@wardround/core/graph/ir.ts'
 import { checkGraph } from '@wardround/core/graph/safelist.ts'
 import * as ort from 'onnxruntime-node'
@@ -34,4 +34,31 @@ export function floatsOf(outputs: ort.InferenceSession.OnnxValueMapType, name: s
   if (!(value instanceof ort.Tensor) || !(value.data instanceof Float32Array))
     throw new TypeError(`no float output ${name}`)
   return Float32Array.from(value.data)
+}
+
+/**
+ * A finished model from a file, for prediction: checked against the safelist like any other graph. Rows of predictions from columns of
+ * Float32 or text, all [rows, 1]. Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED.
+ */
+export async function openModel(
+  bytes: Uint8Array,
+): Promise<(columns: Readonly<Record<string, Float32Array | readonly string[]>>) => Promise<number[][]>> {
+  const { graph } = decodeModel(bytes)
+  checkGraph(graph)
+  const session = await ort.InferenceSession.create(bytes, options)
+  const output = graph.outputs[0]?.name ?? ''
+  return async (columns) => {
+    const feeds = Object.fromEntries(
+      Object.entries(columns).map(([name, data]) => [
+        name,
+        data instanceof Float32Array
+          ? floats(data, [data.length, 1])
+          : new ort.Tensor('string', [...data], [data.length, 1]),
+      ]),
+    )
+    const values = floatsOf(await session.run(feeds), output)
+    const rows = Object.values(columns)[0]?.length ?? 0
+    const width = rows === 0 ? 0 : values.length / rows
+    return Array.from({ length: rows }, (_, row) => [...values.subarray(row * width, (row + 1) * width)])
+  }
 }

@@ -1,5 +1,5 @@
 /** The comments of a drafted study, for the researcher who completes it. */
-import type { LeftOutReason } from '../../study-sample.ts'
+import type { LeftOutReason } from '../../draft/study-sample.ts'
 
 const reasons: Record<LeftOutReason, string> = {
   empty: 'it has no values',

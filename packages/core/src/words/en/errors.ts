@@ -335,7 +335,7 @@ const generalErrors = {
   WR_INTERNAL: (p: { what: string }) =>
     say(`Wardround made a mistake: ${p.what}.`, 'This is a bug.', 'Report it with the request id or the log.'),
   WR_USAGE: (p: { problem: string; command: string }) =>
-    say(p.problem, 'The command was not understood.', `See: wardround ${p.command ? `${p.command} ` : ''}--help`),
+    say(p.problem, 'The command was not understood.', `wardround ${p.command ? `${p.command} ` : ''}--help`),
   WR_NOT_FOUND: (p: { what: string; name: string }) =>
     say(`There is no ${p.what} ${p.name}.`, 'The name may be misspelt.', ''),
   WR_BODY_INVALID: (p: { field: string; problem: string }) =>

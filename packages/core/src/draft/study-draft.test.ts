@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { WardroundError } from './errors.ts'
-import { parseStudy } from './protocol/plan.ts'
+import { WardroundError } from '../errors.ts'
+import { parseStudy } from '../protocol/plan.ts'
 import { type Draft, type DraftInput, draftStudy } from './study-draft.ts'
 import { columnSampler, guessColumn, soundsLikeIdentity, soundsLikePatient } from './study-sample.ts'
 

@@ -1,5 +1,6 @@
 /** `wardround study init`: a first study document from what a table's columns look like, with what a person must still fill in. */
-import { WardroundError } from './errors.ts'
+import { WardroundError } from '../errors.ts'
+import { draftWords } from '../words/en/draft.ts'
 import {
   type ColumnSample,
   type Guess,
@@ -8,7 +9,6 @@ import {
   soundsLikePatient,
   wordsOf,
 } from './study-sample.ts'
-import { draftWords } from './words/en/draft.ts'
 
 export type DraftInput = {
   /** Becomes the study's name. */
@@ -116,7 +116,7 @@ function studyName(name: string): string {
 }
 
 const targetWords = new Set(
-  'target label outcome class diagnosis disease event death died dead deceased mortality survived result num y'.split(
+  'target label outcome class diagnosis disease event death died dead deceased mortality survived malignant recurrence relapse readmitted result num y'.split(
     ' ',
   ),
 )

@@ -1,5 +1,5 @@
 /** What the columns of a table look like, from their text alone: what a study is drafted from. Memory is bounded. */
-import { parseNumber } from './numbers.ts'
+import { parseNumber } from '../numbers.ts'
 
 export type ColumnSample = {
   readonly name: string

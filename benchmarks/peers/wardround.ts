@@ -1,0 +1,78 @@
+/**
+ * The study in Wardround, as the demo runs a federation: a coordinator and four sites, each its own process with its own folder,
+ * enrolled by token, on TLS. Arguments: study, folder of data, empty folder, result file, rounds.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { runDemo } from '@wardround/cli/demo/demo.ts'
+import { createScreen } from '@wardround/cli/live.ts'
+import type { Output, Runtime } from '@wardround/cli/runtime.ts'
+import { WardroundError } from '@wardround/core/errors.ts'
+import { parseStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
+import type { Results } from '@wardround/core/protocol/results.ts'
+import packageJson from '../../package.json' with { type: 'json' }
+import { siteNames } from './prepare.ts'
+
+const startedAt = Date.now()
+const output: Output = { write: (text) => void process.stderr.write(text), isTTY: false, columns: 100 }
+const project = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+
+const interrupted = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
+
+const runtime: Runtime = {
+  clock: {
+    now: () => Date.now(),
+    sleep: (delayMs, signal) =>
+      sleep(delayMs, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
+        if (signal?.aborted !== true) throw error
+      }),
+  },
+  entropy: (sizeBytes) => randomBytes(sizeBytes),
+  stdout: output,
+  stderr: output,
+  env: process.env,
+  signal: interrupted.signal,
+  version: packageJson.version,
+  startedAt,
+  self: [process.execPath, join(project, 'packages', 'cli', 'src', 'main.ts')],
+}
+
+/** What the peers write too (common/heart.py, write_result). Errors: WR_NOT_FOUND where a hospital's accuracy is hidden. */
+function resultOf(results: Results): Record<string, unknown> {
+  const accuracies = results.sites.map(({ name, federated }) => {
+    const { value } = federated.accuracy
+    if (value === null) throw new WardroundError('WR_NOT_FOUND', { what: 'accuracy of', name })
+    return [name, value] as const
+  })
+  return {
+    system: 'Wardround',
+    accuracy: accuracies.reduce((sum, [, value]) => sum + value, 0) / accuracies.length,
+    accuracyBySite: Object.fromEntries(accuracies),
+    roundEnds: results.rounds
+      .filter(({ state }) => state === 'completed')
+      .map(({ endedAt }) => Date.parse(endedAt) / 1000),
+  }
+}
+
+const [, , study = '', data = '', out = '', resultFile = '', rounds = ''] = process.argv
+const { plan } = parseStudy(readFileSync(study, 'utf8'), study)
+const siteFiles = join(out, 'site-files')
+mkdirSync(siteFiles, { recursive: true })
+for (const site of siteNames) {
+  writeFileSync(join(siteFiles, `${site}.yaml`), `name: ${site}\ndata:\n  file: ${site}.csv\n`)
+}
+const results = await runDemo(runtime, {
+  parsed: validatePlan({ ...plan, rounds: { ...Object(plan.rounds), maximum: Number(rounds) } }),
+  sites: siteNames,
+  siteFiles,
+  dataFolder: data,
+  out,
+  store: 'sqlite',
+  screen: createScreen(output, true),
+})
+writeFileSync(`${resultFile}.partial`, JSON.stringify(resultOf(results)))
+renameSync(`${resultFile}.partial`, resultFile)

@@ -1,0 +1,57 @@
+/** `wardround study init DATA.csv`: a first draft of a study, from what the table looks like. */
+import { existsSync, writeFileSync } from 'node:fs'
+import { basename, extname } from 'node:path'
+import { draftStudy } from '@wardround/core/draft/study-draft.ts'
+import { columnSampler } from '@wardround/core/draft/study-sample.ts'
+import { WardroundError } from '@wardround/core/errors.ts'
+import { cliWords } from '@wardround/core/words/en/cli.ts'
+import { parseConfig } from '@wardround/site/config.ts'
+import { tableRecords } from '@wardround/site/data/load.ts'
+import type { CommonOptions, Outcome } from '../output.ts'
+import type { Runtime } from '../runtime.ts'
+
+type Options = CommonOptions & { name?: string; target?: string; out?: string }
+
+/** The draft goes to stdout, or to --out; an existing file is never overwritten. Errors: those of reading the table and of draftStudy. */
+export async function studyInit(
+  _: Runtime,
+  { args: [file = ''], options }: { args: readonly string[]; options: Options },
+): Promise<Outcome> {
+  const config = parseConfig(`data: { file: ${JSON.stringify(file)} }`, file)
+  const { columns, records } = await tableRecords(config, process.cwd())
+  const sampler = columnSampler(columns)
+  for await (const record of records) sampler.add(record)
+  const name = options.name ?? nameFrom(file)
+  const draft = draftStudy({
+    name,
+    file,
+    columns: sampler.finish(),
+    ...(options.target === undefined ? {} : { target: options.target }),
+  })
+  if (options.out !== undefined) {
+    if (existsSync(options.out))
+      throw new WardroundError('WR_USAGE', { problem: cliWords.exists(options.out), command: 'study init' })
+    writeFileSync(options.out, draft.text)
+  }
+  const data = {
+    name,
+    target: draft.target,
+    names: Object.fromEntries(draft.names),
+    leftOut: draft.leftOut,
+    study: draft.text,
+  }
+  return {
+    data,
+    lines:
+      options.out === undefined
+        ? [draft.text]
+        : [cliWords.wrote(options.out), cliWords.next(`wardround study check ${options.out}`)],
+  }
+}
+
+const nameFrom = (file: string): string =>
+  basename(file, extname(file))
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+    .slice(0, 63) || 'study'

@@ -1,0 +1,144 @@
+/** Estimates as points with their 95 % intervals, a row for each: models side by side, and the paired difference against zero. */
+import type { Estimate } from '../metrics/schema.ts'
+import type { Results, SiteResult } from '../protocol/results.ts'
+import { figureWords, type ModelName } from '../words/en/figures.ts'
+import { groupsOf } from './groups.ts'
+import { type Element, h, type Markup } from './markup.ts'
+import { niceScale, type Scale } from './scale.ts'
+import { drawing, label, line, marker, shorten } from './style.ts'
+
+export type MetricName = keyof SiteResult['difference']
+
+const width = 360
+const plot = { left: 6, right: 258 }
+const rowHeight = 14
+const groupGap = 26
+
+type Row = { readonly name: string; readonly model: ModelName; readonly estimate: Estimate }
+type RowGroup = { readonly name: string; readonly n: number | null; readonly rows: readonly Row[] }
+
+type Compared = Pick<Results, 'overall' | 'sites'>
+
+/** Each model at each hospital and at all together, on one axis; nothing where the metric is known nowhere. */
+export function forest(results: Compared, metric: MetricName): Element | undefined {
+  const groups = groupsOf(results).map(
+    ({ name, models }): RowGroup => ({
+      name,
+      n: models[0]?.result[metric].n ?? null,
+      rows: models.map(({ model, result }) => ({ name, model, estimate: result[metric] })),
+    }),
+  )
+  const [overall, ...sites] = groups
+  return draw([...sites, ...(overall === undefined ? [] : [overall])], {
+    id: `forest-${metric}`,
+    title: figureWords.forestTitle(metric),
+    heading: figureWords.forestHeading(metric),
+    description: figureWords.forestDescription(groups.flatMap(({ rows }) => rows)),
+  })
+}
+
+/** Federated minus local only on the same patients. Only an interval that leaves zero out is drawn full. */
+export function differenceForest({ sites }: Compared, metric: MetricName): Element | undefined {
+  const rows = sites.map(({ name, difference }) => ({
+    name,
+    model: 'federated' as const,
+    estimate: difference[metric],
+  }))
+  return draw(
+    rows.map((row) => ({ name: row.name, n: row.estimate.n, rows: [row] })),
+    {
+      id: `difference-${metric}`,
+      title: figureWords.differenceTitle(metric),
+      heading: figureWords.differenceHeading(metric),
+      description: figureWords.forestDescription(rows.map(({ name, estimate }) => ({ name, estimate }))),
+      sides: [figureWords.localBetter(metric), figureWords.federatedBetter(metric)],
+    },
+  )
+}
+
+type Texts = {
+  readonly id: string
+  readonly title: string
+  readonly heading: string
+  readonly description: string
+  /** What it means to lie left and right of zero: a difference. */
+  readonly sides?: readonly [string, string]
+}
+
+function draw(groups: readonly RowGroup[], { heading, sides, ...texts }: Texts): Element | undefined {
+  const estimates = groups.flatMap(({ rows }) => rows.map(({ estimate }) => estimate))
+  const known = estimates.flatMap(({ value, low, high }) => [value, low, high].filter((part) => part !== null))
+  if (known.length === 0) return undefined
+  const scale = niceScale(sides === undefined ? known : [...known, 0], [plot.left, plot.right])
+  const top = sides === undefined ? 22 : 36
+  const heights = groups.map(({ rows }) => groupGap + rows.length * rowHeight)
+  const bottom = top + heights.reduce((sum, height) => sum + height, 0) + 6
+  const startOf = (index: number): number => top + heights.slice(0, index).reduce((sum, height) => sum + height, 0)
+  return drawing({ ...texts, width, height: bottom + 18 }, [
+    label(heading, [0, 12], { class: 'wr-heading' }),
+    scale.ticks.map((tick) => [
+      line([scale.at(tick), top], [scale.at(tick), bottom], { class: 'wr-grid' }),
+      label(figureWords.tick(tick, scale.digits), [scale.at(tick), bottom + 13], {
+        class: 'wr-muted',
+        'text-anchor': 'middle',
+      }),
+    ]),
+    sides === undefined ? [] : zeroLine(scale, { top, bottom, sides }),
+    groups.map((group, index) => rowGroup(group, { scale, top: startOf(index), hollow: sides !== undefined })),
+  ])
+}
+
+type Zero = { readonly top: number; readonly bottom: number; readonly sides: readonly [string, string] }
+
+function zeroLine(scale: Scale, { top, bottom, sides: [left, right] }: Zero): Markup {
+  const zero = scale.at(0)
+  return [
+    line([zero, top - 10], [zero, bottom], { class: 'wr-context', 'stroke-width': 1.2 }),
+    zero - plot.left < sideRoom
+      ? []
+      : label(`← ${left}`, [zero - 6, top - 4], { class: 'wr-muted wr-small', 'text-anchor': 'end' }),
+    width - zero < sideRoom ? [] : label(`${right} →`, [zero + 6, top - 4], { class: 'wr-muted wr-small' }),
+  ]
+}
+
+/** What a side's name needs beside the zero line. */
+const sideRoom = 86
+
+type Place = { readonly scale: Scale; readonly top: number; readonly hollow: boolean }
+
+const rowGroup = ({ name, n, rows }: RowGroup, { scale, top, hollow }: Place): Markup => [
+  h('text', { x: 0, y: top + 16, 'font-weight': 600 }, shorten(name, 34)),
+  label(figureWords.n(n), [width, top + 16], { class: 'wr-muted', 'text-anchor': 'end' }),
+  rows.map((row, index) => interval(row, { scale, top: top + groupGap + index * rowHeight, hollow })),
+]
+
+/** Whether an interval leaves zero out. */
+const decided = ({ low, high }: Estimate): boolean => low !== null && high !== null && (low > 0 || high < 0)
+
+function interval({ model, estimate }: Row, { scale, top, hollow }: Place): Markup {
+  const { value, low, high, n } = estimate
+  if (value === null) {
+    return label(n === null ? figureWords.hidden() : figureWords.oneClass(), [plot.left, top + 3.5], {
+      class: 'wr-muted',
+    })
+  }
+  const stroke = { class: `wr-stroke-${model}`, 'stroke-width': 1.5 }
+  return [
+    low === null || high === null
+      ? []
+      : [
+          line([scale.at(low), top], [scale.at(high), top], stroke),
+          [low, high].map((end) => line([scale.at(end), top - 3], [scale.at(end), top + 3], stroke)),
+        ],
+    hollow && !decided(estimate)
+      ? h('circle', {
+          cx: scale.at(value),
+          cy: top,
+          r: 3.4,
+          class: 'wr-fill-paper wr-stroke-federated',
+          'stroke-width': 1.5,
+        })
+      : marker(model, [scale.at(value), top]),
+    label(figureWords.estimateShort(estimate), [width, top + 3.5], { class: 'wr-muted', 'text-anchor': 'end' }),
+  ]
+}

@@ -1,0 +1,73 @@
+/** What was agreed: the plan in words and as it was hashed, what left, how figures were made, and what computed them. */
+import { type Element, h } from '../figures/markup.ts'
+import { resamples } from '../metrics/intervals.ts'
+import { scoreBins } from '../metrics/schema.ts'
+import { inputWidth } from '../preparation/schema.ts'
+import { canonicalJson } from '../protocol/canonical.ts'
+import type { Results } from '../protocol/results.ts'
+import type { Study } from '../study/study.ts'
+import { reportWords } from '../words/en/report.ts'
+import { describePlan, describeReleases } from '../words/en/study.ts'
+import { bullets, paragraphs, record, section } from './blocks.ts'
+import { knownMetrics } from './result-table.ts'
+
+export const planSection = ({ preparation }: Results, study: Study): Element =>
+  section(reportWords.planHeading(), [
+    bullets(describePlan(study)),
+    preparation === null
+      ? []
+      : paragraphs([reportWords.preparation(preparation.contributors, inputWidth(preparation))]),
+  ])
+
+export function releasesSection({ bytesUp, bytesDown }: Results, study: Study): Element {
+  const { leaves, never } = describeReleases(study, study.data.minimumCohort)
+  return section(reportWords.releasesHeading(), [
+    h('p', {}, reportWords.releasesIntroduction()),
+    bullets(leaves),
+    h('p', {}, reportWords.traffic(bytesUp, bytesDown)),
+    h('h3', {}, reportWords.neverHeading()),
+    bullets(never),
+  ])
+}
+
+export function methodSection(results: Results): Element {
+  const { sites, rounds, studyId, planHash, weightsSha256, machine } = results
+  const comparisons = sites.length * knownMetrics(results).length
+  const name = reportWords.record()
+  return section(reportWords.methodHeading(), [
+    bullets([
+      ...reportWords.method({ resamples, bins: scoreBins }),
+      ...(comparisons === 0 ? [] : [reportWords.comparisons(comparisons)]),
+      ...(sites.length === 0 ? [] : [reportWords.localRounds(sites)]),
+    ]),
+    h('h3', {}, reportWords.recordHeading()),
+    record([[name.study, studyId], [name.planHash, planHash], [name.weights, weightsSha256], ...times(name, rounds)]),
+    Object.keys(machine).length === 0
+      ? []
+      : [h('h3', {}, reportWords.machineHeading()), record(Object.entries(machine))],
+  ])
+}
+
+function times(
+  name: { readonly started: string; readonly ended: string },
+  rounds: Results['rounds'],
+): readonly (readonly [string, string])[] {
+  const [first, last] = [rounds[0], rounds.at(-1)]
+  return first === undefined || last === undefined
+    ? []
+    : [
+        [name.started, first.startedAt],
+        [name.ended, last.endedAt],
+      ]
+}
+
+/** The fields in the order of the canonical form, one a line. */
+export const documentSection = ({ plan, planHash }: Results): Element =>
+  section(
+    reportWords.documentHeading(),
+    [
+      h('p', {}, reportWords.documentNote(planHash)),
+      h('pre', {}, JSON.stringify(JSON.parse(canonicalJson(plan)), null, 2)),
+    ],
+    { class: 'page' },
+  )

@@ -1,0 +1,152 @@
+/** What came out: the headline, the table, the figures and who contributed. */
+import { calibrationPanels } from '../figures/calibration.ts'
+import { contributionsMatrix, roundsPerColumn } from '../figures/contributions.ts'
+import { convergencePanels } from '../figures/convergence.ts'
+import { differenceForest, forest } from '../figures/forest.ts'
+import { modelsOf } from '../figures/groups.ts'
+import { modelLegend, stateLegend } from '../figures/legend.ts'
+import { type Element, h, type Markup } from '../figures/markup.ts'
+import { rocPanels } from '../figures/roc.ts'
+import type { Results } from '../protocol/results.ts'
+import type { ModelName } from '../words/en/figures.ts'
+import { reportWords } from '../words/en/report.ts'
+import { figure, section } from './blocks.ts'
+import { knownMetrics, resultTable, verdictCounts } from './result-table.ts'
+
+export function head(results: Results, question: string): Element {
+  const { expected, contributed, outcome, rounds, metric, stoppedBecause } = results
+  const missing = expected.filter((name) => !contributed.includes(name))
+  return h('header', {}, [
+    h('p', { class: 'kicker' }, [h('b', {}, 'Wardround'), ' ', reportWords.kicker()]),
+    h(
+      'h1',
+      {},
+      reportWords.headline(outcome, {
+        contributed: contributed.length,
+        expected: expected.length,
+        rounds: rounds.length,
+      }),
+    ),
+    h('p', { class: 'question' }, question),
+    h('p', {}, reportWords.because(stoppedBecause, metric)),
+    missing.length === 0 ? [] : h('p', {}, h('strong', {}, reportWords.missing(missing))),
+    facts(results),
+  ])
+}
+
+function facts(results: Results): Element {
+  const { expected, contributed, rounds, bestRound, seconds, bytesUp, bytesDown, sites } = results
+  const name = reportWords.facts()
+  const entries: readonly (readonly [string, string])[] = [
+    [name.hospitals, reportWords.share(contributed.length, expected.length)],
+    [name.training, patients(sites.map(({ nTrain }) => nTrain))],
+    [name.test, patients(sites.map(({ nTest }) => nTest))],
+    [name.rounds, reportWords.roundsFact(rounds.length, bestRound)],
+    [name.time, reportWords.duration(seconds)],
+    [name.sent, reportWords.bytes(bytesUp)],
+    [name.received, reportWords.bytes(bytesDown)],
+  ]
+  return h(
+    'dl',
+    { class: 'facts' },
+    entries.map(([term, value]) => h('div', {}, [h('dt', {}, term), h('dd', {}, value)])),
+  )
+}
+
+/** A sum with a hidden part is hidden: else the part could be had by subtraction. */
+const patients = (counts: readonly (number | null)[]): string =>
+  counts.length === 0 || counts.includes(null)
+    ? reportWords.hidden()
+    : String(counts.reduce<number>((sum, count) => sum + (count ?? 0), 0))
+
+export function resultSection(results: Results): Element {
+  const { sites, overall } = results
+  if (sites.length === 0) return section(reportWords.resultHeading(), h('p', {}, reportWords.noResult()))
+  const centralised = overall.centralised !== null
+  const metrics = knownMetrics(results)
+  const drawn = metrics.filter((metric) => metric !== 'brier')
+  const models = modelsOf(overall).map(({ model }) => model)
+  return section(reportWords.resultHeading(), [
+    h('p', {}, reportWords.resultIntroduction(centralised)),
+    h(
+      'ul',
+      { class: 'glance' },
+      metrics.map((metric) => h('li', {}, reportWords.atAGlance(metric, verdictCounts(results, metric)))),
+    ),
+    resultTable(results),
+    forests(
+      drawn.map((metric) => forest(results, metric)),
+      { caption: reportWords.intervalsFigure(centralised), legend: modelLegend(models, 'points') },
+    ),
+    forests(
+      metrics.map((metric) => differenceForest(results, metric)),
+      { caption: reportWords.differenceFigure() },
+    ),
+  ])
+}
+
+function forests(
+  drawings: readonly (Element | undefined)[],
+  { caption, legend = [] }: { readonly caption: string; readonly legend?: Markup },
+): Markup {
+  const known = drawings.filter((drawing) => drawing !== undefined)
+  return known.length === 0 ? [] : figure(caption, [legend, h('div', { class: 'pairs' }, known)])
+}
+
+export function curveSections(results: Results): Markup {
+  const { rounds, metric, measuredOn, bestRound, overall } = results
+  const models: readonly ModelName[] = modelsOf(overall).map(({ model }) => model)
+  const [roc, calibration] = [rocPanels(results), calibrationPanels(results)]
+  return [
+    rounds.length === 0
+      ? []
+      : section(
+          reportWords.convergenceHeading(),
+          figure(reportWords.convergenceFigure(metric, measuredOn, bestRound), panels(convergencePanels(results))),
+        ),
+    roc.length === 0
+      ? []
+      : section(reportWords.rocHeading(), figure(reportWords.rocFigure(), [modelLegend(models, 'lines'), panels(roc)])),
+    calibration.length === 0
+      ? []
+      : section(reportWords.calibrationHeading(), figure(reportWords.calibrationFigure(), panels(calibration))),
+  ]
+}
+
+const panels = (drawings: readonly Element[]): Element => h('div', { class: 'panels' }, drawings)
+
+/** As many as a page holds; a long study of many troubles is read in report.json. */
+const exceptionLimit = 40
+
+export function contributionsSection(results: Results): Element {
+  const { rounds } = results
+  if (rounds.length === 0) return section(reportWords.contributionsHeading(), h('p', {}, reportWords.noRounds()))
+  const sentences = exceptions(results)
+  const states = (['contributed', 'late', 'failed', 'refused'] as const).filter((state) =>
+    rounds.some(({ sites }) => sites.some((site) => site.state === state)),
+  )
+  const { figure: matrix, width } = contributionsMatrix(results)
+  return section(reportWords.contributionsHeading(), [
+    sentences.length === 0 ? h('p', {}, reportWords.everybody(rounds.length)) : [],
+    figure(reportWords.contributionsFigure(roundsPerColumn(rounds.length)), [
+      stateLegend(states),
+      h('div', { class: 'scroll' }, { ...matrix, attributes: { ...matrix.attributes, width } }),
+    ]),
+    h(
+      'ul',
+      {},
+      [
+        ...sentences.slice(0, exceptionLimit),
+        ...(sentences.length > exceptionLimit ? [reportWords.moreExceptions(sentences.length - exceptionLimit)] : []),
+      ].map((sentence) => h('li', {}, sentence)),
+    ),
+  ])
+}
+
+const exceptions = ({ rounds }: Results): readonly string[] =>
+  rounds.flatMap(({ round, state, sites }) => [
+    ...sites
+      .filter((site) => site.state !== 'contributed')
+      .map((site) => reportWords.exception({ round, site: site.site, state: site.state, code: site.code })),
+    ...(state === 'abandoned' ? [reportWords.abandonedRound(round)] : []),
+  ])

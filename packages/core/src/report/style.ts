@@ -1,0 +1,120 @@
+/** How the report looks: on a screen, light or dark, wide or narrow, and above all on paper. */
+import { figureCss } from '../figures/style.ts'
+import { reportWords } from '../words/en/report.ts'
+
+const screenCss = `
+*, *::before, *::after { box-sizing: border-box; }
+html { background: var(--wr-paper); color: var(--wr-ink); -webkit-text-size-adjust: 100%; }
+body { margin: 0 auto; padding: 0 1.25rem 4rem; max-width: 55rem; font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", "Liberation Sans", sans-serif; font-variant-numeric: tabular-nums; overflow-wrap: break-word; }
+.banner { position: sticky; top: 0; z-index: 1; margin: 0 -1.25rem; padding: .55rem 1.25rem; background: #7a2e00; color: #ffffff; font-size: .875rem; line-height: 1.35; }
+.banner strong { letter-spacing: .08em; }
+.watermark { display: none; }
+header { margin: 2.75rem 0 0; }
+.kicker { margin: 0; color: var(--wr-muted); font-size: .875rem; }
+.kicker b { color: var(--wr-ink); letter-spacing: .01em; }
+h1 { margin: .35rem 0 .75rem; font-size: 2rem; line-height: 1.15; letter-spacing: -.015em; text-wrap: balance; }
+h2 { margin: 3rem 0 .6rem; padding-top: .9rem; border-top: 1px solid var(--wr-rule); font-size: 1.25rem; line-height: 1.25; letter-spacing: -.005em; }
+h3 { margin: 1.6rem 0 .3rem; font-size: 1rem; }
+p, ul { margin: .5rem 0; max-width: 42rem; }
+ul { padding-left: 1.2rem; }
+li { margin: .25rem 0; }
+.question { font-size: 1.125rem; line-height: 1.4; }
+.glance { padding: 0; list-style: none; font-weight: 600; }
+.note, figcaption { color: var(--wr-muted); font-size: .875rem; max-width: 46rem; }
+dl { margin: 1.25rem 0; display: grid; gap: .2rem 1.5rem; }
+dt { color: var(--wr-muted); font-size: .875rem; }
+dd { margin: 0; overflow-wrap: anywhere; }
+.facts { grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 1rem 1.5rem; }
+.facts div { border-top: 2px solid var(--wr-ink); padding-top: .35rem; }
+.facts dd { font-size: 1.125rem; font-weight: 600; line-height: 1.3; }
+.record { grid-template-columns: minmax(8rem, max-content) 1fr; }
+code, pre { font-family: ui-monospace, "Cascadia Mono", "Liberation Mono", monospace; font-size: .8125rem; }
+pre { margin: .75rem 0; padding: .9rem 1rem; background: var(--wr-shade); line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere; }
+figure { margin: 1.5rem 0; }
+figcaption { margin-top: .5rem; }
+.panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: 1.5rem 1.75rem; }
+.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1.75rem 2.25rem; }
+.scroll { overflow-x: auto; }
+.scroll .wr-figure { width: auto; height: auto; }
+.wr-legend { display: flex; flex-wrap: wrap; gap: .25rem 1.4rem; margin: 0 0 .9rem; padding: 0; list-style: none; font-size: .875rem; }
+.wr-legend li { display: flex; align-items: center; gap: .45rem; margin: 0; }
+.wr-swatch.wr-swatch { width: 1.75rem; flex: none; }
+table { width: 100%; border-collapse: collapse; margin: 1.5rem 0 .5rem; font-size: .9375rem; }
+caption { text-align: left; color: var(--wr-muted); font-size: .875rem; padding-bottom: .6rem; }
+th, td { padding: .22rem .75rem .22rem 0; text-align: left; font-weight: 400; vertical-align: baseline; }
+td { white-space: nowrap; }
+thead th { color: var(--wr-muted); font-size: .875rem; border-bottom: 1px solid var(--wr-ink); }
+tbody th { width: 9.5rem; }
+.site th { padding-top: 1rem; font-weight: 600; }
+.site span { margin-left: .6rem; color: var(--wr-muted); font-weight: 400; font-size: .875rem; }
+.federated > * { font-weight: 600; }
+.difference > * { color: var(--wr-muted); border-bottom: 1px solid var(--wr-grid); padding-bottom: .55rem; font-size: .875rem; white-space: normal; }
+.difference strong { color: var(--wr-ink); }
+.verdict { display: block; }
+`
+
+const narrowCss = `
+@media screen and (max-width: 40rem) {
+  h1 { font-size: 1.625rem; }
+  .pairs { grid-template-columns: 1fr; }
+  .panels { grid-template-columns: minmax(0, 22rem); }
+  .record { grid-template-columns: 1fr; }
+  .record dd { margin-bottom: .5rem; }
+  table, tbody, caption { display: block; }
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  tbody tr { display: grid; grid-template-columns: 6.5rem 1fr; }
+  tbody th { width: auto; grid-column: 1 / -1; padding-bottom: 0; }
+  .model th { padding-top: .5rem; }
+  .site span { display: block; margin: 0; }
+  td { grid-column: 1 / -1; display: grid; grid-template-columns: subgrid; white-space: normal; padding-right: 0; }
+  td::before { content: attr(data-metric); color: var(--wr-muted); font-weight: 400; }
+  .difference > * { border: 0; padding-bottom: .1rem; }
+}
+`
+
+const printCss = `
+@media print {
+  body { max-width: none; padding: 0; font-size: 9.5pt; line-height: 1.4; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  header { margin-top: 0; }
+  h1 { font-size: 20pt; }
+  h2 { font-size: 13pt; margin-top: 7mm; padding-top: 3mm; }
+  h2, h3, caption, .wr-legend { break-after: avoid; }
+  h3 { font-size: 10pt; }
+  table { font-size: 9pt; }
+  .note, figcaption, caption, dt, .site span, .kicker, .difference > *, thead th { font-size: 8pt; }
+  .banner { position: static; margin: 0 0 5mm; padding: 2mm 3mm; border: 1pt solid #7a2e00; background: none; color: #7a2e00; }
+  .watermark { display: block; position: fixed; inset: 40% 0 auto; text-align: center; transform: rotate(-30deg); font-size: 76pt; font-weight: 700; letter-spacing: .06em; color: #7a2e0024; pointer-events: none; }
+  .facts { grid-template-columns: repeat(4, 1fr); gap: 3mm 5mm; }
+  .panels { grid-template-columns: repeat(3, 1fr); gap: 4mm 6mm; }
+  .pairs { grid-template-columns: repeat(2, 1fr); gap: 5mm 7mm; }
+  .scroll { overflow: visible; }
+  .scroll .wr-figure { max-width: 100%; }
+  .wr-figure, tbody, tr, li, figcaption, dl div { break-inside: avoid; }
+  p, li { orphans: 3; widows: 3; }
+  .page { break-before: page; border-top: 0; margin-top: 0; padding-top: 0; }
+  pre { padding: 0; background: none; columns: 2; column-gap: 8mm; font-size: 6.5pt; line-height: 1.35; }
+  a { color: inherit; text-decoration: none; }
+}
+`
+
+/** A CSS string that holds any text (CSS Syntax Module 3, section 4.3.5): what could end it is written as a hexadecimal escape. */
+export const cssString = (text: string): string =>
+  `"${text.replace(/[^\p{L}\p{N} .,:;()·–—-]/gu, (character) => `\\${(character.codePointAt(0) ?? 0).toString(16)} `)}"`
+
+export type PageMarks = { readonly footer: string; readonly synthetic: boolean }
+
+/** What stands in the margin of every printed page. */
+function pageCss({ footer, synthetic }: PageMarks): string {
+  const { before, between } = reportWords.pageOf()
+  const small = 'font: 7.5pt system-ui, "Liberation Sans", sans-serif; color: #566370;'
+  return `
+@page {
+  size: A4; margin: 17mm 17mm 18mm;
+  @bottom-left { content: ${cssString(footer)}; ${small} }
+  @bottom-right { content: ${cssString(before)} counter(page) ${cssString(between)} counter(pages); ${small} }
+  ${synthetic ? `@top-center { content: ${cssString(reportWords.synthetic())}; font: 700 9pt system-ui, "Liberation Sans", sans-serif; letter-spacing: .1em; color: #7a2e00; }` : ''}
+}
+`
+}
+
+export const reportCss = (marks: PageMarks): string => figureCss + screenCss + narrowCss + printCss + pageCss(marks)

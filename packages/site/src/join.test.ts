@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { WardroundError } from '@wardround/core/errors.ts'
+import { verify } from '@wardround/core/protocol/signing.ts'
+import { decodeToken, encodeToken } from '@wardround/core/protocol/token.ts'
+import { decide, offeredStudies } from './approvals.ts'
+import { isJoined, membershipOf, siteKeys } from './identity.ts'
+import { joinNetwork } from './join.ts'
+import { readJournal } from './journal.ts'
+import { fakeCoordinator } from './testing/fake-coordinator.ts'
+import { hospital, testClock, testEntropy } from './testing/hospital.ts'
+
+const coded = (code: string) => (error: unknown) => {
+  assert.ok(error instanceof WardroundError, String(error))
+  assert.equal(error.code, code)
+  return true
+}
+
+async function newcomer(t: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'wardround-join-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const clock = testClock()
+  const coordinator = await fakeCoordinator({ clock })
+  const joining = (token: string) =>
+    joinNetwork({ folder, token, clock, entropy: testEntropy(), version: '0.1.0', network: coordinator.network })
+  const kinds = () => readJournal(join(folder, 'journal.ndjson')).entries.map(({ kind }) => kind)
+  return { folder, coordinator, joining, kinds }
+}
+
+test('joining: the key is born here and stays here; only its public half leaves', async (t) => {
+  const { folder, coordinator, joining, kinds } = await newcomer(t)
+  assert.equal(isJoined(folder), false)
+  assert.throws(() => membershipOf(folder), coded('WR_NOT_JOINED'))
+  const { site, coordinatorKey } = await joining(coordinator.token('budapest'))
+  assert.deepEqual([site, coordinatorKey, isJoined(folder)], ['budapest', coordinator.publicKey, true])
+  assert.deepEqual(membershipOf(folder).site, 'budapest')
+  assert.equal((await siteKeys(folder)).publicKey, coordinator.state.sites.get('budapest'))
+  assert.equal(statSync(join(folder, 'identity.json')).mode & 0o777, 0o600)
+  assert.deepEqual(kinds(), ['released', 'joined'])
+  assert.doesNotMatch(readFileSync(join(folder, 'journal.ndjson'), 'utf8'), /pkcs8|AAAAAAAA/)
+})
+
+test('a token works once, and only whole', async (t) => {
+  const { folder, coordinator, joining, kinds } = await newcomer(t)
+  const token = coordinator.token('budapest')
+  coordinator.state.sites.set('budapest', 'somebody else')
+  await assert.rejects(joining(token), coded('WR_TOKEN_USED'))
+  for (const bad of ['', 'wrj1_', token.slice(0, -4), token.replace('wrj1_', 'wra1_')])
+    await assert.rejects(joining(bad), coded('WR_TOKEN_INVALID'))
+  assert.equal(isJoined(folder), false)
+  assert.ok(!kinds().includes('joined'), 'what did not happen is not in the journal')
+})
+
+test('a coordinator with another key than the token names is not joined', async (t) => {
+  const { folder, coordinator, joining, kinds } = await newcomer(t)
+  const stranger = await fakeCoordinator({ clock: testClock() })
+  const { publicKey } = stranger
+  const token = decodeToken('join', coordinator.token('budapest'))
+  await assert.rejects(
+    joining(encodeToken('join', { ...token, coordinatorKey: publicKey })),
+    coded('WR_SIGNATURE_INVALID'),
+  )
+  assert.equal(existsSync(join(folder, 'coordinator.json')), false)
+  assert.ok(!kinds().includes('joined'))
+})
+
+test('an offer is read by its signature and its own hash, and the decision is signed with the key of this site', async (t) => {
+  const at = await hospital()
+  t.after(at.remove)
+  const site = await at.open()
+  const [offer] = await offeredStudies(site.client, at.coordinator.publicKey)
+  assert.deepEqual([offer?.id, offer?.planHash, offer?.decision], [at.study, at.planHash, null])
+  assert.ok(offer)
+  await decide(offer, 'refused', { ...site, site: 'budapest', reason: 'not this year' })
+  const grant = at.coordinator.state.grants.at(-1)
+  assert.deepEqual([grant?.decision, grant?.reason, grant?.planHash], ['refused', 'not this year', at.planHash])
+  const kept = JSON.parse(readFileSync(join(at.folder, 'studies', at.study, 'grant.json'), 'utf8'))
+  assert.ok(await verify((await siteKeys(at.folder)).publicKey, 'wardround-grant-v1', kept))
+  const [again] = await offeredStudies(site.client, at.coordinator.publicKey)
+  assert.equal(again?.decision, 'refused')
+})
+
+test('an offer that was changed, or whose plan has another hash, is not shown for approval', async (t) => {
+  const at = await hospital()
+  t.after(at.remove)
+  const { client } = await at.open()
+  const { offers } = at.coordinator.state
+  const [honest] = offers
+  assert.ok(honest)
+  offers[0] = { ...honest, document: honest.document.replace('"epochs":1', '"epochs":9') }
+  await assert.rejects(offeredStudies(client, at.coordinator.publicKey), coded('WR_SIGNATURE_INVALID'))
+  offers.length = 0
+  const { plan } = JSON.parse(honest.document)
+  await at.coordinator.offer({ study: at.study, planHash: 'f'.repeat(64), plan })
+  await assert.rejects(offeredStudies(client, at.coordinator.publicKey), coded('WR_PLAN_ALTERED'))
+})

@@ -1,0 +1,113 @@
+/** A coordinator and sites over real TLS in this process, each site in its own folder: for tests that look inside. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { startCoordinator } from '@wardround/coordinator/start.ts'
+import type { ParsedStudy } from '@wardround/core/protocol/plan.ts'
+import { decodeToken } from '@wardround/core/protocol/token.ts'
+import { openSite, runSite, type SiteOptions } from '@wardround/site/agent.ts'
+import { createClient } from '@wardround/site/client.ts'
+import { readConfig } from '@wardround/site/config.ts'
+import { httpsNetwork, trustOf } from '@wardround/site/http.ts'
+import { joinNetwork } from '@wardround/site/join.ts'
+import { createTrainer, type Trainer } from '@wardround/site/training/trainer.ts'
+import { approveAt, watchStudy } from '../packages/cli/src/federation.ts'
+import { clock, entropy, hospital, version } from './support.ts'
+
+export type TestSite = {
+  readonly name: string
+  readonly folder: string
+  readonly options: SiteOptions
+  readonly log: string[]
+}
+
+export async function openFederation(
+  folder: string,
+  tables: Readonly<Record<string, string>>,
+  { publicUrl }: { publicUrl?: (url: string) => Promise<string> } = {},
+) {
+  const stop = new AbortController()
+  const { coordinator, url } = await startCoordinator({
+    folder: join(folder, 'coordinator'),
+    host: '127.0.0.1',
+    port: 0,
+    store: 'sqlite',
+    clock,
+    entropy,
+    version,
+    log: () => undefined,
+  })
+  const seen = await publicUrl?.(url)
+  if (seen !== undefined) coordinator.setPublicUrl(seen)
+  const trainer = createTrainer()
+  const access = decodeToken('access', readFileSync(join(folder, 'coordinator', 'access'), 'utf8'))
+  const network = httpsNetwork(url, await trustOf(access))
+  const client = createClient({
+    network,
+    clock,
+    entropy,
+    version,
+    identity: { kind: 'account', secret: access.secret },
+  })
+  const sites: TestSite[] = []
+  for (const [name, table] of Object.entries(tables)) {
+    const { token } = await client.call('createToken', { body: { site: name } })
+    const own = hospital(join(folder, name), table)
+    sites.push(await settled({ name, folder: own, token, trainer, signal: stop.signal }))
+  }
+  const running: Promise<void>[] = []
+  return {
+    coordinator,
+    client,
+    url,
+    sites,
+    /** Publishes, and lets every site approve. */
+    async publish(parsed: ParsedStudy, approving: readonly TestSite[] = sites): Promise<string> {
+      const { id } = await client.call('publish', { body: { plan: parsed.plan } })
+      for (const { options } of approving) {
+        const site = await openSite(options)
+        await approveAt(site, id).finally(site.close)
+      }
+      return id
+    },
+    runSites: () => void running.push(...sites.map(({ options }) => runSite(options))),
+    async finish(id: string) {
+      await client.call('start', { params: { study: id }, body: {} })
+      await watchStudy(client, id, { onEvent: () => undefined, signal: AbortSignal.timeout(60_000) })
+      return client.call('results', { params: { study: id } })
+    },
+    async close(): Promise<void> {
+      stop.abort()
+      await Promise.allSettled(running)
+      await network.close()
+      await trainer.close()
+      await coordinator.close()
+    },
+  }
+}
+
+type Settling = {
+  readonly name: string
+  readonly folder: string
+  readonly token: string
+  readonly trainer: Trainer
+  readonly signal: AbortSignal
+}
+
+/** A hospital that has joined. */
+async function settled({ name, folder, token, trainer, signal }: Settling): Promise<TestSite> {
+  await joinNetwork({ folder, token, clock, entropy, version })
+  const log: string[] = []
+  const config = readConfig(join(folder, 'site.yaml'))
+  const options: SiteOptions = {
+    folder,
+    config,
+    dataFolder: folder,
+    trainer,
+    clock,
+    entropy,
+    version,
+    log: (_, message) => void log.push(message),
+    signal,
+  }
+  return { name, folder, options, log }
+}
