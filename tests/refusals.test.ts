@@ -144,7 +144,6 @@ test('a replayed round', async () => {
       signature: '',
       result: null,
       issued_at: 0,
-      fetched_at: null,
       settled_at: null,
     },
   ])
@@ -189,7 +188,6 @@ test('a plan that was never approved', async () => {
       signature: '',
       result: null,
       issued_at: 0,
-      fetched_at: null,
       settled_at: null,
     },
   ])

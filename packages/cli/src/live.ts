@@ -55,7 +55,7 @@ export function applyEvent(state: LiveState, event: StoredEvent): { state: LiveS
         lines: [roundLine(round, { metric, on, value: overall.value, n: overall.n, sites })],
       }
     }
-    case 'task.fetched':
+    case 'task.assigned':
       return { state: doing(event.payload.site, liveWords.busy(event.payload.kind)), lines: [] }
     case 'task.reported':
       return { state: doing(event.payload.site, liveWords.done()), lines: [] }

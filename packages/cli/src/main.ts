@@ -1,5 +1,6 @@
 /** `wardround`: the only place with the real clock, randomness and process. */
 import { randomBytes } from 'node:crypto'
+import { enableCompileCache } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '@wardround/core/ports.ts'
@@ -8,6 +9,8 @@ import { buildProgram } from './program.ts'
 import type { Output, Runtime } from './runtime.ts'
 
 const startedAt = Date.now()
+// Commands are loaded when called, after this: five processes start on what the first has compiled.
+enableCompileCache()
 
 const clock: Clock = {
   now: () => Date.now(),

@@ -20,6 +20,8 @@ export type Context = {
   readonly keys: KeyPair
   readonly notifier: Notifier
   readonly log: Log
+  /** Study → bytes sent to its sites that are not in its row yet; written with the next report. */
+  readonly bytesDown: Map<string, number>
   /** Tries to move a study on; soon, once, however often it is asked. */
   readonly advance: (study: string) => void
 }

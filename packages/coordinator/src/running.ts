@@ -2,7 +2,7 @@
 import { splitSpecs } from '@wardround/core/graph/layers.ts'
 import { judge, type MetricPoint, type Verdict } from '@wardround/core/learning/convergence.ts'
 import { inputWidth, type Preparation, preparationSchema } from '@wardround/core/preparation/schema.ts'
-import { validatePlan } from '@wardround/core/protocol/plan.ts'
+import { readPlan } from '@wardround/core/protocol/plan.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import type { TensorSpec } from '@wardround/core/weights.ts'
 import type { Context } from './context.ts'
@@ -19,7 +19,7 @@ export type Running = {
   readonly measuredOn: 'validation' | 'training'
 }
 
-export const studyOf = (row: StudyRow): Study => validatePlan(JSON.parse(row.plan)).study
+export const studyOf = (row: Pick<StudyRow, 'plan'>): Study => readPlan(row.plan).study
 
 export function runningOf(row: StudyRow): Running {
   const study = studyOf(row)

@@ -57,7 +57,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     (id) => deadlineOf(id),
     { clock, closing: closing.signal, log: options.log },
   )
-  const context: Context = { ...options, notifier, advance: mover.advance }
+  const context: Context = { ...options, notifier, bytesDown: new Map(), advance: mover.advance }
   const deadlineOf = async (id: string): Promise<number | undefined> => {
     const row = await store.study(id)
     return row === undefined ? undefined : nextDeadline(context, row)

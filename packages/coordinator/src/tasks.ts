@@ -44,7 +44,7 @@ export async function makeTasks(
       }
       const document = canonicalJson(task)
       const signature = await sign(keys, 'wardround-task-v1', document)
-      const empty = { result: null, fetched_at: null, settled_at: null }
+      const empty = { result: null, settled_at: null }
       return {
         id,
         study: study.id,

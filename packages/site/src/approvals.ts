@@ -2,7 +2,7 @@
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Clock } from '@wardround/core/ports.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
-import { validatePlan } from '@wardround/core/protocol/plan.ts'
+import { readPlan, validatePlan } from '@wardround/core/protocol/plan.ts'
 import { type KeyPair, sign, verify } from '@wardround/core/protocol/signing.ts'
 import { type Grant, grantSchema, offerSchema } from '@wardround/core/protocol/task.ts'
 import type { Study } from '@wardround/core/study/study.ts'
@@ -79,7 +79,7 @@ export async function approvedPlan(
   const grant = grantSchema.parse(JSON.parse(signed.document))
   if (grant.decision !== 'approved' || grant.study !== id || grant.site !== site)
     throw new WardroundError('WR_NOT_APPROVED', { study: id })
-  const { study, planHash: own } = validatePlan(plan)
+  const { study, planHash: own } = readPlan(JSON.stringify(plan))
   if (own !== grant.planHash || planHash !== grant.planHash) throw new WardroundError('WR_PLAN_ALTERED', { study: id })
   return study
 }

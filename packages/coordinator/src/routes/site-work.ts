@@ -16,7 +16,7 @@ type Names = 'offers' | 'decide' | 'nextTask' | 'blob' | 'uploadState' | 'upload
 export const pieceLimitBytes = 4 << 20
 
 export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
-  const { store, blobs, clock, notifier } = context
+  const { store, blobs, clock, notifier, bytesDown } = context
   return {
     async offers(_, caller) {
       const rows = (await store.studies()).filter(({ state }) => state !== 'ended')
@@ -36,7 +36,7 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
       const deadline = clock.now() + query.wait * 1000
       for (;;) {
         const task = await store.openTask(caller.name)
-        if (task !== undefined) return { task: await fetched(context, task) }
+        if (task !== undefined) return { task: { document: task.document, signature: task.signature } }
         const leftMs = deadline - clock.now()
         if (leftMs <= 0 || caller.signal.aborted) return { task: null }
         await notifier.wait(`site/${caller.name}`, leftMs, caller.signal)
@@ -48,7 +48,7 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
       if (start >= size && size > 0)
         throw new WardroundError('WR_BODY_INVALID', { field: 'range', problem: 'it starts behind the end' })
       const current = await store.openTask(caller.name)
-      if (current !== undefined) await store.countBytes(current.study, { up: 0, down: size - start })
+      if (current !== undefined) bytesDown.set(current.study, (bytesDown.get(current.study) ?? 0) + size - start)
       reply
         .code(start > 0 ? 206 : 200)
         .header('content-type', 'application/octet-stream')
@@ -121,18 +121,6 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The task as it is handed out; the first time is an event. */
-async function fetched({ store, clock }: Context, task: TaskRow): Promise<{ document: string; signature: string }> {
-  const { id, study, site, kind, round, document, signature } = task
-  if (task.fetched_at === null) {
-    await store.transaction(async (tables) => {
-      await tables.updateTask(id, { fetched_at: clock.now() })
-      await tables.event({ kind: 'task.fetched', study, payload: { site, task: id, kind, round } })
-    })
-  }
-  return { document, signature }
-}
-
 async function ownTask({ store }: Context, id: string, site: string): Promise<TaskRow> {
   const task = await store.task(id)
   if (task === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'task', name: id })
@@ -189,6 +177,8 @@ async function settle(
 ): Promise<void> {
   const { id, study, site, kind, round } = task
   const failed = result.kind === 'failed'
+  const down = context.bytesDown.get(study) ?? 0
+  context.bytesDown.delete(study)
   await context.store.transaction(async (tables) => {
     const settled = await tables.settleTask(id, {
       state: failed ? 'failed' : 'reported',
@@ -196,7 +186,7 @@ async function settle(
       settled_at: context.clock.now(),
     })
     if (!settled) throw new WardroundError('WR_TASK_CLOSED', { task: id })
-    await tables.countBytes(study, { up: bytes, down: 0 })
+    await tables.countBytes(study, { up: bytes, down })
     if (!failed) return tables.event({ kind: 'task.reported', study, payload: { site, task: id, kind, round } })
     const { code, parameters, refused } = result
     await tables.event({

@@ -92,7 +92,6 @@ const tables: Readonly<Record<string, Columns>> = {
     signature: 'text',
     result: 'text?',
     issued_at: 'integer',
-    fetched_at: 'integer?',
     settled_at: 'integer?',
   },
   events: { sequence: 'integer key', at: 'text', study: 'text?', kind: 'text', payload: 'text' },

@@ -86,7 +86,6 @@ export type TaskRow = {
   /** TaskResult, JSON. */
   result: string | null
   issued_at: number
-  fetched_at: number | null
   settled_at: number | null
 }
 

@@ -1,30 +1,41 @@
 /** SQLite, built into Node, for Kysely: durable (WAL, synchronous FULL), one process a file. */
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { WardroundError } from '@wardround/core/errors.ts'
-import { type Dialect, SqliteDialect } from 'kysely'
+import { type Dialect, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely'
 
 /** `path` is a file, or ':memory:'. Errors: WR_LOCKED while another process has it open, WR_PERMISSION, WR_STORE. */
 export function sqliteDialect(path: string): Dialect {
   const database = open(path)
-  database.exec(
-    'pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma busy_timeout = 5000',
-  )
+  const statements = statementCache(database)
   return new SqliteDialect({
     database: {
       close: () => database.close(),
-      prepare: (sql) => {
-        const statement = database.prepare(sql)
-        const values = (parameters: readonly unknown[]): SQLInputValue[] =>
-          parameters.map((value) => value as SQLInputValue)
-        return {
-          reader: statement.columns().length > 0,
-          all: (parameters) => statement.all(...values(parameters)),
-          run: (parameters) => statement.run(...values(parameters)),
-          iterate: (parameters) => statement.iterate(...values(parameters)),
-        }
-      },
+      prepare: statements,
     },
   })
+}
+
+/** Preparing costs more than running: the coordinator's few statements are kept. */
+const keptStatements = 200
+
+function statementCache(database: DatabaseSync): SqliteDatabase['prepare'] {
+  const kept = new Map<string, SqliteStatement>()
+  return (sql) => {
+    const known = kept.get(sql)
+    if (known !== undefined) return known
+    if (kept.size >= keptStatements) kept.clear()
+    const statement = database.prepare(sql)
+    const values = (parameters: readonly unknown[]): SQLInputValue[] =>
+      parameters.map((value) => value as SQLInputValue)
+    const made: SqliteStatement = {
+      reader: statement.columns().length > 0,
+      all: (parameters) => statement.all(...values(parameters)),
+      run: (parameters) => statement.run(...values(parameters)),
+      iterate: (parameters) => statement.iterate(...values(parameters)),
+    }
+    kept.set(sql, made)
+    return made
+  }
 }
 
 function open(path: string): DatabaseSync {

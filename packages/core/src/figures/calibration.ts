@@ -1,12 +1,12 @@
 /** Reliability: of the patients given a probability of about p, the share that had the outcome, with its interval and how many they were. */
 import type { BinaryStatistic } from '../metrics/schema.ts'
-import { calibrationPoints } from '../metrics/summary.ts'
+import { type CalibrationPoint, calibrationPoints } from '../metrics/summary.ts'
 import type { Results } from '../protocol/results.ts'
-import { figureWords, type ModelName } from '../words/en/figures.ts'
-import { groupsOf, type NamedModel } from './groups.ts'
+import { figureWords } from '../words/en/figures.ts'
+import { groupsOf } from './groups.ts'
 import type { Element } from './markup.ts'
 import { horizontal, notice, type Plot, panel, squarePlot, vertical } from './panel.ts'
-import { fixedScale } from './scale.ts'
+import { fixedScale, spread } from './scale.ts'
 import { label, line, marker } from './style.ts'
 import { wilson } from './wilson.ts'
 
@@ -16,19 +16,23 @@ const x = fixedScale(ticks, horizontal(plot), 1)
 const y = fixedScale(ticks, vertical(plot), 1)
 
 /** Few patients fill few bins: fifths at a hospital, tenths for all together. */
-const binsFor = (group: number): number => (group === 0 ? 10 : 5)
+const [siteBins, overallBins] = [5, 10]
 
-/** One model's panels: all together, then each hospital. None where no prediction is a probability of one outcome. */
-export function calibrationPanels(
-  results: Pick<Results, 'overall' | 'sites'>,
-  model: ModelName = 'federated',
-): readonly Element[] {
-  const groups = groupsOf(results).map(({ name, models }) => ({
-    name,
-    result: models.find((candidate) => candidate.model === model)?.result,
-  }))
-  if (!groups.some(({ result }) => result?.statistic?.kind === 'binary')) return []
-  return groups.map(({ name, result }, index) => calibrationPanel({ name, model, result }, index))
+/**
+ * The federated model's panels: all together, then each hospital. Bins of fewer than `minimum` records are joined with their
+ * neighbours. None where no prediction is a probability of one outcome.
+ */
+export function calibrationPanels(results: Pick<Results, 'overall' | 'sites'>, minimum: number): readonly Element[] {
+  const groups = groupsOf(results).map(({ name, models }, index) => {
+    const result = models.find(({ model }) => model === 'federated')?.result
+    const statistic = result?.statistic
+    const points =
+      statistic?.kind === 'binary'
+        ? reliability(statistic, { bins: index === 0 ? overallBins : siteBins, minimum })
+        : undefined
+    return { name, n: result?.brier.n ?? null, points }
+  })
+  return groups.some(({ points }) => points !== undefined) ? groups.map(calibrationPanel) : []
 }
 
 export type ReliabilityPoint = {
@@ -39,29 +43,50 @@ export type ReliabilityPoint = {
   readonly n: number
 }
 
+type Binning = { readonly bins: number; readonly minimum: number }
+
 export const reliability = (
   statistic: Pick<BinaryStatistic, 'negative' | 'positive'>,
-  bins: number,
+  { bins, minimum }: Binning,
 ): readonly ReliabilityPoint[] =>
-  calibrationPoints(statistic, bins).map(({ predicted, observed, n }) => ({
-    predicted,
-    observed,
-    n,
-    ...wilson(Math.round(observed * n), n),
+  joinSmall(calibrationPoints(statistic, bins), minimum).map((point) => ({
+    ...point,
+    ...wilson(Math.round(point.observed * point.n), point.n),
   }))
 
-type Data = { readonly name: string; readonly model: ModelName; readonly result: NamedModel['result'] | undefined }
+/** Neighbours joined until each holds at least `minimum` records: of fewer nothing is said. Too few in all: no point. */
+export function joinSmall(points: readonly CalibrationPoint[], minimum: number): readonly CalibrationPoint[] {
+  const joined: CalibrationPoint[] = []
+  for (const point of points) {
+    const before = joined.at(-1)
+    if (before === undefined || before.n >= minimum) joined.push(point)
+    else joined.splice(-1, 1, join(before, point))
+  }
+  const [previous, last] = [joined.at(-2), joined.at(-1)]
+  if (last === undefined || last.n >= minimum) return joined
+  return previous === undefined ? [] : [...joined.slice(0, -2), join(previous, last)]
+}
 
-function calibrationPanel({ name, model, result }: Data, index: number): Element {
-  const statistic = result?.statistic
-  const points = statistic?.kind === 'binary' ? reliability(statistic, binsFor(index)) : []
+function join(a: CalibrationPoint, b: CalibrationPoint): CalibrationPoint {
+  const n = a.n + b.n
+  const mean = (left: number, right: number): number => (left * a.n + right * b.n) / n
+  return { predicted: mean(a.predicted, b.predicted), observed: mean(a.observed, b.observed), n }
+}
+
+type Data = {
+  readonly name: string
+  readonly n: number | null
+  readonly points: readonly ReliabilityPoint[] | undefined
+}
+
+function calibrationPanel({ name, n, points = [] }: Data, index: number): Element {
   return panel(
     {
-      id: `calibration-${model}-${index}`,
-      title: figureWords.calibrationTitle(name, model),
+      id: `calibration-${index}`,
+      title: figureWords.calibrationTitle(name),
       description: points.length === 0 ? figureWords.hidden() : figureWords.calibrationDescription(points),
       heading: name,
-      n: figureWords.n(result?.brier.n ?? null),
+      n: figureWords.n(n),
       plot,
       strip: 14,
       x: { scale: x, label: figureWords.predicted() },
@@ -75,14 +100,29 @@ function calibrationPanel({ name, model, result }: Data, index: number): Element
             class: 'wr-muted wr-small',
             'text-anchor': 'end',
           }),
-      points.map(({ predicted, observed, low, high, n }) => [
-        line([x.at(predicted), y.at(low)], [x.at(predicted), y.at(high)], {
-          class: `wr-stroke-${model}`,
-          'stroke-width': 1.4,
-        }),
-        marker(model, [x.at(predicted), y.at(observed)]),
-        label(String(n), [x.at(predicted), plot.bottom + 13], { class: 'wr-small', 'text-anchor': 'middle' }),
-      ]),
+      points.map(pointMarks),
+      counts(points),
     ],
+  )
+}
+
+const pointMarks = ({ predicted, observed, low, high }: ReliabilityPoint): readonly Element[] => [
+  line([x.at(predicted), y.at(low)], [x.at(predicted), y.at(high)], {
+    class: 'wr-stroke-federated',
+    'stroke-width': 1.4,
+  }),
+  marker('federated', [x.at(predicted), y.at(observed)]),
+]
+
+/** How many records each point is about, under it; moved apart where they would touch. */
+function counts(points: readonly ReliabilityPoint[]): readonly Element[] {
+  const digits = Math.max(...points.map(({ n }) => String(n).length))
+  const places = spread(
+    points.map(({ predicted }) => x.at(predicted)),
+    digits * 5.5 + 4,
+    plot.right,
+  )
+  return points.map(({ n }, index) =>
+    label(String(n), [places[index] ?? 0, plot.bottom + 13], { class: 'wr-small', 'text-anchor': 'middle' }),
   )
 }

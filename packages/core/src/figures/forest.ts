@@ -9,8 +9,8 @@ import { drawing, label, line, marker, shorten } from './style.ts'
 
 export type MetricName = keyof SiteResult['difference']
 
-const width = 360
-const plot = { left: 6, right: 258 }
+const width = 372
+const plot = { left: 6, right: 236 }
 const rowHeight = 14
 const groupGap = 26
 
@@ -84,7 +84,7 @@ function draw(groups: readonly RowGroup[], { heading, sides, ...texts }: Texts):
       }),
     ]),
     sides === undefined ? [] : zeroLine(scale, { top, bottom, sides }),
-    groups.map((group, index) => rowGroup(group, { scale, top: startOf(index), hollow: sides !== undefined })),
+    groups.map((group, index) => rowGroup(group, { scale, top: startOf(index), difference: sides !== undefined })),
   ])
 }
 
@@ -104,18 +104,18 @@ function zeroLine(scale: Scale, { top, bottom, sides: [left, right] }: Zero): Ma
 /** What a side's name needs beside the zero line. */
 const sideRoom = 86
 
-type Place = { readonly scale: Scale; readonly top: number; readonly hollow: boolean }
+type Place = { readonly scale: Scale; readonly top: number; readonly difference: boolean }
 
-const rowGroup = ({ name, n, rows }: RowGroup, { scale, top, hollow }: Place): Markup => [
+const rowGroup = ({ name, n, rows }: RowGroup, { scale, top, difference }: Place): Markup => [
   h('text', { x: 0, y: top + 16, 'font-weight': 600 }, shorten(name, 34)),
   label(figureWords.n(n), [width, top + 16], { class: 'wr-muted', 'text-anchor': 'end' }),
-  rows.map((row, index) => interval(row, { scale, top: top + groupGap + index * rowHeight, hollow })),
+  rows.map((row, index) => interval(row, { scale, top: top + groupGap + index * rowHeight, difference })),
 ]
 
 /** Whether an interval leaves zero out. */
 const decided = ({ low, high }: Estimate): boolean => low !== null && high !== null && (low > 0 || high < 0)
 
-function interval({ model, estimate }: Row, { scale, top, hollow }: Place): Markup {
+function interval({ model, estimate }: Row, { scale, top, difference }: Place): Markup {
   const { value, low, high, n } = estimate
   if (value === null) {
     return label(n === null ? figureWords.hidden() : figureWords.oneClass(), [plot.left, top + 3.5], {
@@ -130,7 +130,7 @@ function interval({ model, estimate }: Row, { scale, top, hollow }: Place): Mark
           line([scale.at(low), top], [scale.at(high), top], stroke),
           [low, high].map((end) => line([scale.at(end), top - 3], [scale.at(end), top + 3], stroke)),
         ],
-    hollow && !decided(estimate)
+    difference && !decided(estimate)
       ? h('circle', {
           cx: scale.at(value),
           cy: top,
@@ -139,6 +139,9 @@ function interval({ model, estimate }: Row, { scale, top, hollow }: Place): Mark
           'stroke-width': 1.5,
         })
       : marker(model, [scale.at(value), top]),
-    label(figureWords.estimateShort(estimate), [width, top + 3.5], { class: 'wr-muted', 'text-anchor': 'end' }),
+    label(figureWords.estimateShort(estimate, difference ? 3 : 2), [width, top + 3.5], {
+      class: 'wr-muted',
+      'text-anchor': 'end',
+    }),
   ]
 }

@@ -9,7 +9,7 @@ export type Plot = { readonly left: number; readonly right: number; readonly top
 
 export const panelWidth = 240
 export const widePlot: Plot = { left: 32, right: 232, top: 36, bottom: 150 }
-export const squarePlot: Plot = { left: 32, right: 222, top: 36, bottom: 226 }
+export const squarePlot: Plot = { left: 32, right: 232, top: 36, bottom: 236 }
 
 export const horizontal = ({ left, right }: Plot): readonly [number, number] => [left, right]
 export const vertical = ({ top, bottom }: Plot): readonly [number, number] => [bottom, top]

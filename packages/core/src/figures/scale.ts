@@ -60,3 +60,18 @@ export function roundScale(last: number, range: readonly [number, number]): Scal
   const at = fixedScale([1, Math.max(2, last)], range, 0).at
   return { domain: [1, last], ticks, digits: 0, at }
 }
+
+/**
+ * Rising places moved as little as one pass each way can so that neighbours are `gap` apart and none lies beyond `end`: for labels. Where they
+ * cannot all fit, they keep the gap and run out at the start.
+ */
+export function spread(places: readonly number[], gap: number, end: number): readonly number[] {
+  const right = places.reduce<readonly number[]>(
+    (done, place) => [...done, Math.max(place, (done.at(-1) ?? -Infinity) + gap)],
+    [],
+  )
+  return right.reduceRight<readonly number[]>(
+    (done, place) => [Math.min(place, (done[0] ?? end + gap) - gap), ...done],
+    [],
+  )
+}

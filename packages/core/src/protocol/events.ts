@@ -57,7 +57,6 @@ const payloads = {
     measurements: z.record(z.string(), z.number()),
   }),
   'task.assigned': z.strictObject({ site: siteNameSchema, task: z.string(), kind: z.string(), round: roundNumber }),
-  'task.fetched': z.strictObject({ site: siteNameSchema, task: z.string(), kind: z.string(), round: roundNumber }),
   'task.reported': z.strictObject({ site: siteNameSchema, task: z.string(), kind: z.string(), round: roundNumber }),
   'task.failed': z.strictObject({
     site: siteNameSchema,
@@ -97,7 +96,6 @@ export const eventSchema = z.discriminatedUnion('kind', [
   eventOf('round.started'),
   eventOf('round.ended'),
   eventOf('task.assigned'),
-  eventOf('task.fetched'),
   eventOf('task.reported'),
   eventOf('task.failed'),
 ])

@@ -55,6 +55,28 @@ export function validatePlan(data: unknown): ParsedStudy {
   return { study, plan, planHash: planHash(plan), warnings: warningsFor(study) }
 }
 
+/** What readPlan() has read lately: the same text has the same meaning, and every task asks for its study's. */
+const recent = new Map<string, ParsedStudy>()
+const recentLimit = 20
+
+/** validatePlan() of a plan's JSON text. Errors: WR_STUDY_INVALID, WR_STUDY_SYNTAX. */
+export function readPlan(text: string): ParsedStudy {
+  const known = recent.get(text)
+  if (known !== undefined) return known
+  const parsed = validatePlan(jsonOf(text))
+  if (recent.size >= recentLimit) recent.clear()
+  recent.set(text, parsed)
+  return parsed
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new WardroundError('WR_STUDY_SYNTAX', { line: 0, problem: problemWords.notJson() }, { cause: error })
+  }
+}
+
 type Placed = Issue & { readonly line: number; readonly column: number }
 
 function invalid(issues: readonly Placed[], file: string): WardroundError {

@@ -31,7 +31,7 @@ export function reportHtml(results: Results, { synthetic = false }: ReportOption
       head(results, study.question),
       h('main', {}, [
         resultSection(results),
-        curveSections(results),
+        curveSections(results, study.data.minimumCohort),
         contributionsSection(results),
         planSection(results, study),
         releasesSection(results, study),

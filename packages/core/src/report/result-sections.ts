@@ -35,7 +35,7 @@ export function head(results: Results, question: string): Element {
 }
 
 function facts(results: Results): Element {
-  const { expected, contributed, rounds, bestRound, seconds, bytesUp, bytesDown, sites } = results
+  const { expected, contributed, rounds, bestRound, seconds, bytesUp, bytesDown, sites, planHash } = results
   const name = reportWords.facts()
   const entries: readonly (readonly [string, string])[] = [
     [name.hospitals, reportWords.share(contributed.length, expected.length)],
@@ -45,6 +45,7 @@ function facts(results: Results): Element {
     [name.time, reportWords.duration(seconds)],
     [name.sent, reportWords.bytes(bytesUp)],
     [name.received, reportWords.bytes(bytesDown)],
+    [name.plan, planHash.slice(0, 12)],
   ]
   return h(
     'dl',
@@ -93,10 +94,10 @@ function forests(
   return known.length === 0 ? [] : figure(caption, [legend, h('div', { class: 'pairs' }, known)])
 }
 
-export function curveSections(results: Results): Markup {
+export function curveSections(results: Results, minimumCohort: number): Markup {
   const { rounds, metric, measuredOn, bestRound, overall } = results
   const models: readonly ModelName[] = modelsOf(overall).map(({ model }) => model)
-  const [roc, calibration] = [rocPanels(results), calibrationPanels(results)]
+  const [roc, calibration] = [rocPanels(results), calibrationPanels(results, minimumCohort)]
   return [
     rounds.length === 0
       ? []
@@ -109,7 +110,10 @@ export function curveSections(results: Results): Markup {
       : section(reportWords.rocHeading(), figure(reportWords.rocFigure(), [modelLegend(models, 'lines'), panels(roc)])),
     calibration.length === 0
       ? []
-      : section(reportWords.calibrationHeading(), figure(reportWords.calibrationFigure(), panels(calibration))),
+      : section(
+          reportWords.calibrationHeading(),
+          figure(reportWords.calibrationFigure(minimumCohort), panels(calibration)),
+        ),
   ]
 }
 

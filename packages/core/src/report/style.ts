@@ -6,8 +6,7 @@ const screenCss = `
 *, *::before, *::after { box-sizing: border-box; }
 html { background: var(--wr-paper); color: var(--wr-ink); -webkit-text-size-adjust: 100%; }
 body { margin: 0 auto; padding: 0 1.25rem 4rem; max-width: 55rem; font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", "Liberation Sans", sans-serif; font-variant-numeric: tabular-nums; overflow-wrap: break-word; }
-.banner { position: sticky; top: 0; z-index: 1; margin: 0 -1.25rem; padding: .55rem 1.25rem; background: #7a2e00; color: #ffffff; font-size: .875rem; line-height: 1.35; }
-.banner strong { letter-spacing: .08em; }
+.banner { position: sticky; top: 0; z-index: 1; max-width: none; margin: 0 -1.25rem; padding: .55rem 1.25rem; background: #7a2e00; color: #ffffff; font-size: .875rem; line-height: 1.35; }
 .watermark { display: none; }
 header { margin: 2.75rem 0 0; }
 .kicker { margin: 0; color: var(--wr-muted); font-size: .875rem; }
@@ -19,7 +18,7 @@ p, ul { margin: .5rem 0; max-width: 42rem; }
 ul { padding-left: 1.2rem; }
 li { margin: .25rem 0; }
 .question { font-size: 1.125rem; line-height: 1.4; }
-.glance { padding: 0; list-style: none; font-weight: 600; }
+.glance { padding: 0; list-style: none; font-size: 1.0625rem; line-height: 1.4; }
 .note, figcaption { color: var(--wr-muted); font-size: .875rem; max-width: 46rem; }
 dl { margin: 1.25rem 0; display: grid; gap: .2rem 1.5rem; }
 dt { color: var(--wr-muted); font-size: .875rem; }
@@ -60,6 +59,7 @@ const narrowCss = `
   .panels { grid-template-columns: minmax(0, 22rem); }
   .record { grid-template-columns: 1fr; }
   .record dd { margin-bottom: .5rem; }
+  .difference th { padding-top: .5rem; }
   table, tbody, caption { display: block; }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   tbody tr { display: grid; grid-template-columns: 6.5rem 1fr; }
@@ -77,19 +77,23 @@ const printCss = `
   body { max-width: none; padding: 0; font-size: 9.5pt; line-height: 1.4; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   header { margin-top: 0; }
   h1 { font-size: 20pt; }
-  h2 { font-size: 13pt; margin-top: 7mm; padding-top: 3mm; }
+  h2 { font-size: 13pt; margin-top: 6mm; padding-top: 2.5mm; }
+  figure { margin: 3mm 0; }
+  th, td { padding-top: .4mm; padding-bottom: .4mm; }
+  .site th { padding-top: 2mm; }
   h2, h3, caption, .wr-legend { break-after: avoid; }
   h3 { font-size: 10pt; }
   table { font-size: 9pt; }
+  .question, .glance { font-size: 10.5pt; }
   .note, figcaption, caption, dt, .site span, .kicker, .difference > *, thead th { font-size: 8pt; }
   .banner { position: static; margin: 0 0 5mm; padding: 2mm 3mm; border: 1pt solid #7a2e00; background: none; color: #7a2e00; }
-  .watermark { display: block; position: fixed; inset: 40% 0 auto; text-align: center; transform: rotate(-30deg); font-size: 76pt; font-weight: 700; letter-spacing: .06em; color: #7a2e0024; pointer-events: none; }
+  .watermark { display: block; position: fixed; z-index: -1; inset: 42% 0 auto; text-align: center; white-space: nowrap; transform: rotate(-30deg); font-size: 62pt; font-weight: 700; letter-spacing: .06em; color: #7a2e0020; }
   .facts { grid-template-columns: repeat(4, 1fr); gap: 3mm 5mm; }
   .panels { grid-template-columns: repeat(3, 1fr); gap: 4mm 6mm; }
   .pairs { grid-template-columns: repeat(2, 1fr); gap: 5mm 7mm; }
   .scroll { overflow: visible; }
   .scroll .wr-figure { max-width: 100%; }
-  .wr-figure, tbody, tr, li, figcaption, dl div { break-inside: avoid; }
+  figure, .wr-figure, .record, tbody, tr, li, figcaption, dl div { break-inside: avoid; }
   p, li { orphans: 3; widows: 3; }
   .page { break-before: page; border-top: 0; margin-top: 0; padding-top: 0; }
   pre { padding: 0; background: none; columns: 2; column-gap: 8mm; font-size: 6.5pt; line-height: 1.35; }

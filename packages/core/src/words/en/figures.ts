@@ -5,7 +5,12 @@ import type { RoundSite } from '../../protocol/events.ts'
 export type ModelName = 'local' | 'federated' | 'centralised'
 type State = RoundSite['state']
 
-export const number = (value: number, digits = 3): string => value.toFixed(digits).replace('-', '−')
+/** With a true minus sign; what rounds to zero has none. */
+export function number(value: number, digits = 3): string {
+  const text = value.toFixed(digits)
+  return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '−')
+}
+
 const withInterval = ({ value, low, high }: Estimate): string =>
   value === null
     ? 'not shown'
@@ -46,14 +51,13 @@ export const figureWords = {
   oneClass: () => 'one outcome only: no such figure',
   noCurve: () => 'no curve: one outcome only',
   estimate: withInterval,
-  estimateShort: ({ value, low, high }: Estimate) =>
+  estimateShort: ({ value, low, high }: Estimate, digits: number) =>
     value === null
       ? ''
       : low === null || high === null
-        ? number(value, 2)
-        : `${number(value, 2)} (${number(low, 2)}, ${number(high, 2)})`,
+        ? number(value, digits)
+        : `${number(value, digits)} (${number(low, digits)}, ${number(high, digits)})`,
   share: (part: number, whole: number) => `${part} of ${whole}`,
-  legendBest: (round: number) => `round ${round}, the model used`,
 
   convergenceTitle: (name: string, metric: string) => `${figureWords.metric(metric)} in each round, ${name}`,
   convergenceDescription: ({ first, last, rounds }: { first: number; last: number; rounds: number }) =>
@@ -67,7 +71,7 @@ export const figureWords = {
   sensitivity: () => 'sensitivity',
   falseAlarms: () => '1 − specificity',
 
-  calibrationTitle: (name: string, model: ModelName) => `Calibration of the ${modelNames[model]} model, ${name}`,
+  calibrationTitle: (name: string) => `Calibration of the federated model, ${name}`,
   calibrationDescription: (
     points: readonly { predicted: number; observed: number; low: number; high: number; n: number }[],
   ) =>
@@ -104,4 +108,4 @@ export const figureWords = {
     `${site}, ${from === to ? `round ${from}` : `rounds ${from} to ${to}`}: ${stateNames[state]}`,
 } as const
 
-const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`
+export const capital = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`

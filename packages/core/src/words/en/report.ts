@@ -1,7 +1,7 @@
 /** The words of the report that hospitals print. */
 import type { Estimate } from '../../metrics/schema.ts'
 import type { Outcome, StopReason } from '../../protocol/events.ts'
-import { figureWords, number } from './figures.ts'
+import { capital, figureWords, number } from './figures.ts'
 
 const plural = (count: number, one: string): string => `${count} ${count === 1 ? one : `${one}s`}`
 const list = (names: readonly string[]): string =>
@@ -20,7 +20,11 @@ function duration(seconds: number): string {
   return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-const signed = (value: number): string => `${value > 0 ? '+' : ''}${number(value)}`
+const none = (count: number): string => (count === 0 ? 'none' : String(count))
+const signed = (value: number): string => {
+  const text = number(value)
+  return value > 0 && Number(text) !== 0 ? `+${text}` : text
+}
 
 export type Verdict = 'better' | 'worse' | 'unclear'
 type Counts = Readonly<Record<Verdict, number>>
@@ -36,7 +40,7 @@ const headlines: Readonly<Record<Outcome, (ended: Ended) => string>> = {
 }
 
 const reasons: Readonly<Record<StopReason, (metric: string) => string>> = {
-  converged: (metric) => `The rounds ended because ${metric} no longer improved.`,
+  converged: (metric) => `The rounds ended because the ${metric} no longer improved.`,
   'maximum rounds': () =>
     'The rounds ended at the largest number that the plan allows; the model may not have converged.',
   'stopped by a person': () => 'A person stopped the study before the plan was done.',
@@ -71,6 +75,7 @@ export const reportWords = {
     time: 'time',
     sent: 'sent by the hospitals',
     received: 'received by them',
+    plan: 'plan hash begins',
   }),
   hidden: () => 'hidden',
   share: figureWords.share,
@@ -78,13 +83,15 @@ export const reportWords = {
   bytes,
   roundsFact: (rounds: number, best: number) => (best === 0 ? String(rounds) : `${rounds}, best ${best}`),
 
-  resultHeading: () => 'What the hospitals gain',
+  resultHeading: () => 'Result on test patients',
   resultIntroduction: (centralised: boolean) =>
     `Every figure is about test patients whom no training has seen. Local only is a model trained at that hospital alone with the same budget; federated is the model that all trained together.${centralised ? ' Centralised is what pooling all records in one place would have given; it is known only because this is a demonstration or a simulation on data of one owner.' : ''}`,
   noResult: () => 'The study ended before the models were compared on test patients. There is no result to show.',
   atAGlance: (metric: string, { better, worse, unclear }: Counts) => {
-    const total = better + worse + unclear
-    return `${figureWords.metric(metric)}: federated better than local only at ${better} of ${plural(total, 'hospital')}, worse at ${worse}, and at ${unclear} the two cannot be told apart.`
+    const all = better + worse + unclear
+    const name = capital(figureWords.metric(metric))
+    if (unclear === all) return `${name}: at no hospital can federated and local only be told apart.`
+    return `${name}: federated is better than local only at ${none(better)} of ${plural(all, 'hospital')}, worse at ${none(worse)}${unclear > 0 ? `; at ${unclear} the two cannot be told apart` : ''}.`
   },
   overallName: () => figureWords.overall(),
   model: figureWords.model,
@@ -122,13 +129,13 @@ export const reportWords = {
 
   convergenceHeading: () => 'How the model learned',
   convergenceFigure: (metric: string, on: string, best: number) =>
-    `${figureWords.metric(metric)} of the federated model on each hospital's ${on} patients (n), as measured after each round, nothing smoothed. Thin grey: all together.${best > 0 ? ` Dashed upright: round ${best}, whose model was used.` : ''}`,
-  rocHeading: () => 'Telling ill from well',
+    `${capital(figureWords.metric(metric))} of the federated model on each hospital's ${on} patients (n), as measured after each round, nothing smoothed. Thin grey: all together.${best > 0 ? ` Dashed upright: round ${best}, whose model was used.` : ''}`,
+  rocHeading: () => 'ROC curves',
   rocFigure: () =>
-    'ROC curves on test patients (n), from histograms of the predicted probability, a step for each bin. The diagonal is chance.',
-  calibrationHeading: () => 'Believing the probabilities',
-  calibrationFigure: () =>
-    'Federated model on test patients. Of the records given a probability near p, the share that had the outcome, with its 95 % interval and the number of records under it. On the diagonal, the probabilities mean what they say.',
+    'ROC curves on test patients (n), from histograms of the predicted probability, a step for each bin: slanted where patients of both outcomes share one. The diagonal is chance.',
+  calibrationHeading: () => 'Calibration',
+  calibrationFigure: (minimum: number) =>
+    `Federated model on test patients. Of the records given a probability near that on the lower axis, the share that had the outcome, with its 95 % interval; under it, how many records those are. Groups of fewer than ${minimum} are joined with their neighbours. On the diagonal, the probabilities mean what they say.`,
 
   contributionsHeading: () => 'Who contributed',
   contributionsFigure: (perColumn: number) =>

@@ -26,6 +26,7 @@ const kindText = (kind: string): string => kinds[kind] ?? kind
 export const problemWords = {
   tooLarge: (limit: number) => `It is larger than ${limit / 1024} KiB; a study is never that large.`,
   aliases: () => 'Anchors and aliases (& and *) are not allowed in a study.',
+  notJson: () => 'It is not JSON.',
   unknownField: (field: string, meant: string | undefined) =>
     `there is no field ${field} here${meant === undefined ? '. Unknown fields are refused, so that nothing is silently ignored' : `. Did you mean ${meant}?`}`,
   missingField: () => 'this field is missing',
