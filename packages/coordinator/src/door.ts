@@ -22,7 +22,10 @@ export async function checkResult(context: Context, task: TaskRow, result: TaskR
   if (row === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'study', name: task.study })
   if (result.kind === 'train') await takeUpdate(context, { task, update: result.update, running: runningOf(row) })
   const study = studyOf(row)
-  if (result.kind === 'evaluate') checkStatistic(study, result.statistic)
+  const watched = study.rounds.stop?.metric ?? 'loss'
+  if (result.kind === 'evaluate' && result.figure !== null && result.figure.metric !== watched) {
+    throw new WardroundError('WR_BODY_INVALID', { field: 'figure.metric', problem: `the study watches ${watched}` })
+  }
   if (result.kind === 'finish')
     for (const { statistic } of [result.local, result.federated]) checkStatistic(study, statistic)
 }

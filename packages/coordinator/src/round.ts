@@ -8,9 +8,8 @@
  */
 
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
+import { mergeRoundFigures } from '@wardround/core/metrics/round-figure.ts'
 import type { Estimate } from '@wardround/core/metrics/schema.ts'
-import { mergeStatistics } from '@wardround/core/metrics/statistic.ts'
-import { summarise } from '@wardround/core/metrics/summary.ts'
 import type { RoundSite } from '@wardround/core/protocol/events.ts'
 import type { RoundResult } from '@wardround/core/protocol/results.ts'
 import { blobRefSchema, type TaskResult } from '@wardround/core/protocol/task.ts'
@@ -146,12 +145,9 @@ async function evaluate(context: Context, running: Running, round: RoundRow): Pr
   if (!settled) return false
   const trained = await store.tasksOf(row.id, 'train', round.number)
   const measured = reported(asked, 'evaluate')
-  const overall = overallOf(
-    running,
-    measured.map(({ result }) => result),
-  )
+  const overall = overallOf(measured.map(({ result }) => result))
   const { measurements } = JSON.parse(round.result ?? '{"measurements":{}}') as { measurements: Record<string, number> }
-  const sites = trained.map((task) => roundSite(running, task, measured.find(({ site }) => site === task.site)?.result))
+  const sites = trained.map((task) => roundSite(task, measured.find(({ site }) => site === task.site)?.result))
   const ended = endedRound(context, round, { state: 'completed', overall, sites, measurements })
   const { bestRound } = await judgeStudy(context, running, { round: round.number, value: overall.value })
   await store.transaction(async (tables) => {
@@ -187,7 +183,7 @@ async function abandon(
   { round, tasks }: { round: RoundRow; tasks: readonly TaskRow[] },
 ): Promise<boolean> {
   const overall: Estimate = { value: null, low: null, high: null, n: null }
-  const sites = tasks.map((task) => roundSite(running, task, undefined))
+  const sites = tasks.map((task) => roundSite(task, undefined))
   const ended = endedRound(context, round, { state: 'abandoned', overall, sites, measurements: {} })
   await context.store.transaction(async (tables) => {
     await tables.updateRound(round, {
@@ -225,15 +221,15 @@ const endedRound = ({ clock }: Context, round: RoundRow, ended: Ended): RoundRes
 type Measured = Extract<TaskResult, { kind: 'evaluate' }>
 
 /** One site's part: whether it contributed, and what it measured. */
-function roundSite(running: Running, task: TaskRow, measured: Measured | undefined): RoundSite {
+function roundSite(task: TaskRow, measured: Measured | undefined): RoundSite {
   const seconds = Math.max(0, (task.settled_at ?? task.issued_at) - task.issued_at) / 1000
   const result = resultOf(task)
   if (task.state === 'reported')
     return {
       site: task.site,
       state: 'contributed',
-      n: measured?.numPatients ?? null,
-      value: metricOf(running, measured),
+      n: measured?.figure?.patients ?? null,
+      value: measured?.figure ? measured.figure.sum / measured.figure.records : null,
       seconds,
     }
   if (result?.kind === 'failed')
@@ -248,15 +244,8 @@ function roundSite(running: Running, task: TaskRow, measured: Measured | undefin
   return { site: task.site, state: 'late', n: null, value: null, seconds }
 }
 
-const metricOf = (running: Running, measured: Measured | undefined): number | null =>
-  measured?.statistic ? summarise(measured.statistic)[running.metric] : null
-
-function overallOf(running: Running, measured: readonly Measured[]): Estimate {
-  const merged = mergeStatistics(measured.flatMap(({ statistic }) => (statistic === null ? [] : [statistic])))
-  return {
-    value: merged === null ? null : summarise(merged)[running.metric],
-    low: null,
-    high: null,
-    n: merged?.patients ?? null,
-  }
+/** All sites together. There is no interval: one round's figure is watched, not reported. */
+function overallOf(measured: readonly Measured[]): Estimate {
+  const merged = mergeRoundFigures(measured.flatMap(({ figure }) => (figure === null ? [] : [figure])))
+  return { value: merged?.value ?? null, low: null, high: null, n: merged?.patients ?? null }
 }

@@ -1,7 +1,8 @@
 /** Models measured on this site's patients; nothing is said about fewer than the minimum. */
 import { bootstrap, type Estimates } from '@wardround/core/metrics/intervals.ts'
+import { type RoundFigure, roundFigure } from '@wardround/core/metrics/round-figure.ts'
 import type { Estimate, Statistic } from '@wardround/core/metrics/schema.ts'
-import { statisticOf } from '@wardround/core/metrics/statistic.ts'
+import { type Scored, statisticOf } from '@wardround/core/metrics/statistic.ts'
 import { summarise } from '@wardround/core/metrics/summary.ts'
 import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
 import type { ModelResult } from '@wardround/core/protocol/task.ts'
@@ -27,18 +28,21 @@ export const predict = (
     ...(grouping === undefined ? {} : { groups: grouping.groups }),
   })
 
+/** What the stop rule watches, on these records. */
 export async function measure(
   trainer: Predictor,
   study: Study,
   { weights, inputs }: { weights: Weights; inputs: ModelInputs },
-): Promise<Statistic> {
+): Promise<RoundFigure | null> {
   const scores = await predict(trainer, study, { weights, inputs })
-  return statisticOf(study.training.loss, { scores, target: inputs.target, patients: inputs.patients })
+  return watchedFigure(study, { scores, target: inputs.target, patients: inputs.patients })
 }
 
-/** The figure that the stop rule watches. */
-export const stopValue = (study: Study, statistic: Statistic): number | null =>
-  summarise(statistic)[study.rounds.stop?.metric ?? 'loss']
+export const watchedFigure = (study: Study, scored: Scored): RoundFigure | null =>
+  roundFigure(study.rounds.stop?.metric ?? 'loss', study.training.loss, scored)
+
+export const meanOf = (figure: RoundFigure | null): number | null =>
+  figure === null ? null : figure.sum / figure.records
 
 export const patientsIn = ({ patients }: Pick<ModelInputs, 'patients'>): number => new Set(patients).size
 

@@ -69,7 +69,7 @@ test('a study from survey to the end: what leaves is what is expected, and all o
   )
   assert.deepEqual([delta?.name, [...(delta?.data ?? [])], others], ['output.kernel', [0.5], []], 'the bias stays here')
   const measured = await done(at, tasks.evaluate(1))
-  assert.ok(measured?.kind === 'evaluate' && measured.on === 'training' && measured.numPatients === 28)
+  assert.ok(measured?.kind === 'evaluate' && measured.on === 'training' && measured.figure?.patients === 28)
   const finished = await done(at, tasks.finish(1))
   assert.ok(finished?.kind === 'finish')
   assert.deepEqual([finished.nTrain, finished.nTest, finished.federated.auroc.n], [28, 12, 12])

@@ -15,7 +15,7 @@ import { fetchBlob } from './blob.ts'
 import type { SiteContext } from './context.ts'
 import type { Prepared } from './dataset.ts'
 import { minimumCohortOf, type ReleaseKind } from './egress/policy.ts'
-import { compare, hiddenResult, measure, nothing, patientsIn, predict, stopValue } from './evaluation.ts'
+import { compare, hiddenResult, meanOf, measure, nothing, patientsIn, predict } from './evaluation.ts'
 import { classWeightsFor, firstWeights, trainRounds, withPersonalStart } from './local-training.ts'
 import { sha256Of } from './outbox.ts'
 import { studyFolder } from './study-folder.ts'
@@ -93,13 +93,9 @@ async function evaluate(site: SiteContext, task: Of<'evaluate'>, study: Study): 
   const { inputs, on } = watched(study, prepared)
   const patients = patientsIn(inputs)
   if (patients < minimumCohort(site, study))
-    return {
-      result: { kind: 'evaluate', on, numPatients: null, statistic: null },
-      release: 'evaluations',
-      patients: null,
-    }
-  const statistic = await measure(site.trainer, study, { weights, inputs })
-  return { result: { kind: 'evaluate', on, numPatients: patients, statistic }, release: 'evaluations', patients }
+    return { result: { kind: 'evaluate', on, figure: null }, release: 'evaluations', patients: null }
+  const figure = await measure(site.trainer, study, { weights, inputs })
+  return { result: { kind: 'evaluate', on, figure }, release: 'evaluations', patients }
 }
 
 /** The federated model against one trained here alone, on the test patients, once. */
@@ -141,7 +137,7 @@ async function trainAlone(site: SiteContext, study: Study, prepared: Prepared) {
     study,
     start: withPersonalStart(study, firstWeights(study, training.width), training.target),
     signal: site.signal,
-    measure: async (weights) => stopValue(study, await measure(site.trainer, study, { weights, inputs })),
+    measure: async (weights) => meanOf(await measure(site.trainer, study, { weights, inputs })),
     train: async (weights, round) => {
       const labels = [study.seed, 'alone', site.membership.site, round]
       const request = {

@@ -4,7 +4,6 @@
  */
 import { overallModel } from '@wardround/coordinator/results.ts'
 import { weightSpecs } from '@wardround/core/graph/layers.ts'
-import { statisticOf } from '@wardround/core/metrics/statistic.ts'
 import type { Preparation } from '@wardround/core/preparation/schema.ts'
 import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
@@ -12,7 +11,7 @@ import type { ModelResult } from '@wardround/core/protocol/task.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import type { Weights } from '@wardround/core/weights.ts'
 import type { DatasetCache, Prepared } from '@wardround/site/dataset.ts'
-import { compare, hiddenResult, patientsIn, predict, stopValue } from '@wardround/site/evaluation.ts'
+import { compare, hiddenResult, meanOf, patientsIn, predict, watchedFigure } from '@wardround/site/evaluation.ts'
 import { classWeightsFor, firstWeights, trainRounds, withPersonalStart } from '@wardround/site/local-training.ts'
 import type { Trainer } from '@wardround/site/training/trainer.ts'
 
@@ -51,10 +50,7 @@ export async function trainCentralised(options: CentralisedOptions): Promise<Cen
         data: watched,
         groups,
       })
-      return stopValue(
-        study,
-        statisticOf(study.training.loss, { scores, target: watched.target, patients: watched.patients }),
-      )
+      return meanOf(watchedFigure(study, { scores, target: watched.target, patients: watched.patients }))
     },
     train: async (candidate, round) => {
       const labels = [study.seed, 'centralised', round]

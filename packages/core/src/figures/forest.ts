@@ -10,7 +10,7 @@ import { drawing, label, line, marker, shorten } from './style.ts'
 export type MetricName = keyof SiteResult['difference']
 
 const width = 372
-const plot = { left: 6, right: 236 }
+const plot = { left: 14, right: 236 }
 const rowHeight = 14
 const groupGap = 26
 

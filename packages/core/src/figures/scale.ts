@@ -62,16 +62,15 @@ export function roundScale(last: number, range: readonly [number, number]): Scal
 }
 
 /**
- * Rising places moved as little as one pass each way can so that neighbours are `gap` apart and none lies beyond `end`: for labels. Where they
- * cannot all fit, they keep the gap and run out at the start.
+ * Rising places moved apart until neighbours are `gap` apart and none lies beyond `end`: for labels. Where they cannot all fit, they
+ * keep the gap and run out at the start.
  */
 export function spread(places: readonly number[], gap: number, end: number): readonly number[] {
-  const right = places.reduce<readonly number[]>(
-    (done, place) => [...done, Math.max(place, (done.at(-1) ?? -Infinity) + gap)],
-    [],
-  )
-  return right.reduceRight<readonly number[]>(
-    (done, place) => [Math.min(place, (done[0] ?? end + gap) - gap), ...done],
-    [],
-  )
+  const moved: number[] = []
+  for (const place of places) moved.push(Math.max(place, (moved.at(-1) ?? -Infinity) + gap))
+  for (let index = moved.length - 1, limit = end; index >= 0; index--) {
+    moved[index] = Math.min(moved[index] ?? limit, limit)
+    limit = (moved[index] ?? limit) - gap
+  }
+  return moved
 }

@@ -3,6 +3,7 @@
  * site approved, never in the task; the task says which round, which weights and until when.
  */
 import { z } from 'zod'
+import { roundFigureSchema } from '../metrics/round-figure.ts'
 import { estimateSchema, statisticSchema } from '../metrics/schema.ts'
 import { preparationSchema, surveySchema } from '../preparation/schema.ts'
 
@@ -81,9 +82,8 @@ export const taskResultSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('evaluate'),
     on: z.enum(['validation', 'training']),
-    /** Patients measured; null, with the statistic, where fewer than the minimum cohort. */
-    numPatients: people.nullable(),
-    statistic: statisticSchema.nullable(),
+    /** What the stop rule watches; null where it would be about fewer patients than the minimum cohort. */
+    figure: roundFigureSchema.nullable(),
   }),
   z.strictObject({
     kind: z.literal('finish'),

@@ -85,6 +85,7 @@ const printCss = `
   h3 { font-size: 10pt; }
   table { font-size: 9pt; }
   .question, .glance { font-size: 10.5pt; }
+  .wr-legend { font-size: 9pt; }
   .note, figcaption, caption, dt, .site span, .kicker, .difference > *, thead th { font-size: 8pt; }
   .banner { position: static; margin: 0 0 5mm; padding: 2mm 3mm; border: 1pt solid #7a2e00; background: none; color: #7a2e00; }
   .watermark { display: block; position: fixed; z-index: -1; inset: 42% 0 auto; text-align: center; white-space: nowrap; transform: rotate(-30deg); font-size: 62pt; font-weight: 700; letter-spacing: .06em; color: #7a2e0020; }

@@ -103,8 +103,7 @@ test('every field that a site sends is told of: a new field in the protocol must
     },
     evaluate: {
       on: /on the training records/,
-      numPatients: /Each round: .*number of patients/,
-      statistic: /Each round: a histogram of predicted probabilities by outcome/,
+      figure: /Each round: \w+ on the training records, as one sum.*numbers of records and patients/,
     },
     finish: {
       nTrain: /numbers of training and test patients/,

@@ -1,0 +1,60 @@
+/**
+ * What a site says of a round: one sum, of the one figure that the stop rule watches. Histograms would say more than the rule needs, and
+ * round after round they could point to single patients; they are sent once, at the end.
+ */
+import { z } from 'zod'
+import type { Loss } from '../study/model.ts'
+import { exactAuroc } from './intervals.ts'
+import { type Scored, statisticOf } from './statistic.ts'
+import { summarise } from './summary.ts'
+
+export const roundMetrics = ['loss', 'accuracy', 'auroc', 'brier'] as const
+export type RoundMetric = (typeof roundMetrics)[number]
+
+/** The largest mean that each figure can have. */
+const largest: Record<RoundMetric, number> = { loss: Number.MAX_VALUE, accuracy: 1, auroc: 1, brier: 2 }
+
+export const roundFigureSchema = z
+  .strictObject({
+    metric: z.enum(roundMetrics),
+    /** Records measured, and the patients they belong to. */
+    records: z
+      .int()
+      .min(1)
+      .max(2 ** 40),
+    patients: z
+      .int()
+      .min(1)
+      .max(2 ** 40),
+    /** The figure's mean over the records, times the records: Σ loss, how many right, Σ squared error; AUROC · records. */
+    sum: z.number().min(0),
+  })
+  .refine(({ records, patients }) => patients <= records, 'no more patients than records')
+  .refine(
+    ({ metric, records, sum }) => sum / records <= largest[metric] * (1 + 1e-9),
+    'a mean that the figure can have',
+  )
+export type RoundFigure = z.output<typeof roundFigureSchema>
+
+/** null where there is no such figure (one class has no AUROC). */
+export function roundFigure(metric: RoundMetric, loss: Loss, scored: Scored): RoundFigure | null {
+  const statistic = statisticOf(loss, scored)
+  const { records, ...figures } = summarise(statistic)
+  const value = metric === 'auroc' ? exactAuroc(scored) : figures[metric]
+  return value === null || records === 0
+    ? null
+    : { metric, records, patients: statistic.patients, sum: value * records }
+}
+
+/**
+ * All sites together, summed in the order given: the figure over all records; of AUROC, which does not add up, the mean of the sites' own,
+ * weighted by their records.
+ */
+export function mergeRoundFigures(parts: readonly RoundFigure[]): { value: number; patients: number } | null {
+  const records = parts.reduce((total, part) => total + part.records, 0)
+  if (records === 0) return null
+  return {
+    value: parts.reduce((total, part) => total + part.sum, 0) / records,
+    patients: parts.reduce((total, part) => total + part.patients, 0),
+  }
+}
