@@ -1,6 +1,7 @@
 /** Coordinator and sites as processes of their own, ended by number when the demo ends, however it ends. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
+import { flushCompileCache, getCompileCacheDir } from 'node:module'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Runtime } from '../runtime.ts'
 
@@ -17,6 +18,10 @@ export type Started = { readonly pid: number /** The first line on stdout. */; f
 const graceMs = 3000
 
 export function createProcesses({ self: [program, main], env }: Runtime): Processes {
+  // Children start on what this process has compiled so far, from their first line on and in their workers too.
+  flushCompileCache()
+  const compiled = env.NODE_COMPILE_CACHE ?? getCompileCacheDir()
+  const childEnv = { ...env, ...(compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled }) }
   const children = new Map<string, ChildProcess>()
   let ending = false
   let fail: (error: WardroundError) => void = () => undefined
@@ -27,7 +32,7 @@ export function createProcesses({ self: [program, main], env }: Runtime): Proces
   broken.catch(() => undefined)
   const start: Processes['start'] = (name, args, logFile) => {
     const log = openSync(logFile, 'w', 0o600)
-    const child = spawn(program, [main, ...args], { stdio: ['ignore', 'pipe', log], env: { ...env } })
+    const child = spawn(program, [main, ...args], { stdio: ['ignore', 'pipe', log], env: childEnv })
     closeSync(log)
     children.set(name, child)
     child.on('exit', (code, signal) => {
