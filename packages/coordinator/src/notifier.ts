@@ -3,26 +3,47 @@ import type { Clock } from '@wardround/core/ports.ts'
 
 export type Notifier = {
   wake(topic: string): void
-  /** Resolves at the next wake of `topic`, after `timeoutMs`, or when `signal` aborts. */
-  wait(topic: string, timeoutMs: number, signal?: AbortSignal): Promise<void>
+  /**
+   * Looks until there is something to see, again at each wake of `topic`, for at most `waitMs` or until `signal` aborts: then undefined. A wake
+   * that comes while it looks is not lost.
+   */
+  until<T>(
+    topic: string,
+    look: () => Promise<T | undefined>,
+    limits: { readonly waitMs: number; readonly signal: AbortSignal },
+  ): Promise<T | undefined>
 }
 
 export function createNotifier(clock: Clock): Notifier {
-  const waiting = new Map<string, Set<() => void>>()
+  const listening = new Map<string, Set<AbortController>>()
+  const listen = (topic: string): AbortController => {
+    const woken = new AbortController()
+    listening.set(topic, (listening.get(topic) ?? new Set()).add(woken))
+    return woken
+  }
+  const forget = (topic: string, woken: AbortController): void => {
+    const others = listening.get(topic)
+    others?.delete(woken)
+    if (others?.size === 0) listening.delete(topic)
+  }
   return {
     wake(topic) {
-      for (const resolve of waiting.get(topic) ?? []) resolve()
-      waiting.delete(topic)
+      for (const woken of listening.get(topic) ?? []) woken.abort()
     },
-    async wait(topic, timeoutMs, signal) {
-      const awake = new AbortController()
-      const abort = (): void => awake.abort()
-      signal?.addEventListener('abort', abort, { once: true })
-      const own = waiting.get(topic) ?? new Set()
-      waiting.set(topic, own.add(abort))
-      if (!signal?.aborted) await clock.sleep(timeoutMs, awake.signal)
-      own.delete(abort)
-      signal?.removeEventListener('abort', abort)
+    async until(topic, look, { waitMs, signal }) {
+      const deadline = clock.now() + waitMs
+      for (;;) {
+        // Before looking: the store may answer with what it was a moment ago.
+        const woken = listen(topic)
+        try {
+          const found = await look()
+          const leftMs = deadline - clock.now()
+          if (found !== undefined || leftMs <= 0 || signal.aborted) return found
+          await clock.sleep(leftMs, AbortSignal.any([woken.signal, signal]))
+        } finally {
+          forget(topic, woken)
+        }
+      }
     },
   }
 }

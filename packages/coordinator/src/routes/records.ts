@@ -13,7 +13,7 @@ export function recordHandlers(
   context: Context,
   counters: () => Readonly<Record<string, number>>,
 ): Pick<Handlers, Names> {
-  const { store, clock, notifier } = context
+  const { store, notifier } = context
   const page = async ({
     after,
     study,
@@ -25,13 +25,11 @@ export function recordHandlers(
     wait: number
     signal: AbortSignal
   }): Promise<StoredEvent[]> => {
-    const deadline = clock.now() + wait * 1000
-    for (;;) {
+    const look = async (): Promise<StoredEvent[] | undefined> => {
       const events = await store.events({ after, study, limit: pageSize })
-      const leftMs = deadline - clock.now()
-      if (events.length > 0 || leftMs <= 0 || signal.aborted) return events
-      await notifier.wait('events', leftMs, signal)
+      return events.length > 0 ? events : undefined
     }
+    return (await notifier.until('events', look, { waitMs: wait * 1000, signal })) ?? []
   }
   return {
     async events({ query }, caller) {

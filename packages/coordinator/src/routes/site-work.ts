@@ -16,7 +16,7 @@ type Names = 'offers' | 'decide' | 'nextTask' | 'blob' | 'uploadState' | 'upload
 export const pieceLimitBytes = 4 << 20
 
 export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
-  const { store, blobs, clock, notifier, bytesDown } = context
+  const { store, blobs, notifier, bytesDown } = context
   return {
     async offers(_, caller) {
       const rows = (await store.studies()).filter(({ state }) => state !== 'ended')
@@ -33,14 +33,9 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
       return {}
     },
     async nextTask({ query }, caller) {
-      const deadline = clock.now() + query.wait * 1000
-      for (;;) {
-        const task = await store.openTask(caller.name)
-        if (task !== undefined) return { task: { document: task.document, signature: task.signature } }
-        const leftMs = deadline - clock.now()
-        if (leftMs <= 0 || caller.signal.aborted) return { task: null }
-        await notifier.wait(`site/${caller.name}`, leftMs, caller.signal)
-      }
+      const limits = { waitMs: query.wait * 1000, signal: caller.signal }
+      const task = await notifier.until(`site/${caller.name}`, () => store.openTask(caller.name), limits)
+      return { task: task === undefined ? null : { document: task.document, signature: task.signature } }
     },
     async blob({ params }, caller, reply) {
       const start = rangeStart(caller.headers.range)
