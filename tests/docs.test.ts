@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { registry } from '@wardround/core/errors.ts'
-import { files, read, root } from './repository.ts'
+import { allowedOperators, graphLimits } from '@wardround/core/graph/safelist.ts'
+import { files, isTest, read, root } from './repository.ts'
 
 const documents = files.filter((path) => path.endsWith('.md') && existsSync(join(root, path)))
 
@@ -41,6 +42,24 @@ test('docs/errors.md lists exactly the codes of the registry, with their exit co
   const byCode = (a: { code?: string | undefined }, b: { code?: string | undefined }) =>
     (a.code ?? '') < (b.code ?? '') ? -1 : 1
   assert.deepEqual(listed.toSorted(byCode), registered.toSorted(byCode))
+})
+
+test('every code of the registry is raised somewhere', () => {
+  const sources = files
+    .filter(
+      (path) => path.endsWith('.ts') && !isTest(path) && !path.endsWith('errors.ts') && existsSync(join(root, path)),
+    )
+    .map(read)
+    .join('\n')
+  for (const code of Object.keys(registry)) assert.ok(sources.includes(`'${code}'`), code)
+})
+
+test('docs/protocol.md lists exactly the operators that a site executes, and its limits', () => {
+  const [, section = ''] = /## Models\n([\s\S]*?)\n## /.exec(read('docs/protocol.md')) ?? []
+  const [, list = ''] = /constant values:\n\n([\s\S]*?)\.\n\n/.exec(section) ?? []
+  assert.deepEqual([...list.matchAll(/`(\w+)`/g)].map(([, name]) => name).toSorted(), [...allowedOperators].toSorted())
+  assert.equal(graphLimits.tensorValues, 2 ** 28)
+  assert.ok(section.includes(graphLimits.nodes.toLocaleString('en')) && graphLimits.depth === 3)
 })
 
 /** GitHub's anchors: lower case, blanks to hyphens, punctuation dropped. */

@@ -49,14 +49,12 @@ export const registry = {
   WR_DATA_EMPTY: entry(422, 4, { exposure: 'local' }),
   WR_DATA_COLUMN: entry(422, 4, { exposure: 'local' }),
   WR_DATA_VALUE: entry(422, 4, { exposure: 'local' }),
-  WR_DATA_ONE_CLASS: entry(422, 4),
   WR_COHORT_TOO_SMALL: entry(422, 4),
 
   WR_TOKEN_INVALID: entry(401, 5),
   WR_TOKEN_EXPIRED: entry(401, 5),
   WR_TOKEN_USED: entry(401, 5),
   WR_CREDENTIALS: entry(401, 5),
-  WR_FORBIDDEN: entry(403, 5),
   WR_PROOF_INVALID: entry(401, 5),
   WR_PROOF_CLOCK: entry(401, 5, { retry: 'transient' }),
   // A proof is made anew for each attempt: one from just before a coordinator's restart is refused once.

@@ -2,7 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
+import { configWords } from '@wardround/core/words/en/config.ts'
 import { runSite } from '@wardround/site/agent.ts'
+import { writeDurably } from '@wardround/site/files.ts'
 import { membershipOf } from '@wardround/site/identity.ts'
 import { joinNetwork } from '@wardround/site/join.ts'
 import { readJournal } from '@wardround/site/journal.ts'
@@ -17,15 +19,11 @@ type Typed = { readonly args: readonly string[]; readonly options: Options }
 export async function siteJoin(runtime: Runtime, { args: [token = ''], options }: Typed): Promise<Outcome> {
   const { clock, entropy, version } = runtime
   const authority = options.ca === undefined ? {} : { authority: readText(options.ca) }
-  const { site, url } = await joinNetwork({
-    folder: siteFolder(runtime, options.dir),
-    token,
-    ...authority,
-    clock,
-    entropy,
-    version,
-  })
-  return { data: { site, url }, lines: cliWords.joined(site, url) }
+  const folder = siteFolder(runtime, options.dir)
+  const { site, url } = await joinNetwork({ folder, token, ...authority, clock, entropy, version })
+  const config = join(folder, 'site.yaml')
+  if (!existsSync(config)) writeDurably(config, configWords.template())
+  return { data: { site, url, config }, lines: cliWords.joined({ site, url, config }) }
 }
 
 /** Runs until Ctrl-C. What it does goes to stderr, a line each. */

@@ -11,9 +11,9 @@ export const cliWords = {
     '',
     'Send it to the hospital by a channel you trust. There: wardround site join TOKEN',
   ],
-  joined: (site: string, url: string) => [
+  joined: ({ site, url, config }: { site: string; url: string; config: string }) => [
     `Joined ${url} as ${site}. The key was born here and stays here.`,
-    'Next: describe your data in site.yaml, then: wardround site run --config site.yaml',
+    `Next: describe your data in ${config}, then: wardround doctor; wardround site run`,
   ],
   siteStarts: (site: string, url: string) => `${site} works for ${url}. Nothing leaves without a line in the journal.`,
   approvalHeading: (study: string, planHash: string) => `Study ${study}, plan ${planHash}`,

@@ -24,4 +24,18 @@ export const configWords = {
   unreadable: () => 'it cannot be read',
   aliases: () => 'anchors and aliases (& and *) are not allowed',
   missingField: () => 'this field is missing',
+  /** What `site join` leaves to be filled in. */
+  template:
+    () => `# This hospital's own file: where its data is, what its columns are called, what may leave. It is never sent.
+data:
+  file: data.csv # beside this file, or an absolute path
+  # missing: ["?", "NA"] # texts that stand for a missing value, beside empty cells
+# What the study's columns are called and measured in here; a column of the same name need not be listed.
+# columns:
+#   age: AGE_YEARS
+#   chol: { column: CHOL, unit: mmol/L }
+#   sex: { column: SEX, codes: { F: 0, M: 1 } }
+policy:
+  minimumCohort: 10 # nothing is said about fewer patients than this, whatever a study says
+`,
 }

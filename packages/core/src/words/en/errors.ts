@@ -117,12 +117,6 @@ const dataErrors = {
       'A value of another kind cannot be learned from.',
       'Mend the cell, or list its text under data.missing in site.yaml.',
     ),
-  WR_DATA_ONE_CLASS: (p: { column: string }) =>
-    say(
-      `Every record has the same ${p.column}.`,
-      'With one class there is nothing to tell apart.',
-      'Check the target and its rule in the study.',
-    ),
   WR_COHORT_TOO_SMALL: (p: { minimum: number }) =>
     say(
       `There are fewer than ${p.minimum} patients.`,
@@ -156,8 +150,6 @@ const trustErrors = {
       'This action needs an account of the coordinator.',
       'Give it with --access FILE or WARDROUND_ACCESS.',
     ),
-  WR_FORBIDDEN: (p: { action: string }) =>
-    say(`You may not ${p.action}.`, 'Your account has another role.', "Ask the coordinator's administrator."),
   WR_PROOF_INVALID: () =>
     say(
       'The signature of a request does not hold.',

@@ -37,7 +37,7 @@ export const helpWords = {
     },
     'site run': {
       what: 'Work for the network: outbound only, until Ctrl-C.',
-      examples: ['site run --config site.yaml', 'HTTPS_PROXY=http://proxy:3128 wardround site run --config site.yaml'],
+      examples: ['site run', 'HTTPS_PROXY=http://proxy:3128 wardround site run --config site.yaml'],
     },
     'site approve': {
       what: 'Read a study in plain words, see what will leave, and sign. Without a name: list what is offered.',
