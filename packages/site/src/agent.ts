@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
 import type { Clock, Entropy, Network } from '@wardround/core/ports.ts'
 import { siteWords } from '@wardround/core/words/en/site.ts'
+import { blobFetcher } from './blob.ts'
 import { createClient, persistently } from './client.ts'
 import type { SiteConfig } from './config.ts'
 import type { SiteContext, SiteLog } from './context.ts'
@@ -45,7 +46,17 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
   if (network === undefined) throw new WardroundError('WR_INTERNAL', { what: 'no way to the coordinator' })
   let errand: Errand = { to: membership.url, study: '', planHash: '' }
   const onSend: ReturnType<typeof journalled> = (request) => journalled(journal, errand)(request)
-  const identity = { kind: 'site' as const, site: membership.site, keys, coordinatorKey: membership.coordinatorKey }
+  const client = createClient({
+    network,
+    identity: { kind: 'site', site: membership.site, keys, coordinatorKey: membership.coordinatorKey },
+    clock,
+    entropy,
+    version,
+    onSend,
+  })
+  const onWait: SiteContext['onWait'] = (error, waitMs) =>
+    log('warn', siteWords.unreachable(membership.url, Math.ceil(waitMs / 1000)), error)
+  const { signal } = options
   return {
     folder,
     membership,
@@ -56,14 +67,15 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
     entropy,
     log,
     trainer: options.trainer,
-    client: createClient({ network, identity, clock, entropy, version, onSend }),
+    client,
+    fetchBlob: blobFetcher({ client, clock, entropy, signal, onWait }),
     outbox: createOutbox(folder),
     dataset: datasetCache({ config, folder: options.dataFolder, site: membership.site }),
-    signal: options.signal,
+    signal,
     errand: ({ study, planHash }) => {
       errand = { to: membership.url, study, planHash }
     },
-    onWait: (error, waitMs) => log('warn', siteWords.unreachable(membership.url, Math.ceil(waitMs / 1000)), error),
+    onWait,
     close: async () => closable?.close(),
   }
 }

@@ -32,3 +32,19 @@ export async function fetchBlob(site: Needs, { sha256, sizeBytes }: BlobRef): Pr
   }
   return persistently(attempt, { clock, entropy, signal, tries: 5, onWait })
 }
+
+export type BlobFetcher = (ref: BlobRef) => Promise<Uint8Array>
+
+/** The largest blob that is kept in memory between two tasks. */
+const keptBytes = 16 << 20
+
+/** fetchBlob() with the last one kept: the weights that a round measures are those that the next one trains. */
+export function blobFetcher(site: Needs): BlobFetcher {
+  let kept: { readonly sha256: string; readonly bytes: Uint8Array } | undefined
+  return async (ref) => {
+    if (kept?.sha256 === ref.sha256 && kept.bytes.length === ref.sizeBytes) return kept.bytes
+    const bytes = await fetchBlob(site, ref)
+    kept = bytes.length <= keptBytes ? { sha256: ref.sha256, bytes } : undefined
+    return bytes
+  }
+}

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { generateKeyPair } from '@wardround/core/protocol/signing.ts'
-import { fetchBlob } from './blob.ts'
+import { blobFetcher, fetchBlob } from './blob.ts'
 import { type ClientOptions, createClient, persistently } from './client.ts'
 import { errorBody, fakeCoordinator } from './testing/fake-coordinator.ts'
 import { testClock, testEntropy } from './testing/hospital.ts'
@@ -175,4 +175,21 @@ test('a download that is damaged, longer than announced, or of another digest is
   await assert.rejects(fetchBlob(needs, { ...ref, sizeBytes: 5001 }), coded('WR_DIGEST_MISMATCH'))
   state.blobs.set(ref.sha256, new Uint8Array(5000).fill(1))
   await assert.rejects(fetchBlob(needs, ref), coded('WR_DIGEST_MISMATCH'))
+})
+
+test('the last blob is kept: it is fetched once, until another one is', async () => {
+  const { client, clock, entropy, state, blob } = await site()
+  const fetch = blobFetcher({ client, clock, entropy, signal: undefined, onWait: () => undefined })
+  const [one, two] = [Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5)]
+  const [first, second] = [blob(one), blob(two)]
+  for (const [ref, bytes, heard] of [
+    [first, one, 1],
+    [first, one, 1],
+    [second, two, 2],
+    [first, one, 3],
+  ] as const) {
+    assert.deepEqual(Uint8Array.from(await fetch(ref)), bytes)
+    assert.equal(state.heard.length, heard)
+  }
+  await assert.rejects(fetch({ ...first, sizeBytes: 2 }), coded('WR_BODY_TOO_LARGE'))
 })

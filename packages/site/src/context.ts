@@ -3,6 +3,7 @@
 import type { WardroundError } from '@wardround/core/errors.ts'
 import type { Clock, Entropy } from '@wardround/core/ports.ts'
 import type { KeyPair } from '@wardround/core/protocol/signing.ts'
+import type { BlobFetcher } from './blob.ts'
 import type { Client } from './client.ts'
 import type { SiteConfig } from './config.ts'
 import type { DatasetCache } from './dataset.ts'
@@ -19,6 +20,7 @@ export type SiteContext = {
   readonly membership: Membership
   readonly keys: KeyPair
   readonly client: Client
+  readonly fetchBlob: BlobFetcher
   readonly journal: Journal
   readonly outbox: Outbox
   readonly dataset: DatasetCache

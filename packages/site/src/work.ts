@@ -11,7 +11,6 @@ import { decodeWeights, encodeWeights, flatten, headerLimitBytes, unflatten } fr
 import type { Study } from '@wardround/core/study/study.ts'
 import { l2Norm } from '@wardround/core/vector.ts'
 import { sizeOf, type Weights } from '@wardround/core/weights.ts'
-import { fetchBlob } from './blob.ts'
 import type { SiteContext } from './context.ts'
 import type { Prepared } from './dataset.ts'
 import { minimumCohortOf, type ReleaseKind } from './egress/policy.ts'
@@ -176,7 +175,7 @@ async function fetchShared(site: SiteContext, task: WithWeights, study: Study): 
   const { shared } = splitSpecs(study.model, inputWidth(task.preparation))
   const limit = headerLimitBytes + 4 * shared.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
   if (task.weights.sizeBytes > limit) throw new WardroundError('WR_BODY_TOO_LARGE', { limitBytes: limit })
-  return decodeWeights(await fetchBlob(site, task.weights), shared)
+  return decodeWeights(await site.fetchBlob(task.weights), shared)
 }
 
 type Combination = {

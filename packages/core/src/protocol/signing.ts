@@ -44,8 +44,20 @@ export async function verify(
   const raw = base64urlnopad.tryDecode(publicKey)
   const bytes = base64urlnopad.tryDecode(signature)
   if (raw?.length !== 32 || bytes?.length !== 64) return false
-  const key = await crypto.subtle.importKey('raw', raw, 'Ed25519', false, ['verify'])
-  return crypto.subtle.verify('Ed25519', key, bytes, message(context, document))
+  return crypto.subtle.verify('Ed25519', await keyOf(publicKey, raw), bytes, message(context, document))
+}
+
+/** Keys in the platform's form: each request of a site is checked with the same one. */
+const knownKeys = new Map<PublicKey, Promise<CryptoKey>>()
+const knownKeysLimit = 1000
+
+function keyOf(publicKey: PublicKey, raw: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
+  const known = knownKeys.get(publicKey)
+  if (known !== undefined) return known
+  if (knownKeys.size >= knownKeysLimit) knownKeys.clear()
+  const made = crypto.subtle.importKey('raw', raw, 'Ed25519', false, ['verify'])
+  knownKeys.set(publicKey, made)
+  return made
 }
 
 const message = (context: SigningContext, text: string): Uint8Array<ArrayBuffer> =>
