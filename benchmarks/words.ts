@@ -1,0 +1,8 @@
+/** What the benchmarks' own command says. */
+export const benchWords = {
+  usage: () => ['npm run bench -- NAME [--json]', ''],
+  entry: (name: string, about: string) => `  ${name}  ${about}`,
+  peers: () =>
+    'the same study in Wardround, Flower and NVFlare; --rounds N --runs N --threads default,1 --only "Flower simulation" --environment DIR --data DIR --out DIR',
+  noCount: (name: string, text: string) => `--${name} ${text} is not a whole number above 0.`,
+} as const
