@@ -1,9 +1,10 @@
 /** The way to one coordinator: HTTPS, outbound only, through a proxy where the environment names one (HTTPS_PROXY, NO_PROXY). */
 import { createHash, X509Certificate } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { Agent, request } from 'node:https'
 import type { ConnectionOptions } from 'node:tls'
 import { WardroundError } from '@wardround/core/errors.ts'
-import type { HttpResponse, Network } from '@wardround/core/ports.ts'
-import { EnvHttpProxyAgent, request } from 'undici'
+import type { HttpRequest, HttpResponse, Network } from '@wardround/core/ports.ts'
 
 /** Whom to believe that it is the coordinator. */
 export type Trust =
@@ -23,31 +24,37 @@ export type ClosableNetwork = Network & { close(): Promise<void> }
 
 /** Errors of send(): WR_UNREACHABLE, WR_PROXY, WR_TIMEOUT, WR_CERTIFICATE_PIN, WR_CANCELLED. */
 export function httpsNetwork(url: string, trust: Trust): ClosableNetwork {
-  const tls = tlsOptions(trust)
-  const dispatcher = new EnvHttpProxyAgent({
-    connect: tls,
-    requestTls: tls,
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    connections: 4,
-  })
+  const agent = new Agent({ ...tlsOptions(trust), proxyEnv: process.env, keepAlive: true, maxSockets: 4 })
   return {
-    async send({ method, path, headers, body, signal }) {
+    async send(asked) {
       try {
-        const response = await request(new URL(path, url), {
-          method,
-          headers,
-          dispatcher,
-          body: body ?? null,
-          ...(signal === undefined ? {} : { signal }),
-        })
-        return { status: response.statusCode, headers: flat(response.headers), body: guarded(response.body, url) }
+        const response = await answerTo(asked, url, agent)
+        const { statusCode: status = 0, headers } = response
+        return { status, headers: flat(headers), body: guarded(response, url) }
       } catch (error) {
-        throw signal?.aborted ? new WardroundError('WR_CANCELLED', {}, { cause: error }) : networkError(error, url)
+        throw asked.signal?.aborted
+          ? new WardroundError('WR_CANCELLED', {}, { cause: error })
+          : networkError(error, url)
       }
     },
-    close: () => dispatcher.destroy(),
+    close: async () => agent.destroy(),
   }
+}
+
+/** The answer as soon as its head is here. Nothing for `timeoutMs`, before it or within it, is an error. */
+function answerTo(
+  { method, path, headers, body, signal }: HttpRequest,
+  url: string,
+  agent: Agent,
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { 'content-length': body.length }
+    const options = { agent, method, headers: { ...headers, ...length }, timeout: timeoutMs }
+    const sent = request(new URL(path, url), { ...options, ...(signal === undefined ? {} : { signal }) }, resolve)
+    sent.on('timeout', () => sent.destroy(Object.assign(new Error('nothing came'), { code: 'ETIMEDOUT' })))
+    sent.on('error', reject)
+    sent.end(body)
+  })
 }
 
 type TlsOptions = {
@@ -96,7 +103,11 @@ function networkError(error: unknown, url: string): WardroundError {
   if (code.includes('TIMEOUT') || name.includes('Timeout'))
     return new WardroundError('WR_TIMEOUT', { url, seconds: timeoutMs / 1000 }, options)
   if (proxy !== undefined)
-    return new WardroundError('WR_PROXY', { proxy, reason: reasonOf(codeOf(error), message) }, options)
+    return new WardroundError(
+      'WR_PROXY',
+      { proxy, reason: proxyAnswer(message) ?? reasonOf(codeOf(error), message) },
+      options,
+    )
   if (name === 'AbortError') return new WardroundError('WR_CANCELLED', {}, options)
   return new WardroundError('WR_UNREACHABLE', { url, reason: reasonOf(code, message) }, options)
 }
@@ -106,7 +117,6 @@ const reasons: Readonly<Record<string, string>> = {
   ENOTFOUND: 'The name is not known.',
   EAI_AGAIN: 'The name cannot be looked up now.',
   ECONNRESET: 'The connection was cut.',
-  UND_ERR_SOCKET: 'The connection was cut.',
   EHOSTUNREACH: 'There is no way to that machine.',
 }
 const reasonOf = (code: string, message: string): string => reasons[code] ?? `${code} ${message}`.trim()
@@ -117,10 +127,16 @@ function failedProxy(error: unknown, url: string): string | undefined {
   if (address === undefined || !URL.canParse(address)) return undefined
   const { protocol, hostname, host } = new URL(address)
   const own = portOf(new URL(address))
-  const said = error instanceof Error && error.message.startsWith('Proxy response')
+  const said = codeOf(error) === 'ERR_PROXY_TUNNEL'
   const silent =
     portOf(new URL(url)) !== own && parts(error).some((part) => part.port === own || part.hostname === hostname)
   return said || silent ? `${protocol}//${host}` : undefined
+}
+
+/** What a proxy answered to CONNECT, out of Node's sentence about it. */
+const proxyAnswer = (message: string): string | undefined => {
+  const answer = /HTTP\/1\.\d (\d{3}.*)$/.exec(message)?.[1]
+  return answer === undefined ? undefined : `It answered ${answer.trim()}.`
 }
 
 const portOf = ({ protocol, port }: URL): number => (port !== '' ? Number(port) : protocol === 'https:' ? 443 : 80)
