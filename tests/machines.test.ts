@@ -71,6 +71,7 @@ test('a study across machines, with a proxy, a late hospital and one that leaves
   const { url } = JSON.parse(await coordinator.firstLine) as { url: string }
   assert.match(url, /^https:\/\/127\.0\.0\.1:\d+$/)
   const proxy = await openProxy()
+  after(proxy.close)
   const behindProxy = { HTTPS_PROXY: proxy.url }
   const north = await joins('north')
   const south = await joins('south', behindProxy)
@@ -135,7 +136,6 @@ test('a study across machines, with a proxy, a late hospital and one that leaves
   ])
   assert.equal(rows, 80)
   assert.ok(predictions.every(([probability = -1]) => probability > 0 && probability < 1))
-  proxy.close()
 })
 
 test('Ctrl-C ends a site and a coordinator cleanly', async () => {

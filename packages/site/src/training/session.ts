@@ -1,5 +1,8 @@
 /** ONNX Runtime, set up so that the same graph and data give the same bits: one thread, sequential, silent. */
 
+// First of all: what follows loads the runtime.
+import './no-telemetry.ts'
+import { WardroundError } from '@wardround/core/errors.ts'
 import { decodeModel, encodeModel } from '@wardround/core/graph/codec.ts'
 import type { Graph } from '@wardround/core/graph/ir.ts'
 import { checkGraph } from '@wardround/core/graph/safelist.ts'
@@ -43,9 +46,13 @@ export function floatsOf(outputs: ort.InferenceSession.OnnxValueMapType, name: s
 export async function openModel(
   bytes: Uint8Array,
 ): Promise<(columns: Readonly<Record<string, Float32Array | readonly string[]>>) => Promise<number[][]>> {
-  const { graph } = decodeModel(bytes)
+  const { graph, opset } = decodeModel(bytes)
   checkGraph(graph)
-  const session = await ort.InferenceSession.create(bytes, options)
+  // What was checked, not what was read: a file can mean more to another reader than to ours.
+  const session = await ort.InferenceSession.create(encodeModel(graph, {}, opset), options).catch((error: unknown) => {
+    const problem = error instanceof Error ? error.message : 'ONNX Runtime does not take it'
+    throw new WardroundError('WR_GRAPH_INVALID', { problem }, { cause: error })
+  })
   const output = graph.outputs[0]?.name ?? ''
   return async (columns) => {
     const feeds = Object.fromEntries(

@@ -1,4 +1,5 @@
 /** Training behind a promise: one worker thread with ONNX Runtime, started at the first call and kept. */
+import './no-telemetry.ts'
 import { Worker } from 'node:worker_threads'
 import { remoteError, WardroundError } from '@wardround/core/errors.ts'
 import type { PredictRequest, TrainRequest, TrainResult, WorkerAnswer, WorkerRequest } from './messages.ts'
@@ -58,6 +59,10 @@ export function createTrainer(): Trainer {
     target.postMessage(message)
     return answered.finally(() => waiting.size === 0 && worker?.unref())
   }
+  const drop = (id: number): void => {
+    waiting.get(id)?.reject(new WardroundError('WR_CANCELLED'))
+    waiting.delete(id)
+  }
   const close = async (): Promise<void> => {
     const ending = worker
     worker = undefined
@@ -68,15 +73,18 @@ export function createTrainer(): Trainer {
   return {
     async train(request, { signal, onProgress } = {}) {
       if (signal?.aborted) throw new WardroundError('WR_CANCELLED')
+      const id = nextId++
       const cancel = new Int32Array(new SharedArrayBuffer(4))
       let grace: NodeJS.Timeout | undefined
       const abort = (): void => {
         Atomics.store(cancel, 0, 1)
-        grace = setTimeout(() => void close(), graceMs)
+        // Only what runs may have to be ended. The worker passes over the others when it comes to them.
+        if (waiting.keys().next().value === id) grace = setTimeout(() => void close(), graceMs)
+        else drop(id)
       }
       signal?.addEventListener('abort', abort, { once: true })
       try {
-        const answer = await ask({ id: nextId++, kind: 'train', request, cancel }, (epoch) => onProgress?.(epoch))
+        const answer = await ask({ id, kind: 'train', request, cancel }, (epoch) => onProgress?.(epoch))
         if (answer.kind !== 'trained')
           throw new WardroundError('WR_INTERNAL', { what: `the worker answered ${answer.kind}` })
         return answer.result
