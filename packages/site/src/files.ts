@@ -8,7 +8,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
-  rmSync,
+  unlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -62,6 +62,15 @@ export function readJson<T extends z.ZodType>(path: string, schema: T): z.output
   return parsed.data
 }
 
+/** Deletes a file; one that is not there is deleted already. Errors: WR_PERMISSION, WR_DISK. */
+export function remove(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw diskError(path, error)
+  }
+}
+
 export const writeJson = (path: string, value: unknown): void =>
   writeDurably(path, `${JSON.stringify(value, null, 2)}\n`)
 
@@ -81,12 +90,12 @@ export function lockFile(path: string): () => void {
     if (!stale) throw new WardroundError('WR_LOCKED', { path, pid: pid ?? 0 }, { cause: error })
     renameSync(mine, path)
   } finally {
-    rmSync(mine, { force: true })
+    remove(mine)
   }
   held.add(path)
   return () => {
     held.delete(path)
-    rmSync(path, { force: true })
+    remove(path)
   }
 }
 

@@ -1,11 +1,11 @@
 /** Results that are on their way: written before anything is sent, deleted when the coordinator has thanked for them. */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { type TaskResult, taskResultSchema } from '@wardround/core/protocol/task.ts'
 import type { Client } from './client.ts'
-import { readJson, writeDurably, writeJson } from './files.ts'
+import { readJson, remove, writeDurably, writeJson } from './files.ts'
 
 /** One piece of an upload. */
 const pieceBytes = 4 << 20
@@ -33,8 +33,8 @@ export function createOutbox(folder: string) {
       await client.call('report', { params: { task }, body: kept }, options)
     },
     drop: (task: string): void => {
-      rmSync(resultPath(task), { force: true })
-      rmSync(updatePath(task), { force: true })
+      remove(resultPath(task))
+      remove(updatePath(task))
     },
   }
 }

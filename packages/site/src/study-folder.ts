@@ -1,11 +1,11 @@
 /** What a site keeps of a study: the plan as approved, its own grant, the preparation first seen, personal weights by round. */
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { signedSchema } from '@wardround/core/protocol/routes.ts'
 import { decodeWeights, encodeWeights } from '@wardround/core/safetensors.ts'
 import type { TensorSpec, Weights } from '@wardround/core/weights.ts'
 import { z } from 'zod'
-import { readJson, writeDurably, writeJson } from './files.ts'
+import { readJson, remove, writeDurably, writeJson } from './files.ts'
 
 const planSchema = z.record(z.string(), z.unknown())
 const progressSchema = z.strictObject({
@@ -57,8 +57,7 @@ export function studyFolder(siteFolder: string, study: string) {
     /** Deletes personal weights that no task can ask for any more: all but what personal() finds for the wanted rounds. */
     keepPersonal: (wanted: readonly number[]) => {
       const found = wanted.map((round) => rounds().findLast((stored) => stored <= round))
-      for (const round of rounds())
-        if (!found.includes(round)) rmSync(join(personal, `${round}.safetensors`), { force: true })
+      for (const round of rounds()) if (!found.includes(round)) remove(join(personal, `${round}.safetensors`))
     },
     saveWeights: (bytes: Uint8Array) => writeDurably(path('model.safetensors'), bytes),
     weights: (specs: readonly TensorSpec[]): Weights | undefined =>
