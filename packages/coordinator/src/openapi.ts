@@ -94,9 +94,27 @@ export function apiPage(version: string): string {
       schema === undefined
         ? ''
         : `<details><summary>${escaped(title)}</summary><pre>${escaped(JSON.stringify(schemaOf(schema, io), null, 2))}</pre></details>`
-    return `<section id="${escaped(name)}"><h2><code>${route.method} ${escaped(route.path)}</code></h2><p>${escaped(route.summary)} <small>${escaped(apiWords.by(route.by))}</small></p>${part(apiWords.query(), route.query, 'input')}${part(apiWords.body(), route.body, 'input')}${part(apiWords.answer(), typeof route.answer === 'string' ? undefined : route.answer, 'output')}</section>`
+    const lock = `<small>${escaped(apiWords.by(route.by))}</small>`
+    return `<section id="${escaped(name)}"><h2><code><b>${route.method}</b> ${escaped(route.path)}</code></h2><p>${escaped(route.summary)} ${lock}</p>${part(apiWords.query(), route.query, 'input')}${part(apiWords.body(), route.body, 'input')}${part(apiWords.answer(), typeof route.answer === 'string' ? undefined : route.answer, 'output')}</section>`
   })
-  const style =
-    'body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}pre{overflow:auto;padding:.75rem;border:1px solid #8886}h2{font-size:1rem;margin:2rem 0 0}small{opacity:.7}'
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(apiWords.title(version))}</title><style>${style}</style><h1>${escaped(apiWords.title(version))}</h1><p>${escaped(apiWords.description())} <a href="/openapi.json">/openapi.json</a></p>${sections.join('')}</html>`
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escaped(apiWords.title(version))}</title><style>${style}</style><main><h1>${escaped(apiWords.title(version))}</h1><p>${escaped(apiWords.description())} <a href="/openapi.json">/openapi.json</a></p>${sections.join('')}</main></html>`
 }
+
+/** Light or dark as the reader's system is; the colours are those of the report. */
+const style = `
+:root { color-scheme: light dark; --ink: #16212c; --muted: #566370; --paper: #ffffff; --shade: #f4f6f8; --rule: #c3cbd3; --link: #0068a5; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e7ecf1; --muted: #a3b0bc; --paper: #12181f; --shade: #1a222b; --rule: #455361; --link: #5ab8f0; } }
+html { background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", "Liberation Sans", sans-serif; -webkit-text-size-adjust: 100%; }
+body { max-width: 55rem; margin: 2rem auto 4rem; padding: 0 1.25rem; overflow-wrap: break-word; }
+h1 { margin: 0; font-size: 1.75rem; line-height: 1.2; }
+section { margin-top: 1.1rem; padding-top: .9rem; border-top: 1px solid var(--rule); }
+h2 { margin: 0; font-size: 1rem; }
+h2 code { font-weight: 400; }
+h2 b { display: inline-block; min-width: 3.2rem; color: var(--link); }
+p { margin: .25rem 0; }
+a { color: var(--link); }
+small { padding: .05rem .4rem; border: 1px solid var(--rule); border-radius: .2rem; color: var(--muted); font-size: .8125rem; white-space: nowrap; }
+summary { color: var(--muted); font-size: .875rem; cursor: pointer; }
+code, pre { font-family: ui-monospace, "Cascadia Mono", "Liberation Mono", monospace; }
+pre { overflow: auto; margin: .4rem 0 .8rem; padding: .75rem 1rem; background: var(--shade); font-size: .8125rem; line-height: 1.45; }
+`

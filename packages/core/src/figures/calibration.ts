@@ -5,9 +5,9 @@ import type { Results } from '../protocol/results.ts'
 import { figureWords } from '../words/en/figures.ts'
 import { groupsOf } from './groups.ts'
 import type { Element } from './markup.ts'
-import { horizontal, notice, type Plot, panel, squarePlot, vertical } from './panel.ts'
+import { horizontal, notice, type Plot, panel, panelWidth, squarePlot, vertical } from './panel.ts'
 import { fixedScale, spread } from './scale.ts'
-import { label, line, marker } from './style.ts'
+import { label, line, marker, numberWidth } from './style.ts'
 import { wilson } from './wilson.ts'
 
 const ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
@@ -80,6 +80,7 @@ type Data = {
 }
 
 function calibrationPanel({ name, n, points = [] }: Data, index: number): Element {
+  const rows = counts(points)
   return panel(
     {
       id: `calibration-${index}`,
@@ -88,20 +89,20 @@ function calibrationPanel({ name, n, points = [] }: Data, index: number): Elemen
       heading: name,
       n: figureWords.n(n),
       plot,
-      strip: 14,
+      strip: stripHeight * rows.length,
       x: { scale: x, label: figureWords.predicted() },
       y: { scale: y, label: figureWords.observed() },
     },
     [
-      line([x.at(0), y.at(0)], [x.at(1), y.at(1)], { class: 'wr-rule', 'stroke-dasharray': '2 3' }),
+      line([x.at(0), y.at(0)], [x.at(1), y.at(1)], { class: 'wr-context', 'stroke-dasharray': '2 3' }),
       points.length === 0
         ? notice(plot, figureWords.hidden())
-        : label(figureWords.records(), [plot.left - 5, plot.bottom + 13], {
+        : label(figureWords.records(), [plot.left - 8, plot.bottom + 13], {
             class: 'wr-muted wr-small',
             'text-anchor': 'end',
           }),
       points.map(pointMarks),
-      counts(points),
+      rows.flat(),
     ],
   )
 }
@@ -114,15 +115,25 @@ const pointMarks = ({ predicted, observed, low, high }: ReliabilityPoint): reado
   marker('federated', [x.at(predicted), y.at(observed)]),
 ]
 
-/** How many records each point is about, under it; moved apart where they would touch. */
-function counts(points: readonly ReliabilityPoint[]): readonly Element[] {
-  const digits = Math.max(...points.map(({ n }) => String(n).length))
-  const places = spread(
-    points.map(({ predicted }) => x.at(predicted)),
-    digits * 5.5 + 4,
-    plot.right,
-  )
-  return points.map(({ n }, index) =>
-    label(String(n), [places[index] ?? 0, plot.bottom + 13], { class: 'wr-small', 'text-anchor': 'middle' }),
-  )
+const stripHeight = 13
+
+/** How many records each point is about, under it; moved apart where they would touch, and in two rows by turns where one has no room. */
+function counts(points: readonly ReliabilityPoint[]): readonly (readonly Element[])[] {
+  const width = Math.max(0, ...points.map(({ n }) => numberWidth(String(n), 'small')))
+  const gap = width + 4
+  const rows = gap * (points.length - 1) > plot.right - plot.left ? 2 : 1
+  return Array.from({ length: rows }, (_, row) => {
+    const shown = points.filter((_, index) => index % rows === row)
+    const places = spread(
+      shown.map(({ predicted }) => x.at(predicted)),
+      gap,
+      Math.min(plot.right, panelWidth - width / 2),
+    )
+    return shown.map(({ n }, index) =>
+      label(String(n), [places[index] ?? 0, plot.bottom + stripHeight * (row + 1)], {
+        class: 'wr-small',
+        'text-anchor': 'middle',
+      }),
+    )
+  })
 }

@@ -4,7 +4,7 @@ import type { Results } from '../protocol/results.ts'
 import { figureWords } from '../words/en/figures.ts'
 import { type Element, h, type Markup } from './markup.ts'
 import { roundScale } from './scale.ts'
-import { drawing, label, line, shorten } from './style.ts'
+import { drawing, label, line, numberWidth, shorten } from './style.ts'
 
 type State = RoundSite['state']
 export type Cell = { readonly from: number; readonly to: number; readonly state: State }
@@ -18,7 +18,8 @@ export type ContributionRow = {
 
 /** More columns than this cannot be told apart; several rounds then share one. */
 const columnLimit = 80
-const left = 116
+/** Names, and how many rounds each contributed to, before the cells: a narrow screen that scrolls them shows those first. */
+const [share, left] = [190, 198]
 const rowHeight = 20
 
 /** From least to most worth seeing: where rounds share a column, the last of these that occurred is shown. */
@@ -62,8 +63,8 @@ export function contributionsMatrix(results: Pick<Results, 'rounds' | 'expected'
   const last = Math.max(1, ...results.rounds.map(({ round }) => round))
   const perColumn = roundsPerColumn(last)
   const columns = Math.ceil(last / perColumn)
-  const pitch = Math.min(22, Math.max(7, 600 / columns))
-  const width = left + columns * pitch + 64
+  const pitch = Math.min(17, Math.max(7, 600 / columns))
+  const width = left + Math.max(columns * pitch, 36) + 4
   const bottom = 8 + rows.length * rowHeight
   const cellAt = (round: number): number => left + Math.floor((round - 1) / perColumn) * pitch
   const ticks = roundScale(last, [0, 1]).ticks
@@ -86,16 +87,20 @@ export function contributionsMatrix(results: Pick<Results, 'rounds' | 'expected'
               glyph(cell.state, { x: cellAt(cell.from), y: top, width: pitch - 2, height: rowHeight - 5 }),
             ]),
           ),
-          label(figureWords.share(contributed, rounds), [width, top + 12], { class: 'wr-muted', 'text-anchor': 'end' }),
+          label(figureWords.share(contributed, rounds), [share, top + 12], { class: 'wr-muted', 'text-anchor': 'end' }),
         ]
       }),
       ticks.map((tick) =>
-        label(String(tick), [cellAt(tick) + pitch / 2 - 1, bottom + 10], {
-          class: 'wr-muted',
-          'text-anchor': 'middle',
-        }),
+        label(
+          String(tick),
+          [Math.min(cellAt(tick) + pitch / 2 - 1, width - numberWidth(String(tick)) / 2), bottom + 11],
+          {
+            class: 'wr-muted',
+            'text-anchor': 'middle',
+          },
+        ),
       ),
-      label(figureWords.round(), [left + (columns * pitch) / 2, bottom + 25], {
+      label(figureWords.round(), [(left + width) / 2, bottom + 26], {
         class: 'wr-muted',
         'text-anchor': 'middle',
       }),

@@ -66,7 +66,7 @@ test('points can be read back: rounds and values are at the places that the shar
         .filter(({ attributes }) => attributes.class === 'wr-grid')
         .map(({ attributes }) => Number(attributes.y1))
       const labels = named(panel, 'text')
-        .filter(({ attributes }) => attributes['text-anchor'] === 'end' && attributes.x === '27')
+        .filter(({ attributes }) => attributes['text-anchor'] === 'end' && attributes.x === String(widePlot.left - 5))
         .map((text) => Number(textOf(text)))
       const [low, high] = [labels[0] ?? 0, labels.at(-1) ?? 0]
       const [bottom, top] = [ticks[0] ?? 0, ticks.at(-1) ?? 0]

@@ -3,9 +3,9 @@ import type { Estimate } from '../metrics/schema.ts'
 import type { Results, RoundResult } from '../protocol/results.ts'
 import { figureWords } from '../words/en/figures.ts'
 import { type Element, h } from './markup.ts'
-import { horizontal, notice, panel, vertical, widePlot } from './panel.ts'
+import { horizontal, inside, notice, panel, vertical, widePlot } from './panel.ts'
 import { niceScale, roundScale, type Scale } from './scale.ts'
-import { label, line, type Point, polyline } from './style.ts'
+import { label, line, numberWidth, type Point, polyline } from './style.ts'
 
 type Shown = Pick<Results, 'rounds' | 'bestRound' | 'metric' | 'expected'>
 type Measured = { readonly round: number; readonly estimate: Estimate }
@@ -53,7 +53,6 @@ function convergencePanel({ bestRound, metric }: Shown, { id, name, measured, ax
   const { x, y } = axes
   const known = measured.filter(({ estimate }) => estimate.value !== null)
   const [first, last] = [known[0]?.estimate, known.at(-1)?.estimate]
-  const best = x.at(bestRound)
   return panel(
     {
       id,
@@ -71,26 +70,33 @@ function convergencePanel({ bestRound, metric }: Shown, { id, name, measured, ax
     known.length === 0
       ? notice(widePlot, figureWords.hidden())
       : [
-          bestRound >= 1 && measured.some(({ round }) => round === bestRound)
-            ? [
-                line([best, widePlot.top], [best, widePlot.bottom], { class: 'wr-context', 'stroke-dasharray': '2 2' }),
-                label(String(bestRound), [best, widePlot.top - 3], {
-                  class: 'wr-muted wr-small',
-                  'text-anchor': 'middle',
-                }),
-              ]
-            : [],
+          measured.some(({ round }) => round === bestRound) ? upright(bestRound, x) : [],
           band(measured, axes),
           runs(context, axes).map((points) => polyline(points, { class: 'wr-context', 'stroke-width': 1 })),
-          runs(measured, axes).map((points) =>
+          runs(measured, axes).map((points) => [
             polyline(points, { class: 'wr-stroke-federated', 'stroke-width': 1.8, 'data-series': name }),
-          ),
-          known.map(({ round, estimate }) =>
-            h('circle', { cx: x.at(round), cy: y.at(estimate.value ?? 0), r: 1.5, class: 'wr-fill-federated' }),
-          ),
+            known.length > dotLimit && points.length > 1 ? [] : points.map(dot),
+          ]),
         ],
   )
 }
+
+/** Marks the round whose model was used. */
+function upright(round: number, x: Scale): readonly Element[] {
+  const [place, text] = [x.at(round), String(round)]
+  return [
+    line([place, widePlot.top - 2], [place, widePlot.bottom], { class: 'wr-context', 'stroke-dasharray': '2 2' }),
+    label(text, [inside(place, numberWidth(text, 'small')), widePlot.top - 4], {
+      class: 'wr-muted wr-small',
+      'text-anchor': 'middle',
+    }),
+  ]
+}
+
+/** More dots than this run into one thick line; then only a round that stands alone, and has no line, is a dot. */
+const dotLimit = 50
+
+const dot = ([cx, cy]: Point): Element => h('circle', { cx, cy, r: 1.6, class: 'wr-fill-federated' })
 
 /** Stretches of rounds with a value: where there is none the line breaks, it does not guess. */
 export function runs(measured: readonly Measured[], { x, y }: Axes): Point[][] {

@@ -186,4 +186,37 @@ test('calibration by hand: what is drawn is the mean prediction, the observed sh
   assert.deepEqual(small.map(textOf), ['4', '4'])
 })
 
+test('how many records a point is about is readable however many they are: in order, apart, inside the panel', () => {
+  const large = fc.array(fc.integer({ min: 1, max: 9_999 }), { minLength: 200, maxLength: 200 })
+  fc.assert(
+    fc.property(large, (counts) => {
+      const positive = counts.map((count, bin) => {
+        const score = (bin + 0.5) / counts.length
+        return { bin, count, scoreSum: count * score, squaredErrorSum: count * (1 - score) ** 2 }
+      })
+      const statistic: BinaryStatistic = { ...binary([[0.3, 0]]), negative: [], positive }
+      const [overall] = calibrationPanels(compared(null, statistic), 10).map((drawing) => readXml(render(drawing)))
+      assert.ok(overall)
+      const labels = named(overall, 'text').filter(({ attributes }) => attributes.class === 'wr-small')
+      assert.equal(labels.length, 10)
+      assert.deepEqual(
+        labels.map((text) => Number(textOf(text))).toSorted((a, b) => a - b),
+        calibrationPoints(statistic, 10)
+          .map(({ n }) => n)
+          .toSorted((a, b) => a - b),
+      )
+      // Digits are at most two thirds as wide as the small letters are high, which is 10.
+      const half = (text: XmlElement): number => textOf(text).length * 0.32 * 10
+      const rows = Map.groupBy(labels, ({ attributes }) => attributes.y)
+      assert.ok(rows.size <= 2)
+      for (const row of rows.values()) {
+        const ends = row.map((text) => [Number(text.attributes.x) - half(text), Number(text.attributes.x) + half(text)])
+        assert.ok(ends.every(([left = 0], index) => index === 0 || left >= (ends[index - 1]?.[1] ?? 0)))
+        assert.ok((ends[0]?.[0] ?? -1) >= 0 && (ends.at(-1)?.[1] ?? 999) <= 240)
+      }
+    }),
+    { numRuns: 30 },
+  )
+})
+
 const repeat = (prediction: Prediction, times: number): Prediction[] => Array.from({ length: times }, () => prediction)

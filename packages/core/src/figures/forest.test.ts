@@ -85,6 +85,34 @@ test('a difference is drawn full only where its interval leaves zero out', () =>
   )
 })
 
+test('zero is in the middle of a difference, and the numbers of an axis have room beside each other', () => {
+  const scaled = fc.tuple(fc.array(estimate, { minLength: 1, maxLength: 4 }), fc.integer({ min: -2, max: 0 }))
+  fc.assert(
+    fc.property(scaled, ([list, power]) => {
+      const small = list.map(({ value, low, high, n }): Estimate => {
+        const [a, b, c] = [value, low, high].map((part) => (part ?? 0) * 10 ** power)
+        return { value: a ?? 0, low: b ?? 0, high: c ?? 0, n }
+      })
+      const results = compared(small.map((one) => ({ local: one, federated: one, difference: one })))
+      const difference = read(differenceForest(results, 'auroc'))
+      for (const drawing of [difference, read(forest(results, 'auroc'))]) {
+        const numbers = named(drawing, 'text').filter(({ attributes }) => attributes['text-anchor'] === 'middle')
+        assert.ok(numbers.length >= 2)
+        for (const [index, text] of numbers.slice(1).entries()) {
+          const pitch = Number(text.attributes.x) - Number(numbers[index]?.attributes.x)
+          // Digits are at most two thirds as wide as the letters are high, which is 11.
+          const width = Math.max(textOf(text).length, textOf(numbers[index] ?? text).length) * 0.64 * 11
+          assert.ok(pitch >= width, `${textOf(text)}: ${pitch}`)
+        }
+      }
+      const at = axis(difference)
+      // The plot reaches from 14 to 228.
+      assert.ok(Math.abs(at(14) + at(228)) < 1e-3 * Math.abs(at(228)))
+    }),
+    { numRuns: 50 },
+  )
+})
+
 test('hidden is told from undefined, and neither is drawn', () => {
   const known: Estimate = { value: 0.7, low: 0.6, high: 0.8, n: 20 }
   const oneClass: Estimate = { ...unknown, n: 12 }

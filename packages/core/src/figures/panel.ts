@@ -2,14 +2,15 @@
 import { figureWords } from '../words/en/figures.ts'
 import type { Element, Markup } from './markup.ts'
 import type { Scale } from './scale.ts'
-import { drawing, label, line, shorten } from './style.ts'
+import { drawing, label, line, numberWidth, shorten } from './style.ts'
 
 /** Where the data are drawn, in drawing units; y grows downwards. */
 export type Plot = { readonly left: number; readonly right: number; readonly top: number; readonly bottom: number }
 
 export const panelWidth = 240
-export const widePlot: Plot = { left: 32, right: 232, top: 36, bottom: 150 }
-export const squarePlot: Plot = { left: 32, right: 232, top: 36, bottom: 236 }
+/** Its upper edge leaves a line for a label above the plot. */
+export const widePlot: Plot = { left: 38, right: 230, top: 44, bottom: 156 }
+export const squarePlot: Plot = { left: 38, right: 230, top: 37, bottom: 229 }
 
 export const horizontal = ({ left, right }: Plot): readonly [number, number] => [left, right]
 export const vertical = ({ top, bottom }: Plot): readonly [number, number] => [bottom, top]
@@ -33,11 +34,11 @@ export type Panel = {
 export function panel({ plot, x, y, strip = 0, ...texts }: Panel, children: Markup): Element {
   const { left, right, bottom } = plot
   const below = bottom + strip
-  const height = below + 30
+  const height = below + 32
   return drawing({ ...texts, width: panelWidth, height }, [
-    label(shorten(texts.heading, 24), [0, 12], { class: 'wr-heading' }),
+    label(shorten(texts.heading, 20), [0, 12], { class: 'wr-heading' }),
     label(texts.n, [right, 12], { class: 'wr-muted', 'text-anchor': 'end' }),
-    label(y.label, [0, 27], { class: 'wr-muted' }),
+    label(y.label, [0, 26], { class: 'wr-muted' }),
     y.scale.ticks.map((tick) => [
       line([left, y.scale.at(tick)], [right, y.scale.at(tick)], { class: 'wr-grid' }),
       label(figureWords.tick(tick, y.scale.digits), [left - 5, y.scale.at(tick) + 3.5], {
@@ -45,19 +46,25 @@ export function panel({ plot, x, y, strip = 0, ...texts }: Panel, children: Mark
         'text-anchor': 'end',
       }),
     ]),
-    x.scale.ticks.map((tick) => [
-      line([x.scale.at(tick), bottom], [x.scale.at(tick), bottom + 3], { class: 'wr-rule' }),
-      label(figureWords.tick(tick, x.scale.digits), [x.scale.at(tick), below + 13], {
-        class: 'wr-muted',
-        'text-anchor': 'middle',
-      }),
-    ]),
+    x.scale.ticks.map((tick) => {
+      const text = figureWords.tick(tick, x.scale.digits)
+      return [
+        line([x.scale.at(tick), bottom], [x.scale.at(tick), bottom + 3], { class: 'wr-rule' }),
+        label(text, [inside(x.scale.at(tick), numberWidth(text)), below + 14], {
+          class: 'wr-muted',
+          'text-anchor': 'middle',
+        }),
+      ]
+    }),
     line([left, bottom], [right, bottom], { class: 'wr-rule' }),
-    label(x.label, [(left + right) / 2, below + 26], { class: 'wr-muted', 'text-anchor': 'middle' }),
+    label(x.label, [(left + right) / 2, below + 28], { class: 'wr-muted', 'text-anchor': 'middle' }),
     children,
   ])
 }
 
+/** The middle of a label that is to stand at `place` and no further to the right than the panel reaches. */
+export const inside = (place: number, width: number): number => Math.min(place, panelWidth - width / 2)
+
 /** In the middle of a plot that has nothing to show. */
 export const notice = ({ left, right, top, bottom }: Plot, text: string): Element =>
-  label(text, [(left + right) / 2, (top + bottom) / 2], { class: 'wr-muted', 'text-anchor': 'middle' })
+  label(text, [(left + right) / 2, (top + bottom) / 2], { class: 'wr-muted wr-over', 'text-anchor': 'middle' })

@@ -37,7 +37,7 @@ function rocPanel({ name, models }: Group, index: number): Element {
       y: { scale: y, label: figureWords.sensitivity() },
     },
     [
-      line([x.at(0), y.at(0)], [x.at(1), y.at(1)], { class: 'wr-rule', 'stroke-dasharray': '2 3' }),
+      line([x.at(0), y.at(0)], [x.at(1), y.at(1)], { class: 'wr-context', 'stroke-dasharray': '2 3' }),
       curves.map(({ model, points }) => modelLine(model, points)),
       curves.length === 0 ? notice(squarePlot, n === null ? figureWords.hidden() : figureWords.noCurve()) : [],
     ],

@@ -16,6 +16,9 @@ export function niceStep(span: number, count: number): number {
   return (fraction <= 1 ? 1 : fraction <= 2 ? 2 : fraction <= 5 ? 5 : 10) * power
 }
 
+/** Digits after the point that multiples of a nice step have. */
+export const digitsOf = (step: number): number => Math.min(100, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)))
+
 /** Multiples of a nice step from at most `low` to at least `high`, about `count` of them. A single value gets room on both sides. */
 export function niceTicks(low: number, high: number, count = 4): { readonly ticks: number[]; readonly digits: number } {
   const room = high > low ? 0 : Math.abs(low) / 2 || 1
@@ -23,7 +26,7 @@ export function niceTicks(low: number, high: number, count = 4): { readonly tick
   const step = niceStep(to - from, count)
   const first = Math.floor(from / step + 1e-9)
   const last = Math.ceil(to / step - 1e-9)
-  const digits = Math.min(100, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)))
+  const digits = digitsOf(step)
   // Multiples, not sums: an error of one ulp must not grow along the axis.
   const ticks = Array.from({ length: last - first + 1 }, (_, index) => Number(((first + index) * step).toFixed(digits)))
   return { ticks, digits }

@@ -9,19 +9,20 @@ export const figureCss = `
 :root {
   color-scheme: light dark;
   --wr-paper: #ffffff; --wr-ink: #16212c; --wr-muted: #566370; --wr-rule: #c3cbd3; --wr-grid: #e6eaee; --wr-shade: #f4f6f8;
-  --wr-federated: #0068a5; --wr-local: #b84e00; --wr-centralised: #4d5963; --wr-context: #9aa5af; --wr-band: #0068a526;
+  --wr-federated: #0068a5; --wr-local: #b84e00; --wr-centralised: #4d5963; --wr-context: #7d8994; --wr-band: #0068a526;
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
     --wr-paper: #12181f; --wr-ink: #e7ecf1; --wr-muted: #a3b0bc; --wr-rule: #455361; --wr-grid: #28323c; --wr-shade: #1a222b;
-    --wr-federated: #5ab8f0; --wr-local: #f0a04b; --wr-centralised: #b9c4ce; --wr-context: #66727e; --wr-band: #5ab8f033;
+    --wr-federated: #5ab8f0; --wr-local: #f0a04b; --wr-centralised: #b9c4ce; --wr-context: #75828f; --wr-band: #5ab8f033;
   }
 }
 .wr-figure { display: block; width: 100%; height: auto; font-family: inherit; overflow: visible; }
-.wr-figure text { fill: var(--wr-ink); font-size: 10px; font-variant-numeric: tabular-nums; }
-.wr-figure .wr-heading { font-size: 12px; font-weight: 600; }
+.wr-figure text { fill: var(--wr-ink); font-size: 11px; font-variant-numeric: tabular-nums; }
+.wr-figure .wr-heading { font-size: 12.5px; font-weight: 600; }
 .wr-figure .wr-muted { fill: var(--wr-muted); }
-.wr-figure .wr-small { font-size: 8.5px; }
+.wr-figure .wr-small { font-size: 10px; }
+.wr-figure .wr-over { paint-order: stroke; stroke: var(--wr-paper); stroke-width: 3px; stroke-linejoin: round; }
 .wr-figure .wr-grid { stroke: var(--wr-grid); stroke-width: 1; }
 .wr-figure .wr-rule { stroke: var(--wr-rule); stroke-width: 1; }
 .wr-figure .wr-context { stroke: var(--wr-context); }
@@ -99,9 +100,22 @@ export const label = (
   attributes: Readonly<Record<string, string | number>> = {},
 ): Element => h('text', { x, y, ...attributes }, text)
 
-/** Names can be 63 characters long; a panel has room for fewer. The full name stands in the title. */
-export const shorten = (text: string, length: number): string =>
-  text.length <= length ? text : `${text.slice(0, length - 1)}…`
+/**
+ * Names can be 63 characters long; a panel has room for fewer. Their ends are kept, for names that begin alike are told apart there. The
+ * full name stands in the title.
+ */
+export function shorten(text: string, length: number): string {
+  if (text.length <= length) return text
+  const tail = Math.floor((length - 1) / 3)
+  return `${text.slice(0, length - 1 - tail)}…${text.slice(-tail)}`
+}
+
+/** The size of the letters and of the small ones, as figureCss sets them. */
+const [letter, smallLetter] = [11, 10]
+
+/** Drawing units that a number takes at most: its digits are as wide as each other, about two thirds of a letter's size. */
+export const numberWidth = (text: string, size: 'letter' | 'small' = 'letter'): number =>
+  text.length * 0.64 * (size === 'small' ? smallLetter : letter)
 
 export type Drawing = {
   /** Unique in the page. */

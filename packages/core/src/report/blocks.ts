@@ -4,8 +4,8 @@ import { type Element, h, type Markup } from '../figures/markup.ts'
 export const section = (heading: string, children: Markup, attributes: { readonly class?: string } = {}): Element =>
   h('section', {}, [h('h2', attributes, heading), children])
 
-export const figure = (caption: string, children: Markup): Element =>
-  h('figure', {}, [children, h('figcaption', {}, caption)])
+export const figure = (caption: string, children: Markup, attributes: { readonly class?: string } = {}): Element =>
+  h('figure', attributes, [children, h('figcaption', {}, caption)])
 
 export const bullets = (items: readonly string[]): Element =>
   h(

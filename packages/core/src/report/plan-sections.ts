@@ -61,13 +61,32 @@ function times(
       ]
 }
 
-/** The fields in the order of the canonical form, one a line. */
+/** A line of the printed plan: two of them fit side by side on a page. */
+const lineLength = 48
+
+/** JSON with a field a line; what is short enough stays on one. */
+function readable(value: unknown, indent = '', label = ''): string {
+  const short = label + oneLine(value)
+  if (typeof value !== 'object' || value === null || indent.length + short.length <= lineLength) return short
+  const deeper = `${indent}  `
+  const lines = Array.isArray(value)
+    ? value.map((part) => readable(part, deeper))
+    : Object.entries(value).map(([name, part]) => readable(part, deeper, `${JSON.stringify(name)}: `))
+  const [open, close] = Array.isArray(value) ? '[]' : '{}'
+  return `${label}${open}\n${lines.map((line) => deeper + line).join(',\n')}\n${indent}${close}`
+}
+
+function oneLine(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  if (Array.isArray(value)) return `[${value.map(oneLine).join(', ')}]`
+  const fields = Object.entries(value).map(([name, part]) => `${JSON.stringify(name)}: ${oneLine(part)}`)
+  return fields.length === 0 ? '{}' : `{ ${fields.join(', ')} }`
+}
+
+/** The fields in the order of the canonical form. */
 export const documentSection = ({ plan, planHash }: Results): Element =>
   section(
     reportWords.documentHeading(),
-    [
-      h('p', {}, reportWords.documentNote(planHash)),
-      h('pre', {}, JSON.stringify(JSON.parse(canonicalJson(plan)), null, 2)),
-    ],
+    [h('p', {}, reportWords.documentNote(planHash)), h('pre', {}, readable(JSON.parse(canonicalJson(plan))))],
     { class: 'page' },
   )

@@ -11,13 +11,19 @@ import type { Results } from '../protocol/results.ts'
 import type { ModelName } from '../words/en/figures.ts'
 import { reportWords } from '../words/en/report.ts'
 import { figure, section } from './blocks.ts'
-import { knownMetrics, resultTable, verdictCounts } from './result-table.ts'
+import { glance, knownMetrics, resultTable } from './result-table.ts'
 
 export function head(results: Results, question: string): Element {
   const { expected, contributed, outcome, rounds, metric, stoppedBecause } = results
   const missing = expected.filter((name) => !contributed.includes(name))
   return h('header', {}, [
-    h('p', { class: 'kicker' }, [h('b', {}, 'Wardround'), ' ', reportWords.kicker()]),
+    h('p', { class: 'kicker' }, [
+      h('b', {}, 'Wardround'),
+      ' ',
+      h('span', {}, reportWords.kicker()),
+      ' ',
+      h('span', {}, results.study),
+    ]),
     h(
       'h1',
       {},
@@ -60,6 +66,7 @@ const patients = (counts: readonly (number | null)[]): string =>
     ? reportWords.hidden()
     : String(counts.reduce<number>((sum, count) => sum + (count ?? 0), 0))
 
+/** The answer first: at which hospitals it helped, and how sure that is. Then the words, the table and the figures that it rests on. */
 export function resultSection(results: Results): Element {
   const { sites, overall } = results
   if (sites.length === 0) return section(reportWords.resultHeading(), h('p', {}, reportWords.noResult()))
@@ -68,20 +75,16 @@ export function resultSection(results: Results): Element {
   const drawn = metrics.filter((metric) => metric !== 'brier')
   const models = modelsOf(overall).map(({ model }) => model)
   return section(reportWords.resultHeading(), [
-    h('p', {}, reportWords.resultIntroduction(centralised)),
-    h(
-      'ul',
-      { class: 'glance' },
-      metrics.map((metric) => h('li', {}, reportWords.atAGlance(metric, verdictCounts(results, metric)))),
+    glance(results),
+    forests(
+      metrics.map((metric) => differenceForest(results, metric)),
+      { caption: reportWords.differenceFigure() },
     ),
+    h('p', {}, reportWords.resultIntroduction(centralised)),
     resultTable(results),
     forests(
       drawn.map((metric) => forest(results, metric)),
       { caption: reportWords.intervalsFigure(centralised), legend: modelLegend(models, 'points') },
-    ),
-    forests(
-      metrics.map((metric) => differenceForest(results, metric)),
-      { caption: reportWords.differenceFigure() },
     ),
   ])
 }
@@ -91,7 +94,7 @@ function forests(
   { caption, legend = [] }: { readonly caption: string; readonly legend?: Markup },
 ): Markup {
   const known = drawings.filter((drawing) => drawing !== undefined)
-  return known.length === 0 ? [] : figure(caption, [legend, h('div', { class: 'pairs' }, known)])
+  return known.length === 0 ? [] : figure(caption, [legend, known], { class: 'pairs' })
 }
 
 export function curveSections(results: Results, minimumCohort: number): Markup {
@@ -134,7 +137,7 @@ export function contributionsSection(results: Results): Element {
     sentences.length === 0 ? h('p', {}, reportWords.everybody(rounds.length)) : [],
     figure(reportWords.contributionsFigure(roundsPerColumn(rounds.length)), [
       stateLegend(states),
-      h('div', { class: 'scroll' }, { ...matrix, attributes: { ...matrix.attributes, width } }),
+      h('div', { class: 'scroll', tabindex: 0 }, { ...matrix, attributes: { ...matrix.attributes, width } }),
     ]),
     h(
       'ul',

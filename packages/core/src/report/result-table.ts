@@ -1,6 +1,6 @@
 /** The table that hospitals want: a block for each, a line for each model, and the paired difference with its verdict under them. */
 import { type Group, modelsOf, type NamedModel } from '../figures/groups.ts'
-import { type Element, h } from '../figures/markup.ts'
+import { type Element, h, type Markup } from '../figures/markup.ts'
 import { summarise } from '../metrics/summary.ts'
 import type { Results, SiteResult } from '../protocol/results.ts'
 import { reportWords, type Verdict } from '../words/en/report.ts'
@@ -16,10 +16,49 @@ export const knownMetrics = ({ sites, overall }: Results): readonly Metric[] =>
     [...sites, overall].some((models) => modelsOf(models).some(({ result }) => result[metric].value !== null)),
   )
 
-export function verdictCounts({ sites }: Results, metric: Metric): Readonly<Record<Verdict, number>> {
-  const verdicts = sites.map(({ difference }) => verdictOf(difference[metric], better[metric]))
-  const count = (wanted: Verdict): number => verdicts.filter((verdict) => verdict === wanted).length
-  return { better: count('better'), worse: count('worse'), unclear: count('unclear') }
+/** Of each metric in a sentence whether joining helped, and by name where it did, where it harmed, and of whom nothing is known. */
+export const glance = (results: Results): Element =>
+  h(
+    'ul',
+    { class: 'glance' },
+    knownMetrics(results).map((metric) => {
+      const verdicts = verdictsOf(results, metric)
+      const count = (wanted: Verdict): number => verdicts.filter(({ verdict }) => verdict === wanted).length
+      const counts = { better: count('better'), worse: count('worse'), unclear: count('unclear') }
+      return h('li', {}, [reportWords.atAGlance(metric, counts), namesOf(verdicts)])
+    }),
+  )
+
+type SiteVerdict = {
+  readonly name: string
+  readonly verdict: Verdict | undefined
+  readonly word: string
+}
+
+/** No verdict where there is no difference: of hidden figures nothing is said, not even that they cannot be told apart. */
+const verdictsOf = ({ sites }: Results, metric: Metric): readonly SiteVerdict[] =>
+  sites.map(({ name, difference: { [metric]: estimate } }) =>
+    estimate.value === null
+      ? { name, verdict: undefined, word: reportWords.difference(estimate) }
+      : siteVerdict(name, verdictOf(estimate, better[metric])),
+  )
+
+const siteVerdict = (name: string, verdict: Verdict): SiteVerdict => ({
+  name,
+  verdict,
+  word: reportWords.verdict(verdict),
+})
+
+/** Not where all are alike: then the sentence has said it. */
+function namesOf(verdicts: readonly SiteVerdict[]): Markup {
+  const groups = Map.groupBy(verdicts, ({ word }) => word)
+  if (groups.size < 2) return []
+  return [...groups.values()].map((of) => {
+    const { verdict, word } = of[0] ?? { verdict: 'unclear', word: '' }
+    if (verdict === 'unclear') return []
+    const names = of.map(({ name }) => name).join(', ')
+    return [' ', h('span', { class: `names ${verdict ?? 'unknown'}` }, [h('b', {}, word), ' ', names])]
+  })
 }
 
 export function resultTable(results: Results): Element[] {
@@ -79,16 +118,17 @@ const differenceRow = ({ difference }: SiteResult, metrics: readonly Metric[]): 
   h('tr', { class: 'difference' }, [
     h('th', { scope: 'row' }, reportWords.differenceRow()),
     metrics.map((metric) => {
-      const verdict = verdictOf(difference[metric], better[metric])
-      const text = reportWords.verdict(verdict)
+      const estimate = difference[metric]
+      const text = reportWords.difference(estimate)
       return h('td', { 'data-metric': reportWords.metric(metric) }, [
-        h('span', {}, [
-          reportWords.difference(difference[metric]),
-          ' ',
-          h('span', { class: 'verdict' }, verdict === 'unclear' ? text : h('strong', {}, text)),
-        ]),
+        h('span', {}, estimate.value === null ? text : [text, ' ', verdictMark(verdictOf(estimate, better[metric]))]),
       ])
     }),
   ])
+
+const verdictMark = (verdict: Verdict): Element => {
+  const text = reportWords.verdict(verdict)
+  return h('span', { class: 'verdict' }, verdict === 'unclear' ? text : h('strong', {}, text))
+}
 
 const cell = (metric: string, text: string): Element => h('td', { 'data-metric': reportWords.metric(metric) }, text)

@@ -6,33 +6,42 @@ const screenCss = `
 *, *::before, *::after { box-sizing: border-box; }
 html { background: var(--wr-paper); color: var(--wr-ink); -webkit-text-size-adjust: 100%; }
 body { margin: 0 auto; padding: 0 1.25rem 4rem; max-width: 55rem; font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", "Liberation Sans", sans-serif; font-variant-numeric: tabular-nums; overflow-wrap: break-word; }
-.banner { position: sticky; top: 0; z-index: 1; max-width: none; margin: 0 -1.25rem; padding: .55rem 1.25rem; background: #7a2e00; color: #ffffff; font-size: .875rem; line-height: 1.35; }
+.banner { position: sticky; top: 0; z-index: 1; max-width: none; margin: 0; padding: .55rem 0; background: #7a2e00; box-shadow: 0 0 0 100vmax #7a2e00; clip-path: inset(0 -100vmax); color: #ffffff; font-size: .875rem; line-height: 1.35; }
 .watermark { display: none; }
-header { margin: 2.75rem 0 0; }
-.kicker { margin: 0; color: var(--wr-muted); font-size: .875rem; }
+header { margin: 2rem 0 0; }
+.kicker { display: flex; flex-wrap: wrap; gap: 0 .9rem; margin: 0; color: var(--wr-muted); font-size: .875rem; }
 .kicker b { color: var(--wr-ink); letter-spacing: .01em; }
 h1 { margin: .35rem 0 .75rem; font-size: 2rem; line-height: 1.15; letter-spacing: -.015em; text-wrap: balance; }
-h2 { margin: 3rem 0 .6rem; padding-top: .9rem; border-top: 1px solid var(--wr-rule); font-size: 1.25rem; line-height: 1.25; letter-spacing: -.005em; }
+h2 { margin: 2.5rem 0 .6rem; padding-top: .9rem; border-top: 1px solid var(--wr-rule); font-size: 1.25rem; line-height: 1.25; letter-spacing: -.005em; }
 h3 { margin: 1.6rem 0 .3rem; font-size: 1rem; }
 p, ul { margin: .5rem 0; max-width: 42rem; }
 ul { padding-left: 1.2rem; }
 li { margin: .25rem 0; }
+main > section:first-child > h2 { margin-top: 1.5rem; }
 .question { font-size: 1.125rem; line-height: 1.4; }
-.glance { padding: 0; list-style: none; font-size: 1.0625rem; line-height: 1.4; }
+.glance { max-width: 50rem; padding: 0; list-style: none; font-size: 1.0625rem; line-height: 1.4; }
+.names { display: inline-block; margin-right: .6rem; font-size: .9375rem; }
+.names b { padding: 0 .4rem; border: 1px solid; border-radius: .2rem; font-size: .8125rem; }
+.better b { color: var(--wr-federated); }
+.worse b { color: var(--wr-local); }
+.unknown b { color: var(--wr-muted); }
 .note, figcaption { color: var(--wr-muted); font-size: .875rem; max-width: 46rem; }
 dl { margin: 1.25rem 0; display: grid; gap: .2rem 1.5rem; }
 dt { color: var(--wr-muted); font-size: .875rem; }
 dd { margin: 0; overflow-wrap: anywhere; }
-.facts { grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 1rem 1.5rem; }
-.facts div { border-top: 2px solid var(--wr-ink); padding-top: .35rem; }
-.facts dd { font-size: 1.125rem; font-weight: 600; line-height: 1.3; }
-.record { grid-template-columns: minmax(8rem, max-content) 1fr; }
+.facts { display: flex; flex-wrap: wrap; margin: .9rem 0 0; gap: .2rem 1.5rem; font-size: .875rem; }
+.facts div { display: flex; gap: .45rem; }
+.facts dd { font-weight: 600; }
+.record { grid-template-columns: minmax(8rem, max-content) 1fr; align-items: baseline; }
 code, pre { font-family: ui-monospace, "Cascadia Mono", "Liberation Mono", monospace; font-size: .8125rem; }
 pre { margin: .75rem 0; padding: .9rem 1rem; background: var(--wr-shade); line-height: 1.45; white-space: pre-wrap; overflow-wrap: anywhere; }
 figure { margin: 1.5rem 0; }
 figcaption { margin-top: .5rem; }
 .panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: 1.5rem 1.75rem; }
-.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1.75rem 2.25rem; }
+.pairs { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1.5rem 2.25rem; }
+.pairs .wr-legend { grid-column: 1 / -1; margin: 0; }
+.pairs figcaption { align-self: center; margin: 0; }
+.pairs > svg:first-of-type:nth-last-of-type(even) ~ figcaption { grid-column: 1 / -1; }
 .scroll { overflow-x: auto; }
 .scroll .wr-figure { width: auto; height: auto; }
 .wr-legend { display: flex; flex-wrap: wrap; gap: .25rem 1.4rem; margin: 0 0 .9rem; padding: 0; list-style: none; font-size: .875rem; }
@@ -81,23 +90,26 @@ const printCss = `
   figure { margin: 3mm 0; }
   th, td { padding-top: .4mm; padding-bottom: .4mm; }
   .site th { padding-top: 2mm; }
-  h2, h3, caption, .wr-legend { break-after: avoid; }
+  h2, h3, caption, thead, .wr-legend { break-after: avoid; }
+  thead + tbody { break-before: avoid; }
   h3 { font-size: 10pt; }
   table { font-size: 9pt; }
   .question, .glance { font-size: 10.5pt; }
+  .names, .names b { font-size: 8.5pt; }
   .wr-legend { font-size: 9pt; }
   .note, figcaption, caption, dt, .site span, .kicker, .difference > *, thead th { font-size: 8pt; }
-  .banner { position: static; margin: 0 0 5mm; padding: 2mm 3mm; border: 1pt solid #7a2e00; background: none; color: #7a2e00; }
+  .banner { position: static; margin: 0 0 5mm; padding: 2mm 3mm; border: 1pt solid #7a2e00; background: none; box-shadow: none; clip-path: none; color: #7a2e00; }
   .watermark { display: block; position: fixed; z-index: -1; inset: 42% 0 auto; text-align: center; white-space: nowrap; transform: rotate(-30deg); font-size: 62pt; font-weight: 700; letter-spacing: .06em; color: #7a2e0020; }
-  .facts { grid-template-columns: repeat(4, 1fr); gap: 3mm 5mm; }
+  .facts { font-size: 8pt; gap: 1mm 5mm; }
   .panels { grid-template-columns: repeat(3, 1fr); gap: 4mm 6mm; }
   .pairs { grid-template-columns: repeat(2, 1fr); gap: 5mm 7mm; }
   .scroll { overflow: visible; }
   .scroll .wr-figure { max-width: 100%; }
-  figure, .wr-figure, .record, tbody, tr, li, figcaption, dl div { break-inside: avoid; }
+  figure, .wr-figure, .record, tbody, tr, caption, figcaption, dl div { break-inside: avoid; }
+  .pairs { break-inside: auto; }
   p, li { orphans: 3; widows: 3; }
   .page { break-before: page; border-top: 0; margin-top: 0; padding-top: 0; }
-  pre { padding: 0; background: none; columns: 2; column-gap: 8mm; font-size: 6.5pt; line-height: 1.35; }
+  pre { padding: 0; background: none; columns: 2; column-gap: 8mm; font-size: 7pt; line-height: 1.4; }
   a { color: inherit; text-decoration: none; }
 }
 `
