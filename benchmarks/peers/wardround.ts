@@ -8,7 +8,6 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { runDemo } from '@wardround/cli/demo/demo.ts'
-import { createScreen } from '@wardround/cli/live.ts'
 import type { Output, Runtime } from '@wardround/cli/runtime.ts'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { parseStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
@@ -72,7 +71,7 @@ const results = await runDemo(runtime, {
   dataFolder: data,
   out,
   store: 'sqlite',
-  screen: createScreen(output, true),
+  screen: { apply: () => undefined, note: () => undefined, end: () => undefined },
 })
 writeFileSync(`${resultFile}.partial`, JSON.stringify(resultOf(results)))
 renameSync(`${resultFile}.partial`, resultFile)

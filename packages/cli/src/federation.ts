@@ -15,7 +15,7 @@ export async function approveAt(site: OpenSite, studyId: string): Promise<void> 
   await decide(offer, 'approved', { ...site, site: site.membership.site })
 }
 
-/** Follows a study's events until it has ended. Errors: WR_STUDY_PREFLIGHT where preflight stops it, WR_CANCELLED. */
+/** Follows a study's events until it has ended. Errors: WR_STUDY_PREFLIGHT where preflight has stopped it, WR_CANCELLED. */
 export async function watchStudy(
   client: Client,
   study: string,
@@ -32,10 +32,12 @@ export async function watchStudy(
     for (const event of page.events) {
       onEvent(event)
       if (event.kind === 'study.ended') return
-      if (event.kind === 'study.blocked')
-        throw new WardroundError('WR_STUDY_PREFLIGHT', { study, sites: event.payload.sites })
     }
     sequence = page.sequence
+    const blocked = page.events.findLast((event) => event.kind === 'study.blocked')
+    // It may have been mended and started again since.
+    if (blocked !== undefined && (await client.call('study', { params: { study } })).state === 'blocked')
+      throw new WardroundError('WR_STUDY_PREFLIGHT', { study, sites: blocked.payload.sites })
   }
 }
 

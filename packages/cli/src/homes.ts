@@ -1,5 +1,5 @@
 /** Where things are kept unless said otherwise, and how a researcher's access is found. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
@@ -8,7 +8,7 @@ import { type Client, createClient } from '@wardround/site/client.ts'
 import { type ClosableNetwork, httpsNetwork, trustOf } from '@wardround/site/http.ts'
 import type { Runtime } from './runtime.ts'
 
-const home = ({ env }: Runtime): string => env.WARDROUND_HOME ?? join(homedir(), '.wardround')
+const home = ({ env }: Runtime): string => env.WARDROUND_HOME || join(homedir(), '.wardround')
 export const coordinatorFolder = (runtime: Runtime, given?: string): string =>
   given ?? join(home(runtime), 'coordinator')
 export const siteFolder = (runtime: Runtime, given?: string): string => given ?? join(home(runtime), 'site')
@@ -25,7 +25,7 @@ export async function openAccount(runtime: Runtime, given?: string, authority?: 
 }
 
 function accessToken(runtime: Runtime, given: string | undefined): string {
-  const wanted = given ?? runtime.env.WARDROUND_ACCESS ?? join(coordinatorFolder(runtime), 'access')
+  const wanted = given ?? (runtime.env.WARDROUND_ACCESS || join(coordinatorFolder(runtime), 'access'))
   if (wanted.startsWith('wra1_')) return wanted
   if (!existsSync(wanted)) throw new WardroundError('WR_CREDENTIALS')
   return readFileSync(wanted, 'utf8')
@@ -52,5 +52,24 @@ export function readText(path: string): string {
     return readFileSync(path, 'utf8')
   } catch (error) {
     throw new WardroundError('WR_PERMISSION', { path, action: 'read' }, { cause: error })
+  }
+}
+
+/** Errors: WR_PERMISSION. */
+export function writeOut(path: string, content: string | Uint8Array): void {
+  try {
+    writeFileSync(path, content)
+  } catch (error) {
+    throw new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })
+  }
+}
+
+/** A folder, made where there is none. Errors: WR_PERMISSION. */
+export function outFolder(path: string): string {
+  try {
+    mkdirSync(path, { recursive: true })
+    return path
+  } catch (error) {
+    throw new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })
   }
 }

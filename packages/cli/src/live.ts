@@ -6,7 +6,10 @@ import type { Output } from './runtime.ts'
 export type LiveState = {
   readonly maximumRounds: number
   readonly round: number
+  /** Rounds that have ended. */
+  readonly completed: number
   readonly startedAtMs: number
+  readonly roundEndedAtMs: number
   readonly lastAtMs: number
   /** Site → what it is doing. */
   readonly doing: Readonly<Record<string, string>>
@@ -16,7 +19,9 @@ export type LiveState = {
 export const initialLive: LiveState = {
   maximumRounds: 0,
   round: 0,
+  completed: 0,
   startedAtMs: 0,
+  roundEndedAtMs: 0,
   lastAtMs: 0,
   doing: {},
   phase: 'waiting',
@@ -51,7 +56,7 @@ export function applyEvent(state: LiveState, event: StoredEvent): { state: LiveS
     case 'round.ended': {
       const { round, metric, on, overall, sites } = event.payload
       return {
-        state: { ...next, round, doing: {} },
+        state: { ...next, round, completed: round, roundEndedAtMs: at, doing: {} },
         lines: [roundLine(round, { metric, on, value: overall.value, n: overall.n, sites })],
       }
     }
@@ -98,9 +103,7 @@ function roundLine(round: number, { metric, on, value, n, sites }: RoundFigures)
 
 /** The bar at the bottom: how far, how long still at this pace, who is being waited for. */
 export function statusLine(state: LiveState, width: number): string {
-  const share = state.maximumRounds === 0 ? 0 : state.round / state.maximumRounds
-  const elapsed = (state.lastAtMs - state.startedAtMs) / 1000
-  const left = state.round === 0 ? null : (elapsed / state.round) * (state.maximumRounds - state.round)
+  const share = state.maximumRounds === 0 ? 0 : state.completed / state.maximumRounds
   const cells = Math.max(10, Math.min(30, width - 60))
   const full = Math.round(share * cells)
   const bar = `${'█'.repeat(full)}${'░'.repeat(cells - full)}`
@@ -110,11 +113,18 @@ export function statusLine(state: LiveState, width: number): string {
       bar,
       round: state.round,
       maximum: state.maximumRounds,
-      secondsLeft: state.phase === 'rounds' ? left : null,
+      secondsLeft: state.phase === 'rounds' ? secondsLeft(state) : null,
       phase: state.phase,
       waiting,
     })
-    .slice(0, Math.max(20, width - 1))
+    .slice(0, Math.max(0, width - 1))
+}
+
+/** At the pace of the rounds that have ended; null before there is one. */
+function secondsLeft({ maximumRounds, completed, startedAtMs, roundEndedAtMs, lastAtMs }: LiveState): number | null {
+  if (completed === 0) return null
+  const paceMs = (roundEndedAtMs - startedAtMs) / completed
+  return Math.max(0, paceMs * (maximumRounds - completed) - (lastAtMs - roundEndedAtMs)) / 1000
 }
 
 export type Screen = {
@@ -124,7 +134,7 @@ export type Screen = {
 }
 
 /** Draws on `output`: a bar that stays at the bottom of a terminal; plain lines anywhere else. */
-export function createScreen(output: Output, silent = false): Screen {
+export function createScreen(output: Output): Screen {
   let state = initialLive
   let drawn = false
   const clear = (): void => {
@@ -137,7 +147,6 @@ export function createScreen(output: Output, silent = false): Screen {
     drawn = true
   }
   const print = (lines: readonly string[]): void => {
-    if (silent) return
     clear()
     for (const line of lines) output.write(`${line}\n`)
     draw()

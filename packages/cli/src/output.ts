@@ -7,14 +7,16 @@ export type CommonOptions = { readonly json?: boolean; readonly verbose?: boolea
 
 /** What a command found: data for scripts, lines for people. */
 export type Outcome = {
+  /** undefined where the document was shown already. */
   readonly data: unknown
   readonly lines: readonly string[] /** Other than 0 where the finding itself is a failure. */
   readonly exitCode?: number
 }
 
 export function show(runtime: Runtime, options: CommonOptions, { data, lines }: Outcome): void {
-  if (options.json) runtime.stdout.write(`${JSON.stringify(data)}\n`)
-  else for (const line of lines) runtime.stdout.write(`${line}\n`)
+  if (options.json) {
+    if (data !== undefined) runtime.stdout.write(`${JSON.stringify(data)}\n`)
+  } else for (const line of lines) runtime.stdout.write(`${line}\n`)
 }
 
 /** Runs a command to its exit code. */

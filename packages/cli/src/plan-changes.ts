@@ -2,7 +2,12 @@
 import { WardroundError } from '@wardround/core/errors.ts'
 import { type ParsedStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
 
-export type PlanChanges = { readonly seed?: string | undefined; readonly strategy?: string | undefined }
+export type PlanChanges = {
+  readonly seed?: string | undefined
+  readonly strategy?: string | undefined
+  /** How many take part: a larger quorum could never be met, and becomes this. */
+  readonly hospitals?: number
+}
 
 /** What each strategy starts from when only its name is given: the rates of its paper's recommendations for small models. */
 const strategies: Readonly<Record<string, Record<string, unknown>>> = {
@@ -15,15 +20,19 @@ const strategies: Readonly<Record<string, Record<string, unknown>>> = {
 }
 
 /** Errors: WR_USAGE for a seed that is no number or an unknown strategy. */
-export function changedPlan(plan: Record<string, unknown>, { seed, strategy }: PlanChanges): ParsedStudy {
+export function changedPlan(
+  { plan, study: { rounds } }: Pick<ParsedStudy, 'plan' | 'study'>,
+  { seed, strategy, hospitals = Number.POSITIVE_INFINITY }: PlanChanges,
+): ParsedStudy {
   const usage = (problem: string): WardroundError => new WardroundError('WR_USAGE', { problem, command: '' })
-  if (seed !== undefined && !/^\d{1,9}$/.test(seed)) throw usage(`${seed} is no seed; a whole number is.`)
-  const options = strategy === undefined ? undefined : strategies[strategy]
-  if (strategy !== undefined && options === undefined)
+  if (seed !== undefined && !(/^\d{1,10}$/.test(seed) && Number(seed) < 2 ** 32))
+    throw usage(`${seed} is no seed; a whole number from 0 to ${2 ** 32 - 1} is.`)
+  if (strategy !== undefined && !Object.hasOwn(strategies, strategy))
     throw usage(`There is no strategy ${strategy}. There are ${Object.keys(strategies).join(', ')}.`)
   return validatePlan({
     ...plan,
     ...(seed === undefined ? {} : { seed: Number(seed) }),
-    ...(strategy === undefined ? {} : { strategy: { [strategy]: options } }),
+    ...(strategy === undefined ? {} : { strategy: { [strategy]: strategies[strategy] } }),
+    ...(hospitals < (rounds.quorum ?? 0) ? { rounds: { ...rounds, quorum: hospitals } } : {}),
   })
 }

@@ -162,7 +162,7 @@ const specs: readonly Spec[] = [
   },
   {
     name: 'doctor',
-    options: [dirOption, ['--config <file>', helpWords.options.config()], accessOption],
+    options: [dirOption, ['--config <file>', helpWords.options.config()]],
     load: async () => (await import('./commands/doctor.ts')).doctorCommand,
   },
   {
@@ -201,7 +201,9 @@ export function buildProgram(runtime: Runtime): Program {
     .showHelpAfterError(false)
   root.configureOutput({
     writeOut: (text) => runtime.stdout.write(text),
-    writeErr: () => undefined,
+    // A group without a command shows its help; what was mistyped is said by showError().
+    writeErr: (text) => runtime.stdout.write(text),
+    outputError: () => undefined,
     getOutHelpWidth: () => runtime.stdout.columns,
   })
   root.addHelpText('after', `\n${helpWords.rootExamples()}`)
@@ -228,7 +230,7 @@ export function buildProgram(runtime: Runtime): Program {
       } catch (error) {
         if (!(error instanceof CommanderError)) throw error
         if (error.exitCode === 0 || error.code === 'commander.help') return 0
-        const command = commandNames.find((name) => argv.join(' ').startsWith(name)) ?? ''
+        const command = commandNames.find((name) => `${argv.join(' ')} `.startsWith(`${name} `)) ?? ''
         return showError(
           runtime,
           { json: argv.includes('--json') },

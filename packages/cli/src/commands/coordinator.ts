@@ -24,6 +24,7 @@ type Options = CommonOptions & {
 export async function coordinatorCommand(runtime: Runtime, { options }: { options: Options }): Promise<Outcome> {
   const { clock, entropy, version, signal } = runtime
   const { certificate, key } = options
+  if ((certificate === undefined) !== (key === undefined)) throw usage('--certificate and --key go together.')
   const tlsFiles = certificate === undefined || key === undefined ? {} : { tlsFiles: { certificate, key } }
   const started = await startCoordinator({
     folder: coordinatorFolder(runtime, options.dir),
@@ -46,15 +47,16 @@ export async function coordinatorCommand(runtime: Runtime, { options }: { option
     signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
   )
   await coordinator.close()
-  return { data: { stopped: true }, lines: [] }
+  return { data: undefined, lines: [] }
 }
 
 function portOf(text: string): number {
   const port = Number(text)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new WardroundError('WR_USAGE', { problem: `${text} is no port.`, command: 'coordinator' })
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw usage(`${text} is no port.`)
   return port
 }
+
+const usage = (problem: string): WardroundError => new WardroundError('WR_USAGE', { problem, command: 'coordinator' })
 
 /** Structured lines on stderr; without --json-logs only what went wrong. */
 function logger(everything: boolean): Log {

@@ -19,25 +19,19 @@ export const siteApprove = (runtime: Runtime, { args: [id = ''], options }: Type
     if (id === '') return listed(offers)
     const offer = chosen(offers, id)
     const lines = explained(offer, site)
-    if (!options.yes && !options.json) {
-      for (const line of lines) runtime.stdout.write(`${line}\n`)
-      if (!(await confirmed(runtime)))
-        return { data: { study: offer.id, decision: null }, lines: [cliWords.notDecided()] }
+    const { leaves, never } = releasesAt(site, offer)
+    const read = { study: offer.id, planHash: offer.planHash, plan: describePlan(offer.study), leaves, never }
+    if (!options.yes) {
+      if (!options.json) for (const line of lines) runtime.stdout.write(`${line}\n`)
+      // A script signs with --yes, and only so.
+      if (options.json || !(await confirmed(runtime)))
+        return { data: { ...read, decision: null }, lines: [cliWords.notDecided()] }
     }
     await sendDecision(site, offer, { decision: 'approved' })
-    const { leaves, never } = describeReleases(
-      offer.study,
-      minimumCohortOf(site.config.policy, offer.study.data.minimumCohort),
-    )
-    const data = {
-      study: offer.id,
-      planHash: offer.planHash,
-      decision: 'approved',
-      plan: describePlan(offer.study),
-      leaves,
-      never,
+    return {
+      data: { ...read, decision: 'approved' },
+      lines: [...(options.yes ? lines : []), cliWords.decided(offer.id, 'approved')],
     }
-    return { data, lines: [...(options.yes ? lines : []), cliWords.decided(offer.id, 'approved')] }
   })
 
 export const siteRefuse = (runtime: Runtime, { args: [id = ''], options }: Typed): Promise<Outcome> =>
@@ -80,9 +74,13 @@ const listed = (offers: readonly OfferedStudy[]): Outcome => ({
       : offers.map(({ id, decision, study }) => `${id}  ${decision ?? ''}  ${study.question}`),
 })
 
+const releasesAt = ({ config }: OpenSite, { study }: OfferedStudy): ReturnType<typeof describeReleases> =>
+  describeReleases(study, minimumCohortOf(config.policy, study.data.minimumCohort))
+
 /** The plan in plain words, and exactly what will leave. */
-function explained({ id, planHash, study }: OfferedStudy, site: OpenSite): string[] {
-  const { leaves, never } = describeReleases(study, minimumCohortOf(site.config.policy, study.data.minimumCohort))
+function explained(offer: OfferedStudy, site: OpenSite): string[] {
+  const { id, planHash, study } = offer
+  const { leaves, never } = releasesAt(site, offer)
   return [
     cliWords.approvalHeading(id, planHash),
     '',
@@ -96,10 +94,15 @@ function explained({ id, planHash, study }: OfferedStudy, site: OpenSite): strin
   ]
 }
 
+/** No answer, as at the end of a file, is no. Errors: WR_CANCELLED. */
 async function confirmed({ signal }: Runtime): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  const unanswered = new Promise<string>((resolve) => terminal.once('close', () => resolve('')))
   try {
-    return (await terminal.question(cliWords.approveQuestion(), { signal })).trim().toLowerCase() === 'yes'
+    const asked = terminal.question(cliWords.approveQuestion(), { signal }).catch(() => '')
+    const answer = await Promise.race([asked, unanswered])
+    if (signal.aborted) throw new WardroundError('WR_CANCELLED')
+    return answer.trim().toLowerCase() === 'yes'
   } finally {
     terminal.close()
   }

@@ -11,7 +11,7 @@ import { findData } from '../demo/data.ts'
 import { runDemo } from '../demo/demo.ts'
 import { startPostgres } from '../demo/postgres.ts'
 import { publicResults } from '../federation.ts'
-import { readText } from '../homes.ts'
+import { outFolder, readText } from '../homes.ts'
 import { createScreen } from '../live.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
 import { changedPlan } from '../plan-changes.ts'
@@ -37,7 +37,9 @@ export async function demoCommand(runtime: Runtime, { options }: { options: Opti
   const screen = createScreen(options.json ? stderr : stdout)
   const sites = chosenSites(options.sites)
   const file = join(example, 'study.yaml')
-  const parsed = changedPlan(parseStudy(readText(file), file).plan, options)
+  const { seed, strategy } = options
+  const parsed = changedPlan(parseStudy(readText(file), file), { seed, strategy, hospitals: sites.length })
+  const withPostgres = wantsPostgres(options.store)
   const data = await findData({
     given: options.data,
     project,
@@ -50,7 +52,8 @@ export async function demoCommand(runtime: Runtime, { options }: { options: Opti
   })
   const synthetic = data.source === 'synthetic'
   screen.note(synthetic ? cliWords.synthetic() : cliWords.dataFound(data.folder))
-  const postgres = options.store === 'postgres' ? await startPostgres(out) : undefined
+  outFolder(out)
+  const postgres = withPostgres ? await startPostgres(out) : undefined
   // Setting up a database server is not what the demo shows.
   const startedAt = postgres === undefined ? runtime.startedAt : clock.now()
   try {
@@ -86,9 +89,14 @@ function chosenSites(text: string | undefined): readonly string[] {
   const wanted = text?.split(',').map((name) => name.trim()) ?? [...hospitals]
   const unknown = wanted.find((name) => !hospitals.some((known) => known === name))
   if (unknown !== undefined)
-    throw new WardroundError('WR_USAGE', {
-      problem: `There is no hospital ${unknown} in the demo. There are ${hospitals.join(', ')}.`,
-      command: 'demo',
-    })
-  return wanted
+    throw usage(`There is no hospital ${unknown} in the demo. There are ${hospitals.join(', ')}.`)
+  return [...new Set(wanted)]
 }
+
+function wantsPostgres(store = 'sqlite'): boolean {
+  if (store !== 'sqlite' && store !== 'postgres')
+    throw usage(`The demo has no store ${store}. There are sqlite and postgres.`)
+  return store === 'postgres'
+}
+
+const usage = (problem: string): WardroundError => new WardroundError('WR_USAGE', { problem, command: 'demo' })

@@ -1,4 +1,5 @@
 /** `wardround site journal verify|show`: the auditor's part. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
@@ -9,8 +10,13 @@ import type { Runtime } from '../runtime.ts'
 
 type Typed = { readonly args: readonly string[]; readonly options: CommonOptions & { dir?: string } }
 
-const journalPath = (runtime: Runtime, dir: string | undefined): string =>
-  join(siteFolder(runtime, dir), 'journal.ndjson')
+/** A journal begins when a site joins: where there is none, nothing was looked at. Errors: WR_NOT_JOINED. */
+function journalPath(runtime: Runtime, dir: string | undefined): string {
+  const directory = siteFolder(runtime, dir)
+  const path = join(directory, 'journal.ndjson')
+  if (!existsSync(path)) throw new WardroundError('WR_NOT_JOINED', { directory })
+  return path
+}
 
 /** Errors: WR_CHAIN_BROKEN, with the first entry that does not fit. */
 export async function journalVerify(runtime: Runtime, { options }: Typed): Promise<Outcome> {

@@ -1,5 +1,4 @@
 /** `wardround model pull` and `site export`: finished models as files. */
-import { writeFileSync } from 'node:fs'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { exportModel } from '@wardround/core/graph/export.ts'
 import { weightSpecs } from '@wardround/core/graph/layers.ts'
@@ -9,7 +8,7 @@ import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { approvedPlan } from '@wardround/site/approvals.ts'
 import { bytesOf } from '@wardround/site/http.ts'
 import { studyFolder } from '@wardround/site/study-folder.ts'
-import { withAccount } from '../homes.ts'
+import { withAccount, writeOut } from '../homes.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
 import type { Runtime } from '../runtime.ts'
 import { withSite } from '../site-session.ts'
@@ -19,10 +18,15 @@ type Typed = { readonly args: readonly string[]; readonly options: Options }
 
 export const modelPull = (runtime: Runtime, { args: [study = ''], options }: Typed): Promise<Outcome> =>
   withAccount(runtime, options, async (client) => {
-    const format = options.format === 'safetensors' ? 'safetensors' : 'onnx'
+    const format = options.format ?? 'onnx'
+    if (format !== 'onnx' && format !== 'safetensors')
+      throw new WardroundError('WR_USAGE', {
+        problem: `There is no format ${format}. There are onnx and safetensors.`,
+        command: 'model pull',
+      })
     const path = options.out ?? `${study}.${format}`
     const bytes = await bytesOf(await client.download('model', { params: { study }, query: { format } }))
-    write(path, bytes)
+    writeOut(path, bytes)
     return { data: { path, sizeBytes: bytes.length }, lines: [cliWords.wrote(path)] }
   })
 
@@ -41,14 +45,6 @@ export const siteExport = (runtime: Runtime, { args: [id = ''], options }: Typed
     const { scales } = await site.dataset.prepared(study, planHash, preparation)
     const path = options.out ?? `${id}-${site.membership.site}.onnx`
     const bytes = exportModel({ study, planHash, preparation, weights, scales })
-    write(path, bytes)
+    writeOut(path, bytes)
     return { data: { path, sizeBytes: bytes.length }, lines: [cliWords.wrote(path)] }
   })
-
-function write(path: string, bytes: Uint8Array): void {
-  try {
-    writeFileSync(path, bytes)
-  } catch (error) {
-    throw new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })
-  }
-}

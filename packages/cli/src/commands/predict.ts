@@ -1,15 +1,16 @@
 /** `wardround predict MODEL DATA.csv`: a finished model on the records of a table. Pre-processing is inside the model. */
-import { readFileSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { WardroundError } from '@wardround/core/errors.ts'
 import { decodeModel } from '@wardround/core/graph/codec.ts'
-import type { ValueInfo } from '@wardround/core/graph/ir.ts'
+import type { Graph, ValueInfo } from '@wardround/core/graph/ir.ts'
 import { parseNumber } from '@wardround/core/numbers.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
-import { parseConfig, readConfig } from '@wardround/site/config.ts'
+import { parseConfig, readConfig, type SiteConfig } from '@wardround/site/config.ts'
 import { tableRecords } from '@wardround/site/data/load.ts'
 import { openModel } from '@wardround/site/training/session.ts'
-import { readText } from '../homes.ts'
+import { z } from 'zod'
+import { readText, writeOut } from '../homes.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
 import type { Runtime } from '../runtime.ts'
 
@@ -17,7 +18,10 @@ type Options = CommonOptions & { config?: string; out?: string }
 
 const batchRows = 4096
 
-/** Columns are called as in the study, or as --config (a site.yaml) says. Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED, WR_DATA_COLUMN, WR_DATA_VALUE. */
+/**
+ * Columns are called as in the study, or as --config (a site.yaml) says. Cells are read as at a hospital that trains. Errors: WR_GRAPH_INVALID,
+ * WR_GRAPH_REFUSED, WR_CONFIG, WR_DATA_EMPTY, WR_DATA_COLUMN, WR_DATA_VALUE.
+ */
 export async function predictCommand(
   _: Runtime,
   { args: [modelPath = '', file = ''], options }: { args: readonly string[]; options: Options },
@@ -26,78 +30,113 @@ export async function predictCommand(
   const bytes = new Uint8Array(readFileSync(modelPath))
   const { graph, metadata } = decodeModel(bytes)
   const run = await openModel(bytes)
-  const config =
-    options.config === undefined
-      ? parseConfig(`data: { file: ${JSON.stringify(file)} }`, file)
-      : { ...readConfig(options.config) }
-  const located =
-    options.config === undefined ? config : { ...config, data: { ...config.data, file: resolveFrom(file) } }
-  const { columns, records } = await tableRecords(
-    located,
-    options.config === undefined ? process.cwd() : dirname(options.config),
-  )
-  const missing = graph.inputs.find(({ name }) => !columns.includes(name))
-  if (missing !== undefined) throw new WardroundError('WR_DATA_COLUMN', { column: missing.name, available: columns })
   const predictions: number[][] = []
-  let batch: Record<string, string | null>[] = []
-  const flush = async (): Promise<void> => {
-    if (batch.length > 0)
-      predictions.push(...(await run(feedsOf(graph.inputs, { batch, file, from: predictions.length }))))
-    batch = []
-  }
-  for await (const record of records) {
-    batch.push(record)
-    if (batch.length === batchRows) await flush()
-  }
-  await flush()
-  const classes = (metadata.classes ?? '').split(',')
-  const names = predictions[0]?.length === 1 ? ['prediction'] : classes
-  if (options.out !== undefined)
-    write(options.out, [['row', ...names], ...predictions.map((values, row) => [row + 1, ...values])])
-  const data = {
-    study: metadata.study,
-    planHash: metadata.planHash,
-    rows: predictions.length,
-    columns: names,
-    predictions,
-  }
+  for await (const { feeds } of batchesOf(graph, unitsOf(metadata), { file, configPath: options.config }))
+    predictions.push(...(await run(feeds)))
+  if (predictions.length === 0) throw new WardroundError('WR_DATA_EMPTY', { file })
+  const columns = predictions[0]?.length === 1 ? ['prediction'] : (metadata.classes ?? '').split(',')
+  const lines = [['row', ...columns], ...predictions.map((values, row) => [row + 1, ...values])].map((row) =>
+    row.join(','),
+  )
+  if (options.out !== undefined) writeOut(options.out, `${lines.join('\n')}\n`)
+  const { study, planHash } = metadata
   return {
-    data,
-    lines:
-      options.out === undefined
-        ? [['row', ...names].join(','), ...predictions.map((values, row) => [row + 1, ...values].join(','))]
-        : [cliWords.wrote(options.out)],
+    data: { study, planHash, rows: predictions.length, columns, predictions },
+    lines: options.out === undefined ? lines : [cliWords.wrote(options.out)],
   }
 }
 
-const resolveFrom = (file: string): string => (file.startsWith('/') ? file : `${process.cwd()}/${file}`)
+type Units = Readonly<Record<string, string>>
+
+/** Column → the unit in which the model wants its numbers, where its file says so. Errors: WR_GRAPH_INVALID. */
+function unitsOf({ units }: Readonly<Record<string, string>>): Units {
+  if (units === undefined) return {}
+  try {
+    return z.record(z.string(), z.string()).parse(JSON.parse(units))
+  } catch (error) {
+    throw new WardroundError('WR_GRAPH_INVALID', { problem: 'its metadata is damaged' }, { cause: error })
+  }
+}
+
+type Source = { readonly file: string; readonly configPath: string | undefined }
+
+/** A table as inputs of the model, some thousand records at a time. */
+async function* batchesOf(graph: Graph, units: Units, { file, configPath }: Source) {
+  const given =
+    configPath === undefined ? parseConfig(`data: { file: ${JSON.stringify(file)} }`, file) : readConfig(configPath)
+  const config = { ...given, data: { ...given.data, file: resolve(file) } }
+  requireKnownUnits(config, graph, { units, file: configPath ?? '' })
+  const { columns, records } = await tableRecords(config, dirname(config.data.file), units)
+  const missing = graph.inputs.find(({ name }) => !columns.includes(name))
+  if (missing !== undefined) throw new WardroundError('WR_DATA_COLUMN', { column: missing.name, available: columns })
+  const readers = graph.inputs.map((input) => readerOf(input, graph))
+  let line = config.data.header === undefined ? 2 : 1
+  let batch: CellRecord[] = []
+  for await (const record of records) {
+    batch.push(record)
+    if (batch.length < batchRows) continue
+    yield { feeds: feedsOf(readers, batch, { file, line }) }
+    line += batch.length
+    batch = []
+  }
+  if (batch.length > 0) yield { feeds: feedsOf(readers, batch, { file, line }) }
+}
+
+/** A number in an unknown unit would be taken for one in the study's, and nobody would notice. Errors: WR_CONFIG. */
+function requireKnownUnits(
+  { columns }: SiteConfig,
+  { inputs }: Graph,
+  { units, file }: { units: Units; file: string },
+): void {
+  const unknown = inputs.find(({ name, type }) => {
+    const own = { unit: undefined, factor: undefined, ...columns[name] }
+    return type !== 'string' && own.unit !== undefined && own.factor === undefined && units[name] === undefined
+  })
+  if (unknown === undefined) return
+  const problem = 'the model does not say in which unit it wants this column; give a factor instead of a unit'
+  throw new WardroundError('WR_CONFIG', { file, field: `columns.${unknown.name}.unit`, problem })
+}
+
+type CellRecord = Readonly<Record<string, string | null>>
+
+/** An input with how its cells are read. */
+type InputReader =
+  | { readonly name: string; readonly type: 'number'; read(text: string | null): number | undefined }
+  | { readonly name: string; readonly type: 'code'; read(text: string | null): string }
+
+/** As preparation/table.ts reads them: exports write codes as numbers in more than one way, and `1`, `1.0` and `1.00` are one code. */
+function readerOf({ name, type }: ValueInfo, { initializers }: Graph): InputReader {
+  if (type !== 'string') {
+    const read = (text: string | null): number | undefined => {
+      const value = text === null ? Number.NaN : parseNumber(text)
+      return text !== null && Number.isNaN(value) ? undefined : value
+    }
+    return { name, type: 'number', read }
+  }
+  const codes = new Set<unknown>(initializers.find((tensor) => tensor.name === `${name}/codes`)?.data)
+  const plain = (text: string): string => (Number.isNaN(parseNumber(text)) ? text : String(Number(text)))
+  return { name, type: 'code', read: (text) => (text === null || codes.has(text) ? (text ?? '') : plain(text)) }
+}
 
 type Feeds = Readonly<Record<string, Float32Array | readonly string[]>>
 
-/** Numbers as Float32 with NaN where missing, categories as text with '' where missing. */
+/** Numbers as Float32 with NaN where missing, categories as text with '' where missing. `line` is that of the first record. */
 function feedsOf(
-  inputs: readonly ValueInfo[],
-  { batch, file, from }: { batch: readonly Record<string, string | null>[]; file: string; from: number },
+  readers: readonly InputReader[],
+  batch: readonly CellRecord[],
+  { file, line }: { file: string; line: number },
 ): Feeds {
   return Object.fromEntries(
-    inputs.map(({ name, type }) => {
-      if (type === 'string') return [name, batch.map((record) => record[name] ?? '')]
+    readers.map((reader) => {
+      const { name } = reader
+      if (reader.type === 'code') return [name, batch.map((record) => reader.read(record[name] ?? null))]
       const values = Float32Array.from(batch, (record, row) => {
-        const text = record[name] ?? null
-        const value = text === null ? Number.NaN : parseNumber(text)
-        if (text !== null && Number.isNaN(value))
-          throw new WardroundError('WR_DATA_VALUE', { file, line: from + row + 1, field: name, expected: 'a number' })
+        const value = reader.read(record[name] ?? null)
+        if (value === undefined)
+          throw new WardroundError('WR_DATA_VALUE', { file, line: line + row, field: name, expected: 'a number' })
         return value
       })
       return [name, values]
     }),
   )
-}
-
-function write(path: string, rows: readonly (readonly (string | number)[])[]): void {
-  try {
-    writeFileSync(path, `${rows.map((row) => row.join(',')).join('\n')}\n`)
-  } catch (error) {
-    throw new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: asWardroundError(error) })
-  }
 }

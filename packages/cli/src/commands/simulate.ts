@@ -26,13 +26,8 @@ export async function simulateCommand(
   runtime: Runtime,
   { args: [file = ''], options }: { args: readonly string[]; options: Options },
 ): Promise<Outcome> {
-  const parsed = changedPlan(parseStudy(readText(file), file).plan, options)
-  const sites = (options.site ?? []).map(siteOf)
-  if (sites.length === 0)
-    throw new WardroundError('WR_USAGE', {
-      problem: 'Name at least one hospital: --site name=data.csv',
-      command: 'simulate',
-    })
+  const parsed = changedPlan(parseStudy(readText(file), file), options)
+  const sites = sitesOf(options.site ?? [])
   const { clock, entropy, version, signal, stderr } = runtime
   const folder = mkdtempSync(join(tmpdir(), 'wardround-'))
   const trainer = createTrainer()
@@ -75,10 +70,20 @@ export async function simulateCommand(
 
 const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1)
 
+function sitesOf(typed: readonly string[]): readonly SimulatedSite[] {
+  if (typed.length === 0) throw usage('Name at least one hospital: --site name=data.csv')
+  const sites = typed.map(siteOf)
+  const twice = sites.find(({ name }, index) => sites.findIndex((other) => other.name === name) < index)
+  if (twice !== undefined) throw usage(`Two hospitals are called ${twice.name}.`)
+  return sites
+}
+
+const usage = (problem: string): WardroundError => new WardroundError('WR_USAGE', { problem, command: 'simulate' })
+
 /** `name=table.csv`: columns are called as in the study; `name=site.yaml`: as that file says. */
 function siteOf(text: string): SimulatedSite {
   const [, name = '', file = ''] = /^([a-z0-9][a-z0-9-]*)=(.+)$/.exec(text) ?? []
-  if (name === '') throw new WardroundError('WR_USAGE', { problem: `${text} is not name=file.`, command: 'simulate' })
+  if (name === '') throw usage(`${text} is not name=file.`)
   const path = resolve(file)
   const dataFolder = dirname(path)
   const config = ['.yaml', '.yml'].includes(extname(path))

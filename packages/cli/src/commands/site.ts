@@ -48,8 +48,7 @@ export async function siteStatus(runtime: Runtime, { options }: Typed): Promise<
   const { site, url } = membershipOf(folder)
   const journal = readJournal(join(folder, 'journal.ndjson'))
   const released = journal.entries.filter(({ kind }) => kind === 'released')
-  const lock = join(folder, 'run.lock')
-  const pid = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : null
+  const pid = runningIn(folder)
   return {
     data: {
       site,
@@ -63,6 +62,19 @@ export async function siteStatus(runtime: Runtime, { options }: Typed): Promise<
       cliWords.statusLine(site, url, released.length),
       pid === null ? cliWords.notRunning() : cliWords.running(pid),
     ],
+  }
+}
+
+/** The process that works in a folder; a lock may also be what a crash left behind. */
+function runningIn(folder: string): number | null {
+  const lock = join(folder, 'run.lock')
+  if (!existsSync(lock)) return null
+  const pid = Number(readFileSync(lock, 'utf8'))
+  try {
+    process.kill(pid, 0)
+    return pid
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM' ? pid : null
   }
 }
 

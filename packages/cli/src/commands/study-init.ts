@@ -1,5 +1,5 @@
 /** `wardround study init DATA.csv`: a first draft of a study, from what the table looks like. */
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, extname } from 'node:path'
 import { draftStudy } from '@wardround/core/draft/study-draft.ts'
 import { columnSampler } from '@wardround/core/draft/study-sample.ts'
@@ -7,6 +7,7 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { parseConfig } from '@wardround/site/config.ts'
 import { tableRecords } from '@wardround/site/data/load.ts'
+import { writeOut } from '../homes.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
 import type { Runtime } from '../runtime.ts'
 
@@ -21,7 +22,7 @@ export async function studyInit(
   const { columns, records } = await tableRecords(config, process.cwd())
   const sampler = columnSampler(columns)
   for await (const record of records) sampler.add(record)
-  const name = options.name ?? nameFrom(file)
+  const name = nameFrom(options.name ?? basename(file, extname(file)))
   const draft = draftStudy({
     name,
     file,
@@ -31,7 +32,7 @@ export async function studyInit(
   if (options.out !== undefined) {
     if (existsSync(options.out))
       throw new WardroundError('WR_USAGE', { problem: cliWords.exists(options.out), command: 'study init' })
-    writeFileSync(options.out, draft.text)
+    writeOut(options.out, draft.text)
   }
   const data = {
     name,
@@ -49,8 +50,9 @@ export async function studyInit(
   }
 }
 
-const nameFrom = (file: string): string =>
-  basename(file, extname(file))
+/** A name as a study may have it. */
+const nameFrom = (text: string): string =>
+  text
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replaceAll(/^-+|-+$/g, '')

@@ -1,5 +1,4 @@
 /** `wardround study check|publish|list|show|start|watch|stop|results` */
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isErrorCode, sentencesOf } from '@wardround/core/errors.ts'
 import { parseStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
@@ -7,9 +6,10 @@ import { reportHtml } from '@wardround/core/report/html.ts'
 import { resultTable } from '@wardround/core/report/table.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { preflightSentence } from '@wardround/core/words/en/preflight.ts'
+import { reportWords } from '@wardround/core/words/en/report.ts'
 import { describePlan } from '@wardround/core/words/en/study.ts'
 import { publicResults, watchStudy } from '../federation.ts'
-import { readText, withAccount } from '../homes.ts'
+import { outFolder, readText, withAccount, writeOut } from '../homes.ts'
 import { createScreen } from '../live.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
 import type { Runtime } from '../runtime.ts'
@@ -106,9 +106,9 @@ export function writeReport(
   results: Parameters<typeof reportHtml>[0],
   options: Parameters<typeof reportHtml>[1] = {},
 ): string[] {
-  mkdirSync(folder, { recursive: true })
-  const [html, json] = [join(folder, 'report.html'), join(folder, 'report.json')]
-  writeFileSync(html, reportHtml(results, options))
-  writeFileSync(json, `${JSON.stringify({ synthetic: options.synthetic === true, ...results }, null, 2)}\n`)
+  const [html, json] = [join(outFolder(folder), 'report.html'), join(folder, 'report.json')]
+  writeOut(html, reportHtml(results, options))
+  const marks = options.synthetic ? { synthetic: true, notice: reportWords.syntheticBanner() } : { synthetic: false }
+  writeOut(json, `${JSON.stringify({ ...marks, ...results }, null, 2)}\n`)
   return [html, json]
 }

@@ -5,6 +5,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
 import { bytesOf, httpsNetwork } from '@wardround/site/http.ts'
+import { outFolder } from '../homes.ts'
 
 export type DemoData = {
   readonly folder: string
@@ -12,7 +13,7 @@ export type DemoData = {
 }
 
 /** UCI's own files, by SHA-256. */
-export const files: Readonly<Record<string, string>> = {
+export const uciFiles: Readonly<Record<string, string>> = {
   'processed.cleveland.data': 'a74b7efa387bc9d108d7d0115d831fe9b414b29ae7124f331b622b4efa0427c8',
   'processed.hungarian.data': 'd1ad108f785768cd3d7e82dc522e6f5a61eea93cccfb3a46ee8076f73fc3d796',
   'processed.switzerland.data': '834a405ccf5b66ab4056bb77794adc8df0b7125186454c0a1d002d33c6c3b314',
@@ -30,38 +31,46 @@ export type FindOptions = {
   /** Makes the four files of the twin in a folder. */
   readonly synthesise: (folder: string) => void
   readonly out: string
+  /** Names and SHA-256 of the files that are wanted. */
+  readonly files?: Readonly<Record<string, string>>
 }
 
 /** Errors: WR_DATA_MISSING where `given` has not all four files, WR_DIGEST_MISMATCH where one is another than UCI's. */
-export async function findData(options: FindOptions): Promise<DemoData> {
-  if (options.given !== undefined) return { folder: complete(options.given, true), source: 'given' }
+export async function findData({ files = uciFiles, ...options }: FindOptions): Promise<DemoData> {
+  const { given, project, env, note, out } = options
+  if (given !== undefined) return { folder: genuine(given, files), source: 'given' }
   for (const beside of ['../shared/data/heart_disease', '../shared/data/heart_disease/original']) {
-    const folder = join(options.project, beside)
-    if (isComplete(folder)) return { folder: complete(folder, true), source: 'beside' }
+    const folder = join(project, beside)
+    if (missingIn(folder, files) === undefined) return { folder: genuine(folder, files), source: 'beside' }
   }
-  const cache = join(options.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'wardround', 'heart-disease')
-  if (isComplete(cache)) return { folder: complete(cache, true), source: 'cache' }
+  const cache = join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'wardround', 'heart-disease')
+  // A cache that is not whole, as a crash may leave it, is fetched anew.
+  if (missingIn(cache, files) === undefined && alteredIn(cache, files) === undefined)
+    return { folder: cache, source: 'cache' }
   try {
-    await download(cache, options.note)
-    return { folder: complete(cache, true), source: 'downloaded' }
+    await download(cache, files, note)
+    return { folder: cache, source: 'downloaded' }
   } catch (error) {
-    options.note(asWardroundError(error).sentences.what)
-    const folder = join(options.out, 'synthetic')
-    mkdirSync(folder, { recursive: true })
+    note(asWardroundError(error).sentences.what)
+    const folder = outFolder(join(out, 'synthetic'))
     options.synthesise(folder)
-    return { folder: complete(folder, false), source: 'synthetic' }
+    return { folder, source: 'synthetic' }
   }
 }
 
-const isComplete = (folder: string): boolean => Object.keys(files).every((name) => existsSync(join(folder, name)))
+type Files = Readonly<Record<string, string>>
 
-function complete(folder: string, pinned: boolean): string {
-  const missing = Object.keys(files).find((name) => !existsSync(join(folder, name)))
+const missingIn = (folder: string, files: Files): string | undefined =>
+  Object.keys(files).find((name) => !existsSync(join(folder, name)))
+
+const alteredIn = (folder: string, files: Files): string | undefined =>
+  Object.entries(files).find(([name, sha256]) => digest(readFileSync(join(folder, name))) !== sha256)?.[0]
+
+function genuine(folder: string, files: Files): string {
+  const missing = missingIn(folder, files)
   if (missing !== undefined) throw new WardroundError('WR_DATA_MISSING', { file: join(folder, missing) })
-  const altered = Object.entries(files).find(
-    ([name, sha256]) => pinned && digest(readFileSync(join(folder, name))) !== sha256,
-  )
-  if (altered !== undefined) throw new WardroundError('WR_DIGEST_MISMATCH', { what: join(folder, altered[0]) })
+  const altered = alteredIn(folder, files)
+  if (altered !== undefined) throw new WardroundError('WR_DIGEST_MISMATCH', { what: join(folder, altered) })
   return folder
 }
 
@@ -70,7 +79,7 @@ const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 /** A slow line is not waited for: the twin is there at once. */
 const patienceMs = 20_000
 
-async function download(folder: string, note: (line: string) => void): Promise<void> {
+async function download(folder: string, files: Files, note: (line: string) => void): Promise<void> {
   const network = httpsNetwork(uci.host, { kind: 'public' })
   const signal = AbortSignal.timeout(patienceMs)
   try {

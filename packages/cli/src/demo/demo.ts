@@ -1,6 +1,8 @@
 /** Four hospitals on one machine, each a process with its own folder and its own file: what a network does, in one command. */
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
+import { WardroundError } from '@wardround/core/errors.ts'
 import { preparationSchema } from '@wardround/core/preparation/schema.ts'
 import type { ParsedStudy } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
@@ -34,14 +36,27 @@ type Hospital = { readonly name: string; readonly folder: string; readonly confi
 
 export async function runDemo(runtime: Runtime, options: DemoOptions): Promise<Results> {
   const hospitals = options.sites.map((name) => settle(options, name))
-  const processes = createProcesses(runtime)
+  const inside = exceptedFromProxies(runtime.env)
+  Object.assign(process.env, inside)
+  const processes = createProcesses({ ...runtime, env: { ...runtime.env, ...inside } })
   const trainer = createTrainer()
   try {
     return await Promise.race([federate(runtime, options, { hospitals, processes, trainer }), processes.broken])
+  } catch (error) {
+    // Ctrl-C ends the children as well, and that they are gone may be heard first: it is no breakdown.
+    await turn()
+    throw runtime.signal.aborted ? new WardroundError('WR_CANCELLED', {}, { cause: error }) : error
   } finally {
     await processes.end()
     await trainer.close()
   }
+}
+
+/** A proxy leads out of the house, and the hospitals of a demo are all in this machine. */
+export function exceptedFromProxies(env: Runtime['env']): { readonly NO_PROXY: string; readonly no_proxy: string } {
+  const others = env.no_proxy ?? env.NO_PROXY ?? ''
+  const excepted = [...(others === '' ? [] : [others]), '127.0.0.1'].join(',')
+  return { NO_PROXY: excepted, no_proxy: excepted }
 }
 
 /** A hospital's folder: its own copy of its own file, and its site.yaml. */

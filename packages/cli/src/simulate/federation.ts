@@ -48,20 +48,24 @@ export function injectedNetwork(app: FastifyInstance): Network {
         headers: { ...headers },
         ...(body === undefined ? {} : { payload: Buffer.from(body) }),
       })
-      const response = await Promise.race([answered, cancelled(signal)])
+      const response = await unlessAborted(answered, signal)
       const flat = Object.fromEntries(Object.entries(response.headers).map(([name, value]) => [name, String(value)]))
       return { status: response.statusCode, headers: flat, body: once(response.rawPayload) }
     },
   }
 }
 
-/** Rejects when the asker gives up; never resolves. */
-const cancelled = (signal: AbortSignal | undefined): Promise<never> =>
-  new Promise((_, reject) => {
+/** Rejects as soon as the asker gives up. */
+function unlessAborted<T>(answered: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return answered
+  return new Promise<T>((resolve, reject) => {
     const give = (): void => reject(new WardroundError('WR_CANCELLED'))
-    if (signal?.aborted) give()
-    signal?.addEventListener('abort', give, { once: true })
+    if (signal.aborted) give()
+    signal.addEventListener('abort', give, { once: true })
+    // A site asks thousands of times on one signal: nothing of an answered request may stay with it.
+    answered.then(resolve, reject).finally(() => signal.removeEventListener('abort', give))
   })
+}
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes
