@@ -24,16 +24,20 @@ const clock: Clock = {
 const output = (stream: NodeJS.WriteStream): Output => ({
   write: (text) => void stream.write(text),
   isTTY: stream.isTTY === true,
-  columns: stream.columns ?? 100,
+  get columns() {
+    return stream.columns ?? 100
+  },
 })
 
 const interrupted = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    if (interrupted.signal.aborted) process.exit(130)
-    interrupted.abort()
-  })
-}
+process.on('SIGTERM', () => interrupted.abort())
+// A second Ctrl-C does not wait. The demo's SIGTERM after the terminal's Ctrl-C is no second one.
+let typed = 0
+process.on('SIGINT', () => {
+  typed += 1
+  if (typed > 1) process.exit(130)
+  interrupted.abort()
+})
 // A reader that has seen enough (`| head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error

@@ -1,11 +1,12 @@
 /** Four hospitals on one machine, each a process with its own folder and its own file: what a network does, in one command. */
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { preparationSchema } from '@wardround/core/preparation/schema.ts'
 import type { ParsedStudy } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
+import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { openSite } from '@wardround/site/agent.ts'
 import { readConfig } from '@wardround/site/config.ts'
 import { datasetCache } from '@wardround/site/dataset.ts'
@@ -13,7 +14,7 @@ import { joinNetwork } from '@wardround/site/join.ts'
 import { createTrainer, type Trainer } from '@wardround/site/training/trainer.ts'
 import { parseDocument } from 'yaml'
 import { approveAt, watchStudy } from '../federation.ts'
-import { openAccount } from '../homes.ts'
+import { openAccount, outFolder, writeOut } from '../homes.ts'
 import type { Screen } from '../live.ts'
 import { machineOf } from '../machine.ts'
 import type { Runtime } from '../runtime.ts'
@@ -34,7 +35,9 @@ export type DemoOptions = {
 
 type Hospital = { readonly name: string; readonly folder: string; readonly config: string }
 
+/** Errors: WR_USAGE where the folder holds a network that no demo made. */
 export async function runDemo(runtime: Runtime, options: DemoOptions): Promise<Results> {
+  claim(options.out)
   const hospitals = options.sites.map((name) => settle(options, name))
   const inside = exceptedFromProxies(runtime.env)
   Object.assign(process.env, inside)
@@ -50,6 +53,15 @@ export async function runDemo(runtime: Runtime, options: DemoOptions): Promise<R
     await processes.end()
     await trainer.close()
   }
+}
+
+/** A demo begins anew, and deletes what the last one left: only where it was one. */
+export function claim(out: string): void {
+  const marker = join(out, '.wardround-demo')
+  if (existsSync(join(out, 'coordinator')) && !existsSync(marker))
+    throw new WardroundError('WR_USAGE', { problem: cliWords.notADemo(out), command: 'demo' })
+  outFolder(out)
+  writeOut(marker, '')
 }
 
 /** A proxy leads out of the house, and the hospitals of a demo are all in this machine. */
