@@ -58,13 +58,17 @@ const string = (writer: BinaryWriter, field: number, value: string): BinaryWrite
 const varint = (writer: BinaryWriter, field: number, value: number | bigint): BinaryWriter =>
   writer.tag(field, WireType.Varint).int64(value)
 
-/** The bytes of a model file; the same graph always gives the same bytes. */
-export function encodeModel(graph: Graph, metadata: Readonly<Record<string, string>> = {}): Uint8Array<ArrayBuffer> {
+/** The bytes of a model file; the same graph always gives the same bytes. `opset` is the one that its nodes are of. */
+export function encodeModel(
+  graph: Graph,
+  metadata: Readonly<Record<string, string>> = {},
+  opset = opsetVersion,
+): Uint8Array<ArrayBuffer> {
   const writer = new BinaryWriter()
   varint(writer, 1, irVersion)
   string(writer, 2, 'wardround')
   message(writer, 7, (inner) => writeGraph(inner, graph))
-  message(writer, 8, (inner) => varint(inner, 2, opsetVersion))
+  message(writer, 8, (inner) => varint(inner, 2, opset))
   for (const [key, value] of Object.entries(metadata).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     message(writer, 14, (inner) => string(string(inner, 1, key), 2, value))
   }
@@ -147,7 +151,10 @@ function writeValue(writer: BinaryWriter, value: ValueInfo): void {
 
 const invalid = (problem: string): WardroundError => new WardroundError('WR_GRAPH_INVALID', { problem })
 
-/** Errors: WR_GRAPH_INVALID for anything that is not a whole model of known types; WR_GRAPH_REFUSED for external data. */
+/**
+ * Errors: WR_GRAPH_INVALID for anything that is not a whole model of known types; WR_GRAPH_REFUSED for external data, sparse tensors and
+ * functions, with which an operator would mean something else.
+ */
 export function decodeModel(bytes: Uint8Array): Model {
   try {
     return readModel(bytes)
@@ -173,17 +180,21 @@ function fields(bytes: Uint8Array, read: (field: number, reader: BinaryReader, w
 function readModel(bytes: Uint8Array): Model {
   let graph: Graph | undefined
   let opset = 0
-  const metadata: Record<string, string> = {}
+  const metadata: [string, string][] = []
   fields(bytes, (field, reader, wire) => {
     if (wire !== WireType.LengthDelimited) return false
-    if (field === 7) graph = readGraph(reader.bytes(), 0)
-    else if (field === 8) opset = readOpset(reader.bytes()) ?? opset
-    else if (field === 14) Object.assign(metadata, readEntry(reader.bytes()))
+    if (field === 7) {
+      // Others would join the parts into one.
+      if (graph !== undefined) throw invalid('its graph is in two parts')
+      graph = readGraph(reader.bytes(), 0)
+    } else if (field === 8) opset = readOpset(reader.bytes()) ?? opset
+    else if (field === 14) metadata.push(readEntry(reader.bytes()))
+    else if (field === 25) throw new WardroundError('WR_GRAPH_REFUSED', { problem: 'it defines functions of its own' })
     else return false
     return true
   })
   if (graph === undefined) throw invalid('there is no graph in it')
-  return { graph, metadata, opset }
+  return { graph, metadata: Object.fromEntries(metadata), opset }
 }
 
 /** The version of ONNX's own set; other domains are judged by the safelist, by their nodes. */
@@ -199,7 +210,7 @@ function readOpset(bytes: Uint8Array): number | undefined {
   return domain === '' || domain === 'ai.onnx' ? version : undefined
 }
 
-function readEntry(bytes: Uint8Array): Record<string, string> {
+function readEntry(bytes: Uint8Array): [string, string] {
   let [key, value] = ['', '']
   fields(bytes, (field, reader, wire) => {
     if (wire !== WireType.LengthDelimited || (field !== 1 && field !== 2)) return false
@@ -207,7 +218,7 @@ function readEntry(bytes: Uint8Array): Record<string, string> {
     else value = reader.string()
     return true
   })
-  return Object.fromEntries([[key, value]])
+  return [key, value]
 }
 
 function readGraph(bytes: Uint8Array, depth: number): Graph {
@@ -294,6 +305,7 @@ function readTensor(bytes: Uint8Array): Tensor {
   const shape: number[] = []
   let [name, code] = ['', 0]
   let raw: Uint8Array | undefined
+  let elsewhere = false
   const typed: { floats: number[]; integers: bigint[]; strings: string[] } = { floats: [], integers: [], strings: [] }
   fields(bytes, (field, reader, wire) => {
     if (field === 1) readPacked(reader, wire, (inner) => shape.push(safe(inner.int64())))
@@ -303,11 +315,17 @@ function readTensor(bytes: Uint8Array): Tensor {
     else if (field === 6) typed.strings.push(strict.decode(reader.bytes()))
     else if (field === 8) name = reader.string()
     else if (field === 9) raw = reader.bytes()
-    else if (field === 13 || field === 14)
-      throw new WardroundError('WR_GRAPH_REFUSED', { problem: `the tensor ${name} keeps its values in another file` })
+    else if (field === 13) {
+      elsewhere = true
+      return false
+    }
+    // Whoever has pulled the values in from another file leaves a 0 here.
+    else if (field === 14) elsewhere = safe(reader.int64()) !== 0 || elsewhere
     else return false
     return true
   })
+  if (elsewhere)
+    throw new WardroundError('WR_GRAPH_REFUSED', { problem: `the tensor ${name} keeps its values in another file` })
   const type = elementTypes.find((candidate) => dataTypes[candidate] === code)
   if (type === undefined) throw invalid(`the tensor ${name} is of a type that is not supported`)
   if (shape.some((extent) => extent < 0)) throw invalid(`the tensor ${name} has a negative extent`)
@@ -374,9 +392,8 @@ function tensorOf(
 }
 
 function readValue(bytes: Uint8Array): ValueInfo {
-  let name = ''
-  let code = 0
-  const shape: Dim[] = []
+  let [name, code] = ['', 0]
+  let dims: Dim[] | undefined
   fields(bytes, (field, reader, wire) => {
     if (wire !== WireType.LengthDelimited) return false
     if (field === 1) name = reader.string()
@@ -384,8 +401,7 @@ function readValue(bytes: Uint8Array): ValueInfo {
       nested(reader.bytes(), 1, (tensor) => {
         fields(tensor, (part, inner, innerWire) => {
           if (part === 1 && innerWire === WireType.Varint) code = safe(inner.int64())
-          else if (part === 2 && innerWire === WireType.LengthDelimited)
-            nested(inner.bytes(), 1, (dim) => shape.push(readDim(dim)))
+          else if (part === 2 && innerWire === WireType.LengthDelimited) dims = readDims(inner.bytes())
           else return false
           return true
         })
@@ -395,7 +411,9 @@ function readValue(bytes: Uint8Array): ValueInfo {
   })
   const type = elementTypes.find((candidate) => dataTypes[candidate] === code)
   if (type === undefined) throw invalid(`the value ${name} is of a type that is not supported`)
-  return { name, type, shape }
+  if (dims === undefined) throw invalid(`the value ${name} has no shape`)
+  // Two unknown extents need not be the same one.
+  return { name, type, shape: dims.map((extent, axis) => (extent === '' ? `${name}/${axis}` : extent)) }
 }
 
 function nested(bytes: Uint8Array, wanted: number, read: (inner: Uint8Array) => unknown): void {
@@ -406,15 +424,22 @@ function nested(bytes: Uint8Array, wanted: number, read: (inner: Uint8Array) => 
   })
 }
 
+function readDims(bytes: Uint8Array): Dim[] {
+  const dims: Dim[] = []
+  nested(bytes, 1, (dim) => dims.push(readDim(dim)))
+  return dims
+}
+
+/** '' where the extent is not known; some writers say −1. */
 function readDim(bytes: Uint8Array): Dim {
-  let extent: Dim = 'unknown'
+  let extent: Dim = ''
   fields(bytes, (field, reader) => {
     if (field === 1) extent = safe(reader.int64())
     else if (field === 2) extent = reader.string()
     else return false
     return true
   })
-  return extent
+  return Number(extent) < 0 ? '' : extent
 }
 
 function safe(value: bigint | number | string): number {

@@ -7,9 +7,10 @@ import type { Node } from './ir.ts'
 /**
  * The gradient of the scalar `loss` with respect to each of `parameters`, as value names in their order, each with its
  * parameter's shape. Only nodes on a path from a parameter to the loss are visited. Errors: WR_GRAPH_REFUSED where such
- * a node cannot be differentiated, WR_GRAPH_INVALID where the loss does not depend on a parameter.
+ * a node cannot be differentiated, WR_GRAPH_INVALID where the loss is no scalar or does not depend on a parameter.
  */
 export function differentiate(builder: GraphBuilder, loss: string, parameters: readonly string[]): readonly string[] {
+  if (builder.shape(loss).length > 0) throw new WardroundError('WR_GRAPH_INVALID', { problem: `${loss} is no scalar` })
   const forward = [...builder.nodes()]
   const active = dependents(forward, parameters)
   const gradients = new Map([[loss, builder.scalar(1)]])

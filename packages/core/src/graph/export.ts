@@ -23,19 +23,24 @@ export type ExportOptions = {
 }
 
 /**
- * The bytes of a model. Inputs, one a column: numbers float32 [rows, 1] (NaN: missing), categories string [rows, 1] (empty: missing; a code
- * that the study does not list counts as missing). Output `prediction` [rows, outputs]. Metadata: study, planHash, question, classes.
+ * The bytes of a model. Inputs, one a column: numbers float32 [rows, 1] (NaN, or outside the study's range: missing), categories string
+ * [rows, 1] (empty, or a code that the study does not list: missing). Output `prediction` [rows, outputs], or `model/prediction` where a
+ * column has that name. Metadata: study, planHash, question, classes.
  */
 export function exportModel({ study, planHash, preparation, weights, scales }: ExportOptions): Uint8Array<ArrayBuffer> {
-  const b = graphBuilder()
+  // No column can have a / in its name: columns and the model's own values stay apart.
+  const b = graphBuilder('model/')
   const parts = preparation.columns.map((column) =>
-    column.type === 'number' ? scaled(b, column, scales?.[column.name] ?? column) : dummies(b, column),
+    column.type === 'number'
+      ? scaled(b, column, { ...(scales?.[column.name] ?? column), range: rangeOf(study, column) })
+      : dummies(b, column),
   )
   const x = parts.length === 1 ? (parts[0] ?? '') : b.node('Concat', parts, { attributes: { axis: int(1) } })
   for (const { name, shape, data } of weights) b.initializer({ name, type: 'float32', shape, data })
   const logits = appendForward(b, { layers: resolveLayers(study.model, inputWidth(preparation)), x })
   const output = appendActivation(b, logits, outputActivation(study.training.loss))
-  const graph = b.build('wardround', [b.node('Identity', [output], { name: 'prediction' })])
+  const name = preparation.columns.some((column) => column.name === 'prediction') ? 'model/prediction' : 'prediction'
+  const graph = b.build('wardround', [b.node('Identity', [output], { name })])
   return encodeModel(graph, {
     study: study.name,
     planHash,
@@ -47,13 +52,27 @@ export function exportModel({ study, planHash, preparation, weights, scales }: E
 type NumberColumn = Extract<PreparedColumn, { type: 'number' }>
 type CategoryColumn = Extract<PreparedColumn, { type: 'category' }>
 
+const rangeOf = (study: Study, { name }: NumberColumn): readonly [number, number] => {
+  const spec = study.data.columns[name]
+  return spec?.type === 'number' ? spec.range : [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+}
+
 function scaled(
   b: GraphBuilder,
   { name, fill }: NumberColumn,
-  { mean, standardDeviation }: { mean: number; standardDeviation: number },
+  {
+    mean,
+    standardDeviation,
+    range: [low, high],
+  }: { mean: number; standardDeviation: number; range: readonly [number, number] },
 ): string {
   const x = b.input({ name, type: 'float32', shape: ['rows', 1] })
-  const filled = b.node('Where', [b.node('IsNaN', [x]), b.scalar(fill), x])
+  // NaN is on neither side of anything.
+  const present = b.node('And', [
+    b.node('GreaterOrEqual', [x, b.scalar(low)]),
+    b.node('LessOrEqual', [x, b.scalar(high)]),
+  ])
+  const filled = b.node('Where', [present, x, b.scalar(fill)])
   return b.node('Div', [b.node('Sub', [filled, b.scalar(mean)]), b.scalar(standardDeviation)])
 }
 

@@ -21,7 +21,7 @@ export type DropoutLayer = {
 }
 export type Layer = DenseLayer | DropoutLayer
 
-/** The layers with their names and sizes worked out. Unnamed ones are `dense`, `dense_2`, …, as in Keras. */
+/** The layers with their names and sizes worked out. Unnamed ones are `dense`, `dense_2`, …; Keras counts from `dense_1`. */
 export function resolveLayers(model: ModelSpec, inputs: number): readonly Layer[] {
   const taken = new Set<string>()
   let width = inputs

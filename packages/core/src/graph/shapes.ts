@@ -65,17 +65,37 @@ const gemm: Rule = (node, inputs) => {
     throw invalid(`Gemm of [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`)
   }
   const shape = [rows ?? 0, columns ?? 0]
-  if (inputs[2] !== undefined) broadcast(shape, inputs[2].shape)
+  // The third operand is stretched to the product, never the other way round.
+  const stretched = broadcast(shape, inputs[2]?.shape ?? [])
+  if (stretched.length > 2 || stretched.some((extent, axis) => extent !== shape[axis])) {
+    throw invalid(`Gemm adds [${inputs[2]?.shape.join(', ')}] to [${shape.join(', ')}]`)
+  }
   return { type: a.type, shape }
 }
 
-/** Axes as a constant second input (opset 18), or all. */
-export function reducedAxes(node: Node, rank: number, lookup: Pick<Lookup, 'constant'>): readonly number[] {
+/** `axis` counted from the front. */
+function axisOf(op: string, axis: number, rank: number): number {
+  if (axis < -rank || axis >= rank) throw invalid(`${op} names axis ${axis} of ${rank}`)
+  return axis < 0 ? axis + rank : axis
+}
+
+/** Axes as a constant second input (opset 18), where there is one. */
+function namedAxes(node: Node, rank: number, lookup: Pick<Lookup, 'constant'>): readonly number[] | undefined {
   const name = node.inputs[1]
-  if (name === undefined) return Array.from({ length: rank }, (_, axis) => axis)
-  const axes = integers(lookup.constant(name))
+  if (name === undefined) return undefined
+  const axes = integers(lookup.constant(name))?.map((axis) => axisOf(node.op, axis, rank))
   if (axes === undefined) throw invalid(`the axes of ${node.op} are not constant`)
-  return axes.map((axis) => (axis < 0 ? axis + rank : axis))
+  if (new Set(axes).size !== axes.length) throw invalid(`${node.op} names an axis twice`)
+  return axes
+}
+
+/** What a reduction sums over: the named axes, or all where none is named. */
+export function reducedAxes(node: Node, rank: number, lookup: Pick<Lookup, 'constant'>): readonly number[] {
+  const axes = namedAxes(node, rank, lookup) ?? []
+  if (axes.length > 0) return axes
+  // ONNX's versions do not agree on what the operator still does then.
+  if (intAttribute(node, 'noop_with_empty_axes', 0) === 1) throw invalid(`${node.op} over no axes`)
+  return Array.from({ length: rank }, (_, axis) => axis)
 }
 
 const reduction: Rule = (node, inputs, lookup) => {
@@ -86,9 +106,17 @@ const reduction: Rule = (node, inputs, lookup) => {
   return { type, shape: keep ? kept : kept.filter((_, axis) => !axes.includes(axis)) }
 }
 
+const normalised: Rule = (node, inputs) => {
+  const { type, shape } = input(inputs, 0)
+  axisOf(node.op, intAttribute(node, 'axis', -1), shape.length)
+  return { type, shape }
+}
+
 const transpose: Rule = (node, inputs) => {
   const { type, shape } = input(inputs, 0)
   const order = intsAttribute(node, 'perm') ?? shape.map((_, axis) => shape.length - 1 - axis)
+  if (order.length !== shape.length || shape.some((_, axis) => !order.includes(axis)))
+    throw invalid(`Transpose of ${shape.length} axes to [${order.join(', ')}]`)
   return { type, shape: order.map((axis) => shape[axis] ?? 0) }
 }
 
@@ -97,28 +125,50 @@ const reshape: Rule = (node, inputs, lookup) => {
   const { type, shape } = input(inputs, 0)
   const wanted = integers(lookup.constant(node.inputs[1] ?? ''))
   if (wanted === undefined) throw invalid('the shape given to Reshape is not constant')
-  const copied = wanted.map((extent, axis): Dim => (extent === 0 ? (shape[axis] ?? 0) : extent))
-  const hole = copied.indexOf(-1)
-  if (hole < 0) return { type, shape: copied }
-  const total = shape.filter((extent) => typeof extent === 'number').reduce((product, extent) => product * extent, 1)
-  const known = copied
-    .filter((extent) => typeof extent === 'number' && extent > 0)
-    .reduce<number>((p, e) => p * Number(e), 1)
-  const symbol = shape.find((extent) => typeof extent === 'string' && !copied.includes(extent))
-  return { type, shape: copied.with(hole, symbol !== undefined && total === known ? symbol : total / known) }
+  const misfit = (): WardroundError => invalid(`Reshape of [${shape.join(', ')}] to [${wanted.join(', ')}]`)
+  const copies = intAttribute(node, 'allowzero', 0) === 0
+  const target = wanted.map((extent, axis): Dim => {
+    const copied = extent === 0 && copies ? shape[axis] : extent
+    if (copied === undefined || Number(copied) < -1) throw misfit()
+    return copied
+  })
+  const fixed = target.filter((extent) => extent !== -1)
+  if (target.length - fixed.length > 1) throw misfit()
+  const open = target.indexOf(-1)
+  const symbols = symbolsOf(shape)
+  for (const symbol of symbolsOf(fixed)) symbols.splice(symbols.indexOf(symbol), 1)
+  const left = product(shape) / product(fixed)
+  const [symbol] = symbols
+  // An extent that is known only when the graph runs fills the hole by itself, or not at all.
+  if (symbol !== undefined && open >= 0) {
+    if (symbols.length > 1 || left !== 1) throw misfit()
+    return { type, shape: target.with(open, symbol) }
+  }
+  if (symbol === undefined && (open < 0 ? product(shape) !== product(fixed) : !Number.isInteger(left))) throw misfit()
+  return { type, shape: open < 0 ? target : target.with(open, left) }
 }
+
+const symbolsOf = (shape: Shape): string[] => shape.filter((extent) => typeof extent === 'string')
+
+/** Of the fixed extents. */
+const product = (shape: Shape): number =>
+  shape.reduce<number>((size, extent) => (typeof extent === 'number' ? size * extent : size), 1)
 
 const gather: Rule = (node, inputs) => {
   const [data, indices] = [input(inputs, 0), input(inputs, 1)]
-  const axis = intAttribute(node, 'axis', 0)
+  const axis = axisOf(node.op, intAttribute(node, 'axis', 0), data.shape.length)
   return { type: data.type, shape: [...data.shape.slice(0, axis), ...indices.shape, ...data.shape.slice(axis + 1)] }
 }
 
 const concat: Rule = (node, inputs) => {
   const first = input(inputs, 0)
-  const axis = (intAttribute(node, 'axis', 0) + first.shape.length) % first.shape.length
+  const axis = axisOf(node.op, intAttribute(node, 'axis', 0), first.shape.length)
   const extents = inputs.map(({ shape }) => shape[axis])
   if (extents.some((extent) => typeof extent !== 'number')) throw invalid('Concat along a symbolic extent')
+  const fits = ({ shape }: TypedShape): boolean =>
+    shape.length === first.shape.length &&
+    shape.every((extent, other) => other === axis || extent === first.shape[other])
+  if (!inputs.every(fits)) throw invalid(`Concat of [${inputs.map(({ shape }) => shape.join(', ')).join('] and [')}]`)
   return {
     type: first.type,
     shape: first.shape.with(
@@ -149,7 +199,9 @@ const where: Rule = (_, inputs) => ({
 
 const unsqueeze: Rule = (node, inputs, lookup) => {
   const { type, shape } = input(inputs, 0)
-  const axes = reducedAxes(node, shape.length + 1, lookup)
+  const added = integers(lookup.constant(node.inputs[1] ?? ''))?.length ?? 0
+  const axes = namedAxes(node, shape.length + added, lookup)
+  if (axes === undefined) throw invalid('Unsqueeze without axes')
   return {
     type,
     shape: axes.toSorted((a, b) => a - b).reduce<Dim[]>((made, axis) => made.toSpliced(axis, 0, 1), [...shape]),
@@ -158,7 +210,13 @@ const unsqueeze: Rule = (node, inputs, lookup) => {
 
 const squeeze: Rule = (node, inputs, lookup) => {
   const { type, shape } = input(inputs, 0)
-  const axes = reducedAxes(node, shape.length, lookup)
+  const axes = namedAxes(node, shape.length, lookup)
+  if (axes === undefined) {
+    if (shape.some((extent) => typeof extent === 'string')) throw invalid('Squeeze without axes of a symbolic extent')
+    return { type, shape: shape.filter((extent) => extent !== 1) }
+  }
+  for (const axis of axes)
+    if (typeof shape[axis] === 'number' && shape[axis] !== 1) throw invalid(`Squeeze of ${shape[axis]}`)
   return { type, shape: shape.filter((_, axis) => !axes.includes(axis)) }
 }
 
@@ -176,12 +234,13 @@ const rules: Readonly<Record<string, Rule>> = {
   ...Object.fromEntries(
     ['Identity', 'Neg', 'Exp', 'Log', 'Sqrt', 'Abs', 'Relu', 'Sigmoid', 'Tanh', 'Softplus'].map((op) => [op, same]),
   ),
-  ...Object.fromEntries(['Softmax', 'LogSoftmax', 'Not', 'ScatterND'].map((op) => [op, same])),
+  ...Object.fromEntries(['Not', 'ScatterND'].map((op) => [op, same])),
   ...Object.fromEntries(['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min'].map((op) => [op, elementwise])),
   ...Object.fromEntries(
     ['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Or', 'And'].map((op) => [op, comparison]),
   ),
   ...Object.fromEntries(['ReduceSum', 'ReduceMean', 'ReduceSumSquare', 'ReduceMax'].map((op) => [op, reduction])),
+  ...Object.fromEntries(['Softmax', 'LogSoftmax'].map((op) => [op, normalised])),
   IsNaN: (_, inputs) => ({ type: 'bool', shape: input(inputs, 0).shape }),
   MatMul: matMul,
   Gemm: gemm,

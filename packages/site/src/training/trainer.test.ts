@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { WardroundError } from '@wardround/core/errors.ts'
-import { initialWeights } from '@wardround/core/graph/layers.ts'
+import { epochGraph } from '@wardround/core/graph/epoch.ts'
+import { initialWeights, predictionGraph, weightSpecs } from '@wardround/core/graph/layers.ts'
+import { run } from '@wardround/core/graph/testing/reference.ts'
+import { firstState } from '@wardround/core/graph/testing/training.ts'
+import { float32, type NumberValue, numbers, type Values } from '@wardround/core/graph/testing/values.ts'
 import { seededRandom } from '@wardround/core/random.ts'
+import { flatten } from '@wardround/core/safetensors.ts'
 import { modelSchema, trainingSchema } from '@wardround/core/study/model.ts'
-import { createTrainer, type TrainRequest } from './trainer.ts'
+import { l2Norm } from '@wardround/core/vector.ts'
+import { sizeOf, type Weights } from '@wardround/core/weights.ts'
+import { batchIndices, dropoutDraws } from './plan.ts'
+import { onRuntime } from './testing/on-runtime.ts'
+import { createTrainer, type Trainer, type TrainRequest } from './trainer.ts'
 
 const trainer = createTrainer()
 after(() => trainer.close())
@@ -56,6 +65,20 @@ test('training lowers the loss, and predictions follow the target', async () => 
   assert.ok(right > 190, `${right} of 200`)
 })
 
+const asValues = (weights: Weights): Values =>
+  Object.fromEntries(weights.map(({ name, shape, data }) => [name, float32(shape, Array.from(data))] as const))
+/** Workers that this process starts from now on. */
+function countWorkers(): { readonly started: () => number; stop(): void } {
+  let count = 0
+  const counted = (): void => {
+    count += 1
+  }
+  process.on('worker', counted)
+  return { started: () => count, stop: () => process.off('worker', counted) }
+}
+
+// ---- reproducibility ----
+
 test('the same request gives the same bits, and another label gives others', async () => {
   const [first, again, other] = await Promise.all([
     trainer.train(request()),
@@ -66,22 +89,303 @@ test('the same request gives the same bits, and another label gives others', asy
   assert.notDeepEqual(other.weights, first.weights)
 })
 
-test('a rate that is too high is reported as divergence, with the epoch', async () => {
-  const wild = trainingSchema.parse({ ...training, optimizer: { sgd: { rate: 1000 } }, loss: 'meanSquaredError' })
-  await assert.rejects(trainer.train(request({ training: wild, epochs: 50 })), coded('WR_TRAINING_DIVERGED'))
+test('the same bits come out of another trainer, whatever it did before', async () => {
+  const another = createTrainer()
+  try {
+    await another.train(request({ labels: ['something else'], epochs: 1 }))
+    assert.deepEqual(await another.train(request()), await trainer.train(request()))
+  } finally {
+    await another.close()
+  }
 })
 
-test('training is cancelled between calls, and the worker goes on serving', async () => {
-  const controller = new AbortController()
-  const long = trainer.train(request({ epochs: 100_000 }), {
-    signal: controller.signal,
-    onProgress: () => controller.abort(),
-  })
-  await assert.rejects(long, coded('WR_CANCELLED'))
-  assert.equal((await trainer.train(request({ epochs: 1 }))).lossPerEpoch.length, 1)
+test('a request is not changed by being carried out', async () => {
+  const asked = request()
+  const before = structuredClone(asked)
+  await trainer.train(asked)
+  assert.deepEqual(asked, before)
 })
+
+test('training in several calls of the runtime is the training graph over all steps at once, to the bit', async () => {
+  // 2 steps an epoch: 1,100 epochs are more than one call takes.
+  const [epochs, batch, rows, width] = [1100, 4, 7, 3]
+  const small = modelSchema.parse({ layers: [{ dense: 2, activation: 'relu' }, { dropout: 0.25 }, { dense: 1 }] })
+  const weights = initialWeights(small, width, seededRandom(['small']))
+  const asked = request({
+    model: small,
+    training: { ...training, batch },
+    data: clouds(rows, width),
+    weights,
+    epochs,
+    proximal: { mu: 0.1, anchor: weights },
+    classWeights: [0.5, 2],
+  })
+  const calls: number[] = []
+  const result = await trainer.train(asked, { onProgress: (epoch) => calls.push(epoch) })
+  assert.deepEqual(calls, [1000, 1100])
+
+  const epoch = epochGraph({ model: small, training, inputs: width, batch, weighted: true, proximalMu: 0.1 })
+  const steps = epochs * 2
+  const all = { from: 0, count: epochs }
+  const column = (values: Iterable<number>): NumberValue => float32([rows, 1], Array.from(values))
+  const batches = batchIndices({ rows, batch, labels: asked.labels }, all)
+  const draws = dropoutDraws({ layer: 'dropout', labels: asked.labels, valuesPerEpoch: 2 * batch * 2 }, all)
+  const outputs = await onRuntime(epoch.graph, {
+    features: float32([rows, width], Array.from(asked.data.features)),
+    target: column(asked.data.target),
+    weight: column(Array.from(asked.data.target, (label) => (label === 0 ? 0.5 : 2))),
+    ...asValues(weights),
+    ...Object.fromEntries(Object.entries(asValues(weights)).map(([name, value]) => [`anchor/${name}`, value])),
+    ...firstState(epoch),
+    batches: { type: 'int32', shape: [steps, batch], data: Array.from(batches) },
+    'draws/dropout': float32([steps, batch, 2], Array.from(draws)),
+  })
+  assert.equal(result.steps, steps)
+  for (const { name, data } of result.weights)
+    assert.deepEqual(Array.from(data), numbers(outputs[`next/${name}`] ?? assert.fail(name)).data, name)
+  const losses = numbers(outputs.losses ?? assert.fail('losses')).data
+  assert.equal(result.lossPerEpoch.length, epochs)
+  for (const [index, loss] of result.lossPerEpoch.entries()) {
+    const mean = ((losses[2 * index] ?? Number.NaN) + (losses[2 * index + 1] ?? Number.NaN)) / 2
+    assert.ok(Math.abs(loss - mean) < 1e-12)
+  }
+})
+
+// ---- what a request says ----
 
 test('a site with fewer records than a batch trains on what it has', async () => {
   const { steps } = await trainer.train(request({ data: clouds(7), epochs: 3 }))
   assert.equal(steps, 3)
+})
+
+test('examples of a class that weighs nothing teach nothing', async () => {
+  const plain = trainingSchema.parse({ ...training, l2: 0 })
+  const { weights, lossPerEpoch } = await trainer.train(request({ training: plain, classWeights: [0, 0], epochs: 2 }))
+  assert.deepEqual(weights, request().weights)
+  assert.deepEqual(lossPerEpoch, [0, 0])
+})
+
+test('the proximal term keeps the weights near its anchor, the nearer the larger it is', async () => {
+  const anchor = request().weights
+  const distance = async (mu: number): Promise<number> => {
+    const { weights } = await trainer.train(request({ epochs: 10, proximal: { mu, anchor } }))
+    const start = flatten(anchor)
+    return l2Norm(flatten(weights).map((value, index) => value - (start[index] ?? 0)))
+  }
+  const [free, held, tight] = [await distance(0), await distance(0.3), await distance(3)]
+  assert.ok(tight < held / 2 && held < free / 2, `${free} ${held} ${tight}`)
+  // Without a term it is the same as with one of weight zero, but for the sign of zeros.
+  const { weights } = await trainer.train(request({ epochs: 10 }))
+  assert.ok(Math.abs(free - l2Norm(flatten(weights).map((value, i) => value - (flatten(anchor)[i] ?? 0)))) < 1e-6)
+})
+
+test('a personal weight is not pulled to the anchor', async () => {
+  const personal = modelSchema.parse({ ...model, personal: ['output.bias'] })
+  const anchor = request().weights
+  const moved = async (mu: number): Promise<Record<string, number>> => {
+    const { weights } = await trainer.train(request({ model: personal, epochs: 20, proximal: { mu, anchor } }))
+    return Object.fromEntries(
+      weights.map(({ name, data }, index) => [
+        name,
+        l2Norm(data.map((value, i) => value - (anchor[index]?.data[i] ?? 0))),
+      ]),
+    )
+  }
+  const [free, held] = [await moved(0), await moved(10)]
+  for (const name of ['dense.kernel', 'output.kernel']) assert.ok((held[name] ?? 0) < (free[name] ?? 0) / 5, name)
+  // Held like the others it would stay as near as the kernel beside it.
+  assert.ok((held['output.bias'] ?? 0) > 5 * (held['output.kernel'] ?? 0), JSON.stringify(held))
+})
+
+test('predictions are those of the prediction graph, for rows of several hospitals too', async () => {
+  const pooled = modelSchema.parse({ ...model, personal: ['output.bias'] })
+  const random = seededRandom(['pooled'])
+  const weights = weightSpecs(pooled, 13, 3).map(({ name, shape }) => ({
+    name,
+    shape,
+    data: Float32Array.from({ length: sizeOf(shape) }, () => random.uniform() - 0.5),
+  }))
+  const { features, rows, width } = clouds(20)
+  const group = Int32Array.from({ length: rows }, (_, row) => row % 3)
+  const shape = { model: pooled, loss: 'binaryCrossEntropy' as const, groups: 3 }
+  const scores = await trainer.predict({ ...shape, weights, data: { features, rows, width, group } })
+  const outputs = run(predictionGraph({ ...shape, inputs: width }), {
+    features: float32([rows, width], Array.from(features)),
+    group: { type: 'int32', shape: [rows], data: Array.from(group) },
+    ...asValues(weights),
+  })
+  const wanted = numbers(outputs.prediction ?? assert.fail('prediction')).data
+  assert.equal(scores.length, rows)
+  for (const [row, score] of scores.entries()) assert.ok(Math.abs(score - (wanted[row] ?? 0)) < 1e-5)
+})
+
+// ---- failures ----
+
+test('a rate that is too high is reported as divergence, with the epoch', async () => {
+  const wild = trainingSchema.parse({ ...training, optimizer: { sgd: { rate: 1000 } }, loss: 'meanSquaredError' })
+  const diverging = (epochs: number) => trainer.train(request({ training: wild, epochs }))
+  const epochOf = async (epochs: number): Promise<unknown> => {
+    const error = await diverging(epochs).then(
+      () => assert.fail('it converged'),
+      (reason: unknown) => reason,
+    )
+    assert.ok(error instanceof WardroundError && error.code === 'WR_TRAINING_DIVERGED', String(error))
+    return error.parameters.epoch
+  }
+  // It is the same epoch however many were asked for.
+  const epoch = await epochOf(50)
+  assert.ok(typeof epoch === 'number' && epoch >= 1 && epoch < 50, String(epoch))
+  assert.equal(await epochOf(epoch), epoch)
+})
+
+test('weights that are not finite are never given back, even where every loss was', async () => {
+  // One row, one step: the loss before the step is 1, the weight after it beyond Float32.
+  const one = modelSchema.parse({ layers: [{ dense: 1, name: 'output' }] })
+  const steep = trainingSchema.parse({
+    loss: 'meanSquaredError',
+    optimizer: { sgd: { rate: 1000 } },
+    batch: 1,
+    epochs: 1,
+  })
+  const asked = request({
+    model: one,
+    training: steep,
+    data: { features: Float32Array.of(1e37), rows: 1, width: 1, target: Float32Array.of(1) },
+    weights: [
+      { name: 'output.kernel', shape: [1, 1], data: Float32Array.of(0) },
+      { name: 'output.bias', shape: [1], data: Float32Array.of(0) },
+    ],
+    epochs: 1,
+  })
+  await assert.rejects(trainer.train(asked), coded('WR_TRAINING_DIVERGED'))
+})
+
+test('NaN in the data is divergence in the first epoch, and no weight', async () => {
+  const data = clouds(50)
+  data.features[3] = Number.NaN
+  await assert.rejects(
+    trainer.train(request({ data })),
+    (error) => coded('WR_TRAINING_DIVERGED')(error) && error instanceof WardroundError && error.parameters.epoch === 1,
+  )
+})
+
+test('a request that the runtime cannot carry out fails alone', async () => {
+  const [first = assert.fail(), ...rest] = request().weights
+  const misfits = [rest, [{ ...first, shape: [64, 13] }, ...rest]]
+  for (const weights of misfits) await assert.rejects(trainer.train(request({ weights })), coded('WR_TRAINING_FAILED'))
+  await assert.rejects(
+    trainer.predict({ model, loss: 'binaryCrossEntropy', weights: rest, data: clouds(3) }),
+    coded('WR_TRAINING_FAILED'),
+  )
+  assert.equal((await trainer.train(request({ epochs: 1 }))).lossPerEpoch.length, 1)
+})
+
+test('an error of the worker keeps its code and what it says', async () => {
+  const twice = modelSchema.parse({
+    layers: [
+      { dense: 1, name: 'a' },
+      { dense: 1, name: 'a' },
+    ],
+  })
+  await assert.rejects(
+    trainer.train(request({ model: twice })),
+    (error) =>
+      coded('WR_STUDY_INVALID')(error) && error instanceof WardroundError && error.parameters.field === 'model.layers',
+  )
+})
+
+// ---- one worker ----
+
+test('everything goes through one worker, in order, each request whole', async () => {
+  const workers = countWorkers()
+  const own = createTrainer()
+  try {
+    assert.equal(workers.started(), 0)
+    const log: string[] = []
+    const train = async (name: string, epochs: number): Promise<void> => {
+      await own.train(request({ epochs, data: clouds(400) }), { onProgress: (epoch) => log.push(`${name} ${epoch}`) })
+      log.push(`${name} done`)
+    }
+    const { features, rows, width } = clouds(10)
+    const predict = async (): Promise<void> => {
+      await own.predict({
+        model,
+        loss: 'binaryCrossEntropy',
+        weights: request().weights,
+        data: { features, rows, width },
+      })
+      log.push('predicted')
+    }
+    // 13 steps of 32 rows and 64 units are 26,624 draws an epoch; four million in a call: 150 epochs.
+    await Promise.all([train('a', 310), predict(), train('b', 150)])
+    assert.deepEqual(log, ['a 150', 'a 300', 'a 310', 'a done', 'predicted', 'b 150', 'b done'])
+    assert.equal(workers.started(), 1)
+  } finally {
+    workers.stop()
+    await own.close()
+  }
+})
+
+// ---- cancellation ----
+
+/** A request that runs until it is cancelled, and a promise of its first progress. */
+function endless(own: Trainer, signal: AbortSignal): { running: Promise<unknown>; started: Promise<void> } {
+  let start: () => void = () => assert.fail('not yet')
+  const started = new Promise<void>((resolve) => {
+    start = resolve
+  })
+  return { running: own.train(request({ epochs: 1_000_000 }), { signal, onProgress: () => start() }), started }
+}
+
+test('training is cancelled between calls, and the worker goes on serving', async () => {
+  const controller = new AbortController()
+  const { running, started } = endless(trainer, controller.signal)
+  const workers = countWorkers()
+  await started
+  controller.abort()
+  await assert.rejects(running, coded('WR_CANCELLED'))
+  assert.equal((await trainer.train(request({ epochs: 1 }))).lossPerEpoch.length, 1)
+  assert.equal(workers.started(), 0)
+  workers.stop()
+})
+
+test('a signal that was given before costs no work at all', async () => {
+  const workers = countWorkers()
+  const own = createTrainer()
+  await assert.rejects(own.train(request(), { signal: AbortSignal.abort() }), coded('WR_CANCELLED'))
+  assert.equal(workers.started(), 0)
+  workers.stop()
+})
+
+test('a request that waits is cancelled at once, and the one that runs is left alone', async () => {
+  const own = createTrainer()
+  try {
+    const [runs, waits] = [new AbortController(), new AbortController()]
+    const { running, started } = endless(own, runs.signal)
+    const waiting = own.train(request(), { signal: waits.signal })
+    const last = own.train(request({ epochs: 1 }))
+    await started
+    waits.abort()
+    // The one before it would run for hours.
+    await assert.rejects(waiting, coded('WR_CANCELLED'))
+    runs.abort()
+    await assert.rejects(running, coded('WR_CANCELLED'))
+    assert.equal((await last).steps, 7)
+  } finally {
+    await own.close()
+  }
+})
+
+test('closing fails what is under way, and says so', async () => {
+  const own = createTrainer()
+  const { running, started } = endless(own, new AbortController().signal)
+  const waiting = own.train(request())
+  const both = Promise.all([
+    assert.rejects(running, coded('WR_TRAINING_FAILED')),
+    assert.rejects(waiting, coded('WR_TRAINING_FAILED')),
+  ])
+  await started
+  await own.close()
+  await both
+  await own.close()
 })

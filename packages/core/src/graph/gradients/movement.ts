@@ -3,10 +3,10 @@
 import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { int, intAttribute, ints, intsAttribute, text } from '../ir.ts'
-import { type GradientRule, inputOf } from './rule.ts'
+import { fixedShape, type GradientRule, inputOf } from './rule.ts'
 
 /** Back to the shape of the node's first input. */
-const reshaped: GradientRule = (node, dy, b) => [b.node('Reshape', [dy, b.axes(b.shape(inputOf(node, 0)).map(Number))])]
+const reshaped: GradientRule = (node, dy, b) => [b.node('Reshape', [dy, b.axes(fixedShape(b, inputOf(node, 0)))])]
 
 const transpose: GradientRule = (node, dy, b) => {
   const rank = b.shape(dy).length
@@ -29,8 +29,7 @@ const gather: GradientRule = (node, dy, b) => {
   return [b.node('ScatterND', [zeros(b, table), places, dy], { attributes: { reduction: text('add') } }), undefined]
 }
 
-const zeros = (b: GraphBuilder, like: string): string =>
-  b.node('Expand', [b.scalar(0), b.axes(b.shape(like).map(Number))])
+const zeros = (b: GraphBuilder, like: string): string => b.node('Expand', [b.scalar(0), b.axes(fixedShape(b, like))])
 
 export const movementGradients: Readonly<Record<string, GradientRule>> = {
   Reshape: reshaped,

@@ -2,7 +2,7 @@
 import type { GraphBuilder } from '../builder.ts'
 import { intAttribute, type Node } from '../ir.ts'
 import { reducedAxes } from '../shapes.ts'
-import { type GradientRule, inputOf } from './rule.ts'
+import { fixedShape, type GradientRule, inputOf } from './rule.ts'
 
 /** `dy` with reduced axes of extent 1, so that it broadcasts against the input. */
 function kept(node: Node, dy: string, b: GraphBuilder): string {
@@ -12,11 +12,11 @@ function kept(node: Node, dy: string, b: GraphBuilder): string {
 }
 
 const spread = (node: Node, dy: string, b: GraphBuilder): string =>
-  b.node('Expand', [kept(node, dy, b), b.axes(b.shape(inputOf(node, 0)).map(Number))])
+  b.node('Expand', [kept(node, dy, b), b.axes(fixedShape(b, inputOf(node, 0)))])
 
 const mean: GradientRule = (node, dy, b) => {
-  const shape = b.shape(inputOf(node, 0))
-  const count = reducedAxes(node, shape.length, b).reduce((product, axis) => product * Number(shape[axis]), 1)
+  const shape = fixedShape(b, inputOf(node, 0))
+  const count = reducedAxes(node, shape.length, b).reduce((product, axis) => product * (shape[axis] ?? 1), 1)
   return [spread(node, b.node('Mul', [dy, b.scalar(1 / count)]), b)]
 }
 

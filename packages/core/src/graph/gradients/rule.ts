@@ -1,4 +1,5 @@
 /** What a gradient rule is: from the gradient of a node's output to those of its inputs, as new nodes of the same graph. */
+import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
 import type { Node, Shape } from '../ir.ts'
 
@@ -11,6 +12,16 @@ export type GradientRule = (node: Node, gradient: string, builder: GraphBuilder)
 /** Input `index` of a node that must have it. */
 export const inputOf = (node: Node, index: number): string => node.inputs[index] ?? ''
 export const outputOf = (node: Node): string => node.outputs[0] ?? ''
+
+/** The extents of a value that a gradient is spread over: they must be known. Errors: WR_GRAPH_REFUSED. */
+export function fixedShape(builder: GraphBuilder, name: string): readonly number[] {
+  const shape = builder.shape(name)
+  if (shape.some((extent) => typeof extent === 'string'))
+    throw new WardroundError('WR_GRAPH_REFUSED', {
+      problem: `a gradient over [${shape.join(', ')}] needs fixed extents`,
+    })
+  return shape.map(Number)
+}
 
 /** Undoes broadcasting: sums `gradient` over the axes along which an operand of shape `shape` was repeated. */
 export function unbroadcast(builder: GraphBuilder, gradient: string, shape: Shape): string {

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { WardroundError } from '../errors.ts'
+import { graphBuilder } from './builder.ts'
+import { int, ints, subgraph } from './ir.ts'
+import { checkGraph } from './safelist.ts'
+
+const invalid = (error: unknown): boolean => error instanceof WardroundError && error.code === 'WR_GRAPH_INVALID'
+const vector = (name: string) => ({ name, type: 'float32' as const, shape: [3] })
+
+test('names are made in order, or given, and each value knows its type and shape', () => {
+  const b = graphBuilder('p/')
+  const x = b.input(vector('x'))
+  assert.deepEqual([b.node('Neg', [x]), b.node('Greater', [x, x])], ['p/Neg_1', 'p/Greater_2'])
+  assert.equal(b.node('Neg', [x], { name: 'y' }), 'y')
+  assert.deepEqual([b.info('p/Greater_2'), b.shape('y')], [{ type: 'bool', shape: [3] }, [3]])
+})
+
+test('a name that nobody defined, or two defined, is an error', () => {
+  const b = graphBuilder()
+  b.input(vector('x'))
+  assert.throws(() => b.node('Neg', ['z']), invalid)
+  assert.throws(() => b.info('z'), invalid)
+  assert.throws(() => b.call('Scan', ['z'], { outputs: [] }), invalid)
+  assert.throws(() => b.build('g', ['z']), invalid)
+  for (const again of [
+    () => b.input(vector('x')),
+    () => b.outer(vector('x')),
+    () => b.initializer({ ...vector('x'), data: new Float32Array(3) }),
+    () => b.node('Neg', ['x'], { name: 'x' }),
+    () => b.call('Scan', ['x'], { outputs: [vector('x')] }),
+  ])
+    assert.throws(again, invalid)
+})
+
+test('constants are made once for each value', () => {
+  const b = graphBuilder()
+  assert.equal(b.scalar(0.5), b.scalar(0.5))
+  assert.notEqual(b.scalar(0.5), b.scalar(-0.5))
+  assert.equal(b.axes([0, 1]), b.axes([0, 1]))
+  assert.notEqual(b.axes([0, 1]), b.axes([1]))
+  assert.deepEqual(b.constant(b.scalar(0.1)), {
+    name: b.scalar(0.1),
+    type: 'float32',
+    shape: [],
+    data: Float32Array.of(0.1),
+  })
+  assert.deepEqual(b.constant(b.axes([-1, 0]))?.data, BigInt64Array.of(-1n, 0n))
+  b.input(vector('x'))
+  assert.equal(b.constant('x'), undefined)
+})
+
+test('a graph holds what its outputs need, in order, and every input', () => {
+  const b = graphBuilder()
+  const [x] = [b.input(vector('x')), b.input(vector('unused'))]
+  const a = b.node('Exp', [x])
+  b.node('Mul', [a, b.scalar(7)])
+  const y = b.node('Add', [a, b.scalar(2)])
+  const graph = b.build('g', [y, a])
+  assert.deepEqual(
+    graph.nodes.map(({ op }) => op),
+    ['Exp', 'Add'],
+  )
+  assert.deepEqual(
+    graph.initializers.map(({ data }) => [...data]),
+    [[2]],
+  )
+  assert.deepEqual(graph.inputs, [vector('x'), vector('unused')])
+  assert.deepEqual(graph.outputs, [vector(y), vector(a)])
+  checkGraph(graph)
+  // The same builder goes on, and what it built before stays as it was.
+  b.node('Neg', [y])
+  assert.equal(graph.nodes.length, 2)
+})
+
+test('what only a body uses is kept for it, however deep', () => {
+  const inner = graphBuilder('inner/')
+  inner.outer(vector('deep'))
+  const deepest = inner.build('inner', [inner.node('Neg', ['deep'])])
+  const middle = graphBuilder('middle/')
+  for (const name of ['shallow', 'deep', 'handed']) middle.outer(vector(name))
+  middle.call('Scan', ['shallow'], { outputs: [vector('middle/y')], attributes: { body: subgraph(deepest) } })
+  const body = middle.build('middle', ['middle/y', 'handed'])
+
+  const b = graphBuilder()
+  const x = b.input(vector('x'))
+  for (const name of ['shallow', 'deep', 'handed', 'nobody']) b.node('Neg', [x], { name })
+  b.call('Scan', [x], {
+    outputs: [vector('y'), vector('z')],
+    attributes: { body: subgraph(body), num_scan_inputs: int(0), scan_input_axes: ints([]) },
+  })
+  const graph = b.build('g', ['z'])
+  assert.deepEqual(
+    graph.nodes.map(({ outputs }) => outputs),
+    [['shallow'], ['deep'], ['handed'], ['y', 'z']],
+  )
+  checkGraph(graph)
+})

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { type ErrorCode, WardroundError } from '../errors.ts'
+import { type GraphBuilder, graphBuilder } from './builder.ts'
+import { differentiate } from './differentiate.ts'
+import { gradientRules } from './gradients/registry.ts'
+import { int, ints } from './ir.ts'
+import { allowedOperators } from './safelist.ts'
+import { type Draw, drawn, floats } from './testing/cases.ts'
+import { run } from './testing/reference.ts'
+import { float32, numbers, range, type Values } from './testing/values.ts'
+
+const coded = (code: ErrorCode) => (error: unknown) => error instanceof WardroundError && error.code === code
+
+/** A scalar built from vectors of three, with the gradient for each of `wanted`. */
+function gradientsOf(
+  inputs: Readonly<Record<string, readonly number[]>>,
+  loss: (b: GraphBuilder) => string,
+  wanted = Object.keys(inputs),
+): readonly (readonly number[])[] {
+  const b = graphBuilder()
+  for (const [name, data] of Object.entries(inputs)) b.input({ name, type: 'float32', shape: [data.length] })
+  const names = differentiate(b, loss(b), wanted)
+  const outputs = names.map((name, index) => b.node('Identity', [name], { name: `gradient ${index}` }))
+  const feeds = Object.fromEntries(
+    Object.entries(inputs).map(([name, data]) => [name, float32([data.length], data)] as const),
+  )
+  const values = run(b.build('gradients', outputs), feeds)
+  return outputs.map((name) => numbers(values[name] ?? assert.fail(name)).data)
+}
+const total = (b: GraphBuilder, x: string): string => b.node('ReduceSum', [x], { attributes: { keepdims: int(0) } })
+
+test('a value that is used twice collects both gradients', () => {
+  // L = Σ w·w + 3w: dL/dw = 2w + 3.
+  const square = (b: GraphBuilder): string =>
+    total(b, b.node('Add', [b.node('Mul', ['w', 'w']), b.node('Mul', ['w', b.scalar(3)])]))
+  assert.deepEqual(gradientsOf({ w: [1, -2, 0.5] }, square), [[5, -1, 4]])
+  // Through a shared value h = w + v: L = Σ h·h − w: dL/dw = 2h − 1, dL/dv = 2h.
+  const shared = (b: GraphBuilder): string => {
+    const h = b.node('Add', ['w', 'v'])
+    return total(b, b.node('Sub', [b.node('Mul', [h, h]), 'w']))
+  }
+  assert.deepEqual(gradientsOf({ w: [1, 2, 3], v: [1, 0, -1] }, shared), [
+    [3, 3, 3],
+    [4, 4, 4],
+  ])
+})
+
+test('a loss that is a parameter itself has the gradient 1', () => {
+  const b = graphBuilder()
+  const w = b.input({ name: 'w', type: 'float32', shape: [] })
+  const [gradient = ''] = differentiate(b, w, [w])
+  assert.deepEqual(run(b.build('g', [gradient]), { w: float32([], [7]) }), { [gradient]: float32([], [1]) })
+})
+
+test('gradients come in the order they are asked for, and only for what is asked', () => {
+  const difference = (b: GraphBuilder): string => total(b, b.node('Sub', ['w', 'v']))
+  const inputs = { w: [1, 2], v: [3, 4] }
+  assert.deepEqual(gradientsOf(inputs, difference, ['v', 'w']), [
+    [-1, -1],
+    [1, 1],
+  ])
+  assert.deepEqual(gradientsOf(inputs, difference, ['w']), [[1, 1]])
+})
+
+test('what the loss does not depend on is neither visited nor kept', () => {
+  const withDeadBranch = (b: GraphBuilder): string => {
+    // None of these has a gradient rule.
+    b.node('ReduceMax', [b.node('Abs', ['w'])])
+    return total(b, b.node('Mul', ['w', 'w']))
+  }
+  assert.deepEqual(gradientsOf({ w: [1, 2] }, withDeadBranch), [[2, 4]])
+  const b = graphBuilder()
+  b.input({ name: 'w', type: 'float32', shape: [2] })
+  const loss = withDeadBranch(b)
+  const graph = b.build('g', differentiate(b, loss, ['w']))
+  assert.ok(graph.nodes.every(({ op }) => op !== 'Abs' && op !== 'ReduceMax'))
+})
+
+test('an operator without a rule is no hindrance where no parameter passes it', () => {
+  // L = Σ |x|·w: dL/dw = |x|.
+  const loss = (b: GraphBuilder): string => total(b, b.node('Mul', [b.node('Abs', ['x']), 'w']))
+  assert.deepEqual(gradientsOf({ x: [-1, 2], w: [5, 6] }, loss, ['w']), [[1, 2]])
+})
+
+test('an operator without a rule is refused on the way from a parameter to the loss', () => {
+  const without = [...allowedOperators].filter((op) => !Object.hasOwn(gradientRules, op))
+  assert.ok(without.includes('Abs') && without.includes('ScatterND') && without.includes('Scan'))
+  // The last ones are names that every JavaScript object has.
+  for (const op of [...without, 'Conv', 'constructor', 'toString', '__proto__']) {
+    const b = graphBuilder()
+    const w = b.input({ name: 'w', type: 'float32', shape: [] })
+    b.call(op, [w], { outputs: [{ name: 'y', type: 'float32', shape: [] }] })
+    assert.throws(() => differentiate(b, 'y', [w]), coded('WR_GRAPH_REFUSED'), op)
+  }
+})
+
+test('a loss that does not depend on a parameter is an error that names it', () => {
+  const b = graphBuilder()
+  for (const name of ['w', 'v', 'x']) b.input({ name, type: 'float32', shape: [2] })
+  const loss = total(b, b.node('Mul', ['w', 'x']))
+  const names = (parameter: string) => (error: unknown) =>
+    coded('WR_GRAPH_INVALID')(error) && error instanceof Error && error.message.includes(`depend on ${parameter}`)
+  assert.throws(() => differentiate(b, loss, ['w', 'v']), names('v'))
+  // Nothing flows through a comparison: the loss is constant where it has a derivative at all.
+  const step = total(b, b.node('Where', [b.node('Greater', ['v', b.scalar(0)]), 'x', 'w']))
+  assert.throws(() => differentiate(b, step, ['v']), names('v'))
+})
+
+test('a loss that is no scalar is refused', () => {
+  for (const shape of [[1], [2, 3], ['rows']]) {
+    const b = graphBuilder()
+    const w = b.input({ name: 'w', type: 'float32', shape })
+    assert.throws(() => differentiate(b, w, [w]), coded('WR_GRAPH_INVALID'))
+  }
+})
+
+// ---- whole graphs ----
+
+/** A few smooth operators on one another; values may be used any number of times. */
+function randomLoss(b: GraphBuilder, g: Draw, names: readonly string[]): string {
+  const values = [...names]
+  const pick = (): string => g(() => fc.constantFrom(...values))
+  for (const _ of range(g(fc.integer, { min: 1, max: 8 }))) {
+    const op = g(() =>
+      fc.constantFrom('Add', 'Sub', 'Mul', 'Tanh', 'Sigmoid', 'Softplus', 'Softmax', 'MatMul', 'Transpose', 'Mean'),
+    )
+    const unary = ['Tanh', 'Sigmoid', 'Softplus', 'Softmax'].includes(op)
+    // Products of products grow beyond what differences can tell: each is squashed.
+    if (op === 'Transpose') values.push(b.node('Transpose', [pick()], { attributes: { perm: ints([1, 0]) } }))
+    else if (op === 'Mean') values.push(b.node('Add', [b.node('ReduceMean', [pick(), b.axes([0])]), pick()]))
+    else if (op === 'MatMul') values.push(b.node('Tanh', [b.node('MatMul', [pick(), pick()])]))
+    else values.push(b.node(op, unary ? [pick()] : [pick(), b.node('Tanh', [pick()])]))
+  }
+  const last = values.at(-1) ?? ''
+  const all = names.reduce((sum, name) => b.node('Add', [sum, name]), last)
+  return b.node('ReduceMean', [b.node('Mul', [all, all])], { attributes: { keepdims: int(0) } })
+}
+
+test('on random graphs the gradient is the derivative by differences', () => {
+  fc.assert(
+    fc.property(fc.gen(), (g) => {
+      const b = graphBuilder()
+      const names = ['u', 'v', 'w']
+      for (const name of names) b.input({ name, type: 'float32', shape: [2, 2] })
+      const loss = randomLoss(b, g, names)
+      const forward = b.build('forward', [loss])
+      const gradients = differentiate(b, loss, names)
+      const feeds = Object.fromEntries(names.map((name) => [name, floats(g, [2, 2])] as const))
+      const found = run(b.build('backward', gradients), feeds)
+      const at = (values: Values): number =>
+        numbers(run(forward, values)[loss] ?? assert.fail(loss)).data[0] ?? Number.NaN
+      const step = 2 ** -10
+      for (const [index, name] of names.entries()) {
+        const x = numbers(feeds[name] ?? assert.fail(name))
+        const gradient = numbers(found[gradients[index] ?? ''] ?? assert.fail(name))
+        assert.deepEqual(gradient.shape, x.shape)
+        for (const element of range(4)) {
+          const moved = (by: number): number =>
+            at({ ...feeds, [name]: { ...x, data: x.data.with(element, (x.data[element] ?? 0) + by) } })
+          const wanted = (8 * (moved(step) - moved(-step)) - (moved(2 * step) - moved(-2 * step))) / (12 * step)
+          const value = gradient.data[element] ?? Number.NaN
+          assert.ok(Math.abs(value - wanted) <= 1e-5 * Math.max(1, Math.abs(wanted)), `${name}: ${value} and ${wanted}`)
+        }
+      }
+    }),
+    drawn(),
+  )
+})

@@ -1,0 +1,115 @@
+/** Every gradient rule against differences in Float64, over random shapes, broadcasts, axes and attributes; and against PyTorch. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { type ErrorCode, WardroundError } from '../../errors.ts'
+import { graphBuilder } from '../builder.ts'
+// Autograd in double precision; fixtures/make_gradients.py says how.
+import fixture from '../fixtures/gradients.json' with { type: 'json' }
+import { type Attribute, float, int, ints, type Shape } from '../ir.ts'
+import { type Case, differentiable, drawCase, drawn, floats, gradientCases } from '../testing/cases.ts'
+import { backwardOf, differences } from '../testing/gradient.ts'
+import { run } from '../testing/reference.ts'
+import { float32, type NumberValue, numbers } from '../testing/values.ts'
+import { gradientRules } from './registry.ts'
+
+/** Constants of a graph are Float32: 1/3 is off by 10⁻⁸. */
+const near = (found: number | undefined, wanted: number | undefined): boolean =>
+  found !== undefined && wanted !== undefined && Math.abs(found - wanted) <= 1e-6 * Math.max(1, Math.abs(wanted))
+const allNear = (found: readonly number[], wanted: readonly number[], what: string): void =>
+  assert.ok(
+    found.length === wanted.length && wanted.every((value, index) => near(found[index], value)),
+    `${what}: the rule says [${found.join(', ')}], expected [${wanted.join(', ')}]`,
+  )
+const coded = (code: ErrorCode) => (error: unknown) => error instanceof WardroundError && error.code === code
+
+test('every rule has a case and a fixture, and every case a rule', () => {
+  const rules = Object.keys(gradientRules).toSorted()
+  assert.deepEqual(Object.keys(gradientCases).toSorted(), rules)
+  assert.deepEqual([...new Set(fixture.cases.map(({ op }) => op))].toSorted(), rules)
+})
+
+for (const op of Object.keys(gradientRules)) {
+  test(`${op}: the rule is the derivative, in the shape of each operand`, () => {
+    fc.assert(
+      fc.property(fc.gen(), (g) => {
+        const use = drawCase(g, op, gradientCases)
+        const made = backwardOf(use)
+        const dy = floats(g, run(made.forward, made.feeds)[made.y]?.shape ?? [])
+        const gradients = run(made.backward, { ...made.feeds, dy })
+        assert.deepEqual(
+          use.operands.map((_, index) => made.parts[index] !== undefined),
+          differentiable(use),
+        )
+        for (const [index, part] of made.parts.entries()) {
+          if (part === undefined) continue
+          const found = numbers(gradients[part] ?? assert.fail(part))
+          assert.deepEqual(found.shape, use.operands[index]?.value.shape)
+          allNear(found.data, differences(made, `x${index}`, dy), `operand ${index} of ${JSON.stringify(use)}`)
+        }
+      }),
+      drawn(120),
+    )
+  })
+}
+
+test('gradients are those of PyTorch', () => {
+  for (const { op, operands, attributes, dy, gradients } of fixture.cases) {
+    const made = backwardOf({
+      op,
+      operands: operands.map((operand) => ({ value: typed(operand), constant: operand.constant })),
+      attributes: Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, attribute(value)])),
+    })
+    const found = run(made.backward, { ...made.feeds, dy: typed(dy) })
+    for (const [index, wanted] of gradients.entries()) {
+      const part = made.parts[index]
+      assert.equal(part === undefined, wanted === null, op)
+      if (part !== undefined && wanted !== null)
+        allNear(numbers(found[part] ?? assert.fail(op)).data, wanted, `operand ${index} of ${op}`)
+    }
+  }
+})
+
+function typed({ type, shape, data }: { type: string; shape: number[]; data: number[] }): NumberValue {
+  assert.ok(type === 'float32' || type === 'int64' || type === 'bool')
+  return { type, shape, data }
+}
+const attribute = (value: number | number[]): Attribute => (typeof value === 'number' ? int(value) : ints(value))
+
+test('what a rule does not cover is refused, never wrong', () => {
+  const matrix = { value: float32([2, 2], [1, 2, 3, 4]) }
+  const indices = (shape: readonly number[]) => ({ value: { type: 'int64' as const, shape, data: [0, 1] } })
+  const uses: readonly Case[] = [
+    { op: 'Gemm', operands: [matrix, matrix], attributes: { transA: int(1) } },
+    { op: 'Gemm', operands: [matrix, matrix], attributes: { alpha: float(0.5) } },
+    { op: 'Gemm', operands: [matrix, matrix], attributes: { beta: float(2) } },
+    { op: 'Gather', operands: [matrix, indices([2])], attributes: { axis: int(1) } },
+    { op: 'Gather', operands: [matrix, indices([2])], attributes: { axis: int(-1) } },
+    { op: 'Gather', operands: [matrix, indices([1, 2])], attributes: {} },
+  ]
+  for (const use of uses) assert.throws(() => backwardOf(use), coded('WR_GRAPH_REFUSED'), JSON.stringify(use))
+})
+
+test('a gradient that must be spread over an extent known only at run time is refused', () => {
+  const rules: readonly (readonly [string, Shape, (readonly number[])?])[] = [
+    ['ReduceSum', ['rows', 2]],
+    ['ReduceMean', ['rows', 2]],
+    ['Reshape', ['rows', 2], [-1, 2]],
+    ['Squeeze', ['rows', 1], [1]],
+    ['Unsqueeze', ['rows'], [1]],
+  ]
+  for (const [op, shape, constant] of rules) {
+    const b = graphBuilder()
+    const x = b.input({ name: 'x', type: 'float32', shape })
+    const y = b.node(op, constant === undefined ? [x] : [x, b.axes(constant)])
+    const node = b.nodes().at(-1)
+    assert.ok(node !== undefined)
+    assert.throws(() => gradientRules[op]?.(node, y, b), coded('WR_GRAPH_REFUSED'), op)
+  }
+  const b = graphBuilder()
+  const table = b.input({ name: 'table', type: 'float32', shape: ['rows', 2] })
+  const picked = b.node('Gather', [table, b.axes([0, 1])])
+  const node = b.nodes().at(-1)
+  assert.ok(node !== undefined)
+  assert.throws(() => gradientRules.Gather?.(node, picked, b), coded('WR_GRAPH_REFUSED'))
+})

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type OptimizerSpec, optimizerSchema } from '../study/model.ts'
+import { graphBuilder } from './builder.ts'
+import { optimizerOf } from './optimizers.ts'
+import { checkGraph } from './safelist.ts'
+import { run } from './testing/reference.ts'
+import { float32, numbers, type Values } from './testing/values.ts'
+
+const weights = [
+  { name: 'a.kernel', shape: [2, 1] },
+  { name: 'a.bias', shape: [1] },
+]
+
+/** Two weights through steps with given gradients; what is carried starts at its first value. */
+function steps(spec: OptimizerSpec, gradients: readonly (readonly [number, number, number])[]): readonly Values[] {
+  const optimizer = optimizerOf(spec)
+  const state = optimizer.state(weights)
+  const b = graphBuilder()
+  for (const { name, shape } of [...weights, ...state]) b.input({ name, type: 'float32', shape })
+  for (const { name, shape } of weights) b.input({ name: `${name}'`, type: 'float32', shape })
+  const next = optimizer.step(
+    b,
+    weights.map(({ name }) => ({ name, gradient: `${name}'` })),
+  )
+  const carried = [...weights, ...state].map(({ name }) => name)
+  assert.deepEqual([...next.keys()].toSorted(), carried.toSorted())
+  const graph = b.build(
+    'step',
+    carried.map((name) => next.get(name) ?? assert.fail(name)),
+  )
+  checkGraph(graph)
+  for (const [index, { shape }] of graph.outputs.entries())
+    assert.deepEqual(shape, [...weights, ...state][index]?.shape)
+  let now: Values = {
+    'a.kernel': float32([2, 1], [1, -1]),
+    'a.bias': float32([1], [0.5]),
+    ...Object.fromEntries(
+      state.map(({ name, shape, initial }) => [
+        name,
+        float32(shape, new Array(Math.max(1, shape[0] ?? 1)).fill(initial)),
+      ]),
+    ),
+  }
+  return gradients.map(([first, second, bias]) => {
+    const outputs = run(graph, {
+      ...now,
+      "a.kernel'": float32([2, 1], [first, second]),
+      "a.bias'": float32([1], [bias]),
+    })
+    now = Object.fromEntries(
+      carried.map((name, index) => [name, outputs[graph.outputs[index]?.name ?? ''] ?? assert.fail()]),
+    )
+    return now
+  })
+}
+const flat = (values: Values | undefined, ...names: readonly string[]): readonly number[] =>
+  names.flatMap((name) => numbers(values?.[name] ?? assert.fail(name)).data)
+/** Constants such as 1 − β are Float32. */
+const near = (found: readonly number[], wanted: readonly number[]): void =>
+  assert.ok(
+    found.length === wanted.length &&
+      wanted.every((value, index) => Math.abs(value - (found[index] ?? Number.NaN)) < 1e-7),
+    `[${found.join(', ')}] and [${wanted.join(', ')}]`,
+  )
+
+test('SGD: w ← w − ηg, and nothing is carried', () => {
+  const spec = optimizerSchema.parse({ sgd: { rate: 0.25 } })
+  assert.deepEqual(optimizerOf(spec).state(weights), [])
+  const [first, second] = steps(spec, [
+    [2, -4, 1],
+    [0, 2, -1],
+  ])
+  assert.deepEqual(flat(first, 'a.kernel', 'a.bias'), [0.5, 0, 0.25])
+  assert.deepEqual(flat(second, 'a.kernel', 'a.bias'), [0.5, -0.5, 0.5])
+})
+
+test('momentum: v ← mv + g, w ← w − ηv, as in PyTorch', () => {
+  const spec = optimizerSchema.parse({ sgd: { rate: 0.5, momentum: 0.75 } })
+  assert.deepEqual(optimizerOf(spec).state(weights), [
+    { name: 'a.kernel@velocity', shape: [2, 1], initial: 0 },
+    { name: 'a.bias@velocity', shape: [1], initial: 0 },
+  ])
+  const [first, second, third] = steps(spec, [
+    [2, -4, 1],
+    [0, 2, -1],
+    [0, 0, 0],
+  ])
+  // v = 2, −4, 1: w = 1 − 1, −1 + 2, ½ − ½.
+  assert.deepEqual(flat(first, 'a.kernel', 'a.bias'), [0, 1, 0])
+  // v = 1.5, −3 + 2, ¾ − 1.
+  assert.deepEqual(flat(second, 'a.kernel@velocity', 'a.bias@velocity'), [1.5, -1, -0.25])
+  assert.deepEqual(flat(second, 'a.kernel', 'a.bias'), [-0.75, 1.5, 0.125])
+  // It rolls on without a gradient.
+  assert.deepEqual(flat(third, 'a.kernel@velocity'), [1.125, -0.75])
+})
+
+test('Adam: bias-corrected moments, ε beside √v̂ (Kingma and Ba 2015, Algorithm 1)', () => {
+  const spec = { adam: { rate: 0.25, beta1: 0.5, beta2: 0.75, epsilon: 2 } }
+  const [first, second] = steps(spec, [
+    [2, -4, 0],
+    [4, 2, 0],
+  ])
+  // m̂ = g and v̂ = g² after one step, whatever β: ¼·2 / (2 + 2), ¼·(−4) / (4 + 2).
+  near(flat(first, 'a.kernel', 'a.bias'), [1 - 1 / 8, -1 + 1 / 6, 0.5])
+  near(flat(first, 'a.kernel@m', 'a.kernel@v'), [1, -2, 1, 4])
+  // m = ½·1 + ½·4, ½·(−2) + ½·2; v = ¾·1 + ¼·16, ¾·4 + ¼·4; corrected by 1 − ½² and 1 − ¾².
+  near(flat(second, 'a.kernel@m', 'a.kernel@v'), [2.5, 0, 4.75, 4])
+  near(flat(second, '@beta1Power', '@beta2Power'), [0.25, 0.5625])
+  const step = (0.25 * (2.5 / 0.75)) / (Math.sqrt(4.75 / 0.4375) + 2)
+  near(flat(second, 'a.kernel', 'a.bias'), [7 / 8 - step, -5 / 6, 0.5])
+})
+
+test('Adam’s first step is the rate in the direction of the gradient, whatever its size', () => {
+  const spec = optimizerSchema.parse({ adam: { rate: 0.125 } })
+  const [first] = steps(spec, [[1000, -0.001, 1]])
+  const moved = flat(first, 'a.kernel', 'a.bias').map((value, index) => value - ([1, -1, 0.5][index] ?? 0))
+  // β₂ is Float32: 1 − 0.999 is off by 10⁻⁵ of itself.
+  for (const [index, wanted] of [-0.125, 0.125, -0.125].entries())
+    assert.ok(Math.abs((moved[index] ?? Number.NaN) - wanted) < 1e-5 * 0.125 * 5, moved.join(' '))
+})
+
+test('Adam carries two moments for each weight and the powers of both decays', () => {
+  const state = optimizerOf(optimizerSchema.parse({ adam: { rate: 0.1 } })).state(weights)
+  assert.deepEqual(state, [
+    { name: '@beta1Power', shape: [], initial: 1 },
+    { name: '@beta2Power', shape: [], initial: 1 },
+    { name: 'a.kernel@m', shape: [2, 1], initial: 0 },
+    { name: 'a.kernel@v', shape: [2, 1], initial: 0 },
+    { name: 'a.bias@m', shape: [1], initial: 0 },
+    { name: 'a.bias@v', shape: [1], initial: 0 },
+  ])
+})

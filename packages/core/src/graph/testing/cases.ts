@@ -1,0 +1,359 @@
+/**
+ * Random uses of every operator: `operatorCases` for what it computes, `gradientCases` for its gradient rule, away from kinks and with what
+ * the rule accepts. Values are multiples of 1/64, exact in Float32.
+ */
+import fc, { type GeneratorValue } from 'fast-check'
+import { type GraphBuilder, graphBuilder } from '../builder.ts'
+import { type Attribute, float, int, ints, text } from '../ir.ts'
+import { type NumberValue, numbers, places, range, toTensor, type Value, type Values } from './values.ts'
+
+/** `constant`: an initializer, as axes and shapes must be. */
+export type Operand = { readonly value: Value; readonly constant?: boolean }
+export type Case = {
+  readonly op: string
+  readonly operands: readonly Operand[]
+  readonly attributes: Readonly<Record<string, Attribute>>
+}
+export type Draw = GeneratorValue
+
+/** How properties of fc.gen() are run: its values shrink slowly, and messages say the case. */
+export const drawn = (numRuns = 100) => ({ numRuns, endOnFailure: true })
+
+type Made = Omit<Case, 'op'>
+type Maker = (g: Draw) => Made
+
+/** A graph of the one node: its operands are called x0, x1, … */
+export function graphOf({ op, operands, attributes }: Case): {
+  b: GraphBuilder
+  names: readonly string[]
+  y: string
+  feeds: Values
+} {
+  const b = graphBuilder()
+  const names = operands.map(({ value, constant }, index) => {
+    const name = `x${index}`
+    return constant === true
+      ? b.initializer(toTensor(name, value))
+      : b.input({ name, type: value.type, shape: value.shape })
+  })
+  const fed = operands.flatMap(({ value, constant }, index) =>
+    constant === true ? [] : [[`x${index}`, value] as const],
+  )
+  return { b, names, y: b.node(op, names, { attributes }), feeds: Object.fromEntries(fed) }
+}
+
+// ---- parts ----
+
+const between = (g: Draw, min: number, max: number): number => g(fc.integer, { min, max })
+const either = (g: Draw): boolean => g(fc.boolean)
+const oneOf = <T>(g: Draw, values: readonly T[]): T => g(() => fc.constantFrom(...values))
+const shapeOf = (g: Draw, { least = 0, most = 4 } = {}): readonly number[] =>
+  range(between(g, least, most)).map(() => between(g, 1, 3))
+const integersOf = (g: Draw, count: number, bounds: { min: number; max: number }): readonly number[] =>
+  g(fc.array<number>, fc.integer(bounds), { minLength: count, maxLength: count })
+const sizeOf = (shape: readonly number[]): number => places(shape).length
+
+/** Numbers in ±3. */
+export const floats = (g: Draw, shape: readonly number[]): NumberValue => ({
+  type: 'float32',
+  shape,
+  data: integersOf(g, sizeOf(shape), { min: -192, max: 192 }).map((value) => value / 64),
+})
+/** Numbers in ±3.5 that are at least 1/2 away from 0. */
+const awayFromZero = (g: Draw, shape: readonly number[]): NumberValue => {
+  const value = floats(g, shape)
+  return { ...value, data: value.data.map((x) => (x < 0 ? x - 0.5 : x + 0.5)) }
+}
+const positive = (g: Draw, shape: readonly number[]): NumberValue => {
+  const value = awayFromZero(g, shape)
+  return { ...value, data: value.data.map(Math.abs) }
+}
+const whole = (g: Draw, shape: readonly number[], type: 'int32' | 'int64' | 'uint8'): NumberValue => ({
+  type,
+  shape,
+  data: integersOf(g, sizeOf(shape), { min: type === 'uint8' ? 0 : -50, max: 50 }),
+})
+const truths = (g: Draw, shape: readonly number[]): NumberValue => ({
+  type: 'bool',
+  shape,
+  data: integersOf(g, sizeOf(shape), { min: 0, max: 1 }),
+})
+/** int64, as axes, shapes and indices are given. */
+const int64 = (data: readonly number[]): Value => ({ type: 'int64', shape: [data.length], data })
+const constant = (data: readonly number[]): Operand => ({ value: int64(data), constant: true })
+
+const plain = (...values: readonly Value[]): Made => ({ operands: values.map((value) => ({ value })), attributes: {} })
+
+/** Shapes that broadcast to one: some axes left out in front, some of extent 1. */
+function broadcastable(g: Draw, count: number): readonly (readonly number[])[] {
+  const common = shapeOf(g)
+  return range(count).map(() =>
+    common.slice(between(g, 0, common.length)).map((extent) => (either(g) && either(g) ? 1 : extent)),
+  )
+}
+
+/** Some of the axes 0 … rank − 1, in any order, counted from either end. */
+const someAxes = (g: Draw, rank: number): readonly number[] =>
+  rank === 0
+    ? []
+    : g(fc.uniqueArray<number, number>, fc.integer({ min: 0, max: rank - 1 }), { minLength: 1, maxLength: rank }).map(
+        (axis) => (either(g) ? axis : axis - rank),
+      )
+
+const signed = (g: Draw, axis: number, rank: number): number => (either(g) ? axis : axis - rank)
+
+// ---- operators ----
+
+type Filling = (g: Draw, shape: readonly number[]) => NumberValue
+
+const unary =
+  (fill: Filling = floats): Maker =>
+  (g) =>
+    plain(fill(g, shapeOf(g)))
+
+const binary =
+  (first: Filling = floats, second: Filling = first): Maker =>
+  (g) => {
+    const [a = [], b = []] = broadcastable(g, 2)
+    return plain(first(g, a), second(g, b))
+  }
+
+/** Any of the number types, the same for both operands. */
+const arithmetic =
+  (second: (value: NumberValue) => NumberValue = (value) => value): Maker =>
+  (g) => {
+    const type = oneOf(g, ['float32', 'int32', 'int64'] as const)
+    const fill: Filling = type === 'float32' ? floats : (draw, shape) => whole(draw, shape, type)
+    const [a = [], b = []] = broadcastable(g, 2)
+    return plain(fill(g, a), second(fill(g, b)))
+  }
+
+const variadic: Maker = (g) => plain(...broadcastable(g, between(g, 1, 3)).map((shape) => floats(g, shape)))
+
+const equal: Maker = (g) => {
+  const [a = [], b = []] = broadcastable(g, 2)
+  const words = (shape: readonly number[]): Value => ({
+    type: 'string',
+    shape,
+    data: integersOf(g, sizeOf(shape), { min: 0, max: 2 }).map((index) => ['', 'no', 'yes'][index] ?? ''),
+  })
+  return oneOf(g, [() => plain(words(a), words(b)), () => plain(whole(g, a, 'int64'), whole(g, b, 'int64'))])()
+}
+
+const reduction: Maker = (g) => {
+  const shape = shapeOf(g)
+  const keepdims = either(g) ? {} : { keepdims: int(between(g, 0, 1)) }
+  const value = { value: floats(g, shape) }
+  if (either(g) && either(g)) return { operands: [value], attributes: keepdims }
+  // Both no input and an empty one mean every axis.
+  const axes = either(g) && either(g) ? [] : someAxes(g, shape.length)
+  return { operands: [value, constant(axes)], attributes: keepdims }
+}
+
+const normalised: Maker = (g) => {
+  const shape = shapeOf(g, { least: 1 })
+  const axis = signed(g, between(g, 0, shape.length - 1), shape.length)
+  return { ...plain(floats(g, shape)), attributes: either(g) ? {} : { axis: int(axis) } }
+}
+
+const matMul: Maker = (g) => {
+  const [stackA = [], stackB = []] = broadcastable(g, 2).map((shape) => shape.slice(-2))
+  const [rows, inner, columns] = [between(g, 1, 3), between(g, 1, 3), between(g, 1, 3)]
+  return plain(floats(g, [...stackA, rows, inner]), floats(g, [...stackB, inner, columns]))
+}
+
+/** `free`: whatever the operator allows; otherwise what the gradient rule does. */
+const gemm =
+  ({ free }: { free: boolean }): Maker =>
+  (g) => {
+    const [rows, inner, columns] = [between(g, 1, 4), between(g, 1, 4), between(g, 1, 4)]
+    const [transA, transB] = [free && either(g), either(g)]
+    const bias = oneOf(g, [undefined, [], [1], [columns], [1, columns], [rows, 1], [rows, columns]])
+    return {
+      ...plain(
+        floats(g, transA ? [inner, rows] : [rows, inner]),
+        floats(g, transB ? [columns, inner] : [inner, columns]),
+        ...(bias === undefined ? [] : [floats(g, bias)]),
+      ),
+      attributes: {
+        ...(transA ? { transA: int(1) } : {}),
+        ...(transB ? { transB: int(1) } : {}),
+        ...(free && either(g) ? { alpha: float(0.5), beta: float(-1.5) } : {}),
+      },
+    }
+  }
+
+const transpose: Maker = (g) => {
+  const shape = shapeOf(g)
+  const order = g(fc.shuffledSubarray<number>, [...range(shape.length)], { minLength: shape.length })
+  return { ...plain(floats(g, shape)), attributes: either(g) ? {} : { perm: ints(order) } }
+}
+
+/** Another shape of the same size, at times with one extent left to work out, or copied. */
+const reshape: Maker = (g) => {
+  const shape = shapeOf(g)
+  const shuffled = g(fc.shuffledSubarray<number>, [...shape], { minLength: shape.length })
+  const merged =
+    either(g) && shuffled.length > 1 ? [(shuffled[0] ?? 1) * (shuffled[1] ?? 1), ...shuffled.slice(2)] : shuffled
+  const place = between(g, 0, Math.max(0, merged.length - 1))
+  const copies = merged.map((extent, axis) => (extent === shape[axis] && either(g) ? 0 : extent))
+  const target = merged.length > 0 && either(g) ? copies.with(place, -1) : copies
+  return { operands: [{ value: floats(g, shape) }, constant(target)], attributes: {} }
+}
+
+const unsqueeze: Maker = (g) => {
+  const shape = shapeOf(g, { most: 2 })
+  const rank = shape.length + between(g, 1, 2)
+  const axes = g(fc.shuffledSubarray<number>, [...range(rank)], {
+    minLength: rank - shape.length,
+    maxLength: rank - shape.length,
+  }).map((axis) => signed(g, axis, rank))
+  return { operands: [{ value: floats(g, shape) }, constant(axes)], attributes: {} }
+}
+
+const squeeze: Maker = (g) => {
+  const shape = shapeOf(g).map((extent) => (either(g) ? 1 : extent))
+  const ones = shape.flatMap((extent, axis) => (extent === 1 ? [axis] : []))
+  if (either(g) && either(g)) return plain(floats(g, shape))
+  const axes = g(fc.shuffledSubarray<number>, ones, { minLength: Math.min(1, ones.length) })
+  const named = axes.map((axis) => signed(g, axis, shape.length))
+  return { operands: [{ value: floats(g, shape) }, constant(named)], attributes: {} }
+}
+
+const expand: Maker = (g) => {
+  const [from = [], target = []] = broadcastable(g, 2)
+  return { operands: [{ value: floats(g, from) }, constant(target)], attributes: {} }
+}
+
+const gather: Maker = (g) => {
+  const shape = shapeOf(g, { least: 1, most: 3 })
+  const axis = between(g, 0, shape.length - 1)
+  const extent = shape[axis] ?? 1
+  const picked = shapeOf(g, { most: 2 })
+  const type = oneOf(g, ['int32', 'int64'] as const)
+  const data = integersOf(g, sizeOf(picked), { min: -extent, max: extent - 1 })
+  return {
+    ...plain(floats(g, shape), { type, shape: picked, data }),
+    attributes: axis === 0 && either(g) ? {} : { axis: int(signed(g, axis, shape.length)) },
+  }
+}
+
+/** Along axis 0, by a vector, as the rule takes it; rows may be picked more than once. */
+const gatherRows: Maker = (g) => {
+  const shape = shapeOf(g, { least: 1, most: 3 })
+  const [rows = 1] = shape
+  const data = integersOf(g, between(g, 1, 5), { min: -rows, max: rows - 1 })
+  return plain(floats(g, shape), { type: oneOf(g, ['int32', 'int64'] as const), shape: [data.length], data })
+}
+
+const scatterND: Maker = (g) => {
+  const shape = shapeOf(g, { least: 1, most: 3 })
+  const depth = between(g, 1, shape.length)
+  const targets = places(shape.slice(0, depth))
+  const adds = either(g)
+  // Without a reduction, two updates of one place have no order.
+  const chosen = adds
+    ? integersOf(g, between(g, 1, 4), { min: 0, max: targets.length - 1 })
+    : g(fc.uniqueArray<number, number>, fc.integer({ min: 0, max: targets.length - 1 }), { minLength: 1, maxLength: 4 })
+  const indices = chosen.flatMap((index) => targets[index] ?? [])
+  return {
+    ...plain(
+      floats(g, shape),
+      { type: 'int64', shape: [chosen.length, depth], data: indices },
+      floats(g, [chosen.length, ...shape.slice(depth)]),
+    ),
+    attributes: adds ? { reduction: text('add') } : {},
+  }
+}
+
+const concat: Maker = (g) => {
+  const shape = shapeOf(g, { least: 1, most: 3 })
+  const axis = between(g, 0, shape.length - 1)
+  const parts = range(between(g, 1, 3)).map(() => floats(g, shape.with(axis, between(g, 1, 3))))
+  return { ...plain(...parts), attributes: { axis: int(signed(g, axis, shape.length)) } }
+}
+
+const onnxTypes = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const
+
+const cast: Maker = (g) => {
+  const [from, to] = [
+    oneOf(g, ['float32', 'uint8', 'int32', 'int64', 'bool'] as const),
+    oneOf(g, Object.values(onnxTypes)),
+  ]
+  const shape = shapeOf(g)
+  const value = from === 'float32' ? floats(g, shape) : from === 'bool' ? truths(g, shape) : whole(g, shape, from)
+  // What a negative number becomes as uint8 is not defined.
+  const safe = to === onnxTypes.uint8 ? { ...value, data: value.data.map(Math.abs) } : value
+  return { ...plain(safe), attributes: { to: int(to) } }
+}
+
+const where: Maker = (g) => {
+  const [condition = [], yes = [], no = []] = broadcastable(g, 3)
+  return plain(truths(g, condition), floats(g, yes), floats(g, no))
+}
+
+const withGaps: Filling = (g, shape) => {
+  const value = floats(g, shape)
+  return { ...value, data: value.data.map((x) => (either(g) ? Number.NaN : x)) }
+}
+
+const nonZero = (value: NumberValue): NumberValue => ({ ...value, data: value.data.map((x) => (x === 0 ? 1 : x)) })
+
+export const operatorCases: Readonly<Record<string, Maker>> = {
+  ...Object.fromEntries(
+    ['Identity', 'Neg', 'Exp', 'Abs', 'Relu', 'Sigmoid', 'Tanh', 'Softplus'].map((op) => [op, unary()]),
+  ),
+  ...Object.fromEntries(['Log', 'Sqrt'].map((op) => [op, unary(positive)])),
+  ...Object.fromEntries(['Add', 'Sub', 'Mul'].map((op) => [op, arithmetic()])),
+  ...Object.fromEntries(['Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual'].map((op) => [op, arithmetic()])),
+  ...Object.fromEntries(['ReduceSum', 'ReduceMean', 'ReduceSumSquare', 'ReduceMax'].map((op) => [op, reduction])),
+  ...Object.fromEntries(['Softmax', 'LogSoftmax'].map((op) => [op, normalised])),
+  ...Object.fromEntries(['Max', 'Min'].map((op) => [op, variadic])),
+  ...Object.fromEntries(['And', 'Or'].map((op) => [op, binary(truths)])),
+  Not: unary(truths),
+  IsNaN: unary(withGaps),
+  Div: arithmetic(nonZero),
+  Pow: binary(positive, floats),
+  Equal: equal,
+  MatMul: matMul,
+  Gemm: gemm({ free: true }),
+  Transpose: transpose,
+  Reshape: reshape,
+  Unsqueeze: unsqueeze,
+  Squeeze: squeeze,
+  Expand: expand,
+  Gather: gather,
+  ScatterND: scatterND,
+  Concat: concat,
+  Cast: cast,
+  Where: where,
+}
+
+export const gradientCases: Readonly<Record<string, Maker>> = {
+  ...Object.fromEntries(['Identity', 'Neg', 'Exp', 'Sigmoid', 'Tanh', 'Softplus'].map((op) => [op, unary()])),
+  ...Object.fromEntries(['Log', 'Sqrt'].map((op) => [op, unary(positive)])),
+  ...Object.fromEntries(['Add', 'Sub', 'Mul'].map((op) => [op, binary()])),
+  ...Object.fromEntries(['ReduceSum', 'ReduceMean', 'ReduceSumSquare'].map((op) => [op, reduction])),
+  ...Object.fromEntries(['Softmax', 'LogSoftmax'].map((op) => [op, normalised])),
+  Relu: unary(awayFromZero),
+  Div: binary(floats, awayFromZero),
+  MatMul: matMul,
+  Gemm: gemm({ free: false }),
+  Transpose: transpose,
+  Reshape: reshape,
+  Unsqueeze: unsqueeze,
+  Squeeze: squeeze,
+  Gather: gatherRows,
+  Where: where,
+}
+
+/** A random use of `op` out of a table. */
+export function drawCase(g: Draw, op: string, table: Readonly<Record<string, Maker>>): Case {
+  const make = Object.hasOwn(table, op) ? table[op] : undefined
+  if (make === undefined) throw new TypeError(`there is no case for ${op}`)
+  return { op, ...make(g) }
+}
+
+/** The operands that a gradient flows to: numbers that are not constants. */
+export const differentiable = ({ operands }: Case): readonly boolean[] =>
+  operands.map(({ value, constant }) => value.type === 'float32' && constant !== true && numbers(value).data.length > 0)

@@ -1,0 +1,69 @@
+/**
+ * What a graph means: a plain interpreter in Float64, from ONNX's operator documents (opset 21), for tests. It knows nothing of shapes.ts or
+ * of the gradient rules, so that it can judge both; in packages/site/src/training it is held against ONNX Runtime.
+ */
+import { type Graph, intAttribute, intsAttribute, type Node } from '../ir.ts'
+import { operators } from './operators.ts'
+import { fromTensor, rearranged, type Value, type Values } from './values.ts'
+
+/** The outputs of `graph`, by name. `around` holds the values of the graphs around it. */
+export function run(graph: Graph, feeds: Values, around: ReadonlyMap<string, Value> = new Map()): Values {
+  const known = new Map(around)
+  for (const tensor of graph.initializers) known.set(tensor.name, fromTensor(tensor))
+  for (const { name } of graph.inputs) known.set(name, named(new Map(Object.entries(feeds)), name))
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.map((name) => (name === '' ? undefined : named(known, name)))
+    const outputs = node.op === 'Scan' ? scan(node, inputs.map(given), known) : [apply(node, inputs)]
+    for (const [index, name] of node.outputs.entries()) known.set(name, given(outputs[index]))
+  }
+  return Object.fromEntries(graph.outputs.map(({ name }) => [name, named(known, name)]))
+}
+
+function named(values: ReadonlyMap<string, Value>, name: string): Value {
+  const value = values.get(name)
+  if (value === undefined) throw new TypeError(`there is no value ${name}`)
+  return value
+}
+
+function given(value: Value | undefined): Value {
+  if (value === undefined) throw new TypeError('a value is missing')
+  return value
+}
+
+function apply(node: Node, inputs: readonly (Value | undefined)[]): Value {
+  const operator = Object.hasOwn(operators, node.op) ? operators[node.op] : undefined
+  if (operator === undefined) throw new TypeError(`the reference interpreter does not know ${node.op}`)
+  return operator(node, inputs)
+}
+
+/** States are carried from step to step; each scanned input gives a slice of its first axis, each scanned output collects one. */
+function scan(node: Node, inputs: readonly Value[], around: ReadonlyMap<string, Value>): readonly Value[] {
+  const body = node.attributes.body
+  if (body?.kind !== 'graph') throw new TypeError('Scan without a body')
+  if (intsAttribute(node, 'scan_input_axes')?.some((axis) => axis !== 0)) throw new TypeError('Scan along another axis')
+  const carried = inputs.length - intAttribute(node, 'num_scan_inputs', 0)
+  const scanned = inputs.slice(carried)
+  let states = inputs.slice(0, carried)
+  const collected: Value[][] = body.value.outputs.slice(carried).map(() => [])
+  for (let step = 0; step < (scanned[0]?.shape[0] ?? 0); step++) {
+    const slices = scanned.map((value) => rearranged(value, value.shape.slice(1), (place) => [step, ...place]))
+    const values = [...states, ...slices]
+    const outputs = run(
+      body.value,
+      Object.fromEntries(body.value.inputs.map(({ name }, index) => [name, given(values[index])])),
+      around,
+    )
+    const results = body.value.outputs.map(({ name }) => given(outputs[name]))
+    states = results.slice(0, carried)
+    for (const [index, value] of results.slice(carried).entries()) collected[index]?.push(value)
+  }
+  return [...states, ...collected.map(stacked)]
+}
+
+function stacked(parts: readonly Value[]): Value {
+  const first = given(parts[0])
+  const shape = [parts.length, ...first.shape]
+  return first.type === 'string'
+    ? { type: 'string', shape, data: parts.flatMap((part) => (part.type === 'string' ? part.data : [])) }
+    : { type: first.type, shape, data: parts.flatMap((part) => (part.type === 'string' ? [] : part.data)) }
+}

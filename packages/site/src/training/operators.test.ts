@@ -1,0 +1,43 @@
+/** The reference interpreter of core's tests against ONNX Runtime, operator by operator: each shows that the other is right. */
+import { test } from 'node:test'
+import { gradientRules } from '@wardround/core/graph/gradients/registry.ts'
+import { allowedOperators } from '@wardround/core/graph/safelist.ts'
+import { drawCase, drawn, floats, gradientCases, graphOf, operatorCases } from '@wardround/core/graph/testing/cases.ts'
+import { backwardOf } from '@wardround/core/graph/testing/gradient.ts'
+import { run } from '@wardround/core/graph/testing/reference.ts'
+import fc from 'fast-check'
+import { assertNear, onRuntime } from './testing/on-runtime.ts'
+
+const tolerance = { relative: 1e-5, absolute: 1e-5 }
+
+for (const op of allowedOperators) {
+  if (op === 'Scan') continue
+  test(`${op} means the same to both`, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.gen(), async (g) => {
+        const use = drawCase(g, op, operatorCases)
+        const { b, y, feeds } = graphOf(use)
+        const graph = b.build('one', [b.node('Identity', [y], { name: 'y' })])
+        const [found, wanted] = [await onRuntime(graph, feeds), run(graph, feeds)]
+        assertNear(found.y, wanted.y, { tolerance, what: JSON.stringify(use) })
+      }),
+      drawn(40),
+    )
+  })
+}
+
+for (const op of Object.keys(gradientRules)) {
+  test(`${op}: the gradient's graph runs, and means the same to both`, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.gen(), async (g) => {
+        const use = drawCase(g, op, gradientCases)
+        const made = backwardOf(use)
+        const feeds = { ...made.feeds, dy: floats(g, run(made.forward, made.feeds)[made.y]?.shape ?? []) }
+        const [found, wanted] = [await onRuntime(made.backward, feeds), run(made.backward, feeds)]
+        for (const { name } of made.backward.outputs)
+          assertNear(found[name], wanted[name], { tolerance, what: JSON.stringify(use) })
+      }),
+      drawn(40),
+    )
+  })
+}
