@@ -31,10 +31,10 @@ export async function predictCommand(
   const { graph, metadata } = decodeModel(bytes)
   const run = await openModel(bytes)
   const predictions: number[][] = []
-  for await (const { feeds } of batchesOf(graph, unitsOf(metadata), { file, configPath: options.config }))
+  for await (const { feeds } of batchesOf(graph, unitsIn(metadata), { file, configPath: options.config }))
     predictions.push(...(await run(feeds)))
   if (predictions.length === 0) throw new WardroundError('WR_DATA_EMPTY', { file })
-  const columns = predictions[0]?.length === 1 ? ['prediction'] : (metadata.classes ?? '').split(',')
+  const columns = predictions[0]?.length === 1 ? ['prediction'] : classesIn(metadata)
   const lines = [['row', ...columns], ...predictions.map((values, row) => [row + 1, ...values])].map((row) =>
     row.join(','),
   )
@@ -48,11 +48,17 @@ export async function predictCommand(
 
 type Units = Readonly<Record<string, string>>
 
+type Metadata = Readonly<Record<string, string>>
+
 /** Column → the unit in which the model wants its numbers, where its file says so. Errors: WR_GRAPH_INVALID. */
-function unitsOf({ units }: Readonly<Record<string, string>>): Units {
-  if (units === undefined) return {}
+const unitsIn = ({ units = '{}' }: Metadata): Units => parsedAs(z.record(z.string(), z.string()), units)
+
+/** The classes that its outputs stand for. Errors: WR_GRAPH_INVALID. */
+const classesIn = ({ classes = '[]' }: Metadata): readonly string[] => parsedAs(z.array(z.string()), classes)
+
+function parsedAs<T extends z.ZodType>(schema: T, text: string): z.output<T> {
   try {
-    return z.record(z.string(), z.string()).parse(JSON.parse(units))
+    return schema.parse(JSON.parse(text))
   } catch (error) {
     throw new WardroundError('WR_GRAPH_INVALID', { problem: 'its metadata is damaged' }, { cause: error })
   }

@@ -75,12 +75,13 @@ test('inputs are the columns, by name and kind; nothing else has to be known', (
   assert.equal(opset, opsetVersion)
 })
 
-test('a model says which study it is from, and its classes in order', () => {
+test('a model says which study it is from, its classes in order, and in which units it wants its numbers', () => {
   const { metadata } = decodeModel(exportModel(options))
   assert.equal(metadata.study, 'small')
   assert.equal(metadata.planHash, 'hash')
   assert.equal(metadata.question, 'Is it?')
-  assert.equal(metadata.classes, 'a,b,c')
+  assert.deepEqual(JSON.parse(metadata.classes ?? ''), ['a', 'b', 'c'])
+  assert.deepEqual(JSON.parse(metadata.units ?? ''), { age: 'a' })
 })
 
 test('the same model has the same bytes', () => {

@@ -25,7 +25,7 @@ export type ExportOptions = {
 /**
  * The bytes of a model. Inputs, one a column: numbers float32 [rows, 1] (NaN, or outside the study's range: missing), categories string
  * [rows, 1] (empty, or a code that the study does not list: missing). Output `prediction` [rows, outputs], or `model/prediction` where a
- * column has that name. Metadata: study, planHash, question, classes.
+ * column has that name. Metadata: study, planHash, question, and as JSON classes (a list) and units (column → unit).
  */
 export function exportModel({ study, planHash, preparation, weights, scales }: ExportOptions): Uint8Array<ArrayBuffer> {
   // No column can have a / in its name: columns and the model's own values stay apart.
@@ -45,9 +45,15 @@ export function exportModel({ study, planHash, preparation, weights, scales }: E
     study: study.name,
     planHash,
     question: study.question,
-    classes: classLabels(study.data.target).join(','),
+    classes: JSON.stringify(classLabels(study.data.target)),
+    units: JSON.stringify(unitsOf(study)),
   })
 }
+
+const unitsOf = ({ data }: Study): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(data.columns).flatMap(([name, column]) => (column.type === 'number' ? [[name, column.unit]] : [])),
+  )
 
 type NumberColumn = Extract<PreparedColumn, { type: 'number' }>
 type CategoryColumn = Extract<PreparedColumn, { type: 'category' }>
