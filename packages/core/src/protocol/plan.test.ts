@@ -39,7 +39,7 @@ const lineOf = (text: string, part: string): number => text.slice(0, text.indexO
 test('the example is a study, with its defaults filled in', () => {
   const { study, plan, warnings } = parseStudy(source)
   assert.equal(study.name, 'heart-disease')
-  assert.deepEqual(study.strategy, { fedAvg: { rate: 1 } })
+  assert.deepEqual(study.strategy, { fedProx: { rate: 1, mu: 0.1 } })
   assert.equal(study.data.split.validation, 0)
   assert.deepEqual(plan, JSON.parse(JSON.stringify(study)))
   // The stop rule watches training records; nothing else is unwise.
@@ -50,7 +50,7 @@ test('the example is a study, with its defaults filled in', () => {
 const mistakes: readonly [from: string, to: string, field: string, problem: RegExp][] = [
   ['epochs: 5', 'epoch: 5', 'training.epoch', /Did you mean epochs\?/],
   ['sgd: { rate', 'sgdd: { rate', 'training.optimizer.sgdd', /Did you mean sgd\?/],
-  ['fedAvg: {}', 'fedavg: {}', 'strategy.fedavg', /Did you mean fedAvg\?/],
+  ['fedProx: { mu: 0.1 }', 'fedavg: {}', 'strategy.fedavg', /Did you mean fedAvg\?/],
   ['seed: 1', 'colour: red', 'colour', /no field colour/],
   ['epochs: 5', 'epochs: 5.5', 'training.epochs', /a whole number, not a number with a fraction/],
   ['epochs: 5', "epochs: '5'", 'training.epochs', /a number, not text/],
@@ -84,7 +84,7 @@ const inner: readonly [from: string, to: string, field: string, problem: RegExp]
   ['[18, 110]', '[18]', 'data.columns.age.range', /2 entries/],
   ['dense: 1, name', 'dense: 1, activaton: relu, name', 'model.layers.0.activaton', /activation/],
   ['{ dense: 1,', '{ dens: 1,', 'model.layers.0.dens', /dense/],
-  ['fedAvg: {}', 'fedAdam: {}', 'strategy.fedAdam.rate', /missing/],
+  ['fedProx: { mu: 0.1 }', 'fedAdam: {}', 'strategy.fedAdam.rate', /missing/],
   ['metric: loss', 'metric: f1', 'rounds.stop.metric', /one of loss, accuracy, auroc, brier/],
   ['test: 0.34', 'test: 0.99', 'data.split', /too little to train on/],
   ['[accuracy, auroc, brier]', '[]', 'evaluate', /at least 1 entry/],
@@ -181,7 +181,7 @@ test('the hash is that of the canonical form: not of key order, comments, layout
   assert.equal(parseStudy(JSON.stringify(data)).planHash, planHash)
   assert.equal(parseStudy(`# a comment\n${source.replaceAll(/ +#.*$/gm, '')}`).planHash, planHash)
   assert.equal(validatePlan(plan).planHash, planHash)
-  assert.equal(parseStudy(changed('fedAvg: {}', 'fedAvg: { rate: 1 }')).planHash, planHash)
+  assert.equal(parseStudy(changed('fedProx: { mu', 'fedProx: { rate: 1, mu')).planHash, planHash)
   assert.notEqual(parseStudy(changed('seed: 1', 'seed: 2')).planHash, planHash)
   // RFC 8785 for data without exotic numbers or strings: keys sorted, no blanks.
   const sorted = (value: unknown): unknown =>
