@@ -52,7 +52,7 @@ export function datasetCache({
       const loaded = await loadRecords(study, planHash)
       const key = `${recordsKey} ${JSON.stringify(preparation)}`
       if (prepared === undefined || key !== preparedKey) {
-        prepared = prepare(loaded, preparation)
+        prepared = preparedWith(loaded, preparation)
         preparedKey = key
       }
       return prepared
@@ -60,7 +60,8 @@ export function datasetCache({
   }
 }
 
-function prepare(records: Records, preparation: Preparation): Prepared {
+/** Model inputs of every part of the split. */
+export function preparedWith(records: Records, preparation: Preparation): Prepared {
   const { table, split } = records
   const scales = scalesFor(preparation, table, split.training)
   const part = (rows: Int32Array): ModelInputs => transform(table, preparation, { rows, scales })

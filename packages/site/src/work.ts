@@ -3,6 +3,7 @@
 import { WardroundError } from '@wardround/core/errors.ts'
 import { splitSpecs } from '@wardround/core/graph/layers.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
+import { ownPreparation } from '@wardround/core/preparation/own.ts'
 import { inputWidth } from '@wardround/core/preparation/schema.ts'
 import { surveyOf } from '@wardround/core/preparation/survey.ts'
 import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
@@ -12,7 +13,7 @@ import type { Study } from '@wardround/core/study/study.ts'
 import { l2Norm } from '@wardround/core/vector.ts'
 import { sizeOf, type Weights } from '@wardround/core/weights.ts'
 import type { SiteContext } from './context.ts'
-import type { Prepared } from './dataset.ts'
+import { type Prepared, preparedWith } from './dataset.ts'
 import { minimumCohortOf, type ReleaseKind } from './egress/policy.ts'
 import { compare, hiddenResult, meanOf, measure, nothing, patientsIn, predict } from './evaluation.ts'
 import { classWeightsFor, firstWeights, trainRounds, withPersonalStart } from './local-training.ts'
@@ -104,7 +105,9 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
   const shared = await fetchShared(site, task, study)
   const federated = await fullWeights(site, { task, study, prepared, shared, personalRound: task.round })
   studyFolder(site.folder, task.study).saveWeights(encodeWeights(federated))
-  const alone = await trainAlone(site, study, prepared)
+  // Alone means alone: without the others' fill values and scales, too.
+  const own = preparedWith(prepared.records, ownPreparation(study, prepared.records, site.membership.site))
+  const alone = await trainAlone(site, study, own)
   const minimum = minimumCohort(site, study)
   const hide = (count: number): number | null => (count < minimum ? null : count)
   const [nTrain, nTest] = [hide(patientsIn(training)), hide(patientsIn(test))]
@@ -116,7 +119,7 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
       patients: null,
     }
   const scores = [
-    await predict(site.trainer, study, { weights: alone.weights, inputs: test }),
+    await predict(site.trainer, study, { weights: alone.weights, inputs: own.test }),
     await predict(site.trainer, study, { weights: federated, inputs: test }),
   ]
   const { results, differences } = compare(study, { scores, inputs: test, labels: [study.seed, site.membership.site] })

@@ -24,7 +24,23 @@ export function mergeSurveys(surveys: Surveys, study: Study): Merged {
       .some(({ severity }) => severity === 'error')
   )
     return { preparation: undefined, findings }
-  const columns = orderedColumns(study.data.columns).map(([name, spec]): PreparedColumn | undefined => {
+  const columns = mergedColumns(surveys, study)
+  const unusable = orderedColumns(study.data.columns).filter((_, index) => columns[index] === undefined)
+  if (unusable.length > 0) {
+    const reasons = unusable.map(([column]): Finding => ({ code: 'allMissing', severity: 'error', column }))
+    return {
+      preparation: undefined,
+      findings: Object.fromEntries(sites.map((site) => [site, [...(findings[site] ?? []), ...reasons]])),
+    }
+  }
+  const known = columns.filter((column) => column !== undefined)
+  return { preparation: { columns: known, normalise: study.data.normalise, contributors: sites }, findings }
+}
+
+/** Each column of the plan in order, as the surveys together make it; undefined where nobody has a value that may be counted. */
+export function mergedColumns(surveys: Surveys, study: Study): readonly (PreparedColumn | undefined)[] {
+  const sites = Object.keys(surveys).toSorted((a, b) => (a < b ? -1 : 1))
+  return orderedColumns(study.data.columns).map(([name, spec]): PreparedColumn | undefined => {
     const parts = sites.map((site) => surveys[site]?.columns[name]).filter((part) => part !== undefined)
     if (spec.type === 'category') {
       const codes = orderedCodes(spec.values)
@@ -45,16 +61,6 @@ export function mergeSurveys(surveys: Surveys, study: Study): Merged {
     const fill = study.data.missing.number === 'median' ? medianOf(histograms) : moments.mean
     return { name, type: 'number', fill, mean: moments.mean, standardDeviation: deviation > 0 ? deviation : 1 }
   })
-  const unusable = orderedColumns(study.data.columns).filter((_, index) => columns[index] === undefined)
-  if (unusable.length > 0) {
-    const reasons = unusable.map(([column]): Finding => ({ code: 'allMissing', severity: 'error', column }))
-    return {
-      preparation: undefined,
-      findings: Object.fromEntries(sites.map((site) => [site, [...(findings[site] ?? []), ...reasons]])),
-    }
-  }
-  const known = columns.filter((column) => column !== undefined)
-  return { preparation: { columns: known, normalise: study.data.normalise, contributors: sites }, findings }
 }
 
 type NumberSurvey = Extract<Survey['columns'][string], { type: 'number' }>
