@@ -30,19 +30,31 @@ type Flat = {
   readonly issue: SchemaIssue
 }
 
-/** A union's issues are those of the variant that fits best: the one whose first complaint lies deepest, then the one with fewest. */
+/**
+ * A union's issues are those of the variant that fits best: the one whose first complaint lies deepest, then the one with fewest, then the one
+ * that misses what was probably meant.
+ */
 function flattened(issue: SchemaIssue, { before, data }: { before: readonly PropertyKey[]; data: unknown }): Flat[] {
   const path = [...before, ...issue.path]
   if (issue.code === 'invalid_union') {
     const variants = issue.errors.map((errors) => errors.flatMap((inner) => flattened(inner, { before: path, data })))
     const depth = (flats: readonly Flat[]): number =>
-      Math.min(...flats.map((inner) => inner.path.length)) - flats.length / 1000
+      Math.min(...flats.map((inner) => inner.path.length)) -
+      flats.length / 1000 +
+      (missesWhatWasMeant(flats) ? 1e-4 : 0)
     if (variants.length > 0) return variants.reduce((a, b) => (depth(b) > depth(a) ? b : a))
   }
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key): Flat => ({ path: [...path, key], kind: 'unknown', issue }))
   return [{ path, kind: valueAt(data, path) === undefined ? 'missing' : 'other', issue }]
 }
+
+const missesWhatWasMeant = (flats: readonly Flat[]): boolean =>
+  flats.some(
+    (unknown) =>
+      unknown.kind === 'unknown' &&
+      flats.some(({ kind, path }) => kind === 'missing' && path.at(-1) === nearestField(unknown.path)),
+  )
 
 function problemOf({ path, kind, issue }: Flat, data: unknown): string {
   if (kind === 'unknown') return problemWords.unknownField(String(path.at(-1)), nearestField(path))

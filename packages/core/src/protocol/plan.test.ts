@@ -51,6 +51,8 @@ const mistakes: readonly [from: string, to: string, field: string, problem: RegE
   ['epochs: 5', 'epoch: 5', 'training.epoch', /Did you mean epochs\?/],
   ['sgd: { rate', 'sgdd: { rate', 'training.optimizer.sgdd', /Did you mean sgd\?/],
   ['fedProx: { mu: 0.1 }', 'fedavg: {}', 'strategy.fedavg', /Did you mean fedAvg\?/],
+  ['fedProx: { mu: 0.1 }', 'fedprox: { mu: 0.1 }', 'strategy.fedprox', /Did you mean fedProx\?/],
+  ['fedProx: { mu: 0.1 }', 'fedyogi: { rate: 0.1 }', 'strategy.fedyogi', /Did you mean fedYogi\?/],
   ['seed: 1', 'colour: red', 'colour', /no field colour/],
   ['epochs: 5', 'epochs: 5.5', 'training.epochs', /a whole number, not a number with a fraction/],
   ['epochs: 5', "epochs: '5'", 'training.epochs', /a number, not text/],
