@@ -109,6 +109,15 @@ test('a study that was stopped, mended and started again is followed to its end,
   }
 })
 
+test('with a clock, pages are asked for at a pace', async () => {
+  const { client, history } = coordinator([started, prepared, ended], { state: 'ended', pageSize: 1 })
+  const clock = testClock()
+  const seen: StoredEvent[] = []
+  await watchStudy(client, study, { clock, onEvent: (event) => void seen.push(event) })
+  assert.deepEqual(seen, history)
+  assert.deepEqual(clock.slept, [100, 100])
+})
+
 test('one who has stopped asks nothing more', async () => {
   const { client, asked } = coordinator([started, prepared, ended], { state: 'ended', pageSize: 1 })
   const stop = new AbortController()

@@ -1,5 +1,6 @@
 /** The steps of a whole study, for demo and simulation, where one person plays every part. Each is the very function a command uses. */
 import { WardroundError } from '@wardround/core/errors.ts'
+import type { Clock } from '@wardround/core/ports.ts'
 import type { StoredEvent } from '@wardround/core/protocol/events.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
 import { preflightSentence } from '@wardround/core/words/en/preflight.ts'
@@ -15,11 +16,21 @@ export async function approveAt(site: OpenSite, studyId: string): Promise<void> 
   await decide(offer, 'approved', { ...site, site: site.membership.site })
 }
 
+export type Watching = {
+  readonly onEvent: (event: StoredEvent) => void
+  /** With a clock, at most ten pages a second: a person sees no faster, and asking after every single event costs more than the round does. */
+  readonly clock?: Pick<Clock, 'sleep'>
+  readonly after?: number
+  readonly signal?: AbortSignal
+}
+
+const pauseMs = 100
+
 /** Follows a study's events until it has ended. Errors: WR_STUDY_PREFLIGHT where preflight has stopped it, WR_CANCELLED. */
 export async function watchStudy(
   client: Client,
   study: string,
-  { onEvent, after = 0, signal }: { onEvent: (event: StoredEvent) => void; after?: number; signal?: AbortSignal },
+  { onEvent, clock, after = 0, signal }: Watching,
 ): Promise<void> {
   let sequence = after
   for (;;) {
@@ -38,6 +49,7 @@ export async function watchStudy(
     // It may have been mended and started again since.
     if (blocked !== undefined && (await client.call('study', { params: { study } })).state === 'blocked')
       throw new WardroundError('WR_STUDY_PREFLIGHT', { study, sites: blocked.payload.sites })
+    await clock?.sleep(pauseMs, signal)
   }
 }
 

@@ -76,7 +76,8 @@ export const studyWatch = (runtime: Runtime, { args: [study = ''], options }: Ty
   withAccount(runtime, options, async (client) => {
     const screen = createScreen(runtime.stderr)
     await client.call('study', { params: { study } })
-    await watchStudy(client, study, { onEvent: screen.apply, signal: runtime.signal }).finally(screen.end)
+    const { clock, signal } = runtime
+    await watchStudy(client, study, { onEvent: screen.apply, clock, signal }).finally(screen.end)
     const summary = await client.call('study', { params: { study } })
     return {
       data: { id: summary.id, outcome: summary.outcome, stoppedBecause: summary.stoppedBecause },

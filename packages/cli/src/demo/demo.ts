@@ -114,6 +114,7 @@ async function federate(
     await client.call('start', { params: { study: id }, body: {} })
     const pooled = pooledLater(runtime, options, { hospitals, trainer })
     await watchStudy(client, id, {
+      clock,
       signal,
       onEvent: (event) => {
         options.screen.apply(event)
