@@ -2,6 +2,7 @@
  * The sum of a round's updates, read from blobs one range of the model at a time: memory is a few ranges, whatever the number of sites and
  * the size of the model. Where the ranges are cut does not change a bit, because the strategies are coordinate-wise.
  */
+import { createHash } from 'node:crypto'
 import { WardroundError } from '@wardround/core/errors.ts'
 import {
   isCoordinateWise,
@@ -17,7 +18,7 @@ import { sizeOf, type TensorSpec } from '@wardround/core/weights.ts'
 import type { BlobStore, BlobWriter } from './blobs/blob-store.ts'
 
 /** Weights in one range. */
-const rangeLength = 1 << 18
+const defaultRangeLength = 1 << 18
 
 export type AggregateInput = {
   readonly strategy: Strategy
@@ -34,34 +35,80 @@ export type Aggregated = {
   readonly measurements: Readonly<Record<string, number>>
 }
 
-export async function aggregateRound(blobs: BlobStore, input: AggregateInput): Promise<Aggregated> {
+/** Errors: WR_BLOB_MISSING where a blob is gone, or is not what its name says any more. */
+export async function aggregateRound(
+  blobs: BlobStore,
+  input: AggregateInput,
+  rangeLength = defaultRangeLength,
+): Promise<Aggregated> {
   if (!isCoordinateWise(input.strategy))
     throw new WardroundError('WR_INTERNAL', { what: `${input.strategy.name} cannot run by ranges` })
-  const dimension = input.specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
-  const global = await openFloats(blobs, input.weights)
+  const output = await writers(blobs)
+  try {
+    const measurements = await aggregateRanges({ ...input, rangeLength }, await openAll(blobs, input), output)
+    return { ...(await output.finish()), measurements }
+  } catch (error) {
+    await output.abort()
+    throw error
+  }
+}
+
+type Opened = Awaited<ReturnType<typeof openAll>>
+
+async function openAll(blobs: BlobStore, { weights, updates, state }: AggregateInput) {
+  const global = await openChecked(blobs, weights)
   const deltas = await Promise.all(
-    input.updates.map(async (update) => ({ ...update, values: await openFloats(blobs, update.update) })),
+    updates.map(async (update) => ({ ...update, values: await openChecked(blobs, update.update) })),
   )
-  const before = await openState(blobs, input.state)
-  const output = await blobs.writer()
-  const stateWriters = new Map<string, BlobWriter>()
-  await output.write(encodeHeader(input.specs.map((spec) => ({ ...spec, dataType: 'F32' }))))
+  const before = openState(blobs, state)
+  return { global, deltas, before, all: [global, ...deltas.map(({ values }) => values), ...before.values()] }
+}
+
+async function aggregateRanges(
+  { strategy, specs, rangeLength }: AggregateInput & { rangeLength: number },
+  { global, deltas, before, all }: Opened,
+  output: Output,
+): Promise<Record<string, number>> {
+  const dimension = specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+  await output.weights.write(encodeHeader(specs.map((spec) => ({ ...spec, dataType: 'F32' }))))
   const sums: Record<string, number> = {}
   for (let start = 0; start < dimension; start += rangeLength) {
     const range = { start, end: Math.min(dimension, start + rangeLength) }
     const updates: Update[] = []
-    for (const { site, numExamples, values } of deltas) updates.push({ site, numExamples, delta: await values(range) })
-    const state = await stateRange(before, input.strategy, range)
-    const { result, state: next, measurements } = step(input.strategy, { weights: await global(range), updates }, state)
-    await output.write(bytesOf(result))
-    for (const [name, vector] of flatState(next))
-      await (await writerFor(stateWriters, blobs, name)).write(bytesOf(vector))
+    for (const { site, numExamples, values } of deltas)
+      updates.push({ site, numExamples, delta: await values.read(range) })
+    const state = await stateRange(before, strategy, range)
+    const { result, state: next, measurements } = step(strategy, { weights: await global.read(range), updates }, state)
+    await output.weights.write(bytesOf(result))
+    for (const [name, vector] of flatState(next)) await (await output.state(name)).write(bytesOf(vector))
     for (const [name, value] of Object.entries(measurements)) sums[name] = (sums[name] ?? 0) + value
   }
-  const weights = await output.finish()
-  const state: Record<string, BlobRef> = {}
-  for (const [name, writer] of stateWriters) state[name] = await writer.finish()
-  return { weights, state, measurements: normsOf(sums) }
+  for (const blob of all) blob.check()
+  return normsOf(sums)
+}
+
+type Output = Awaited<ReturnType<typeof writers>>
+
+/** The new weights, and a vector for each part of the state. */
+async function writers(blobs: BlobStore) {
+  const weights = await blobs.writer()
+  const states = new Map<string, BlobWriter>()
+  return {
+    weights,
+    async state(name: string): Promise<BlobWriter> {
+      const writer = states.get(name) ?? (await blobs.writer())
+      states.set(name, writer)
+      return writer
+    },
+    async finish(): Promise<Pick<Aggregated, 'weights' | 'state'>> {
+      const state: Record<string, BlobRef> = {}
+      for (const [name, writer] of states) state[name] = await writer.finish()
+      return { weights: await weights.finish(), state }
+    },
+    async abort(): Promise<void> {
+      for (const writer of [weights, ...states.values()]) await writer.abort()
+    },
+  }
 }
 
 type Range = { readonly start: number; readonly end: number }
@@ -73,6 +120,36 @@ export async function openFloats(blobs: BlobStore, ref: BlobRef): Promise<Floats
   return async ({ start, end }) => {
     const bytes = await blobs.read(ref.sha256, { start: dataStart + start * 4, end: dataStart + end * 4 })
     return new Float32Array(Uint8Array.from(bytes).buffer)
+  }
+}
+
+/** A blob that is read once, from front to back: at its end `check` knows whether it was what its name says. */
+type Checked<Vector> = { read(range: Range): Promise<Vector>; check(): void }
+
+function checkedBytes(blobs: BlobStore, { sha256 }: BlobRef): Checked<Uint8Array<ArrayBuffer>> {
+  const hash = createHash('sha256')
+  const damaged = (): WardroundError => new WardroundError('WR_BLOB_MISSING', { sha256 })
+  return {
+    async read(range) {
+      const bytes = Uint8Array.from(await blobs.read(sha256, range))
+      if (bytes.length !== range.end - range.start) throw damaged()
+      hash.update(bytes)
+      return bytes
+    },
+    check() {
+      if (hash.digest('hex') !== sha256) throw damaged()
+    },
+  }
+}
+
+async function openChecked(blobs: BlobStore, ref: BlobRef): Promise<Checked<Float32Array<ArrayBuffer>>> {
+  const { dataStart } = await readHeader(blobs, ref)
+  const { read, check } = checkedBytes(blobs, ref)
+  await read({ start: 0, end: dataStart })
+  const place = (weight: number): number => dataStart + weight * 4
+  return {
+    read: async ({ start, end }) => new Float32Array((await read({ start: place(start), end: place(end) })).buffer),
+    check,
   }
 }
 
@@ -91,21 +168,22 @@ const flatState = (state: StrategyState): [string, Float64Array<ArrayBuffer>][] 
     ]),
   )
 
-type StoredState = ReadonlyMap<string, (range: Range) => Promise<Float64Array<ArrayBuffer>>>
+type StoredState = ReadonlyMap<string, Checked<Float64Array<ArrayBuffer>>>
 
 /** State vectors are stored bare: 8 bytes a weight. */
-async function openState(blobs: BlobStore, state: AggregateInput['state']): Promise<StoredState> {
-  return new Map(
+const openState = (blobs: BlobStore, state: AggregateInput['state']): StoredState =>
+  new Map(
     Object.entries(state ?? {}).map(([name, value]) => {
-      const ref = blobRefSchema.parse(value)
+      const { read, check } = checkedBytes(blobs, blobRefSchema.parse(value))
       return [
         name,
-        async ({ start, end }) =>
-          new Float64Array(Uint8Array.from(await blobs.read(ref.sha256, { start: start * 8, end: end * 8 })).buffer),
+        {
+          read: async ({ start, end }) => new Float64Array((await read({ start: start * 8, end: end * 8 })).buffer),
+          check,
+        },
       ]
     }),
   )
-}
 
 async function stateRange(stored: StoredState, strategy: Strategy, range: Range): Promise<StrategyState> {
   const length = range.end - range.start
@@ -113,18 +191,12 @@ async function stateRange(stored: StoredState, strategy: Strategy, range: Range)
     const initial = strategy[part].init(length)
     const loaded = await Promise.all(
       Object.entries(initial).map(
-        async ([name, vector]) => [name, (await stored.get(`${part}/${name}`)?.(range)) ?? vector] as const,
+        async ([name, vector]) => [name, (await stored.get(`${part}/${name}`)?.read(range)) ?? vector] as const,
       ),
     )
     return Object.fromEntries(loaded)
   }
   return { aggregator: await load('aggregator'), serverOptimizer: await load('serverOptimizer') }
-}
-
-async function writerFor(writers: Map<string, BlobWriter>, blobs: BlobStore, name: string): Promise<BlobWriter> {
-  const writer = writers.get(name) ?? (await blobs.writer())
-  writers.set(name, writer)
-  return writer
 }
 
 const bytesOf = (vector: Float32Array | Float64Array): Uint8Array =>

@@ -61,8 +61,13 @@ function forgetOld(seen: Map<string, number>, now: number): void {
 /** One minor version either way. Errors: WR_VERSION. */
 export function checkVersion(theirs: string | undefined, ours: string): void {
   if (theirs === undefined) return
-  const [major, minor] = theirs.split('.').map(Number)
-  const [ourMajor, ourMinor] = ours.split('.').map(Number)
-  if (major !== ourMajor || Math.abs((minor ?? 0) - (ourMinor ?? 0)) > 1 || !Number.isInteger(minor))
-    throw new WardroundError('WR_VERSION', { theirs, ours })
+  const [major, minor] = numbersOf(theirs)
+  const [ourMajor, ourMinor] = numbersOf(ours)
+  if (major !== ourMajor || !(Math.abs(minor - ourMinor) <= 1)) throw new WardroundError('WR_VERSION', { theirs, ours })
+}
+
+/** Major and minor; NaN, which fits nothing, where it is no version. */
+function numbersOf(version: string): readonly [major: number, minor: number] {
+  const [, major, minor] = /^(\d+)\.(\d+)\.\d+$/.exec(version) ?? []
+  return [Number(major), Number(minor)]
 }

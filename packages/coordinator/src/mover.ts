@@ -3,6 +3,9 @@ import { asWardroundError } from '@wardround/core/errors.ts'
 import type { Clock } from '@wardround/core/ports.ts'
 import type { Log } from './context.ts'
 
+/** After an error a study is tried again: a store that was out of reach comes back, and no site need call. */
+const retryMs = 10_000
+
 type MoverOptions = { readonly clock: Clock; readonly closing: AbortSignal; readonly log: Log }
 
 export type Mover = {
@@ -45,17 +48,22 @@ export function createMover(
         stack,
         cause: error instanceof Error ? error.stack : undefined,
       })
+      wakeAt(id, clock.now() + retryMs)
     }
   }
   const schedule = async (id: string): Promise<void> => {
+    const deadline = await deadlineOf(id)
     timers.get(id)?.abort()
     timers.delete(id)
-    const deadline = await deadlineOf(id)
-    if (deadline === undefined || closing.aborted) return
+    if (deadline !== undefined) wakeAt(id, deadline)
+  }
+  const wakeAt = (id: string, at: number): void => {
+    if (closing.aborted) return
+    timers.get(id)?.abort()
     const timer = new AbortController()
     timers.set(id, timer)
     void clock
-      .sleep(Math.max(0, deadline - clock.now()), AbortSignal.any([timer.signal, closing]))
+      .sleep(Math.max(0, at - clock.now()), AbortSignal.any([timer.signal, closing]))
       .then(() => !timer.signal.aborted && advance(id))
   }
   const idle = async (): Promise<void> => {

@@ -1,20 +1,13 @@
-/** Binds handlers to routes: parse, authenticate, handle, answer; every error becomes one coded form. */
+/** Binds handlers to routes: parse, authenticate, handle, answer. */
 import { createHash } from 'node:crypto'
-import { base64urlnopad } from '@wardround/core/base64.ts'
-import {
-  asWardroundError,
-  type ErrorCode,
-  type ErrorParameters,
-  WardroundError as Failure,
-  registry,
-  type WardroundError,
-} from '@wardround/core/errors.ts'
+import { WardroundError } from '@wardround/core/errors.ts'
 import { type RouteName, routes } from '@wardround/core/protocol/routes.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import { accountOf, checkVersion, type ProofChecker } from './auth.ts'
 import type { Context } from './context.ts'
 import type { Caller, Handlers } from './handlers.ts'
+import { jsonLimitBytes, refuse } from './refusals.ts'
 import { pieceLimitBytes } from './routes/site-work.ts'
 
 export type RegistrarOptions = {
@@ -41,8 +34,6 @@ type AnyHandler = (
   caller: Caller,
   reply: FastifyReply,
 ) => Promise<unknown>
-
-const jsonLimitBytes = 4 << 20
 
 export function register(app: FastifyInstance, options: RegistrarOptions): void {
   app.removeAllContentTypeParsers()
@@ -79,15 +70,11 @@ export function register(app: FastifyInstance, options: RegistrarOptions): void 
       },
     })
   }
-  app.setErrorHandler((error, request, reply) =>
-    sendError(asCoded(error), { request, reply, context: options.context }),
-  )
+  const { context } = options
+  app.setErrorHandler((error, request, reply) => refuse(error, { request, reply, context }))
   app.setNotFoundHandler((request, reply) => {
-    const unknown = new Failure('WR_NOT_FOUND', {
-      what: 'route',
-      name: `${request.method} ${request.url.slice(0, 100)}`,
-    })
-    return sendError(unknown, { request, reply, context: options.context })
+    const name = `${request.method} ${request.url.slice(0, 100)}`
+    return refuse(new WardroundError('WR_NOT_FOUND', { what: 'route', name }), { request, reply, context })
   })
 }
 
@@ -121,7 +108,7 @@ function parse(place: string, schema: z.ZodType | undefined, value: unknown): un
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  throw new Failure('WR_BODY_INVALID', {
+  throw new WardroundError('WR_BODY_INVALID', {
     field: [place, ...(issue?.path ?? [])].map(String).join('.').slice(0, 200),
     problem: (issue?.message ?? '').slice(0, 300),
   })
@@ -133,54 +120,7 @@ function parseBody(schema: z.ZodType | undefined, raw: Uint8Array): unknown {
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(raw))
   } catch (error) {
-    throw new Failure('WR_BODY_INVALID', { field: 'body', problem: 'it is not JSON' }, { cause: error })
+    throw new WardroundError('WR_BODY_INVALID', { field: 'body', problem: 'it is not JSON' }, { cause: error })
   }
   return parse('body', schema, value)
 }
-
-/** Fastify's own refusals in our words; anything unknown is a bug of ours. */
-function asCoded(error: unknown): WardroundError {
-  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500
-  if (status === 413) return new Failure('WR_BODY_TOO_LARGE', { limitBytes: jsonLimitBytes })
-  if (status >= 400 && status < 500 && !(error instanceof Failure))
-    return new Failure('WR_BODY_INVALID', {
-      field: 'request',
-      problem: error instanceof Error ? error.message.slice(0, 200) : '',
-    })
-  return asWardroundError(error)
-}
-
-function sendError(
-  error: WardroundError,
-  { request, reply, context }: { request: FastifyRequest; reply: FastifyReply; context: Context },
-): FastifyReply {
-  const requestId = base64urlnopad.encode(context.entropy(9))
-  const level = error.status >= 500 ? 'error' : 'info'
-  context.log(level, 'refused', {
-    code: error.code,
-    requestId,
-    method: request.method,
-    path: request.url.split('?')[0],
-    ...(level === 'error' ? { cause: describe(error.cause) } : {}),
-  })
-  const told = registry[error.code satisfies ErrorCode].exposure === 'peer' ? error.parameters : {}
-  const { what, why, next } = error.sentences
-  const message =
-    registry[error.code].exposure === 'peer' ? [what, why, next].filter((part) => part !== '').join(' ') : error.code
-  const body = {
-    error: {
-      code: error.code,
-      parameters: defined(told),
-      message,
-      retry: error.retry,
-      requestId,
-      nowMs: context.clock.now(),
-    },
-  }
-  return reply.code(error.status).type('application/json; charset=utf-8').send(JSON.stringify(body))
-}
-
-const describe = (cause: unknown): string => (cause instanceof Error ? (cause.stack ?? cause.message) : 'unknown')
-
-const defined = (parameters: ErrorParameters): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(parameters).filter(([, value]) => value !== undefined))

@@ -81,16 +81,16 @@ async function recruit(context: Context, running: Running, round: RoundRow): Pro
 /** Waits until every site has reported or failed, or the deadline has passed. With its quorum the round goes on. */
 async function collect(context: Context, running: Running, round: RoundRow): Promise<boolean> {
   const { store, clock } = context
-  const tasks = await store.tasksOf(running.row.id, 'train', round.number)
-  const { settled, reported: count, open } = standing(tasks, { deadlineAt: round.deadline_at, now: clock.now() })
+  const asked = (): Promise<TaskRow[]> => store.tasksOf(running.row.id, 'train', round.number)
+  const { settled, open } = standing(await asked(), { deadlineAt: round.deadline_at, now: clock.now() })
   if (!settled) return false
-  const enough = count >= Math.max(1, quorumOf(running.study, cohortOf(round)))
-  await store.transaction(async (tables) => {
-    await closeLate(tables, open, clock.now())
-    if (enough) await tables.updateRound(round, { phase: 'aggregating' })
-  })
-  if (enough) return true
-  return abandon(context, running, { round, tasks: await store.tasksOf(running.row.id, 'train', round.number) })
+  await closeLate(context, open)
+  // Read again: one may have reported while we looked, and was thanked for it.
+  const tasks = await asked()
+  const need = Math.max(1, quorumOf(running.study, cohortOf(round)))
+  if (reported(tasks, 'train').length < need) return abandon(context, running, { round, tasks })
+  await store.updateRound(round, { phase: 'aggregating' })
+  return true
 }
 
 /** Sums the updates in order of site name, lets the strategy take its step, and asks for the new weights to be measured. */
@@ -140,18 +140,18 @@ async function aggregate(context: Context, running: Running, round: RoundRow): P
 async function evaluate(context: Context, running: Running, round: RoundRow): Promise<boolean> {
   const { store, clock } = context
   const { row } = running
-  const asked = await store.tasksOf(row.id, 'evaluate', round.number)
-  const { settled, open } = standing(asked, { deadlineAt: round.deadline_at, now: clock.now() })
+  const asked = (): Promise<TaskRow[]> => store.tasksOf(row.id, 'evaluate', round.number)
+  const { settled, open } = standing(await asked(), { deadlineAt: round.deadline_at, now: clock.now() })
   if (!settled) return false
+  await closeLate(context, open)
   const trained = await store.tasksOf(row.id, 'train', round.number)
-  const measured = reported(asked, 'evaluate')
+  const measured = reported(await asked(), 'evaluate')
   const overall = overallOf(measured.map(({ result }) => result))
   const { measurements } = JSON.parse(round.result ?? '{"measurements":{}}') as { measurements: Record<string, number> }
   const sites = trained.map((task) => roundSite(task, measured.find(({ site }) => site === task.site)?.result))
   const ended = endedRound(context, round, { state: 'completed', overall, sites, measurements })
   const { bestRound } = await judgeStudy(context, running, { round: round.number, value: overall.value })
   await store.transaction(async (tables) => {
-    await closeLate(tables, open, clock.now())
     await tables.updateRound(round, {
       phase: 'completed',
       ended_at: clock.now(),

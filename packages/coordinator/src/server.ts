@@ -12,6 +12,7 @@ import { certificateSha256, type TlsFiles } from './identity.ts'
 import { createMover } from './mover.ts'
 import { createNotifier } from './notifier.ts'
 import { apiPage, openApiDocument } from './openapi.ts'
+import { refuse, refuseLine } from './refusals.ts'
 import { register } from './registrar.ts'
 import { networkHandlers } from './routes/network.ts'
 import { recordHandlers } from './routes/records.ts'
@@ -67,7 +68,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const pin = tls === undefined || options.pinned === false ? undefined : certificateSha256(tls.certificate)
   const lastSeen = new Map<string, number>()
   const counters = { requests_total: 0, errors_total: 0 }
-  const app = createApp(tls)
+  const app = createApp(tls, context)
   countResponses(app, counters)
   const network = {
     version: options.version,
@@ -121,7 +122,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
 }
 
 /** Fastify with or without TLS. Its types differ by server, which nothing here depends on. */
-function createApp(tls: TlsFiles | undefined): FastifyInstance {
+function createApp(tls: TlsFiles | undefined, context: Context): FastifyInstance {
   const https =
     tls === undefined ? {} : { https: { cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.3' as const } }
   return Fastify({
@@ -129,6 +130,9 @@ function createApp(tls: TlsFiles | undefined): FastifyInstance {
     logger: false,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },
+    // Paths that are none, and lines that speak no HTTP, never reach a route's error handler.
+    frameworkErrors: (error, request, reply) => void refuse(error, { request, reply, context }),
+    clientErrorHandler: (error, socket) => refuseLine(error, socket, context),
   }) as unknown as FastifyInstance
 }
 

@@ -1,5 +1,6 @@
 /** A coordinator in a folder: store, blobs, keys, certificate and the first access token, as a program runs it. */
 import { existsSync, readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Clock, Entropy } from '@wardround/core/ports.ts'
@@ -31,12 +32,8 @@ export type Started = { readonly coordinator: Coordinator; readonly url: string;
 export async function startCoordinator(options: StartOptions): Promise<Started> {
   const { clock, entropy, version, log } = options
   const folder = privateFolder(options.folder)
-  const hosts = [
-    ...new Set([
-      options.host === '0.0.0.0' || options.host === '::' ? 'localhost' : options.host,
-      ...(options.publicUrl === undefined ? [] : [new URL(options.publicUrl).hostname]),
-    ]),
-  ]
+  const host = options.host === '0.0.0.0' || options.host === '::' ? 'localhost' : options.host
+  const hosts = [...new Set([host, ...(options.publicUrl === undefined ? [] : [hostOf(options.publicUrl)])])]
   const tls =
     options.tlsFiles === undefined
       ? await ownCertificate(folder, hosts, new Date(clock.now()))
@@ -45,9 +42,10 @@ export async function startCoordinator(options: StartOptions): Promise<Started> 
     options.store === 'sqlite'
       ? { kind: 'sqlite', path: join(folder, 'coordinator.sqlite') }
       : { kind: 'postgres', url: options.store }
-  const store = await openStore(storeOptions, () => new Date(clock.now()).toISOString())
-  const blobs = await folderBlobs(join(folder, 'blobs'))
   const keys = await coordinatorKeys(folder)
+  const blobs = await folderBlobs(join(folder, 'blobs'))
+  // Last: what it takes is let go of by the coordinator alone.
+  const store = await openStore(storeOptions, () => new Date(clock.now()).toISOString())
   const coordinator = await createCoordinator({
     store,
     blobs,
@@ -61,7 +59,7 @@ export async function startCoordinator(options: StartOptions): Promise<Started> 
   })
   try {
     const port = await coordinator.listen({ host: options.host, port: options.port })
-    const url = options.publicUrl ?? `https://${hosts[0]}:${port}`
+    const url = options.publicUrl ?? `https://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
     coordinator.setPublicUrl(url)
     const accessFile = join(folder, 'access')
     if ((await store.accounts()).length === 0 || !existsSync(accessFile))
@@ -72,6 +70,9 @@ export async function startCoordinator(options: StartOptions): Promise<Started> 
     throw error
   }
 }
+
+/** Without the brackets that an IPv6 address has in a URL. */
+const hostOf = (url: string): string => new URL(url).hostname.replace(/^\[(.*)\]$/, '$1')
 
 const freeName = async (accounts: () => Promise<{ name: string }[]>): Promise<string> => {
   const taken = (await accounts()).length

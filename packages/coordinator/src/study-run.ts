@@ -71,6 +71,7 @@ async function prepare(context: Context, row: StudyRow): Promise<boolean> {
   const tasks = await store.tasksOf(row.id, 'prepare', row.attempt)
   if (tasks.length === 0) {
     const sites = await activeSites(context, row)
+    if (sites.length === 0) return block(context, row, { findings: {}, tasks })
     const made = await makeTasks(context, row, {
       sites,
       number: row.attempt,
@@ -81,26 +82,22 @@ async function prepare(context: Context, row: StudyRow): Promise<boolean> {
     wakeSites(context, made)
     return false
   }
-  const {
-    settled,
-    open,
-    reported: count,
-  } = standing(tasks, { deadlineAt: await preparingDeadline(context, row), now: clock.now() })
+  const { settled, open } = standing(tasks, { deadlineAt: await preparingDeadline(context, row), now: clock.now() })
   if (!settled) return false
-  const surveys = Object.fromEntries(reported(tasks, 'prepare').map(({ site, result }) => [site, result.survey]))
-  const merged = count === 0 ? { preparation: undefined, findings: {} } : mergeSurveys(surveys, study)
-  const enough =
-    count >=
-    Math.max(
-      1,
-      quorumOf(
-        study,
-        tasks.map(({ site }) => site),
-      ),
-    )
-  if (merged.preparation === undefined || !enough)
-    return block(context, row, { findings: merged.findings, tasks, open })
-  return begin(context, row, { preparation: merged.preparation, findings: merged.findings, open })
+  await closeLate(context, open)
+  return judgeSurveys(context, row, await store.tasksOf(row.id, 'prepare', row.attempt))
+}
+
+async function judgeSurveys(context: Context, row: StudyRow, tasks: readonly TaskRow[]): Promise<boolean> {
+  const study = studyOf(row)
+  const answered = reported(tasks, 'prepare')
+  const asked = tasks.map(({ site }) => site)
+  const surveys = Object.fromEntries(answered.map(({ site, result }) => [site, result.survey]))
+  const { preparation, findings } =
+    answered.length === 0 ? { preparation: undefined, findings: {} } : mergeSurveys(surveys, study)
+  if (preparation === undefined || answered.length < Math.max(1, quorumOf(study, asked)))
+    return block(context, row, { findings, tasks })
+  return begin(context, row, { preparation, findings })
 }
 
 type Findings = Readonly<Record<string, readonly Finding[]>>
@@ -109,13 +106,12 @@ type Findings = Readonly<Record<string, readonly Finding[]>>
 async function block(
   context: Context,
   row: StudyRow,
-  { findings, tasks, open }: { findings: Findings; tasks: readonly TaskRow[]; open: readonly TaskRow[] },
+  { findings, tasks }: { findings: Findings; tasks: readonly TaskRow[] },
 ): Promise<boolean> {
   const faulty = Object.entries(findings).filter(([, list]) => list.some(({ severity }) => severity === 'error'))
   const silent = tasks.filter(({ state }) => state !== 'reported').map(({ site }) => site)
   const sites = [...new Set([...faulty.map(([site]) => site), ...silent])].toSorted()
   await context.store.transaction(async (tables) => {
-    await closeLate(tables, open, context.clock.now())
     await tables.updateStudy(row.id, { state: 'blocked', findings: JSON.stringify(findings) })
     await tables.event({ kind: 'study.blocked', study: row.id, payload: { sites } })
   })
@@ -126,7 +122,7 @@ async function block(
 async function begin(
   context: Context,
   row: StudyRow,
-  { preparation, findings, open }: { preparation: Preparation; findings: Findings; open: readonly TaskRow[] },
+  { preparation, findings }: { preparation: Preparation; findings: Findings },
 ): Promise<boolean> {
   const study = studyOf(row)
   const hash = sha256Hex(canonicalJson(preparation))
@@ -139,7 +135,6 @@ async function begin(
   await writer.write(encodeWeights(first))
   const weights = await writer.finish()
   await context.store.transaction(async (tables) => {
-    await closeLate(tables, open, context.clock.now())
     await tables.updateStudy(row.id, {
       state: 'running',
       preparation: JSON.stringify(preparation),
@@ -232,7 +227,7 @@ async function finish(context: Context, running: Running): Promise<boolean> {
   }
   const { settled, open } = standing(tasks, { deadlineAt: await finishingDeadline(context, row), now: clock.now() })
   if (!settled) return false
-  await store.transaction((tables) => closeLate(tables, open, clock.now()))
+  await closeLate(context, open)
   const results = await assembleResults(context, running)
   await store.transaction(async (tables) => {
     await tables.updateStudy(row.id, {

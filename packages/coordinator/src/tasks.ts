@@ -86,7 +86,7 @@ export function reported<K extends TaskResult['kind']>(
   })
 }
 
-export type Standing = { readonly settled: boolean; readonly reported: number; readonly open: readonly TaskRow[] }
+export type Standing = { readonly settled: boolean; readonly open: readonly TaskRow[] }
 
 /** Whether there is anything left to wait for: all have settled, or the deadline has passed. */
 export function standing(
@@ -97,14 +97,20 @@ export function standing(
   const passed = deadlineAt !== null && now >= deadlineAt
   return {
     settled: open.length === 0 || passed,
-    reported: tasks.filter(({ state }) => state === 'reported').length,
     open,
   }
 }
 
-/** Closes tasks whose deadline has passed; their sites hear WR_TASK_CLOSED if they still come. */
-export async function closeLate(tables: Tables, tasks: readonly TaskRow[], now: number): Promise<void> {
-  for (const { id } of tasks) await tables.settleTask(id, { state: 'late', result: null, settled_at: now })
+/** Closes tasks whose deadline has passed; their sites hear WR_TASK_CLOSED if they still come, and what they had begun to send is dropped. */
+export async function closeLate(
+  { store, blobs, clock }: Pick<Context, 'store' | 'blobs' | 'clock'>,
+  tasks: readonly TaskRow[],
+): Promise<void> {
+  if (tasks.length === 0) return
+  await store.transaction(async (tables) => {
+    for (const { id } of tasks) await tables.settleTask(id, { state: 'late', result: null, settled_at: clock.now() })
+  })
+  for (const { id } of tasks) await blobs.staged.discard(id)
 }
 
 /** The fewest sites a round may go on with. */

@@ -1,6 +1,7 @@
 /** Blobs by content: what is written is durable before its name is known, and is checked against its name when it is taken in. */
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 
+/** One that is begun is finished or aborted, or its resources stay taken; an error of its own has aborted it, and aborting it again does no harm. */
 export type BlobWriter = {
   write(chunk: Uint8Array): Promise<void>
   /** Makes what was written durable, and names it. */
@@ -10,7 +11,10 @@ export type BlobWriter = {
 
 export type BlobStore = {
   has(sha256: string): Promise<boolean>
-  /** Bytes `start` … `end` − 1, clipped to the blob. Errors: WR_BLOB_MISSING. */
+  /**
+   * Bytes `start` … `end` − 1, clipped to the blob. Errors: WR_BLOB_MISSING; for a whole blob also where it is not, any more, what its
+   * name says.
+   */
   read(sha256: string, range?: { readonly start: number; readonly end: number }): Promise<Uint8Array>
   /** The blob in pieces. Errors: WR_BLOB_MISSING. */
   stream(sha256: string, start?: number): AsyncIterable<Uint8Array>

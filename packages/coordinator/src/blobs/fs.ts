@@ -1,11 +1,11 @@
 /** Blobs in a folder: written beside, fsynced, then renamed to their digest, so that a name never stands for half a file. */
 import { createHash, type Hash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { constants, createReadStream } from 'node:fs'
 import { access, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
-import type { BlobStore } from './blob-store.ts'
+import type { BlobStore, BlobWriter } from './blob-store.ts'
 
 export async function folderBlobs(folder: string): Promise<BlobStore> {
   const [blobs, partial] = [join(folder, 'sha256'), join(folder, 'partial')]
@@ -15,71 +15,92 @@ export async function folderBlobs(folder: string): Promise<BlobStore> {
     throw new WardroundError('WR_PERMISSION', { path: folder, action: 'write' }, { cause: error })
   }
   const pathOf = (sha256: string): string => join(blobs, sha256.slice(0, 2), sha256)
-  const staging = (name: string): string => join(partial, `${name}.upload`)
   let counter = 0
   /** From `partial` to its digest's name; the folder is synced too, or the name could be lost with the power. */
-  const settle = async (from: string, ref: BlobRef): Promise<BlobRef> => {
+  const settle: Settle = async (from, ref) => {
     const to = pathOf(ref.sha256)
-    await mkdir(dirname(to), { recursive: true, mode: 0o700 })
+    const made = await mkdir(dirname(to), { recursive: true, mode: 0o700 })
     await rename(from, to)
-    const parent = await open(dirname(to), 'r')
-    await parent.sync().finally(() => parent.close())
+    for (const path of made === undefined ? [dirname(to)] : [dirname(to), blobs]) {
+      const parent = await open(path, 'r')
+      await parent.sync().finally(() => parent.close())
+    }
     return ref
   }
   return {
     has: (sha256) => exists(pathOf(sha256)),
-    read: async (sha256, range) => guarded(sha256, () => readRange(pathOf(sha256), range)),
+    read: async (sha256, range) =>
+      guarded(sha256, async () => {
+        const bytes = await readRange(pathOf(sha256), range)
+        if (range === undefined && createHash('sha256').update(bytes).digest('hex') !== sha256)
+          throw new Error('The file is not what its name says.')
+        return bytes
+      }),
     stream: (sha256, start = 0) => streamed(sha256, pathOf(sha256), start),
     size: async (sha256) => guarded(sha256, async () => (await stat(pathOf(sha256))).size),
-    async writer() {
+    writer() {
       counter += 1
-      const path = join(partial, `${process.pid}-${counter}.new`)
-      const file = await writable(path, 'w')
-      const hash = createHash('sha256')
-      let sizeBytes = 0
-      return {
-        async write(chunk) {
-          await written(file, chunk, path)
-          hash.update(chunk)
-          sizeBytes += chunk.length
-        },
-        async finish() {
-          await file.sync()
-          await file.close()
-          return settle(path, { sha256: hash.digest('hex'), sizeBytes })
-        },
-        async abort() {
-          await file.close()
-          await rm(path, { force: true })
-        },
-      }
+      return fileWriter(join(partial, `${process.pid}-${counter}.new`), settle)
     },
     delete: (sha256) => rm(pathOf(sha256), { force: true }),
-    staged: {
-      receivedBytes: (name) => sizeOf(staging(name)),
-      async append(name, offset, piece) {
-        const path = staging(name)
-        const received = await sizeOf(path)
-        if (offset > received) throw new WardroundError('WR_UPLOAD_OFFSET', { receivedBytes: received })
-        const fresh = piece.subarray(Math.max(0, received - offset))
-        if (fresh.length === 0) return received
-        const file = await writable(path, 'a')
-        await written(file, fresh, path).finally(() => file.close())
-        return received + fresh.length
-      },
-      async commit(name, expected) {
-        const path = staging(name)
-        const found = await digestOf(path)
-        if (found.sha256 !== expected.sha256 || found.sizeBytes !== expected.sizeBytes) {
-          await rm(path, { force: true })
-          throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The update' })
-        }
-        const file = await open(path, 'r+')
-        await file.sync().finally(() => file.close())
-        await settle(path, expected)
-      },
-      discard: (name) => rm(staging(name), { force: true }),
+    staged: stagedIn(partial, settle),
+  }
+}
+
+type Settle = (from: string, ref: BlobRef) => Promise<BlobRef>
+
+async function fileWriter(path: string, settle: Settle): Promise<BlobWriter> {
+  const file = await writable(path, 'w')
+  const hash = createHash('sha256')
+  let sizeBytes = 0
+  const abort = async (): Promise<void> => {
+    await file.close()
+    await rm(path, { force: true })
+  }
+  return {
+    async write(chunk) {
+      await written(file, chunk, { path, position: sizeBytes }).catch(async (error: unknown) => {
+        await abort()
+        throw error
+      })
+      hash.update(chunk)
+      sizeBytes += chunk.length
     },
+    async finish() {
+      await file.sync().finally(() => file.close())
+      return settle(path, { sha256: hash.digest('hex'), sizeBytes })
+    },
+    abort,
+  }
+}
+
+function stagedIn(folder: string, settle: Settle): BlobStore['staged'] {
+  const staging = (name: string): string => join(folder, `${name}.upload`)
+  return {
+    receivedBytes: (name) => sizeOf(staging(name)),
+    async append(name, offset, piece) {
+      const path = staging(name)
+      const received = await sizeOf(path)
+      if (offset > received) throw new WardroundError('WR_UPLOAD_OFFSET', { receivedBytes: received })
+      const fresh = piece.subarray(Math.max(0, received - offset))
+      if (fresh.length === 0) return received
+      // At its place, not at the end: a piece that is sent twice at once is written twice over itself.
+      const file = await writable(path, constants.O_WRONLY | constants.O_CREAT)
+      await written(file, fresh, { path, position: received }).finally(() => file.close())
+      return received + fresh.length
+    },
+    async commit(name, expected) {
+      const path = staging(name)
+      const found = await digestOf(path)
+      if (found.sha256 !== expected.sha256 || found.sizeBytes !== expected.sizeBytes) {
+        await rm(path, { force: true })
+        throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The update' })
+      }
+      const file = await open(path, 'r+')
+      await file.sync().finally(() => file.close())
+      await settle(path, expected)
+    },
+    discard: (name) => rm(staging(name), { force: true }),
   }
 }
 
@@ -91,20 +112,29 @@ const exists = (path: string): Promise<boolean> =>
 
 const sizeOf = async (path: string): Promise<number> => ((await exists(path)) ? (await stat(path)).size : 0)
 
-async function writable(path: string, flags: 'w' | 'a'): Promise<FileHandle> {
+async function writable(path: string, flags: string | number): Promise<FileHandle> {
   return open(path, flags, 0o600).catch((error: unknown) => {
     throw new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })
   })
 }
 
-async function written(file: FileHandle, chunk: Uint8Array, path: string): Promise<void> {
-  await file.writeFile(chunk).catch((error: unknown) => {
+async function written(
+  file: FileHandle,
+  chunk: Uint8Array,
+  { path, position }: { path: string; position: number },
+): Promise<void> {
+  try {
+    for (let at = 0; at < chunk.length; ) {
+      const { bytesWritten } = await file.write(chunk, at, chunk.length - at, position + at)
+      at += bytesWritten
+    }
+  } catch (error) {
     throw new WardroundError(
       'WR_DISK',
       { path, reason: error instanceof Error ? error.message : 'The write failed.' },
       { cause: error },
     )
-  })
+  }
 }
 
 async function guarded<T>(sha256: string, work: () => Promise<T>): Promise<T> {

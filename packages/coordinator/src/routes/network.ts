@@ -1,5 +1,6 @@
 /** Joining, leaving, and who is there. */
 import { WardroundError } from '@wardround/core/errors.ts'
+import type { RouteRequest } from '@wardround/core/protocol/routes.ts'
 import { encodeToken } from '@wardround/core/protocol/token.ts'
 import { checkVersion, newSecret, sha256 } from '../auth.ts'
 import type { Context } from '../context.ts'
@@ -25,26 +26,7 @@ export function networkHandlers(context: Context, options: NetworkOptions): Pick
     certificate: async () => options.certificate ?? '',
     async join({ body }) {
       checkVersion(body.version, options.version)
-      const digest = sha256(body.secret)
-      const token = await store.token(digest)
-      if (token === undefined || token.site !== body.site)
-        throw new WardroundError('WR_TOKEN_INVALID', { problem: 'unknown', kind: 'join' })
-      if (token.used_at !== null) throw new WardroundError('WR_TOKEN_USED', { site: body.site })
-      if (token.expires_at < clock.now()) throw new WardroundError('WR_TOKEN_EXPIRED', { site: body.site })
-      await store.transaction(async (tables) => {
-        if (!(await tables.useToken(digest, clock.now())))
-          throw new WardroundError('WR_TOKEN_USED', { site: body.site })
-        const joinedAt = new Date(clock.now()).toISOString()
-        await tables.putSite({
-          name: body.site,
-          public_key: body.publicKey,
-          state: 'joined',
-          version: body.version,
-          joined_at: joinedAt,
-        })
-        await tables.event({ kind: 'site.joined', study: null, payload: { site: body.site } })
-        await tables.audit('site.joined', { site: body.site, publicKey: body.publicKey })
-      })
+      await join(context, body)
       return { site: body.site, coordinatorKey: keys.publicKey, version: options.version, nowMs: clock.now() }
     },
     async leave(_, caller) {
@@ -93,6 +75,33 @@ export function networkHandlers(context: Context, options: NetworkOptions): Pick
   }
 }
 
+/** Once with a token; the same site may ask again, whose welcome was lost on its way. */
+async function join({ store, clock }: Context, body: RouteRequest<'join'>['body']): Promise<void> {
+  const digest = sha256(body.secret)
+  const token = await store.token(digest)
+  if (token === undefined || token.site !== body.site)
+    throw new WardroundError('WR_TOKEN_INVALID', { problem: 'unknown', kind: 'join' })
+  const known = await store.site(body.site)
+  if (token.used_at !== null && known?.state === 'joined' && known.public_key === body.publicKey) return
+  if (token.used_at !== null) throw new WardroundError('WR_TOKEN_USED', { site: body.site })
+  if (token.expires_at < clock.now()) throw new WardroundError('WR_TOKEN_EXPIRED', { site: body.site })
+  await store.transaction(async (tables) => {
+    if (!(await tables.useToken(digest, clock.now()))) throw new WardroundError('WR_TOKEN_USED', { site: body.site })
+    // Of two tokens for one name the first makes the site; the second must not take its place.
+    if ((await tables.site(body.site))?.state === 'joined')
+      throw new WardroundError('WR_SITE_EXISTS', { site: body.site })
+    await tables.putSite({
+      name: body.site,
+      public_key: body.publicKey,
+      state: 'joined',
+      version: body.version,
+      joined_at: new Date(clock.now()).toISOString(),
+    })
+    await tables.event({ kind: 'site.joined', study: null, payload: { site: body.site } })
+    await tables.audit('site.joined', { site: body.site, publicKey: body.publicKey })
+  })
+}
+
 /** Its open tasks are closed, so that no round waits for a site that is gone. */
 async function depart(context: Context, site: string, by: string): Promise<void> {
   const result = JSON.stringify({ kind: 'failed', code: 'WR_SITE_LEFT', parameters: { site }, refused: true })
@@ -107,4 +116,5 @@ async function depart(context: Context, site: string, by: string): Promise<void>
   })
   context.notifier.wake(`site/${site}`)
   for (const study of new Set(open.map((task) => task.study))) context.advance(study)
+  for (const { id } of open) await context.blobs.staged.discard(id)
 }

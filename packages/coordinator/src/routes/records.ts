@@ -1,4 +1,5 @@
 /** What happened: events as pages and as a stream, the audit, counters. */
+import { asWardroundError } from '@wardround/core/errors.ts'
 import { firstBroken } from '@wardround/core/protocol/chain.ts'
 import type { StoredEvent } from '@wardround/core/protocol/events.ts'
 import type { Context } from '../context.ts'
@@ -40,17 +41,23 @@ export function recordHandlers(
       reply.hijack()
       const { raw } = reply
       raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', connection: 'keep-alive' })
-      let after = Math.max(query.after, Number(caller.headers['last-event-id'] ?? 0) || 0)
-      while (!caller.signal.aborted) {
-        const events = await page({ after, study: query.study, wait: heartbeatMs / 1000, signal: caller.signal })
-        const text = events
-          .map((event) => `id: ${event.sequence}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`)
-          .join('')
-        // A watcher that does not read is waited for, not buffered for: the sequence lets it go on where it was.
-        if (!raw.write(text === '' ? ': still here\n\n' : text)) await drained(raw, caller.signal)
-        after = events.at(-1)?.sequence ?? after
+      let after = Math.max(query.after, lastEventId(caller.headers['last-event-id']))
+      try {
+        while (!caller.signal.aborted) {
+          const events = await page({ after, study: query.study, wait: heartbeatMs / 1000, signal: caller.signal })
+          const text = events
+            .map((event) => `id: ${event.sequence}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`)
+            .join('')
+          // A watcher that does not read is waited for, not buffered for: the sequence lets it go on where it was.
+          if (!raw.write(text === '' ? ': still here\n\n' : text)) await drained(raw, caller.signal)
+          after = events.at(-1)?.sequence ?? after
+        }
+      } catch (error) {
+        // The answer has begun: its end is all that can be said. The watcher comes back with its last sequence.
+        context.log('error', 'an event stream broke off', { code: asWardroundError(error).code })
+      } finally {
+        raw.end()
       }
-      raw.end()
       return reply
     },
     async audit({ query }) {
@@ -67,6 +74,9 @@ export function recordHandlers(
         .join(''),
   }
 }
+
+/** As browsers send it when they come back; anything else says nothing. */
+const lastEventId = (header: string | undefined): number => Number(/^\d{1,15}$/.exec(header ?? '')?.[0] ?? 0)
 
 const drained = (raw: NodeJS.WritableStream, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

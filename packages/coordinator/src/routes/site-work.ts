@@ -85,6 +85,8 @@ async function decide(context: Context, site: string, signed: { document: string
   if (!grant.success)
     throw new WardroundError('WR_BODY_INVALID', { field: 'document', problem: 'it is not a decision' })
   const { study: id, planHash, decision, reason } = grant.data
+  // PostgreSQL keeps no such character in text.
+  if (reason?.includes('\0')) throw new WardroundError('WR_BODY_INVALID', { field: 'reason', problem: 'it holds NUL' })
   const study = await store.study(id)
   if (study === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'study', name: id })
   if (grant.data.site !== site) throw new WardroundError('WR_TASK_FOREIGN', { task: id })
@@ -192,6 +194,7 @@ async function settle(
     return tables.audit('task.failed', { study, site, task: id, code, refused })
   })
   context.advance(study)
+  if (failed) await context.blobs.staged.discard(id)
 }
 
 /** `bytes=N-`; anything else starts at 0. */

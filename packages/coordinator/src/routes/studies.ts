@@ -31,7 +31,11 @@ export function studyHandlers(context: Context): Pick<Handlers, Names> {
   return {
     publish: async ({ body }, caller) => summary(await publish(context, body.plan, caller.name)),
     studies: async () => ({ studies: await Promise.all((await store.studies()).map(summary)) }),
-    study: async ({ params }) => detailOf(context, await found(params.study)),
+    async study({ params }) {
+      // Before everything else is read: what happens meanwhile comes after it.
+      const sequence = await store.lastSequence()
+      return detailOf(context, await found(params.study), sequence)
+    },
     async start({ params, body }, caller) {
       await start(context, await found(params.study), { sites: body.sites, by: caller.name })
       return summary(await found(params.study))
@@ -161,7 +165,7 @@ async function summaryOf({ store }: Context, row: StudyRow): Promise<Summary> {
   }
 }
 
-async function detailOf(context: Context, row: StudyRow): Promise<RouteAnswer<'study'>> {
+async function detailOf(context: Context, row: StudyRow, sequence: number): Promise<RouteAnswer<'study'>> {
   const { store } = context
   const tasks = await store.studyTasks(row.id)
   return {
@@ -171,7 +175,7 @@ async function detailOf(context: Context, row: StudyRow): Promise<RouteAnswer<'s
     findings: findingsSchema.parse(JSON.parse(row.findings)),
     failures: tasks.flatMap(failureOf).toReversed().slice(0, 200),
     waitingFor: [...new Set(tasks.filter(({ state }) => state === 'open').map(({ site }) => site))].toSorted(),
-    sequence: await store.lastSequence(),
+    sequence,
   }
 }
 

@@ -1,5 +1,6 @@
-/** Every change of the tables, in order; each runs once, in one transaction with the note that it ran. */
+/** Every change of the tables, in order; each runs once, in the transaction that notes that it ran. */
 import { type CreateTableBuilder, type Kysely, sql } from 'kysely'
+import { waitForOthers } from './postgres.ts'
 import type { Database } from './schema.ts'
 
 export type DialectName = 'sqlite' | 'postgres'
@@ -17,7 +18,8 @@ async function createTable(
   { name, columns }: { name: string; columns: Columns },
 ): Promise<void> {
   const native = {
-    text: 'text',
+    // In order of code unit, whatever the database's own language: an order that differed would be another result.
+    text: dialect === 'sqlite' ? 'text' : 'text collate "C"',
     integer: dialect === 'sqlite' ? 'integer' : 'bigint',
     real: dialect === 'sqlite' ? 'real' : 'double precision',
   } as const
@@ -106,29 +108,30 @@ const first: Migration = async (db, dialect) => {
 
 const migrations: readonly Migration[] = [first]
 
-/** Brings the tables to this version. Returns the version found, which is newer than ours if a newer coordinator made it. */
-export async function migrate(db: Schema, dialect: DialectName): Promise<number> {
-  await db.schema
-    .createTable('meta')
-    .ifNotExists()
-    .addColumn('key', 'text', (column) => column.primaryKey().notNull())
-    .addColumn('value', 'text', (column) => column.notNull())
-    .execute()
-  const row = await db.selectFrom('meta').select('value').where('key', '=', 'version').executeTakeFirst()
-  const version = Number(row?.value ?? 0)
-  for (const [index, migration] of migrations.entries()) {
-    if (index < version) continue
-    await db.transaction().execute(async (transaction) => {
-      await migration(transaction, dialect)
-      const value = String(index + 1)
-      await transaction
-        .insertInto('meta')
-        .values({ key: 'version', value })
-        .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
-        .execute()
-    })
-  }
-  return version
-}
+/**
+ * Brings the tables to this version, in one transaction, so that of two who start at once the second finds the work done. Returns the
+ * version found, which is newer than ours if a newer coordinator made it.
+ */
+export const migrate = (db: Schema, dialect: DialectName): Promise<number> =>
+  db.transaction().execute(async (transaction) => {
+    if (dialect === 'postgres') await waitForOthers(transaction)
+    await transaction.schema
+      .createTable('meta')
+      .ifNotExists()
+      .addColumn('key', 'text', (column) => column.primaryKey().notNull())
+      .addColumn('value', 'text', (column) => column.notNull())
+      .execute()
+    const row = await transaction.selectFrom('meta').select('value').where('key', '=', 'version').executeTakeFirst()
+    const version = Number(row?.value ?? 0)
+    if (version >= latestVersion) return version
+    for (const migration of migrations.slice(version)) await migration(transaction, dialect)
+    const value = String(latestVersion)
+    await transaction
+      .insertInto('meta')
+      .values({ key: 'version', value })
+      .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+      .execute()
+    return version
+  })
 
 export const latestVersion = migrations.length

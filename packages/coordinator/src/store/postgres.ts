@@ -1,6 +1,7 @@
 /** PostgreSQL for Kysely, by URL. */
-import { type Dialect, PostgresDialect } from 'kysely'
+import { type Dialect, type Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
+import type { Database } from './schema.ts'
 
 /** Sums and counters are far below 2^53: numbers, as in SQLite, instead of pg's strings. */
 const bigintType = 20
@@ -10,7 +11,20 @@ export function postgresDialect(url: string): Dialect {
     getTypeParser: ((oid: number, format?: 'text') =>
       oid === bigintType ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
   }
-  return new PostgresDialect({
-    pool: new pg.Pool({ connectionString: url, max: 4, types, application_name: 'wardround' }),
-  })
+  const pool = new pg.Pool({ connectionString: url, max: 4, types, application_name: 'wardround' })
+  // A connection that the server ends: its next query fails, or the pool opens another. Unheard, these events would end this process.
+  pool.on('error', () => undefined)
+  pool.on('connect', (client) => client.on('error', () => undefined))
+  return new PostgresDialect({ pool })
+}
+
+/** Any number, alike in every coordinator. */
+const transactionLock = 2_002_875_492
+
+/**
+ * Transactions come one after another, as in SQLite: sequence numbers are read and then written, and two that did so at once would
+ * write the same. Taken first, so that nobody who holds a row waits for it. Let go of at the end of the transaction.
+ */
+export async function waitForOthers(transaction: Kysely<Database>): Promise<void> {
+  await sql`select pg_advisory_xact_lock(${sql.lit(transactionLock)})`.execute(transaction)
 }

@@ -8,13 +8,15 @@ import { type ChainEntry, chained, genesis } from '@wardround/core/protocol/chai
 import { eventSchema, type NewEvent, type StoredEvent } from '@wardround/core/protocol/events.ts'
 import type { TaskKind } from '@wardround/core/protocol/task.ts'
 import { type Insertable, Kysely, type Updateable } from 'kysely'
+import { storeError, storeFailure } from './failures.ts'
 import { latestVersion, migrate } from './migrations.ts'
-import { postgresDialect } from './postgres.ts'
+import { postgresDialect, waitForOthers } from './postgres.ts'
 import type { Database, DecisionRow, RoundRow, SiteRow, StudyRow, TaskRow } from './schema.ts'
 import { sqliteDialect } from './sqlite.ts'
 
-export type Store = ReturnType<typeof tablesOf> & {
-  /** All or nothing. Subscribers hear of new events after the commit. */
+/** Events and audit entries are written in transactions only, with the change that they tell of. */
+export type Store = Omit<Tables, 'event' | 'audit'> & {
+  /** All or nothing, one at a time. Subscribers hear of new events after the commit. */
   transaction<T>(work: (tables: Tables) => Promise<T>): Promise<T>
   /** Called after each commit that appended events. */
   onEvents(listener: () => void): () => void
@@ -30,22 +32,25 @@ export async function openStore(options: StoreOptions, isoNow: () => string): Pr
   const db = new Kysely<Database>({
     dialect: options.kind === 'sqlite' ? sqliteDialect(options.path) : postgresDialect(options.url),
   })
-  const found = await migrate(db, options.kind).catch((error: unknown) => {
+  try {
+    const found = await migrate(db, options.kind)
+    if (found > latestVersion)
+      throw new WardroundError('WR_VERSION', { theirs: `store ${found}`, ours: `store ${latestVersion}` })
+  } catch (error) {
+    await db.destroy()
     if (error instanceof WardroundError) throw error
-    throw new WardroundError(
-      'WR_STORE',
-      { store: options.kind, reason: error instanceof Error ? error.message : 'It does not answer.' },
-      { cause: error },
-    )
-  })
-  if (found > latestVersion)
-    throw new WardroundError('WR_VERSION', { theirs: `store ${found}`, ours: `store ${latestVersion}` })
+    throw storeFailure(options.kind, error)
+  }
   const listeners = new Set<() => void>()
+  const fail = (error: unknown): never => {
+    throw storeError(options.kind, error)
+  }
   return {
-    ...tablesOf(db, isoNow),
+    ...failing(tablesOf(db, isoNow), fail),
     async transaction(work) {
       let appended = false
-      const result = await db.transaction().execute((transaction) => {
+      const done = db.transaction().execute(async (transaction) => {
+        if (options.kind === 'postgres') await waitForOthers(transaction)
         const tables = tablesOf(transaction, isoNow)
         return work({
           ...tables,
@@ -55,6 +60,7 @@ export async function openStore(options: StoreOptions, isoNow: () => string): Pr
           },
         })
       })
+      const result = await done.catch(fail)
       if (appended) for (const listener of listeners) listener()
       return result
     },
@@ -67,6 +73,15 @@ export async function openStore(options: StoreOptions, isoNow: () => string): Pr
 }
 
 export type Tables = ReturnType<typeof tablesOf>
+
+/** The same methods; what they reject with goes through `fail`. */
+const failing = (tables: Tables, fail: (error: unknown) => never): Tables =>
+  Object.fromEntries(
+    Object.entries(tables).map(([name, method]) => [
+      name,
+      (...given: never[]) => (method as (...given: never[]) => Promise<unknown>)(...given).catch(fail),
+    ]),
+  ) as Tables
 
 function tablesOf(db: Kysely<Database>, isoNow: () => string) {
   return { ...people(db), ...studies(db), ...tasks(db), ...records(db, isoNow) }
@@ -237,9 +252,18 @@ const records = (db: Kysely<Database>, isoNow: () => string) => ({
       .orderBy('sequence')
       .limit(limit)
       .execute()
-    return rows.map((row) => ({ ...row, body: JSON.parse(row.body) as unknown }))
+    return rows.map((row) => ({ ...row, body: jsonOrText(row.body) }))
   },
 })
+
+/** A row that somebody changed may be no JSON any more: it is shown as it is, and fits no chain. */
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
 
 async function lastOf(db: Kysely<Database>, table: 'events'): Promise<number> {
   const row = await db

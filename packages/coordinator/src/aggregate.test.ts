@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { initialState, type StrategyState, step, type Update } from '@wardround/core/learning/process.ts'
+import { strategyOf } from '@wardround/core/learning/strategies.ts'
+import type { BlobRef } from '@wardround/core/protocol/task.ts'
+import { decodeWeights, encodeWeights, flatten, unflatten } from '@wardround/core/safetensors.ts'
+import type { StrategySpec } from '@wardround/core/study/strategy.ts'
+import type { TensorSpec } from '@wardround/core/weights.ts'
+import fc from 'fast-check'
+import { type Aggregated, aggregateRound } from './aggregate.ts'
+import type { BlobStore } from './blobs/blob-store.ts'
+import { folderBlobs } from './blobs/fs.ts'
+import { memoryBlobs } from './blobs/memory.ts'
+import { coded } from './testing/errors.ts'
+import { scratch } from './testing/scratch.ts'
+
+const strategies: readonly StrategySpec[] = [
+  { fedAvg: { rate: 0.7 } },
+  { fedAvgM: { rate: 0.9, momentum: 0.8 } },
+  { fedProx: { rate: 1, mu: 0.01 } },
+  { fedAdagrad: { rate: 0.3, beta1: 0.5, tau: 1e-3 } },
+  { fedAdam: { rate: 0.02, beta1: 0.9, beta2: 0.99, tau: 1e-3 } },
+  { fedYogi: { rate: 0.02, beta1: 0.9, beta2: 0.99, tau: 1e-3 } },
+]
+
+/** Two tensors, so that the second starts where no range does. */
+const specsOf = (dimension: number): TensorSpec[] => [
+  { name: 'hidden', shape: [Math.floor(dimension / 3)] },
+  { name: 'output', shape: [dimension - Math.floor(dimension / 3)] },
+]
+
+async function put(blobs: BlobStore, flat: Float32Array): Promise<BlobRef> {
+  const writer = await blobs.writer()
+  await writer.write(encodeWeights(unflatten(specsOf(flat.length), flat)))
+  return writer.finish()
+}
+const weightsOf = async (blobs: BlobStore, { weights }: Aggregated, dimension: number): Promise<Float32Array> =>
+  flatten(decodeWeights(await blobs.read(weights.sha256), specsOf(dimension)))
+const vectorOf = async (blobs: BlobStore, { sha256 }: BlobRef): Promise<Float64Array> =>
+  new Float64Array(Uint8Array.from(await blobs.read(sha256)).buffer)
+
+const vector = (dimension: number) =>
+  fc
+    .array(fc.float({ min: -100, max: 100, noNaN: true }), { minLength: dimension, maxLength: dimension })
+    .map((values) => Float32Array.from(values))
+const site = fc.string({ minLength: 1, maxLength: 4, unit: fc.constantFrom('a', 'b', 'z', '-', '0') })
+
+/** A few rounds of a small model; sites may miss rounds, as hospitals do. */
+const run = fc.integer({ min: 3, max: 12 }).chain((dimension) =>
+  fc.record({
+    weights: vector(dimension),
+    rangeLength: fc.integer({ min: 1, max: dimension + 1 }),
+    rounds: fc.array(
+      fc.uniqueArray(fc.record({ site, numExamples: fc.integer({ min: 1, max: 5000 }), delta: vector(dimension) }), {
+        minLength: 1,
+        maxLength: 4,
+        selector: (update) => update.site,
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+  }),
+)
+
+type Run = { weights: Float32Array; rangeLength: number; rounds: readonly (readonly Update[])[] }
+
+/** Every round through blobs, its state read back from where the round before left it. */
+async function play(blobs: BlobStore, spec: StrategySpec, { weights, rangeLength, rounds }: Run): Promise<Aggregated> {
+  let done: Aggregated = { weights: await put(blobs, weights), state: {}, measurements: {} }
+  let first = true
+  for (const updates of rounds) {
+    const stored = await Promise.all(
+      updates.map(async ({ site, numExamples, delta }) => ({ site, numExamples, update: await put(blobs, delta) })),
+    )
+    const input = {
+      strategy: strategyOf(spec),
+      specs: specsOf(weights.length),
+      weights: done.weights,
+      // As it is kept in the store: JSON.
+      state: first ? undefined : (JSON.parse(JSON.stringify(done.state)) as Record<string, unknown>),
+      updates: stored,
+    }
+    done = await aggregateRound(blobs, input, rangeLength)
+    first = false
+  }
+  return done
+}
+
+/** The same with whole vectors, in memory. */
+function whole(spec: StrategySpec, { weights, rounds }: Run) {
+  const strategy = strategyOf(spec)
+  let now = { weights, state: initialState(strategy, weights.length) }
+  let measured: Readonly<Record<string, number>> = {}
+  for (const updates of rounds) {
+    const { result, state, measurements } = step(strategy, { weights: now.weights, updates }, now.state)
+    now = { weights: result, state }
+    measured = measurements
+  }
+  return { ...now, measured }
+}
+
+const named = ({ aggregator, serverOptimizer }: StrategyState): Record<string, Float64Array> =>
+  Object.fromEntries([
+    ...Object.entries(aggregator).map(([name, vector]) => [`aggregator/${name}`, vector]),
+    ...Object.entries(serverOptimizer).map(([name, vector]) => [`serverOptimizer/${name}`, vector]),
+  ])
+
+for (const spec of strategies) {
+  test(`${JSON.stringify(spec)}: range by range, with stored state, gives every bit of the whole`, async () => {
+    await fc.assert(
+      fc.asyncProperty(run, async (rounds) => {
+        const blobs = memoryBlobs()
+        const done = await play(blobs, spec, rounds)
+        const wanted = whole(spec, rounds)
+        assert.deepEqual(await weightsOf(blobs, done, rounds.weights.length), wanted.weights)
+        const vectors = Object.entries(done.state).map(async ([name, ref]) => [name, await vectorOf(blobs, ref)])
+        assert.deepEqual(Object.fromEntries(await Promise.all(vectors)), named(wanted.state))
+        for (const [name, value] of Object.entries(wanted.measured)) {
+          const norm = done.measurements[name.replace('SquareSum', 'Norm')] ?? Number.NaN
+          // Sums of at most 12 squares, added in another order: a few units in the last place.
+          assert.ok(Math.abs(norm - Math.sqrt(value)) <= 16 * Number.EPSILON * Math.sqrt(value), name)
+        }
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+  test(`${JSON.stringify(spec)}: the order in which updates are listed changes no bit`, async () => {
+    await fc.assert(
+      fc.asyncProperty(run, fc.infiniteStream(fc.nat()), async (rounds, keys) => {
+        const shuffled = rounds.rounds.map((updates) =>
+          updates
+            .map((update) => ({ update, key: keys.next().value ?? 0 }))
+            .toSorted((a, b) => a.key - b.key)
+            .map(({ update }) => update),
+        )
+        const blobs = memoryBlobs()
+        const { weights, state } = await play(blobs, spec, rounds)
+        const other = await play(blobs, spec, { ...rounds, rounds: shuffled })
+        assert.deepEqual({ weights: other.weights, state: other.state }, { weights, state })
+      }),
+      { numRuns: 15 },
+    )
+  })
+}
+
+test('two hospitals by hand', async () => {
+  const blobs = memoryBlobs()
+  const updates = [
+    { site: 'a', numExamples: 1, delta: Float32Array.of(4, 0, 8) },
+    { site: 'b', numExamples: 3, delta: Float32Array.of(0, 4, -8) },
+  ]
+  const rounds = { weights: Float32Array.of(1, 2, 3), rangeLength: 2, rounds: [updates] }
+  const done = await play(blobs, { fedAvg: { rate: 1 } }, rounds)
+  // (1·4 + 3·0)/4 = 1, (0 + 3·4)/4 = 3, (8 − 24)/4 = −4
+  assert.deepEqual(await weightsOf(blobs, done, 3), Float32Array.of(2, 5, -1))
+  assert.deepEqual(done.state, {})
+  // 1² + 3² + 4² = 26
+  assert.deepEqual(done.measurements, { aggregateNorm: Math.sqrt(26), stepNorm: Math.sqrt(26) })
+})
+
+test('no read is larger than a range, whatever the model', async () => {
+  const dimension = (1 << 18) * 2 + 5
+  const weights = Float32Array.from({ length: dimension }, (_, index) => index % 7)
+  const delta = Float32Array.from({ length: dimension }, (_, index) => (index % 5) - 2)
+  const blobs = memoryBlobs()
+  let largest = 0
+  const watched: BlobStore = {
+    ...blobs,
+    async read(sha256, range) {
+      const bytes = await blobs.read(sha256, range)
+      largest = Math.max(largest, bytes.length)
+      return bytes
+    },
+  }
+  const input = {
+    strategy: strategyOf({ fedAvgM: { rate: 1, momentum: 0.5 } }),
+    specs: specsOf(dimension),
+    weights: await put(blobs, weights),
+    updates: [{ site: 'a', numExamples: 2, update: await put(blobs, delta) }],
+    state: undefined,
+  }
+  const first = await aggregateRound(watched, input)
+  const second = await aggregateRound(watched, { ...input, weights: first.weights, state: first.state })
+  // 2^18 weights of state, 8 bytes each, are the largest.
+  assert.equal(largest, 8 << 18)
+  // v₁ = Δ, v₂ = Δ/2 + Δ: the step of both rounds is 2.5·Δ, exact in Float32.
+  assert.deepEqual(
+    await weightsOf(blobs, second, dimension),
+    weights.map((weight, index) => weight + 2.5 * ((index % 5) - 2)),
+  )
+})
+
+/** A second round of FedAvgM, ready to be aggregated, in a folder; its files by what they are. */
+async function secondRound() {
+  const folder = scratch()
+  const blobs = await folderBlobs(folder)
+  const strategy = strategyOf({ fedAvgM: { rate: 1, momentum: 0.5 } })
+  const specs = specsOf(6)
+  const updateOf = async (site: string, value: number) => ({
+    site,
+    numExamples: 1,
+    update: await put(blobs, new Float32Array(6).fill(value)),
+  })
+  const start = await put(blobs, new Float32Array(6).fill(10))
+  const first = await aggregateRound(blobs, {
+    strategy,
+    specs,
+    weights: start,
+    state: undefined,
+    updates: [await updateOf('a', 1)],
+  })
+  const updates = [await updateOf('a', 2), await updateOf('b', 3)]
+  const input = { strategy, specs, weights: first.weights, state: first.state, updates }
+  const velocity = Object.values(first.state)[0]?.sha256 ?? ''
+  const path = (sha256: string): string => join(folder, 'sha256', sha256.slice(0, 2), sha256)
+  return {
+    input,
+    blobs,
+    halfWritten: () => readdirSync(join(folder, 'partial')),
+    files: {
+      weights: path(first.weights.sha256),
+      'the update of a site': path(updates[1]?.update.sha256 ?? ''),
+      state: path(velocity),
+    },
+  }
+}
+
+const damages: Readonly<Record<string, (path: string) => void>> = {
+  'lost its last byte': (path) => truncateSync(path, readFileSync(path).length - 1),
+  'lost its last weight': (path) => truncateSync(path, readFileSync(path).length - 8),
+  'a bit turned in its last weight': (path) => {
+    const bytes = readFileSync(path)
+    bytes[bytes.length - 5] = (bytes.at(-5) ?? 0) ^ 1
+    writeFileSync(path, bytes)
+  },
+}
+
+for (const what of ['weights', 'the update of a site', 'state'] as const)
+  for (const [title, damage] of Object.entries(damages))
+    test(`${what} with ${title} stops the round, and nothing half-written stays`, async () => {
+      const { input, blobs, files, halfWritten } = await secondRound()
+      const intact = readFileSync(files[what])
+      damage(files[what])
+      await assert.rejects(aggregateRound(blobs, input, 4), coded('WR_BLOB_MISSING'))
+      assert.deepEqual(halfWritten(), [])
+      // Restored from a backup, it goes on. v₁ = 1, v₂ = ½·1 + 2.5 = 3: 10 + 1 + 3.
+      writeFileSync(files[what], intact)
+      assert.deepEqual(await weightsOf(blobs, await aggregateRound(blobs, input, 4), 6), new Float32Array(6).fill(14))
+    })

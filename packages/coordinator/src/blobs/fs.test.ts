@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import {
+  appendFileSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, join } from 'node:path'
+import { test } from 'node:test'
+import { coded } from '../testing/errors.ts'
+import { scratch } from '../testing/scratch.ts'
+import { blobSuite } from './blob-store.suite.ts'
+import { folderBlobs } from './fs.ts'
+
+const root = scratch()
+let folders = 0
+const freshFolder = (): string => join(root, `blobs-${folders++}`)
+
+blobSuite('folder', () => folderBlobs(freshFolder()))
+
+/** Every file below a folder, by its path from there. */
+const filesIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+
+const content = Buffer.from('three small weights')
+const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+const sha256 = digest(content)
+
+async function withBlob(folder: string): Promise<string> {
+  const writer = await (await folderBlobs(folder)).writer()
+  await writer.write(content)
+  await writer.finish()
+  return join(folder, filesIn(folder)[0] ?? '')
+}
+
+test('a blob is a file whose name is the digest of its bytes, and nobody else may read it', async () => {
+  const folder = freshFolder()
+  const path = await withBlob(folder)
+  assert.equal(basename(path), digest(readFileSync(path)))
+  assert.deepEqual(readFileSync(path), content)
+  const store = await folderBlobs(folder)
+  await store.staged.append('task', 0, content)
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const { mode } = statSync(join(entry.parentPath, entry.name))
+    assert.equal(mode & 0o777, entry.isFile() ? 0o600 : 0o700, entry.name)
+  }
+})
+
+const damages: Readonly<Record<string, (path: string) => void>> = {
+  'cut short': (path) => truncateSync(path, content.length - 1),
+  'cut to nothing': (path) => truncateSync(path, 0),
+  'with a byte more': (path) => appendFileSync(path, 'x'),
+  'with one bit turned': (path) => {
+    const bytes = readFileSync(path)
+    bytes[5] = (bytes[5] ?? 0) ^ 1
+    writeFileSync(path, bytes)
+  },
+}
+
+for (const [title, damage] of Object.entries(damages))
+  test(`a file ${title} is not taken for the blob that its name promises`, async () => {
+    const folder = freshFolder()
+    damage(await withBlob(folder))
+    await assert.rejects((await folderBlobs(folder)).read(sha256), coded('WR_BLOB_MISSING', { sha256 }))
+  })
+
+test('after a restart, blobs are there, uploads go on, and what was half written is no blob', async () => {
+  const folder = freshFolder()
+  await withBlob(folder)
+  const before = await folderBlobs(folder)
+  await before.staged.append('task', 0, Buffer.from('half of '))
+  writeFileSync(join(folder, 'partial', '1-1.new'), 'never finished')
+  const store = await folderBlobs(folder)
+  assert.deepEqual(Buffer.from(await store.read(sha256)), content)
+  assert.equal(await store.staged.receivedBytes('task'), 8)
+  assert.equal(await store.has(digest(Buffer.from('never finished'))), false)
+  await store.staged.append('task', 8, Buffer.from('it'))
+  const whole = Buffer.from('half of it')
+  await store.staged.commit('task', { sha256: digest(whole), sizeBytes: whole.length })
+  assert.deepEqual(Buffer.from(await store.read(digest(whole))), whole)
+})
+
+test('nothing remains of what was finished, given up or refused', async () => {
+  const folder = freshFolder()
+  const store = await folderBlobs(folder)
+  const writer = await store.writer()
+  await writer.write(content)
+  await writer.abort()
+  await store.staged.append('given-up', 0, content)
+  await store.staged.discard('given-up')
+  await store.staged.append('damaged', 0, content)
+  await assert.rejects(store.staged.commit('damaged', { sha256: 'f'.repeat(64), sizeBytes: content.length }))
+  await store.staged.append('whole', 0, content)
+  await store.staged.commit('whole', { sha256, sizeBytes: content.length })
+  assert.deepEqual(
+    filesIn(folder).map((path) => basename(path)),
+    [sha256],
+  )
+})
+
+test('a folder that cannot be made, or is gone, is an error that names it', async () => {
+  const file = join(root, 'a-file')
+  writeFileSync(file, '')
+  await assert.rejects(folderBlobs(join(file, 'blobs')), coded('WR_PERMISSION', { path: join(file, 'blobs') }))
+  const folder = freshFolder()
+  const store = await folderBlobs(folder)
+  rmSync(folder, { recursive: true })
+  await assert.rejects(store.writer(), coded('WR_PERMISSION', { action: 'write' }))
+  await assert.rejects(store.staged.append('task', 0, content), coded('WR_PERMISSION', { action: 'write' }))
+})
+
+test('a disk that is full is an error to be tried again', { skip: !existsSync('/dev/full') }, async () => {
+  const folder = freshFolder()
+  const store = await folderBlobs(folder)
+  // Linux's disk that is always full, where the upload and the first blob would be.
+  symlinkSync('/dev/full', join(folder, 'partial', 'task.upload'))
+  await assert.rejects(store.staged.append('task', 0, content), coded('WR_DISK'))
+  const path = join(folder, 'partial', `${process.pid}-1.new`)
+  symlinkSync('/dev/full', path)
+  const writer = await store.writer()
+  await assert.rejects(writer.write(content), coded('WR_DISK', { path }))
+  await writer.abort()
+  assert.equal(lstatSync(path, { throwIfNoEntry: false }), undefined)
+})

@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
+import { sign, verify } from '@wardround/core/protocol/signing.ts'
+import { offerSchema, type Task } from '@wardround/core/protocol/task.ts'
+import { turn } from '../testing/clock.ts'
+import { closed } from '../testing/closed.ts'
+import { coded } from '../testing/errors.ts'
+import { honest, startedStudy, type TestFederation, testFederation } from '../testing/federation.ts'
+import { asSite, requestOf, send } from '../testing/requests.ts'
+import { trained } from '../testing/site.ts'
+import { parsedPlan, survey, updateBytes } from '../testing/study.ts'
+
+test("an offer is signed with the coordinator's key, says what was hashed, and ends with its study", async () => {
+  const federation = await testFederation(['a'])
+  const parsed = parsedPlan({ rounds: { maximum: 1 } })
+  const id = await federation.publish(parsed, [])
+  const site = federation.site('a')
+  const [offer] = (await site.call('offers')).offers
+  assert.ok(offer !== undefined && offer.decision === null)
+  assert.ok(await verify(federation.world.keys.publicKey, 'wardround-offer-v1', offer))
+  const { planHash, plan, study } = offerSchema.parse(JSON.parse(offer.document))
+  assert.deepEqual([study, planHash, plan], [id, parsed.planHash, parsed.plan])
+  await site.decide(id, planHash, { decision: 'refused', reason: 'Not yet.' })
+  assert.equal((await site.call('offers')).offers[0]?.decision, 'refused')
+  await site.decide(id, planHash)
+  assert.equal((await site.call('offers')).offers[0]?.decision, 'approved')
+  await federation.start(id)
+  await federation.work(honest(parsed))
+  assert.deepEqual((await site.call('offers')).offers, [])
+  await closed(federation)
+})
+
+/** A decision of site a, signed by it, and then as `change` makes it. */
+async function decide(federation: TestFederation, grant: object | string, signature?: string): Promise<unknown> {
+  const { keys, call } = federation.site('a')
+  const document = typeof grant === 'string' ? grant : canonicalJson(grant)
+  return call('decide', {
+    body: { document, signature: signature ?? (await sign(keys, 'wardround-grant-v1', document)) },
+  })
+}
+
+test('a decision counts if its site has signed it, about this plan, for itself', async () => {
+  const federation = await testFederation(['a', 'b'])
+  const parsed = parsedPlan()
+  const study = await federation.publish(parsed, [])
+  const grant = { version: 1, study, planHash: parsed.planHash, site: 'a', decision: 'approved', decidedAt: 1 }
+  const { keys } = federation.site('a')
+  const invalid = coded('WR_SIGNATURE_INVALID')
+  const document = canonicalJson(grant)
+  await assert.rejects(decide(federation, grant, await sign(keys, 'wardround-proof-v1', document)), invalid)
+  await assert.rejects(
+    decide(federation, grant, await sign(federation.site('b').keys, 'wardround-grant-v1', document)),
+    invalid,
+  )
+  await assert.rejects(decide(federation, grant, await sign(keys, 'wardround-grant-v1', `${document} `)), invalid)
+  await assert.rejects(decide(federation, grant, 'nonsense'), invalid)
+  await assert.rejects(decide(federation, { ...grant, planHash: 'f'.repeat(64) }), coded('WR_PLAN_ALTERED', { study }))
+  await assert.rejects(decide(federation, { ...grant, site: 'b' }), coded('WR_TASK_FOREIGN'))
+  await assert.rejects(decide(federation, { ...grant, study: 'nothing' }), coded('WR_NOT_FOUND', { name: 'nothing' }))
+  for (const wrong of ['{', 'null', '{}', { ...grant, decision: 'maybe' }, { ...grant, note: '' }])
+    await assert.rejects(decide(federation, wrong), coded('WR_BODY_INVALID', { field: 'document' }))
+  await assert.rejects(decide(federation, { ...grant, reason: 'a\0b' }), coded('WR_BODY_INVALID', { field: 'reason' }))
+  assert.deepEqual(await federation.world.store.decisions(study), [])
+  await decide(federation, grant)
+  const [row] = await federation.world.store.decisions(study)
+  // Kept as it was signed, to be shown to whoever asks later.
+  assert.ok(
+    row !== undefined &&
+      (await verify(keys.publicKey, 'wardround-grant-v1', { document: row.grant, signature: row.signature })),
+  )
+  await closed(federation)
+})
+
+test('a site that waits for work has it the moment it is there', async () => {
+  const federation = await testFederation(['a', 'b'])
+  const parsed = parsedPlan()
+  const id = await federation.publish(parsed)
+  const [a, b] = [federation.site('a'), federation.site('b')]
+  const before = federation.world.clock.now()
+  const waiting = a.call('nextTask', { query: { wait: 30 } })
+  await turn()
+  await federation.start(id)
+  const { task } = await waiting
+  assert.equal((JSON.parse(task?.document ?? '{}') as Task).site, 'a')
+  assert.equal(federation.world.clock.now(), before)
+  // It stays the next one until it is reported.
+  assert.deepEqual((await a.call('nextTask', { query: { wait: 30 } })).task, task)
+  assert.equal((await b.next())?.site, 'b')
+  await closed(federation)
+})
+
+test('a site that waits in vain is told so when its time is over', async () => {
+  const federation = await testFederation(['a'])
+  const waiting = federation.site('a').call('nextTask', { query: { wait: 10 } })
+  // Its signature is checked first, by another thread.
+  while (federation.world.clock.alarms().length === 0) await turn()
+  await federation.pass(10_000)
+  assert.deepEqual(await waiting, { task: null })
+  await closed(federation)
+})
+
+/** A study whose sites are to train. */
+async function training(names: readonly string[]) {
+  const running = await startedStudy(names, { rounds: { maximum: 1 } })
+  await running.work((task, site) => (task.kind === 'train' ? 'silent' : honest(running.parsed)(task, site)))
+  const tasks = new Map<string, Extract<Task, { kind: 'train' }>>()
+  for (const site of running.sites) {
+    const task = await site.next()
+    assert.ok(task?.kind === 'train')
+    tasks.set(site.site, task)
+  }
+  const taskOf = (name: string) => {
+    const task = tasks.get(name)
+    assert.ok(task !== undefined)
+    return task
+  }
+  return { running, taskOf }
+}
+
+test('weights: whole, or from where a download broke off', async () => {
+  const { running, taskOf } = await training(['a'])
+  const { sha256, sizeBytes } = taskOf('a').weights
+  const whole = Buffer.from(await running.world.blobs.read(sha256))
+  const get = async (range?: string) => {
+    const request = requestOf('blob', { params: { sha256 } })
+    const headers = await asSite(running.site('a').signer)(request)
+    return send(running.way, { ...request, headers: { ...headers, ...(range === undefined ? {} : { range }) } })
+  }
+  const all = await get()
+  assert.equal(all.status, 200)
+  assert.deepEqual(all.body, whole)
+  assert.equal(all.headers['content-length'], String(sizeBytes))
+  for (const start of [1, 8, sizeBytes - 1]) {
+    const rest = await get(`bytes=${start}-`)
+    assert.equal(rest.status, 206)
+    assert.deepEqual(rest.body, whole.subarray(start))
+    assert.equal(rest.headers['content-range'], `bytes ${start}-${sizeBytes - 1}/${sizeBytes}`)
+  }
+  // What is no such range is no range.
+  for (const range of ['bytes=0-', 'bytes=-5', 'bytes=1-2', 'lines=1-', 'bytes=x-'])
+    assert.deepEqual((await get(range)).body, whole, range)
+  assert.equal((await get(`bytes=${sizeBytes}-`)).status, 400)
+  const missing = running.site('a').call('blob', { params: { sha256: 'f'.repeat(64) } })
+  await assert.rejects(missing, coded('WR_BLOB_MISSING'))
+  await closed(running)
+})
+
+test('an update in pieces, from where it broke off, by its own site while its task is open', async () => {
+  const { running, taskOf } = await training(['a', 'b'])
+  const [a, b] = [running.site('a'), running.site('b')]
+  const params = { task: taskOf('a').id }
+  const update = updateBytes(running.parsed, new Float32Array(7).fill(1))
+  const put = (offset: number, end: number) =>
+    a.call('upload', { params, query: { offset }, bytes: update.subarray(offset, end) })
+  const state = async () => (await a.call('uploadState', { params })).receivedBytes
+  assert.equal(await state(), 0)
+  assert.deepEqual(await put(0, 100), { receivedBytes: 100 })
+  await assert.rejects(put(101, 150), coded('WR_UPLOAD_OFFSET', { receivedBytes: 100 }))
+  assert.deepEqual(await put(0, 100), { receivedBytes: 100 })
+  assert.equal(await state(), 100)
+  await assert.rejects(b.call('uploadState', { params }), coded('WR_TASK_FOREIGN'))
+  await assert.rejects(b.call('upload', { params, query: { offset: 100 }, bytes: update }), coded('WR_TASK_FOREIGN'))
+  const unknown = a.call('uploadState', { params: { task: 'nothing' } })
+  await assert.rejects(unknown, coded('WR_NOT_FOUND', { what: 'task', name: 'nothing' }))
+  assert.deepEqual(await put(100, update.length), { receivedBytes: update.length })
+  const act = trained(update, 20)
+  assert.ok(act !== 'silent')
+  await a.call('report', { params, body: act.result })
+  await assert.rejects(put(0, 100), coded('WR_TASK_CLOSED'))
+  await closed(running)
+})
+
+test('an update that another site has sent too is taken from each', async () => {
+  const { running, taskOf } = await training(['a', 'b'])
+  const same = trained(updateBytes(running.parsed, new Float32Array(7).fill(1)), 20)
+  for (const name of ['a', 'b']) await running.site(name).perform(taskOf(name), same)
+  await running.coordinator.idle()
+  await running.work(honest(running.parsed))
+  assert.deepEqual((await running.results()).contributed, ['a', 'b'])
+  await closed(running)
+})
+
+test('progress is heard, and changes nothing', async () => {
+  const { running, taskOf } = await training(['a', 'b'])
+  const before = await running.events()
+  const params = { task: taskOf('a').id }
+  await running.site('a').call('progress', { params, body: { done: 0.25 } })
+  assert.deepEqual(running.lines.findLast(({ message }) => message === 'progress')?.fields, {
+    site: 'a',
+    task: params.task,
+    done: 0.25,
+  })
+  assert.deepEqual(await running.events(), before)
+  await assert.rejects(running.site('b').call('progress', { params, body: { done: 1 } }), coded('WR_TASK_FOREIGN'))
+  await closed(running)
+})
+
+test('bytes: every report and update up, every download down, once each', async () => {
+  const { running, taskOf } = await training(['a', 'b'])
+  const { sha256, sizeBytes } = taskOf('a').weights
+  const counted = async () => {
+    const row = await running.world.store.study(running.id)
+    return [row?.bytes_up, row?.bytes_down]
+  }
+  // Two surveys, as they were sent; sites that download nothing have received nothing.
+  let up = 2 * JSON.stringify({ kind: 'prepare', survey: survey() }).length
+  assert.deepEqual(await counted(), [up, 0])
+  const request = requestOf('blob', { params: { sha256 } })
+  const download = async (headers: Record<string, string>) =>
+    send(running.way, { ...request, headers: { ...headers, ...(await asSite(running.site('a').signer)(request)) } })
+  await download({})
+  await download({ range: 'bytes=8-' })
+  const update = updateBytes(running.parsed, new Float32Array(7).fill(1))
+  const act = trained(update, 20)
+  assert.ok(act !== 'silent')
+  await running.site('a').perform(taskOf('a'), act)
+  await running.coordinator.idle()
+  up += JSON.stringify(act.result).length + update.length
+  assert.deepEqual(await counted(), [up, sizeBytes + sizeBytes - 8])
+  // The same again costs nothing more.
+  await running.site('a').call('report', { params: { task: taskOf('a').id }, body: act.result })
+  assert.deepEqual(await counted(), [up, sizeBytes + sizeBytes - 8])
+  await running.site('b').perform(taskOf('b'), act)
+  await running.coordinator.idle()
+  up += JSON.stringify(act.result).length + update.length
+  assert.deepEqual(await counted(), [up, sizeBytes + sizeBytes - 8])
+  await closed(running)
+})

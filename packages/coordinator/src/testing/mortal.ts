@@ -1,0 +1,121 @@
+/**
+ * A store and blobs that die at a moment of a test's choice: with the k-th thing that would become durable, either just before it does or
+ * just after, and nothing works any more from then on. What was durable is in the database and the blobs beneath, for another life.
+ */
+import type { BlobStore, BlobWriter } from '../blobs/blob-store.ts'
+import type { Store, Tables } from '../store/store.ts'
+
+export type Death = { readonly at: number; readonly when: 'before' | 'after' }
+
+export type Mortal = {
+  readonly store: Store
+  readonly blobs: BlobStore
+  readonly dead: () => boolean
+  /** What has become durable, or was about to, in order. */
+  readonly steps: readonly string[]
+}
+
+type Given = { readonly store: Store; readonly blobs: BlobStore }
+type Options = { readonly death?: Death | undefined; readonly after?: () => Promise<void> }
+
+/** `after` is called after each step that became durable. */
+export function mortal({ store, blobs }: Given, { death, after = async () => undefined }: Options = {}): Mortal {
+  const steps: string[] = []
+  let dead = false
+  const life: Life = {
+    alive() {
+      if (dead) throw new Error('The process is dead.')
+    },
+    async step(name, work) {
+      life.alive()
+      steps.push(name)
+      const here = death?.at === steps.length ? death.when : undefined
+      const end = (when: Death['when']): void => {
+        if (here === when) dead = true
+        life.alive()
+      }
+      const result = await work(() => end('before'))
+      await after()
+      end('after')
+      return result
+    },
+  }
+  return { store: mortalStore(store, life), blobs: mortalBlobs(blobs, life), dead: () => dead, steps }
+}
+
+type Life = {
+  alive(): void
+  /** `commit` is to be called where nothing has become durable yet. */
+  step<T>(name: string, work: (commit: () => void) => Promise<T>): Promise<T>
+}
+
+const writes: ReadonlySet<string> = new Set([
+  'putSite',
+  'updateSite',
+  'addToken',
+  'useToken',
+  'addAccount',
+  'addStudy',
+  'updateStudy',
+  'countBytes',
+  'putDecision',
+  'addRound',
+  'updateRound',
+  'addTasks',
+  'updateTask',
+  'settleTask',
+] satisfies (keyof Tables)[])
+
+type Method = (...given: never[]) => Promise<unknown>
+
+function mortalStore({ transaction, onEvents, close, ...tables }: Store, life: Life): Store {
+  const wrapped = Object.entries<Method>(tables).map(([name, method]) => {
+    const call: Method = async (...given) => {
+      if (!writes.has(name)) {
+        life.alive()
+        return method(...given)
+      }
+      return life.step(name, async (commit) => {
+        commit()
+        return method(...given)
+      })
+    }
+    return [name, call]
+  })
+  return {
+    ...(Object.fromEntries(wrapped) as typeof tables),
+    transaction: (work) =>
+      life.step('transaction', (commit) =>
+        transaction(async (inner) => {
+          const result = await work(inner)
+          commit()
+          return result
+        }),
+      ),
+    onEvents,
+    close,
+  }
+}
+
+function mortalBlobs(blobs: BlobStore, life: Life): BlobStore {
+  const { staged } = blobs
+  const step = <T>(name: string, work: () => Promise<T>): Promise<T> =>
+    life.step(name, async (commit) => {
+      commit()
+      return work()
+    })
+  return {
+    ...blobs,
+    async writer(): Promise<BlobWriter> {
+      life.alive()
+      const writer = await blobs.writer()
+      return { ...writer, finish: () => step('blob', writer.finish) }
+    },
+    staged: {
+      receivedBytes: staged.receivedBytes,
+      append: (name, offset, piece) => step('append', () => staged.append(name, offset, piece)),
+      commit: (name, expected) => step('commit', () => staged.commit(name, expected)),
+      discard: (name) => step('discard', () => staged.discard(name)),
+    },
+  }
+}
