@@ -46,7 +46,7 @@ async function advanceOnce(context: Context, row: StudyRow): Promise<boolean> {
 
 /** When the next deadline of a study passes, if one is set. */
 export async function nextDeadline(context: Context, row: StudyRow): Promise<number | undefined> {
-  if (row.state === 'running') return (await context.store.rounds(row.id)).at(-1)?.deadline_at ?? undefined
+  if (row.state === 'running') return (await context.store.lastRound(row.id))?.deadline_at ?? undefined
   if (row.state === 'preparing')
     return (await context.store.tasksOf(row.id, 'prepare', row.attempt))[0] && preparingDeadline(context, row)
   if (row.state === 'finishing') return finishingDeadline(context, row)
@@ -169,7 +169,7 @@ const newRound = (
 /** The current round; when it has ended, the next one or the end. */
 async function run(context: Context, running: Running): Promise<boolean> {
   const { row } = running
-  const round = (await context.store.rounds(row.id)).at(-1)
+  const round = await context.store.lastRound(row.id)
   if (round === undefined) return false
   if (await advanceRound(context, running, round)) return true
   if (round.phase === 'abandoned') return conclude(context, running, 'quorum lost')

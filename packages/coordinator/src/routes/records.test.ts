@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { eventSchema, type StoredEvent } from '@wardround/core/protocol/events.ts'
-import { turn } from '../testing/clock.ts'
+import { asleep, turn } from '../testing/clock.ts'
 import { closed } from '../testing/closed.ts'
 import { type TestFederation, testFederation, testWorld } from '../testing/federation.ts'
 import { asAccount, type Request, requestOf, send } from '../testing/requests.ts'
@@ -27,21 +27,23 @@ test('events: what is there comes at once, after a sequence, of one study', asyn
 
 test('events: who waits is woken by the first, and by time where there is none', async () => {
   const federation = await testFederation([])
+  const { clock } = federation.world
   const waiting = federation.account('events', { query: { wait: 30 } })
-  await turn()
-  assert.equal(federation.world.clock.alarms().length, 1)
+  await asleep(clock, 1)
   await happen(federation, 'a')
   assert.deepEqual(sequences((await waiting).events), [1])
   const late = federation.account('events', { query: { after: 1, wait: 30 } })
-  await turn()
+  await asleep(clock, 1)
   await happen(federation, 'b', 's')
   assert.deepEqual(sequences((await late).events), [2])
   const other = federation.account('events', { query: { after: 2, study: 's', wait: 30 } })
-  await turn()
+  await asleep(clock, 1)
+  await clock.pass(10_000)
   // Of another study: it looks, and goes on waiting, no longer than it said.
   await happen(federation, 'c', 't')
-  await turn()
-  await federation.pass(30_000)
+  await asleep(clock, 1)
+  assert.deepEqual(clock.alarms(), [clock.now() + 20_000])
+  await clock.pass(20_000)
   assert.deepEqual(await other, { events: [], sequence: 2 })
   await closed(federation)
 })
@@ -69,7 +71,7 @@ test('events: a reader page by page misses none and sees none twice, while they 
 test('events: a coordinator that closes keeps nobody waiting', async () => {
   const federation = await testFederation([])
   const waiting = federation.account('events', { query: { wait: 30 } })
-  await turn()
+  await asleep(federation.world.clock, 1)
   await federation.close()
   assert.deepEqual(await waiting, { events: [], sequence: 0 })
 })
@@ -116,20 +118,25 @@ async function watch({ way, secret }: TestFederation, { headers = {}, path = '/v
 const settle = async (): Promise<void> => {
   for (let turns = 0; turns < 20; turns++) await turn()
 }
+/** Waits until it is so. */
+const until = async (holds: () => boolean): Promise<void> => {
+  while (!holds()) await turn()
+  await settle()
+}
 
 test('the stream: each event once, in order, with its number, as it happens', async () => {
   const federation = await testFederation([])
   await happen(federation, 'a')
   const watcher = await watch(federation)
   assert.deepEqual([watcher.statusCode, watcher.type], [200, 'text/event-stream'])
-  await settle()
+  await until(() => watcher.frames().length > 0)
   assert.deepEqual(
     watcher.frames().map(({ id }) => id),
     [1],
   )
   await happen(federation, 'b')
   await happen(federation, 'c')
-  await settle()
+  await until(() => watcher.frames().length > 2)
   assert.deepEqual(
     watcher.frames().map(({ id, event, data }) => [id, event, data]),
     (await federation.events()).map((event) => [event.sequence, event.kind, event]),
@@ -142,14 +149,14 @@ test('the stream: a watcher who comes back with the last number goes on there, w
   const federation = await testFederation([])
   for (const site of ['a', 'b', 'c']) await happen(federation, site)
   const first = await watch(federation)
-  await settle()
+  await until(() => first.frames().length > 0)
   const last = first.frames().at(-1)?.id
   assert.equal(last, 3)
   first.hangUp()
   for (const site of ['d', 'e']) await happen(federation, site)
   const again = await watch(federation, { headers: { 'last-event-id': String(last) } })
   await happen(federation, 'f')
-  await settle()
+  await until(() => again.frames().length > 2)
   assert.deepEqual(
     again.frames().map(({ id }) => id),
     [4, 5, 6],
@@ -160,7 +167,7 @@ test('the stream: a watcher who comes back with the last number goes on there, w
       path: `/v1/events/stream?after=${after}`,
       headers: { 'last-event-id': id },
     })
-    await settle()
+    await until(() => watcher.frames().length > 0)
     watcher.hangUp()
     return watcher.frames().map((frame) => frame.id)
   }
@@ -177,19 +184,19 @@ test('the stream: of one study; a sign of life every 15 seconds without an event
   const watcher = await watch(federation, { path: '/v1/events/stream?study=s' })
   await happen(federation, 'a', 't')
   await happen(federation, 'b', 's')
-  await settle()
+  await until(() => watcher.frames().length > 0)
   assert.deepEqual(
     watcher.frames().map(({ id }) => id),
     [2],
   )
   assert.equal(watcher.comments(), 0)
   for (let beat = 1; beat <= 3; beat++) {
+    await asleep(federation.world.clock, 1)
     await federation.pass(14_999)
     await settle()
     assert.equal(watcher.comments(), beat - 1)
     await federation.pass(1)
-    await settle()
-    assert.equal(watcher.comments(), beat)
+    await until(() => watcher.comments() === beat)
   }
   watcher.hangUp()
   await closed(federation)
@@ -207,19 +214,17 @@ test('the stream: it ends when the coordinator closes, and when the store fails,
   }
   const federation = await testFederation([], { ...world, store })
   const [first, second] = [await watch(federation), await watch(federation)]
-  await settle()
+  await asleep(federation.world.clock, 2)
   broken = true
   await happen(federation, 'a')
-  await settle()
-  assert.deepEqual([first.isOpen(), second.isOpen()], [false, false])
+  await until(() => !first.isOpen() && !second.isOpen())
   assert.ok(federation.lines.some(({ level, fields }) => level === 'error' && fields.code === 'WR_INTERNAL'))
   broken = false
   const third = await watch(federation)
-  await settle()
+  await until(() => third.frames().length > 0)
   assert.deepEqual([third.isOpen(), third.frames().length], [true, 1])
   await federation.close()
-  await settle()
-  assert.equal(third.isOpen(), false)
+  await until(() => !third.isOpen())
 })
 
 test('the audit in pages, and whether all of it holds', async () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { sign, verify } from '@wardround/core/protocol/signing.ts'
 import { offerSchema, type Task } from '@wardround/core/protocol/task.ts'
-import { turn } from '../testing/clock.ts'
+import { asleep } from '../testing/clock.ts'
 import { closed } from '../testing/closed.ts'
 import { coded } from '../testing/errors.ts'
 import { honest, startedStudy, type TestFederation, testFederation } from '../testing/federation.ts'
@@ -79,7 +79,7 @@ test('a site that waits for work has it the moment it is there', async () => {
   const [a, b] = [federation.site('a'), federation.site('b')]
   const before = federation.world.clock.now()
   const waiting = a.call('nextTask', { query: { wait: 30 } })
-  await turn()
+  await asleep(federation.world.clock, 1)
   await federation.start(id)
   const { task } = await waiting
   assert.equal((JSON.parse(task?.document ?? '{}') as Task).site, 'a')
@@ -94,7 +94,7 @@ test('a site that waits in vain is told so when its time is over', async () => {
   const federation = await testFederation(['a'])
   const waiting = federation.site('a').call('nextTask', { query: { wait: 10 } })
   // Its signature is checked first, by another thread.
-  while (federation.world.clock.alarms().length === 0) await turn()
+  await asleep(federation.world.clock, 1)
   await federation.pass(10_000)
   assert.deepEqual(await waiting, { task: null })
   await closed(federation)

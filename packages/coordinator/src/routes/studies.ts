@@ -152,7 +152,7 @@ async function summaryOf({ store }: Context, row: StudyRow): Promise<Summary> {
     name: row.name,
     planHash: row.plan_hash,
     state: row.state,
-    round: (await store.rounds(row.id)).at(-1)?.number ?? 0,
+    round: (await store.lastRound(row.id))?.number ?? 0,
     outcome: row.outcome === null ? null : (outcomeSchema.parse(row.outcome) satisfies Outcome),
     stoppedBecause:
       row.stopped_because === null ? null : (stopReasonSchema.parse(row.stopped_because) satisfies StopReason),

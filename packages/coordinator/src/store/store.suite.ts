@@ -208,6 +208,8 @@ function studies(check: Check): void {
       roundRow('heart', 10),
     ])
     assert.deepEqual(plainly(await store.rounds('lung')), [roundRow('lung', 9)])
+    assert.deepEqual(await store.lastRound('heart'), (await store.rounds('heart')).at(-1))
+    assert.equal(await store.lastRound('nothing'), undefined)
     await assert.rejects(store.addRound(roundRow('heart', 9)))
   })
 }

@@ -154,6 +154,14 @@ const studies = (db: Kysely<Database>) => ({
   },
   rounds: (study: string): Promise<RoundRow[]> =>
     db.selectFrom('rounds').selectAll().where('study', '=', study).orderBy('number').execute(),
+  lastRound: (study: string): Promise<RoundRow | undefined> =>
+    db
+      .selectFrom('rounds')
+      .selectAll()
+      .where('study', '=', study)
+      .orderBy('number', 'desc')
+      .limit(1)
+      .executeTakeFirst(),
   addRound: async (row: RoundRow): Promise<void> => {
     await db.insertInto('rounds').values(row).execute()
   },

@@ -37,6 +37,11 @@ export function testClock(): TestClock {
   }
 }
 
+/** Waits until so many sleep. */
+export async function asleep(clock: TestClock, sleepers: number): Promise<void> {
+  while (clock.alarms().length < sleepers) await turn()
+}
+
 /** Lets everything go on that waits for nothing from outside. */
 export const turn = (): Promise<void> => new Promise((resume) => setImmediate(resume))
 
