@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Clock, Entropy } from '@wardround/core/ports.ts'
 import { folderBlobs } from './blobs/fs.ts'
+import { recentBlobs } from './blobs/recent.ts'
 import type { Log } from './context.ts'
 import { coordinatorKeys, ownCertificate, privateFolder, type TlsFiles, writePrivate } from './identity.ts'
 import { type Coordinator, createCoordinator } from './server.ts'
@@ -43,7 +44,7 @@ export async function startCoordinator(options: StartOptions): Promise<Started> 
       ? { kind: 'sqlite', path: join(folder, 'coordinator.sqlite') }
       : { kind: 'postgres', url: options.store }
   const keys = await coordinatorKeys(folder)
-  const blobs = await folderBlobs(join(folder, 'blobs'))
+  const blobs = recentBlobs(await folderBlobs(join(folder, 'blobs')))
   // Last: what it takes is let go of by the coordinator alone.
   const store = await openStore(storeOptions, () => new Date(clock.now()).toISOString())
   const coordinator = await createCoordinator({

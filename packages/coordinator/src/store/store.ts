@@ -224,10 +224,18 @@ const tasks = (db: Kysely<Database>) => ({
 
 const records = (db: Kysely<Database>, isoNow: () => string) => ({
   event: async (event: NewEvent): Promise<void> => {
-    const sequence = (await lastOf(db, 'events')) + 1
+    const next = db
+      .selectFrom('events')
+      .select((eb) => eb(eb.fn.coalesce(eb.fn.max('sequence'), eb.lit(0)), '+', 1).as('next'))
     await db
       .insertInto('events')
-      .values({ sequence, at: isoNow(), study: event.study, kind: event.kind, payload: JSON.stringify(event.payload) })
+      .values({
+        sequence: next,
+        at: isoNow(),
+        study: event.study,
+        kind: event.kind,
+        payload: JSON.stringify(event.payload),
+      })
       .execute()
   },
   lastSequence: (): Promise<number> => lastOf(db, 'events'),

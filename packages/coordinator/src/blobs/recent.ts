@@ -1,0 +1,54 @@
+/**
+ * A blob store with the small blobs that were used last kept in memory. An update is read at the door and again when it is summed, and
+ * every site of a round asks for the same weights; a blob never changes, so what is kept cannot be out of date.
+ */
+import type { BlobStore } from './blob-store.ts'
+
+/** The largest blob that is kept, and all of them together. */
+const limits = { blobBytes: 1 << 20, totalBytes: 32 << 20 }
+
+export function recentBlobs(store: BlobStore, { blobBytes, totalBytes } = limits): BlobStore {
+  // In order of use, the last one last.
+  const kept = new Map<string, Uint8Array>()
+  let keptBytes = 0
+  const forget = (sha256: string): void => {
+    keptBytes -= kept.get(sha256)?.length ?? 0
+    kept.delete(sha256)
+  }
+  const keep = (sha256: string, bytes: Uint8Array): void => {
+    forget(sha256)
+    kept.set(sha256, bytes)
+    keptBytes += bytes.length
+    for (const oldest of kept.keys()) {
+      if (keptBytes <= totalBytes) return
+      forget(oldest)
+    }
+  }
+  /** The whole blob, if it is small. Read whole, it is checked against its name. */
+  const small = async (sha256: string): Promise<Uint8Array | undefined> => {
+    const known = kept.get(sha256)
+    if (known === undefined && (await store.size(sha256)) > blobBytes) return undefined
+    const bytes = known ?? (await store.read(sha256))
+    keep(sha256, bytes)
+    return bytes
+  }
+  return {
+    ...store,
+    has: async (sha256) => kept.has(sha256) || store.has(sha256),
+    async read(sha256, range) {
+      const bytes = await small(sha256)
+      if (bytes === undefined) return store.read(sha256, range)
+      return range === undefined ? bytes : bytes.subarray(range.start, range.end)
+    },
+    async *stream(sha256, start = 0) {
+      const bytes = await small(sha256)
+      if (bytes === undefined) yield* store.stream(sha256, start)
+      else yield bytes.subarray(start)
+    },
+    size: async (sha256) => kept.get(sha256)?.length ?? store.size(sha256),
+    async delete(sha256) {
+      forget(sha256)
+      await store.delete(sha256)
+    },
+  }
+}
