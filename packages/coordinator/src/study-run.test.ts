@@ -91,6 +91,20 @@ test('two hospitals, one round: every event in its order, weights and loss by ha
   await closed(running)
 })
 
+test("a strategy's state goes from round to round: FedAvgM by hand", async () => {
+  const running = await startedStudy(['a'], {
+    strategy: { fedAvgM: { rate: 1, momentum: 0.5 } },
+    rounds: { maximum: 3 },
+  })
+  await running.work(honest(running.parsed, { delta: (round) => [8, 2, -3][round - 1] ?? 0 }))
+  const rounds = await running.rounds()
+  // v₁ = 8, v₂ = ½·8 + 2 = 6, v₃ = ½·6 − 3 = 0
+  const [first, second] = [moved(firstWeights(running.parsed), 8), moved(moved(firstWeights(running.parsed), 8), 6)]
+  for (const [index, wanted] of [first, second, second].entries())
+    assert.deepEqual(await running.weightsOf(rounds[index]?.weights_out ?? null), wanted)
+  await closed(running)
+})
+
 test('the surveys of all sites make one preparation, which every later task carries', async () => {
   const running = await startedStudy(['a', 'b'])
   const hashes = new Set<string>()

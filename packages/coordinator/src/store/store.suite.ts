@@ -228,6 +228,17 @@ function tasks(check: Check): void {
     assert.deepEqual(plain(await store.task('3')), rows[2])
     assert.deepEqual(ids(await store.tasksOf('heart', 'train', 1)), ['2', '1'])
     assert.deepEqual(ids(await store.studyTasks('heart')), ['1', '2', '3', '4'])
+    const settled = { state: 'reported' as const, result: null, settled_at: 1 }
+    for (const [id, waits] of [
+      ['1', true],
+      ['2', false],
+    ] as const) {
+      assert.equal(await store.waits('heart', 'train', 1), true)
+      await store.settleTask(id, settled)
+      assert.equal(await store.waits('heart', 'train', 1), waits)
+    }
+    assert.equal(await store.waits('heart', 'evaluate', 1), true)
+    assert.equal(await store.waits('heart', 'evaluate', 2), false)
     await store.updateTask('4', { signature: 'another' })
     assert.deepEqual(plain(await store.task('4')), taskRow('4', 'a', { round: 2, signature: 'another' }))
   })

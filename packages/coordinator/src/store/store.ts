@@ -196,6 +196,19 @@ const tasks = (db: Kysely<Database>) => ({
       .execute()
     return rows.toSorted((a, b) => (a.site < b.site ? -1 : 1))
   },
+  /** Whether a study still waits for a site's answer to tasks of one kind and round. */
+  waits: async (study: string, kind: TaskKind, round: number): Promise<boolean> => {
+    const open = await db
+      .selectFrom('tasks')
+      .select('id')
+      .where('study', '=', study)
+      .where('kind', '=', kind)
+      .where('round', '=', round)
+      .where('state', '=', 'open')
+      .limit(1)
+      .executeTakeFirst()
+    return open !== undefined
+  },
   studyTasks: (study: string): Promise<TaskRow[]> =>
     db.selectFrom('tasks').selectAll().where('study', '=', study).orderBy('issued_at').orderBy('id').execute(),
   openTasksOfSite: (site: string): Promise<TaskRow[]> =>

@@ -135,7 +135,9 @@ function people(sites: readonly TestSite[], account: Call, parsed: ParsedStudy) 
       for (const site of sites) if (await site.work(behaviour)) acted = true
       await idle()
       const [alarm] = clock.alarms()
-      if (!acted && alarm !== undefined) await clock.pass(alarm - clock.now())
+      if (acted || (await ended())) continue
+      if (alarm === undefined) throw new Error('The study has not ended, and nobody has anything to do or to wait for.')
+      await clock.pass(alarm - clock.now())
     }
   }
 }
