@@ -19,14 +19,14 @@ const quick: Scenario = {
   behaviour: (parsed) => honest(parsed, { delta: (_, site) => (site === 'a' ? 1 : 3) }),
 }
 
-/** State from round to round, a site that is late, another that fails. */
+/** State from round to round, a site that is late, and that fails later. */
 const eventful: Scenario = {
-  sites: ['a', 'b', 'c'],
+  sites: ['a', 'b'],
   change: { strategy: { fedAdam: { rate: 0.1 } }, rounds: { maximum: 2, quorum: 1 } },
   behaviour: (parsed) =>
     except(honest(parsed, { delta: (round, site) => (site === 'a' ? 1 : 3) / round }), (task, site) => {
       if (task.kind === 'train' && task.round === 1 && site === 'b') return 'silent'
-      return task.kind === 'train' && task.round === 2 && site === 'c' ? failed('WR_DATA_EMPTY') : undefined
+      return task.kind === 'evaluate' && task.round === 2 && site === 'b' ? failed('WR_DATA_EMPTY') : undefined
     }),
 }
 

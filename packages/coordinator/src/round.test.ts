@@ -1,6 +1,7 @@
 /** Rounds in which not everything goes well, on virtual time, with sites that act by hand. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { WardroundError } from '@wardround/core/errors.ts'
 import type { RoundSite } from '@wardround/core/protocol/events.ts'
 import type { Store } from './store/store.ts'
 import { advanceStudy } from './study-run.ts'
@@ -355,6 +356,29 @@ test('who reports while the coordinator looks at the deadline is counted, not th
   const results = await running.results()
   assert.equal(results.outcome, 'completed')
   assert.deepEqual(await weightsAfter(running, 1), moved(firstWeights(running.parsed), 1.5))
+  await closed(running)
+})
+
+test('a store that fails once, just after the last report was taken in, does not leave the study standing', async () => {
+  const world = await testWorld()
+  let failures = 0
+  const store: Store = {
+    ...world.store,
+    async waits(...given) {
+      if (failures-- > 0) throw new WardroundError('WR_STORE', { store: 'PostgreSQL', reason: 'gone' })
+      return world.store.waits(...given)
+    },
+  }
+  const running = await startedStudy(['a'], { rounds: { maximum: 1 } }, { ...world, store })
+  const usual = honest(running.parsed, { delta })
+  await running.work(silentAt(usual, 'train', 'a'))
+  const site = running.site('a')
+  const task = await site.next()
+  assert.ok(task !== undefined)
+  failures = 1
+  await site.perform(task, usual(task, 'a'))
+  await running.coordinator.idle()
+  assert.equal((await running.rounds())[0]?.phase, 'evaluating')
   await closed(running)
 })
 

@@ -193,8 +193,8 @@ async function settle(
     })
     return tables.audit('task.failed', { study, site, task: id, code, refused })
   })
-  // The last to report moves the study on; until then there is nothing to do but wait.
-  if (!(await context.store.waits(study, kind, round))) context.advance(study)
+  // The last to report moves the study on; until then there is nothing to do but wait. Where that cannot be known, moving does no harm.
+  if (!(await context.store.waits(study, kind, round).catch(() => false))) context.advance(study)
   if (failed) await context.blobs.staged.discard(id)
 }
 

@@ -6,7 +6,7 @@ import { closed } from '../testing/closed.ts'
 import { coded } from '../testing/errors.ts'
 import { honest, startedStudy, testFederation, testWorld } from '../testing/federation.ts'
 import { asAccount, requestOf, send } from '../testing/requests.ts'
-import { parsedPlan, smallPlan } from '../testing/study.ts'
+import { parsedPlan, smallPlan, studyIdOf } from '../testing/study.ts'
 
 test('a study is published once, under a name that holds its hash', async () => {
   const federation = await testFederation([])
@@ -80,6 +80,26 @@ test('what a study shows never claims an event that it does not show, after what
     const told = events.some(({ kind }) => kind === 'study.decided')
     assert.ok(decisions.length === 1 || told, `after reading ${reads[index]}`)
   }
+  await closed(federation)
+})
+
+test('of several who publish or start the same study at once, one does, and the others are told', async () => {
+  const federation = await testFederation(['a'])
+  const parsed = parsedPlan()
+  const race = async (act: () => Promise<unknown>, code: string): Promise<void> => {
+    const settled = await Promise.allSettled([act(), act(), act(), act()])
+    const refused = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
+    assert.equal(refused.length, 3)
+    for (const reason of refused) assert.ok(coded(code)(reason))
+  }
+  await race(() => federation.account('publish', { body: { plan: parsed.plan } }), 'WR_STUDY_EXISTS')
+  const id = studyIdOf(parsed)
+  await federation.site('a').decide(id, parsed.planHash)
+  await race(() => federation.account('start', { params: { study: id }, body: {} }), 'WR_STUDY_STATE')
+  await federation.coordinator.idle()
+  const kinds = (await federation.events()).map(({ kind }) => kind)
+  for (const kind of ['study.published', 'study.started', 'task.assigned'])
+    assert.equal(kinds.filter((other) => other === kind).length, 1, kind)
   await closed(federation)
 })
 

@@ -83,7 +83,6 @@ async function roundsOf({ store }: Context, row: StudyRow) {
 async function publish(context: Context, given: unknown, by: string): Promise<StudyRow> {
   const { study, plan, planHash } = validatePlan(given)
   const id = `${study.name}-${planHash.slice(0, 8)}`
-  if ((await context.store.study(id)) !== undefined) throw new WardroundError('WR_STUDY_EXISTS', { study: id })
   const identity = { id, plan_hash: planHash, plan: canonicalJson(plan) }
   const row: StudyRow = {
     ...identity,
@@ -107,6 +106,8 @@ async function publish(context: Context, given: unknown, by: string): Promise<St
     results: null,
   }
   await context.store.transaction(async (tables) => {
+    // Looked for again, among nobody else's changes: two may publish it at once.
+    if ((await tables.study(id)) !== undefined) throw new WardroundError('WR_STUDY_EXISTS', { study: id })
     await tables.addStudy(row)
     await tables.event({ kind: 'study.published', study: id, payload: { planHash } })
     await tables.audit('study.published', { study: id, planHash, by })
@@ -129,6 +130,10 @@ async function start(
   if (active.length < need)
     throw new WardroundError('WR_QUORUM_IMPOSSIBLE', { study: row.id, have: active.length, need })
   await context.store.transaction(async (tables) => {
+    // Another may have started it meanwhile.
+    const { state = row.state, attempt } = (await tables.study(row.id)) ?? {}
+    if (state !== row.state || attempt !== row.attempt)
+      throw new WardroundError('WR_STUDY_STATE', { study: row.id, state, wanted: 'start' })
     await tables.updateStudy(row.id, {
       state: 'preparing',
       invited,
