@@ -28,13 +28,16 @@ export function mortal({ store, blobs }: Given, { death, after = async () => und
     },
     async step(name, work) {
       life.alive()
-      steps.push(name)
-      const here = death?.at === steps.length ? death.when : undefined
+      let here: Death['when'] | undefined
       const end = (when: Death['when']): void => {
         if (here === when) dead = true
         life.alive()
       }
-      const result = await work(() => end('before'))
+      const result = await work(() => {
+        steps.push(name)
+        here = death?.at === steps.length ? death.when : undefined
+        end('before')
+      })
       await after()
       end('after')
       return result
@@ -45,7 +48,7 @@ export function mortal({ store, blobs }: Given, { death, after = async () => und
 
 type Life = {
   alive(): void
-  /** `commit` is to be called where nothing has become durable yet. */
+  /** `commit` is to be called just before it becomes durable, and not where it does not. */
   step<T>(name: string, work: (commit: () => void) => Promise<T>): Promise<T>
 }
 
