@@ -52,6 +52,19 @@ test('a missing journal is an empty one, and the chain goes on over a restart', 
   assert.deepEqual([entries.length, entries.at(-1)?.sequence, broken], [4, 4, undefined])
 })
 
+test('a note is in the file at once, in the same chain as what is written durably', () => {
+  const path = fresh()
+  const journal = openJournal(path, clock)
+  journal.note('task-accepted', { task: 't', study: 's', kind: 'train', round: 1 })
+  assert.deepEqual(
+    readJournal(path).entries.map(({ kind }) => kind),
+    ['task-accepted'],
+  )
+  journal.write('left', { site: 'budapest' })
+  const { entries, broken } = readJournal(path)
+  assert.deepEqual([entries.map(({ sequence }) => sequence), broken], [[1, 2], undefined])
+})
+
 test('any change of one byte is found', () => {
   const path = written()
   const good = readFileSync(path)

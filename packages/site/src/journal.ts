@@ -1,6 +1,6 @@
 /**
- * What this site did, and above all what left it: one line an entry, hash-chained, on disk before the thing itself happens. The chain makes a
- * change visible; a line torn by a power cut is cut off at the next start, and that is written down too.
+ * What this site did, and above all what left it: one line an entry, hash-chained, on disk before anything leaves. The chain makes a change
+ * visible; a line torn by a power cut is cut off at the next start, and that is written down too.
  */
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, statSync, truncateSync, writeSync } from 'node:fs'
 import { WardroundError } from '@wardround/core/errors.ts'
@@ -34,6 +34,8 @@ export type JournalKind = keyof JournalBodies
 export type Journal = {
   /** Durable when it returns. Errors: WR_DISK, WR_PERMISSION. */
   write<K extends JournalKind>(kind: K, body: JournalBodies[K]): void
+  /** In the file when it returns, and durable with the next write(): for what happens here alone, and is followed by what leaves. */
+  note<K extends JournalKind>(kind: K, body: JournalBodies[K]): void
 }
 
 const entrySchema = z.strictObject({
@@ -90,16 +92,16 @@ function parseLine(line: string): JournalCheck['entries'][number] | undefined {
  */
 export function openJournal(path: string, clock: Clock): Journal {
   let known: Position = { bytes: 0, sequence: 0, hash: genesis }
-  const append = (kind: JournalKind, body: Record<string, unknown>): void => {
+  const append = (kind: JournalKind, body: Record<string, unknown>, durably = true): void => {
     const entry = chained(
       { sequence: known.sequence + 1, at: new Date(clock.now()).toISOString(), kind, body },
       known.hash,
     )
     const line = Buffer.from(`${canonicalJson(entry)}\n`)
-    appendDurably(path, line)
+    appendLine(path, line, durably)
     known = { bytes: known.bytes + line.length, sequence: entry.sequence, hash: entry.hash }
   }
-  const write: Journal['write'] = (kind, body) => {
+  const add = (kind: JournalKind, body: Record<string, unknown>, durably: boolean): void => {
     const release = patientLock(`${path}.lock`)
     try {
       const { position, tornBytes } = caughtUp(path, known)
@@ -108,13 +110,13 @@ export function openJournal(path: string, clock: Clock): Journal {
         truncateSync(path, known.bytes)
         append('torn-line-cut', { bytes: tornBytes })
       }
-      append(kind, body)
+      append(kind, body, durably)
     } finally {
       release()
     }
   }
   known = caughtUp(path, known).position
-  return { write }
+  return { write: (kind, body) => add(kind, body, true), note: (kind, body) => add(kind, body, false) }
 }
 
 type Position = { readonly bytes: number; readonly sequence: number; readonly hash: string }
@@ -137,12 +139,12 @@ function caughtUp(path: string, known: Position): { position: Position; tornByte
   return { position: { bytes: known.bytes + end, sequence, hash }, tornBytes: fresh.length - end }
 }
 
-function appendDurably(path: string, line: Uint8Array): void {
+function appendLine(path: string, line: Uint8Array, durably: boolean): void {
   try {
     const file = openSync(path, 'a', 0o600)
     try {
       for (let at = 0; at < line.length; ) at += writeSync(file, line, at)
-      fsyncSync(file)
+      if (durably) fsyncSync(file)
     } finally {
       closeSync(file)
     }

@@ -54,7 +54,7 @@ const approve = ({ folder, keys, membership }: SiteContext, task: Task): Promise
 async function perform(site: SiteContext, task: Task, study: Study): Promise<Answer> {
   requireFresh(site, task, study)
   const round = roundOf(task)
-  site.journal.write('task-accepted', { task: task.id, study: task.study, kind: task.kind, round })
+  site.journal.note('task-accepted', { task: task.id, study: task.study, kind: task.kind, round })
   site.log('info', siteWords.taskAccepted(task.kind, round))
   const started = site.clock.now()
   const answer = await doTask(site, task, study)

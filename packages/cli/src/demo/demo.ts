@@ -100,6 +100,8 @@ async function federate(
     ['coordinator', '--dir', coordinatorFolder, '--port', '0', '--store', options.store, '--json'],
     join(coordinatorFolder, 'coordinator.log'),
   )
+  // While the coordinator starts.
+  trainer.warm()
   const { accessFile } = JSON.parse(await coordinator.firstLine()) as { accessFile: string }
   const account = await openAccount(runtime, accessFile)
   try {

@@ -52,6 +52,7 @@ export function testTrainer(): Trainer & { trained: number; fail: Error | undefi
     },
     predict: async ({ data }) =>
       Float32Array.from({ length: data.rows }, (_, row) => 1 / (1 + Math.exp(-(data.features[row * data.width] ?? 0)))),
+    warm: () => undefined,
     close: async () => undefined,
   }
   return self

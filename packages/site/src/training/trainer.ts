@@ -17,6 +17,8 @@ export type Trainer = {
   ): Promise<TrainResult>
   /** Probabilities [rows] or [rows, classes], or values [rows], row-major. */
   predict(request: PredictRequest): Promise<Float32Array<ArrayBuffer>>
+  /** Starts the worker, which loads the runtime: whoever knows that training is near need not wait for that then. */
+  warm(): void
   close(): Promise<void>
 }
 
@@ -101,6 +103,7 @@ export function createTrainer(): Trainer {
         throw new WardroundError('WR_INTERNAL', { what: `the worker answered ${answer.kind}` })
       return answer.result
     },
+    warm: () => void started(),
     close,
   }
 }
