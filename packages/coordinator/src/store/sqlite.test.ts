@@ -101,3 +101,14 @@ test('a full disk is an error to be tried again; a broken rule is not', () => {
   assert.ok(coded('WR_STORE', { store: 'SQLite', reason: 'database or disk is full' })(failure('a'.repeat(100_000))))
   assert.ok(!(failure('b', 'b') instanceof WardroundError))
 })
+
+test('work that goes on while a coordinator closes is told to try again, not that there is a bug', async () => {
+  const store = await open(freshPath())
+  await store.close()
+  const again = coded('WR_STORE')
+  await assert.rejects(store.study('heart'), again)
+  await assert.rejects(
+    store.transaction(async (tables) => tables.lastSequence()),
+    again,
+  )
+})

@@ -42,8 +42,10 @@ export async function openStore(options: StoreOptions, isoNow: () => string): Pr
     throw storeFailure(options.kind, error)
   }
   const listeners = new Set<() => void>()
+  let closed = false
   const fail = (error: unknown): never => {
-    throw storeError(options.kind, error)
+    // Work that goes on while the coordinator closes finds no store: it is tried again, at the next start.
+    throw closed ? storeFailure(options.kind, error) : storeError(options.kind, error)
   }
   return {
     ...failing(tablesOf(db, isoNow), fail),
@@ -68,7 +70,10 @@ export async function openStore(options: StoreOptions, isoNow: () => string): Pr
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    close: () => db.destroy(),
+    close: () => {
+      closed = true
+      return db.destroy()
+    },
   }
 }
 
