@@ -359,14 +359,15 @@ test('who reports while the coordinator looks at the deadline is counted, not th
   await closed(running)
 })
 
-test('a store that fails once, just after the last report was taken in, does not leave the study standing', async () => {
+test('a report whose commit was done but not heard of moves the study on when it comes again', async () => {
   const world = await testWorld()
   let failures = 0
   const store: Store = {
     ...world.store,
-    async waits(...given) {
+    async transaction(work) {
+      const done = await world.store.transaction(work)
       if (failures-- > 0) throw new WardroundError('WR_STORE', { store: 'PostgreSQL', reason: 'gone' })
-      return world.store.waits(...given)
+      return done
     },
   }
   const running = await startedStudy(['a'], { rounds: { maximum: 1 } }, { ...world, store })
@@ -376,7 +377,17 @@ test('a store that fails once, just after the last report was taken in, does not
   const task = await site.next()
   assert.ok(task !== undefined)
   failures = 1
-  await site.perform(task, usual(task, 'a'))
+  const act = usual(task, 'a')
+  assert.ok(act !== 'silent')
+  await assert.rejects(site.perform(task, act), coded('WR_STORE'))
+  const told = running.lines.splice(0).filter(({ level }) => level === 'error')
+  assert.deepEqual(
+    told.map(({ fields }) => fields?.code),
+    ['WR_STORE'],
+  )
+  await running.coordinator.idle()
+  assert.equal((await running.rounds())[0]?.phase, 'collecting')
+  await site.call('report', { params: { task: task.id }, body: act.result })
   await running.coordinator.idle()
   assert.equal((await running.rounds())[0]?.phase, 'evaluating')
   await closed(running)

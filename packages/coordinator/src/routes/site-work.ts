@@ -131,7 +131,10 @@ async function openTask(context: Context, id: string, site: string): Promise<Tas
   return task
 }
 
-/** Takes a result in, once. The same result again is thanked for; another one is refused. */
+/**
+ * Takes a result in, once. Another one is refused; the same again is thanked for, and the study looked at: the first time may have
+ * ended between the store's commit and what follows it.
+ */
 async function report(
   context: Context,
   task: TaskRow,
@@ -139,7 +142,7 @@ async function report(
 ): Promise<void> {
   const text = canonicalJson(result)
   if (task.state !== 'open') {
-    if (task.result === text) return
+    if (task.result === text) return context.advance(task.study)
     throw new WardroundError('WR_TASK_CLOSED', { task: task.id })
   }
   if (result.kind !== 'failed' && result.kind !== task.kind)
@@ -176,7 +179,7 @@ async function settle(
   const failed = result.kind === 'failed'
   const down = context.bytesDown.get(study) ?? 0
   context.bytesDown.delete(study)
-  await context.store.transaction(async (tables) => {
+  const last = await context.store.transaction(async (tables) => {
     const settled = await tables.settleTask(id, {
       state: failed ? 'failed' : 'reported',
       result: canonicalJson(result),
@@ -184,17 +187,18 @@ async function settle(
     })
     if (!settled) throw new WardroundError('WR_TASK_CLOSED', { task: id })
     await tables.countBytes(study, { up: bytes, down })
-    if (!failed) return tables.event({ kind: 'task.reported', study, payload: { site, task: id, kind, round } })
-    const { code, parameters, refused } = result
-    await tables.event({
-      kind: 'task.failed',
-      study,
-      payload: { site, task: id, kind, round, code, parameters, refused },
-    })
-    return tables.audit('task.failed', { study, site, task: id, code, refused })
+    if (result.kind === 'failed') {
+      const { code, parameters, refused } = result
+      const payload = { site, task: id, kind, round, code, parameters, refused }
+      await tables.event({ kind: 'task.failed', study, payload })
+      await tables.audit('task.failed', { study, site, task: id, code, refused })
+    } else {
+      await tables.event({ kind: 'task.reported', study, payload: { site, task: id, kind, round } })
+    }
+    return !(await tables.waits(study, kind, round))
   })
-  // The last to report moves the study on; until then there is nothing to do but wait. Where that cannot be known, moving does no harm.
-  if (!(await context.store.waits(study, kind, round).catch(() => false))) context.advance(study)
+  // The last to report moves the study on; until then there is nothing to do but wait.
+  if (last) context.advance(study)
   if (failed) await context.blobs.staged.discard(id)
 }
 

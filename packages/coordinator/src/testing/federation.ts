@@ -69,7 +69,7 @@ export type TestFederation = {
   readonly secret: string
   readonly account: Call
   readonly sites: readonly TestSite[]
-  readonly lines: readonly LogLine[]
+  readonly lines: LogLine[]
   site(name: string): TestSite
   /** A new site that has joined. */
   join(name: string): Promise<TestSite>
