@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { errorAnswerSchema, type RouteName, routes } from '@wardround/core/protocol/routes.ts'
 import { openStore } from './store/store.ts'
-import { testClock } from './testing/clock.ts'
+import { testClock, turn } from './testing/clock.ts'
 import { isoNow, startCoordinator, type TestFederation, testFederation, testWorld } from './testing/federation.ts'
 import { asAccount, asSite, type Request, requestOf, send } from './testing/requests.ts'
 
@@ -234,4 +234,35 @@ test('a line that speaks no HTTP gets the same form, and is closed', async () =>
     assert.equal(errorAnswerSchema.parse(JSON.parse(body)).error.code, 'WR_BODY_INVALID')
   }
   await coordinator.close()
+})
+
+test('a coordinator that closes lets what it has in hand come to its end before it closes the store', async () => {
+  const world = await testWorld()
+  const [entered, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let [held, isClosed] = [false, false]
+  const store: typeof world.store = {
+    ...world.store,
+    async studies() {
+      if (held) {
+        entered.resolve()
+        await released.promise
+      }
+      return world.store.studies()
+    },
+    async close() {
+      isClosed = true
+      await world.store.close()
+    },
+  }
+  const own = await testFederation([], { ...world, store })
+  held = true
+  const asking = own.account('studies')
+  await entered.promise
+  const closing = own.close()
+  for (let turns = 0; turns < 100; turns++) await turn()
+  assert.equal(isClosed, false)
+  released.resolve()
+  assert.deepEqual(await asking, { studies: [] })
+  await closing
+  assert.equal(isClosed, true)
 })

@@ -35,7 +35,9 @@ type AnyHandler = (
   reply: FastifyReply,
 ) => Promise<unknown>
 
-export function register(app: FastifyInstance, options: RegistrarOptions): void {
+/** `idle` resolves when no handler is at work: whoever closes the store waits for it. */
+export function register(app: FastifyInstance, options: RegistrarOptions): { idle(): Promise<void> } {
+  const working = new Set<Promise<unknown>>()
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     '*',
@@ -49,24 +51,9 @@ export function register(app: FastifyInstance, options: RegistrarOptions): void 
       method: route.method,
       url: route.path,
       handler: async (request, reply) => {
-        const rawBody = Buffer.isBuffer(request.body) ? request.body : new Uint8Array()
-        reply.header('wardround-version', options.version)
-        checkVersion(header(request, 'wardround-version'), options.version)
-        const caller: Caller = {
-          name: await authenticate(route.by, request, { ...options, rawBody }),
-          signal: signalOf(reply, options.closing),
-          rawBody,
-          headers: request.headers as Caller['headers'],
-        }
-        const input = {
-          params: parse('path', route.params, request.params),
-          query: parse('query', route.query, request.query),
-          body: parseBody(route.body, rawBody),
-        }
-        const answer = await handler(input, caller, reply)
-        if (typeof route.answer === 'string')
-          return route.answer === 'text' ? reply.type('text/plain; charset=utf-8').send(answer) : answer
-        return reply.type('application/json; charset=utf-8').send(JSON.stringify(answer))
+        const work = handle(route, { handler, request, reply }, options)
+        working.add(work)
+        return work.finally(() => working.delete(work))
       },
     })
   }
@@ -76,6 +63,36 @@ export function register(app: FastifyInstance, options: RegistrarOptions): void 
     const name = `${request.method} ${request.url.slice(0, 100)}`
     return refuse(new WardroundError('WR_NOT_FOUND', { what: 'route', name }), { request, reply, context })
   })
+  return {
+    async idle() {
+      while (working.size > 0) await Promise.allSettled(working)
+    },
+  }
+}
+
+async function handle(
+  route: AnyRoute,
+  { handler, request, reply }: { handler: AnyHandler; request: FastifyRequest; reply: FastifyReply },
+  options: RegistrarOptions,
+): Promise<unknown> {
+  const rawBody = Buffer.isBuffer(request.body) ? request.body : new Uint8Array()
+  reply.header('wardround-version', options.version)
+  checkVersion(header(request, 'wardround-version'), options.version)
+  const caller: Caller = {
+    name: await authenticate(route.by, request, { ...options, rawBody }),
+    signal: signalOf(reply, options.closing),
+    rawBody,
+    headers: request.headers as Caller['headers'],
+  }
+  const input = {
+    params: parse('path', route.params, request.params),
+    query: parse('query', route.query, request.query),
+    body: parseBody(route.body, rawBody),
+  }
+  const answer = await handler(input, caller, reply)
+  if (typeof route.answer === 'string')
+    return route.answer === 'text' ? reply.type('text/plain; charset=utf-8').send(answer) : answer
+  return reply.type('application/json; charset=utf-8').send(JSON.stringify(answer))
 }
 
 const header = (request: FastifyRequest, name: string): string | undefined => {

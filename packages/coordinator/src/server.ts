@@ -77,7 +77,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     certificate: tls?.certificate,
     lastSeen,
   }
-  register(app, {
+  const requests = register(app, {
     context,
     handlers: {
       ...networkHandlers(context, network),
@@ -115,6 +115,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       closing.abort()
       stopListening()
       await app.close()
+      await requests.idle()
       await mover.idle()
       await store.close()
     },

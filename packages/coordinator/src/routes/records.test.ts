@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { get } from 'node:http'
 import type { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { eventSchema, type StoredEvent } from '@wardround/core/protocol/events.ts'
@@ -225,6 +227,34 @@ test('the stream: it ends when the coordinator closes, and when the store fails,
   assert.deepEqual([third.isOpen(), third.frames().length], [true, 1])
   await federation.close()
   await until(() => !third.isOpen())
+})
+
+test('the stream: a coordinator that closes does not wait for a watcher whose line it has cut', {
+  timeout: 20_000,
+}, async () => {
+  const world = await testWorld()
+  const [entered, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const store: typeof world.store = {
+    ...world.store,
+    async events(query) {
+      entered.resolve()
+      await released.promise
+      return world.store.events(query)
+    },
+  }
+  const federation = await testFederation([], { ...world, store })
+  await happen(federation, 'a')
+  const port = await federation.coordinator.listen({ host: '127.0.0.1', port: 0 })
+  const request: Request = { method: 'GET', path: '/v1/events/stream' }
+  const headers = await asAccount(federation.secret)(request)
+  const watching = get({ host: '127.0.0.1', port, path: request.path, headers })
+  const cut = once(watching, 'error')
+  await entered.promise
+  const closing = federation.close()
+  await cut
+  // There is something to write, and nobody left to read it.
+  released.resolve()
+  await closing
 })
 
 test('the audit in pages, and whether all of it holds', async () => {

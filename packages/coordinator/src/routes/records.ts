@@ -80,6 +80,7 @@ const lastEventId = (header: string | undefined): number => Number(/^\d{1,15}$/.
 
 const drained = (raw: NodeJS.WritableStream, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
+    if (signal.aborted) return resolve()
     raw.once('drain', resolve)
     signal.addEventListener('abort', () => resolve(), { once: true })
   })
