@@ -99,6 +99,12 @@ export function lockFile(path: string): () => void {
   }
 }
 
+/** The living process that holds a lock; undefined where nobody does. Errors: WR_PERMISSION, WR_DISK. */
+export function lockedBy(path: string): number | undefined {
+  const pid = ownerOf(path)
+  return pid !== undefined && isAlive(pid) ? pid : undefined
+}
+
 /** Locks of this process. */
 const held = new Set<string>()
 

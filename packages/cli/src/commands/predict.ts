@@ -5,6 +5,7 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { decodeModel } from '@wardround/core/graph/codec.ts'
 import type { Graph, ValueInfo } from '@wardround/core/graph/ir.ts'
 import { parseNumber } from '@wardround/core/numbers.ts'
+import { plainCode } from '@wardround/core/preparation/table.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { parseConfig, readConfig, type SiteConfig } from '@wardround/site/config.ts'
 import { tableRecords } from '@wardround/site/data/load.ts'
@@ -110,7 +111,7 @@ type InputReader =
   | { readonly name: string; readonly type: 'number'; read(text: string | null): number | undefined }
   | { readonly name: string; readonly type: 'code'; read(text: string | null): string }
 
-/** As preparation/table.ts reads them: exports write codes as numbers in more than one way, and `1`, `1.0` and `1.00` are one code. */
+/** As preparation reads them. */
 function readerOf({ name, type }: ValueInfo, { initializers }: Graph): InputReader {
   if (type !== 'string') {
     const read = (text: string | null): number | undefined => {
@@ -120,8 +121,7 @@ function readerOf({ name, type }: ValueInfo, { initializers }: Graph): InputRead
     return { name, type: 'number', read }
   }
   const codes = new Set<unknown>(initializers.find((tensor) => tensor.name === `${name}/codes`)?.data)
-  const plain = (text: string): string => (Number.isNaN(parseNumber(text)) ? text : String(Number(text)))
-  return { name, type: 'code', read: (text) => (text === null || codes.has(text) ? (text ?? '') : plain(text)) }
+  return { name, type: 'code', read: (text) => (text === null || codes.has(text) ? (text ?? '') : plainCode(text)) }
 }
 
 type Feeds = Readonly<Record<string, Float32Array | readonly string[]>>

@@ -1,10 +1,10 @@
 /** `wardround site join|run|status|leave` */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { configWords } from '@wardround/core/words/en/config.ts'
 import { runSite } from '@wardround/site/agent.ts'
-import { writeDurably } from '@wardround/site/files.ts'
+import { lockedBy, writeDurably } from '@wardround/site/files.ts'
 import { membershipOf } from '@wardround/site/identity.ts'
 import { joinNetwork } from '@wardround/site/join.ts'
 import { readJournal } from '@wardround/site/journal.ts'
@@ -48,7 +48,7 @@ export async function siteStatus(runtime: Runtime, { options }: Typed): Promise<
   const { site, url } = membershipOf(folder)
   const journal = readJournal(join(folder, 'journal.ndjson'))
   const released = journal.entries.filter(({ kind }) => kind === 'released')
-  const pid = runningIn(folder)
+  const pid = lockedBy(join(folder, 'run.lock')) ?? null
   return {
     data: {
       site,
@@ -62,19 +62,6 @@ export async function siteStatus(runtime: Runtime, { options }: Typed): Promise<
       cliWords.statusLine(site, url, released.length),
       pid === null ? cliWords.notRunning() : cliWords.running(pid),
     ],
-  }
-}
-
-/** The process that works in a folder; a lock may also be what a crash left behind. */
-function runningIn(folder: string): number | null {
-  const lock = join(folder, 'run.lock')
-  if (!existsSync(lock)) return null
-  const pid = Number(readFileSync(lock, 'utf8'))
-  try {
-    process.kill(pid, 0)
-    return pid
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM' ? pid : null
   }
 }
 

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { isErrorCode, sentencesOf } from '@wardround/core/errors.ts'
 import { parseStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
 import { reportHtml } from '@wardround/core/report/html.ts'
+import { reportJson } from '@wardround/core/report/json.ts'
 import { resultTable } from '@wardround/core/report/table.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { preflightSentence } from '@wardround/core/words/en/preflight.ts'
-import { reportWords } from '@wardround/core/words/en/report.ts'
 import { describePlan } from '@wardround/core/words/en/study.ts'
 import { publicResults, watchStudy } from '../federation.ts'
 import { outFolder, readText, withAccount, writeOut } from '../homes.ts'
@@ -109,7 +109,6 @@ export function writeReport(
 ): string[] {
   const [html, json] = [join(outFolder(folder), 'report.html'), join(folder, 'report.json')]
   writeOut(html, reportHtml(results, options))
-  const marks = options.synthetic ? { synthetic: true, notice: reportWords.syntheticBanner() } : { synthetic: false }
-  writeOut(json, `${JSON.stringify({ ...marks, ...results }, null, 2)}\n`)
+  writeOut(json, reportJson(results, options))
   return [html, json]
 }

@@ -4,7 +4,7 @@ import type { RoundSite } from '../protocol/events.ts'
 import type { Results } from '../protocol/results.ts'
 import { contributionRows, contributionsMatrix, roundsPerColumn } from './contributions.ts'
 import { render } from './markup.ts'
-import { named, readXml, textOf } from './xml-reader.ts'
+import { named, readXml, textOf } from './testing/xml-reader.ts'
 
 type State = RoundSite['state'] | null
 const states: Readonly<Record<string, State>> = { c: 'contributed', l: 'late', f: 'failed', r: 'refused', '.': null }

@@ -5,7 +5,7 @@ import type { Results } from '../protocol/results.ts'
 import { convergencePanels } from './convergence.ts'
 import { render } from './markup.ts'
 import { widePlot } from './panel.ts'
-import { named, pointsOf, readXml, textOf, type XmlElement } from './xml-reader.ts'
+import { named, pointsOf, readXml, textOf, type XmlElement } from './testing/xml-reader.ts'
 
 type Values = Readonly<Record<string, readonly (number | null)[]>>
 

@@ -11,7 +11,7 @@ import { calibrationPanels, joinSmall } from './calibration.ts'
 import { render } from './markup.ts'
 import { squarePlot } from './panel.ts'
 import { rocPanels } from './roc.ts'
-import { named, pointsOf, readXml, textOf, type XmlElement } from './xml-reader.ts'
+import { named, pointsOf, readXml, textOf, type XmlElement } from './testing/xml-reader.ts'
 
 type Prediction = readonly [score: number, label: 0 | 1]
 

@@ -5,7 +5,7 @@ import type { Estimate } from '../metrics/schema.ts'
 import type { Results } from '../protocol/results.ts'
 import { differenceForest, forest } from './forest.ts'
 import { type Element, render } from './markup.ts'
-import { named, readXml, textOf, type XmlElement } from './xml-reader.ts'
+import { named, readXml, textOf, type XmlElement } from './testing/xml-reader.ts'
 
 const unknown: Estimate = { value: null, low: null, high: null, n: null }
 const one = (auroc: Estimate) => ({ accuracy: unknown, auroc, brier: unknown })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { escapeText, h, render } from './markup.ts'
-import { named, readXml, textOf } from './xml-reader.ts'
+import { named, readXml, textOf } from './testing/xml-reader.ts'
 
 const hostile = fc.oneof(
   fc.string({ unit: 'binary' }),

@@ -105,7 +105,7 @@ function columnReader(spec: ColumnSpec): { type: 'number' | 'category'; missing:
 }
 
 /** Exports write codes as numbers in more than one way: `1`, `1.0`, `1.00` are one code. */
-const plainCode = (text: string): string => (Number.isNaN(parseNumber(text)) ? text : String(Number(text)))
+export const plainCode = (text: string): string => (Number.isNaN(parseNumber(text)) ? text : String(Number(text)))
 
 function findingTally() {
   const found = new Map<string, LocalFinding>()

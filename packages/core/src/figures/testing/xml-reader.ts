@@ -1,5 +1,5 @@
 /** Reads a drawing back, for tests: a strict reader of the little XML that drawings and reports are written in. Whatever else stands there is an error. */
-import { WardroundError } from '../errors.ts'
+import { WardroundError } from '../../errors.ts'
 
 export type XmlElement = {
   readonly name: string

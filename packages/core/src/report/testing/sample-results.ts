@@ -1,12 +1,12 @@
 /** A result for tests, made as a federation makes one: predictions → statistics → intervals → merged. The patients are drawn at random. */
-import { bootstrap, pooledEstimates } from '../metrics/intervals.ts'
-import type { Estimate, Statistic } from '../metrics/schema.ts'
-import { mergeStatistics, type Scored, statisticOf } from '../metrics/statistic.ts'
-import type { RoundSite } from '../protocol/events.ts'
-import { validatePlan } from '../protocol/plan.ts'
-import { type Results, type RoundResult, resultsSchema, type SiteResult } from '../protocol/results.ts'
-import type { ModelResult } from '../protocol/task.ts'
-import { type Random, seededRandom } from '../random.ts'
+import { bootstrap, pooledEstimates } from '../../metrics/intervals.ts'
+import type { Estimate, Statistic } from '../../metrics/schema.ts'
+import { mergeStatistics, type Scored, statisticOf } from '../../metrics/statistic.ts'
+import type { RoundSite } from '../../protocol/events.ts'
+import { validatePlan } from '../../protocol/plan.ts'
+import { type Results, type RoundResult, resultsSchema, type SiteResult } from '../../protocol/results.ts'
+import type { ModelResult } from '../../protocol/task.ts'
+import { type Random, seededRandom } from '../../random.ts'
 
 export type SampleOptions = {
   readonly question?: string
