@@ -1,6 +1,7 @@
 /** A study with another seed or strategy: another plan, with another hash, as a researcher would publish it. */
-import { WardroundError } from '@wardround/core/errors.ts'
 import { type ParsedStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
+import { usageWords } from '@wardround/core/words/en/usage.ts'
+import { usageOf } from './usage.ts'
 
 export type PlanChanges = {
   readonly seed?: string | undefined
@@ -19,16 +20,17 @@ const strategies: Readonly<Record<string, Record<string, unknown>>> = {
   fedYogi: { rate: 0.03 },
 }
 
-/** Errors: WR_USAGE for a seed that is no number or an unknown strategy. */
+/** `command` is where the changes were typed. Errors: WR_USAGE for a seed that is no number or an unknown strategy. */
 export function changedPlan(
   { plan, study: { rounds } }: Pick<ParsedStudy, 'plan' | 'study'>,
   { seed, strategy, hospitals = Number.POSITIVE_INFINITY }: PlanChanges,
+  command: string,
 ): ParsedStudy {
-  const usage = (problem: string): WardroundError => new WardroundError('WR_USAGE', { problem, command: '' })
+  const usage = usageOf(command)
   if (seed !== undefined && !(/^\d{1,10}$/.test(seed) && Number(seed) < 2 ** 32))
-    throw usage(`${seed} is no seed; a whole number from 0 to ${2 ** 32 - 1} is.`)
+    throw usage(usageWords.noSeed(seed, 2 ** 32 - 1))
   if (strategy !== undefined && !Object.hasOwn(strategies, strategy))
-    throw usage(`There is no strategy ${strategy}. There are ${Object.keys(strategies).join(', ')}.`)
+    throw usage(usageWords.noStrategy(strategy, Object.keys(strategies)))
   return validatePlan({
     ...plan,
     ...(seed === undefined ? {} : { seed: Number(seed) }),

@@ -1,13 +1,13 @@
 /** `wardround coordinator` */
-
 import type { Log } from '@wardround/coordinator/context.ts'
 import { startCoordinator } from '@wardround/coordinator/start.ts'
-import { WardroundError } from '@wardround/core/errors.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
+import { usageWords } from '@wardround/core/words/en/usage.ts'
 import { pino } from 'pino'
 import { coordinatorFolder } from '../homes.ts'
 import { type CommonOptions, type Outcome, show } from '../output.ts'
 import type { Runtime } from '../runtime.ts'
+import { usageOf } from '../usage.ts'
 
 type Options = CommonOptions & {
   dir?: string
@@ -24,7 +24,7 @@ type Options = CommonOptions & {
 export async function coordinatorCommand(runtime: Runtime, { options }: { options: Options }): Promise<Outcome> {
   const { clock, entropy, version, signal } = runtime
   const { certificate, key } = options
-  if ((certificate === undefined) !== (key === undefined)) throw usage('--certificate and --key go together.')
+  if ((certificate === undefined) !== (key === undefined)) throw usage(usageWords.certificateAlone())
   const tlsFiles = certificate === undefined || key === undefined ? {} : { tlsFiles: { certificate, key } }
   const started = await startCoordinator({
     folder: coordinatorFolder(runtime, options.dir),
@@ -52,11 +52,11 @@ export async function coordinatorCommand(runtime: Runtime, { options }: { option
 
 function portOf(text: string): number {
   const port = Number(text)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw usage(`${text} is no port.`)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw usage(usageWords.noPort(text))
   return port
 }
 
-const usage = (problem: string): WardroundError => new WardroundError('WR_USAGE', { problem, command: 'coordinator' })
+const usage = usageOf('coordinator')
 
 /** Structured lines on stderr; without --json-logs only what went wrong. */
 function logger(everything: boolean): Log {

@@ -2,20 +2,21 @@
 import { writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { WardroundError } from '@wardround/core/errors.ts'
 import { parseStudy } from '@wardround/core/protocol/plan.ts'
 import { resultTable } from '@wardround/core/report/table.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
+import { usageWords } from '@wardround/core/words/en/usage.ts'
 import { twinFiles } from '../../../../examples/heart-disease/twin.ts'
 import { findData } from '../demo/data.ts'
-import { runDemo } from '../demo/demo.ts'
+import { claim, runDemo } from '../demo/demo.ts'
 import { startPostgres } from '../demo/postgres.ts'
 import { publicResults } from '../federation.ts'
-import { outFolder, readText } from '../homes.ts'
+import { readText } from '../homes.ts'
 import { createScreen } from '../live.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
 import { changedPlan } from '../plan-changes.ts'
 import type { Runtime } from '../runtime.ts'
+import { usageOf } from '../usage.ts'
 import { writeReport } from './study.ts'
 
 type Options = CommonOptions & {
@@ -38,8 +39,9 @@ export async function demoCommand(runtime: Runtime, { options }: { options: Opti
   const sites = chosenSites(options.sites)
   const file = join(example, 'study.yaml')
   const { seed, strategy } = options
-  const parsed = changedPlan(parseStudy(readText(file), file), { seed, strategy, hospitals: sites.length })
+  const parsed = changedPlan(parseStudy(readText(file), file), { seed, strategy, hospitals: sites.length }, 'demo')
   const withPostgres = wantsPostgres(options.store)
+  claim(out)
   const data = await findData({
     given: options.data,
     project,
@@ -52,7 +54,6 @@ export async function demoCommand(runtime: Runtime, { options }: { options: Opti
   })
   const synthetic = data.source === 'synthetic'
   screen.note(synthetic ? cliWords.synthetic() : cliWords.dataFound(data.folder))
-  outFolder(out)
   const postgres = withPostgres ? await startPostgres(out) : undefined
   // Setting up a database server is not what the demo shows.
   const startedAt = postgres === undefined ? runtime.startedAt : clock.now()
@@ -88,15 +89,13 @@ export async function demoCommand(runtime: Runtime, { options }: { options: Opti
 function chosenSites(text: string | undefined): readonly string[] {
   const wanted = text?.split(',').map((name) => name.trim()) ?? [...hospitals]
   const unknown = wanted.find((name) => !hospitals.some((known) => known === name))
-  if (unknown !== undefined)
-    throw usage(`There is no hospital ${unknown} in the demo. There are ${hospitals.join(', ')}.`)
+  if (unknown !== undefined) throw usage(usageWords.noHospital(unknown, hospitals))
   return [...new Set(wanted)]
 }
 
 function wantsPostgres(store = 'sqlite'): boolean {
-  if (store !== 'sqlite' && store !== 'postgres')
-    throw usage(`The demo has no store ${store}. There are sqlite and postgres.`)
+  if (store !== 'sqlite' && store !== 'postgres') throw usage(usageWords.noStore(store, ['sqlite', 'postgres']))
   return store === 'postgres'
 }
 
-const usage = (problem: string): WardroundError => new WardroundError('WR_USAGE', { problem, command: 'demo' })
+const usage = usageOf('demo')

@@ -5,6 +5,7 @@ import { weightSpecs } from '@wardround/core/graph/layers.ts'
 import { inputWidth, preparationSchema } from '@wardround/core/preparation/schema.ts'
 import { grantSchema } from '@wardround/core/protocol/task.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
+import { usageWords } from '@wardround/core/words/en/usage.ts'
 import { approvedPlan } from '@wardround/site/approvals.ts'
 import { bytesOf } from '@wardround/site/http.ts'
 import { studyFolder } from '@wardround/site/study-folder.ts'
@@ -12,6 +13,7 @@ import { withAccount, writeOut } from '../homes.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
 import type { Runtime } from '../runtime.ts'
 import { withSite } from '../site-session.ts'
+import { usageOf } from '../usage.ts'
 
 type Options = CommonOptions & { access?: string; dir?: string; config?: string; out?: string; format?: string }
 type Typed = { readonly args: readonly string[]; readonly options: Options }
@@ -20,10 +22,7 @@ export const modelPull = (runtime: Runtime, { args: [study = ''], options }: Typ
   withAccount(runtime, options, async (client) => {
     const format = options.format ?? 'onnx'
     if (format !== 'onnx' && format !== 'safetensors')
-      throw new WardroundError('WR_USAGE', {
-        problem: `There is no format ${format}. There are onnx and safetensors.`,
-        command: 'model pull',
-      })
+      throw usageOf('model pull')(usageWords.noFormat(format, ['onnx', 'safetensors']))
     const path = options.out ?? `${study}.${format}`
     const bytes = await bytesOf(await client.download('model', { params: { study }, query: { format } }))
     writeOut(path, bytes)

@@ -1,10 +1,11 @@
 /** `wardround token create`, `site list`, `site remove`: the administrator's part. */
-import { WardroundError } from '@wardround/core/errors.ts'
 import { durationMs } from '@wardround/core/study/study.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
+import { usageWords } from '@wardround/core/words/en/usage.ts'
 import { withAccount } from '../homes.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
 import type { Runtime } from '../runtime.ts'
+import { usageOf } from '../usage.ts'
 
 type Options = CommonOptions & { access?: string; validFor?: string }
 type Typed = { readonly args: readonly string[]; readonly options: Options }
@@ -12,11 +13,7 @@ type Typed = { readonly args: readonly string[]; readonly options: Options }
 export const tokenCreate = (runtime: Runtime, { args: [site = ''], options }: Typed): Promise<Outcome> =>
   withAccount(runtime, options, async (client) => {
     const validForMs = options.validFor === undefined ? undefined : durationMs(options.validFor)
-    if (Number.isNaN(validForMs))
-      throw new WardroundError('WR_USAGE', {
-        problem: `${options.validFor} is no duration; 30m, 2h and 1d are.`,
-        command: 'token create',
-      })
+    if (Number.isNaN(validForMs)) throw usageOf('token create')(usageWords.noDuration(options.validFor ?? ''))
     const answer = await client.call('createToken', {
       body: { site, ...(validForMs === undefined ? {} : { validForMs }) },
     })

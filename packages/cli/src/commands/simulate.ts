@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, extname, join, resolve } from 'node:path'
-import { WardroundError } from '@wardround/core/errors.ts'
 import { parseStudy } from '@wardround/core/protocol/plan.ts'
 import { resultTable } from '@wardround/core/report/table.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
+import { usageWords } from '@wardround/core/words/en/usage.ts'
 import { parseConfig, readConfig } from '@wardround/site/config.ts'
 import { datasetCache } from '@wardround/site/dataset.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
@@ -18,6 +18,7 @@ import { changedPlan } from '../plan-changes.ts'
 import type { Runtime } from '../runtime.ts'
 import { trainCentralised, withCentralised } from '../simulate/centralised.ts'
 import { type SimulatedSite, simulate } from '../simulate/federation.ts'
+import { usageOf } from '../usage.ts'
 import { writeReport } from './study.ts'
 
 type Options = CommonOptions & { site?: readonly string[]; out?: string; seed?: string; strategy?: string }
@@ -26,7 +27,7 @@ export async function simulateCommand(
   runtime: Runtime,
   { args: [file = ''], options }: { args: readonly string[]; options: Options },
 ): Promise<Outcome> {
-  const parsed = changedPlan(parseStudy(readText(file), file), options)
+  const parsed = changedPlan(parseStudy(readText(file), file), options, 'simulate')
   const sites = sitesOf(options.site ?? [])
   const { clock, entropy, version, signal, stderr } = runtime
   const folder = mkdtempSync(join(tmpdir(), 'wardround-'))
@@ -71,19 +72,19 @@ export async function simulateCommand(
 const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1)
 
 function sitesOf(typed: readonly string[]): readonly SimulatedSite[] {
-  if (typed.length === 0) throw usage('Name at least one hospital: --site name=data.csv')
+  if (typed.length === 0) throw usage(usageWords.noSites())
   const sites = typed.map(siteOf)
   const twice = sites.find(({ name }, index) => sites.findIndex((other) => other.name === name) < index)
-  if (twice !== undefined) throw usage(`Two hospitals are called ${twice.name}.`)
+  if (twice !== undefined) throw usage(usageWords.siteTwice(twice.name))
   return sites
 }
 
-const usage = (problem: string): WardroundError => new WardroundError('WR_USAGE', { problem, command: 'simulate' })
+const usage = usageOf('simulate')
 
 /** `name=table.csv`: columns are called as in the study; `name=site.yaml`: as that file says. */
 function siteOf(text: string): SimulatedSite {
   const [, name = '', file = ''] = /^([a-z0-9][a-z0-9-]*)=(.+)$/.exec(text) ?? []
-  if (name === '') throw usage(`${text} is not name=file.`)
+  if (name === '') throw usage(usageWords.noSite(text))
   const path = resolve(file)
   const dataFolder = dirname(path)
   const config = ['.yaml', '.yml'].includes(extname(path))

@@ -3,13 +3,14 @@ import { existsSync } from 'node:fs'
 import { basename, extname } from 'node:path'
 import { draftStudy } from '@wardround/core/draft/study-draft.ts'
 import { columnSampler } from '@wardround/core/draft/study-sample.ts'
-import { WardroundError } from '@wardround/core/errors.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
+import { usageWords } from '@wardround/core/words/en/usage.ts'
 import { parseConfig } from '@wardround/site/config.ts'
 import { tableRecords } from '@wardround/site/data/load.ts'
 import { writeOut } from '../homes.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
 import type { Runtime } from '../runtime.ts'
+import { usageOf } from '../usage.ts'
 
 type Options = CommonOptions & { name?: string; target?: string; out?: string }
 
@@ -30,8 +31,7 @@ export async function studyInit(
     ...(options.target === undefined ? {} : { target: options.target }),
   })
   if (options.out !== undefined) {
-    if (existsSync(options.out))
-      throw new WardroundError('WR_USAGE', { problem: cliWords.exists(options.out), command: 'study init' })
+    if (existsSync(options.out)) throw usageOf('study init')(usageWords.exists(options.out))
     writeOut(options.out, draft.text)
   }
   const data = {

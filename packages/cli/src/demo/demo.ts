@@ -6,7 +6,7 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { preparationSchema } from '@wardround/core/preparation/schema.ts'
 import type { ParsedStudy } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
-import { cliWords } from '@wardround/core/words/en/cli.ts'
+import { usageWords } from '@wardround/core/words/en/usage.ts'
 import { openSite } from '@wardround/site/agent.ts'
 import { readConfig } from '@wardround/site/config.ts'
 import { datasetCache } from '@wardround/site/dataset.ts'
@@ -19,6 +19,7 @@ import type { Screen } from '../live.ts'
 import { machineOf } from '../machine.ts'
 import type { Runtime } from '../runtime.ts'
 import { type Centralised, trainCentralised, withCentralised } from '../simulate/centralised.ts'
+import { usageOf } from '../usage.ts'
 import { createProcesses, type Processes } from './processes.ts'
 
 export type DemoOptions = {
@@ -35,9 +36,8 @@ export type DemoOptions = {
 
 type Hospital = { readonly name: string; readonly folder: string; readonly config: string }
 
-/** Errors: WR_USAGE where the folder holds a network that no demo made. */
+/** In a folder that was claimed. */
 export async function runDemo(runtime: Runtime, options: DemoOptions): Promise<Results> {
-  claim(options.out)
   const hospitals = options.sites.map((name) => settle(options, name))
   const inside = exceptedFromProxies(runtime.env)
   Object.assign(process.env, inside)
@@ -55,11 +55,10 @@ export async function runDemo(runtime: Runtime, options: DemoOptions): Promise<R
   }
 }
 
-/** A demo begins anew, and deletes what the last one left: only where it was one. */
+/** A demo begins anew, and deletes what the last one left. Errors: WR_USAGE where that is a network that no demo made. */
 export function claim(out: string): void {
   const marker = join(out, '.wardround-demo')
-  if (existsSync(join(out, 'coordinator')) && !existsSync(marker))
-    throw new WardroundError('WR_USAGE', { problem: cliWords.notADemo(out), command: 'demo' })
+  if (existsSync(join(out, 'coordinator')) && !existsSync(marker)) throw usageOf('demo')(usageWords.notADemo(out))
   outFolder(out)
   writeOut(marker, '')
 }

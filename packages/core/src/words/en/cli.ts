@@ -37,9 +37,6 @@ export const cliWords = {
   ],
   started: (id: string) => `${id} has started. Watch it: wardround study watch ${id}`,
   stopping: (id: string) => `${id} ends after this round, with the best model so far.`,
-  notADemo: (path: string) =>
-    `${path} holds a coordinator that no demo made. A demo begins anew and would delete it; choose another --out.`,
-  exists: (path: string) => `${path} is there already; nothing was written.`,
   wrote: (path: string) => `Wrote ${path}`,
   stateLine: ({ id, state, round, outcome }: { id: string; state: string; round: number; outcome: string | null }) =>
     `${id}  ${outcome ?? state}${round > 0 ? `, round ${round}` : ''}`,
