@@ -22,8 +22,9 @@ export async function accountOf(store: Store, header: string | undefined): Promi
 export type ProofChecker = (header: string | undefined, subject: Omit<ProofSubject, 'audience'>) => Promise<string>
 
 /**
- * Checks signed requests and remembers their nonces for as long as their times are accepted. A proof from before this process
- * started is refused, so that forgetting the nonces at a restart opens nothing.
+ * Checks signed requests and remembers their nonces for as long as their times are accepted. A restart forgets them, so a
+ * proof dated before this process started is refused. What remains: one dated in the last `clockSlackMs` before it, or by a clock that
+ * runs ahead, counts once more; whoever has it must have broken TLS first, and a site's requests do again only what they did.
  */
 export function proofChecker({ store, clock, keys }: Pick<Context, 'store' | 'clock' | 'keys'>): ProofChecker {
   const startedAt = clock.now()
