@@ -20,14 +20,10 @@ export type TestSite = {
   readonly log: string[]
 }
 
-export async function openFederation(
-  folder: string,
-  tables: Readonly<Record<string, string>>,
-  { publicUrl }: { publicUrl?: (url: string) => Promise<string> } = {},
-) {
-  const stop = new AbortController()
-  const { coordinator, url } = await startCoordinator({
-    folder: join(folder, 'coordinator'),
+/** On a free port of this machine. */
+export const localCoordinator = (folder: string): ReturnType<typeof startCoordinator> =>
+  startCoordinator({
+    folder,
     host: '127.0.0.1',
     port: 0,
     store: 'sqlite',
@@ -36,6 +32,14 @@ export async function openFederation(
     version,
     log: () => undefined,
   })
+
+export async function openFederation(
+  folder: string,
+  tables: Readonly<Record<string, string>>,
+  { publicUrl }: { publicUrl?: (url: string) => Promise<string> } = {},
+) {
+  const stop = new AbortController()
+  const { coordinator, url } = await localCoordinator(join(folder, 'coordinator'))
   const seen = await publicUrl?.(url)
   if (seen !== undefined) coordinator.setPublicUrl(seen)
   const trainer = createTrainer()

@@ -5,7 +5,6 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { startCoordinator } from '@wardround/coordinator/start.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
 import { routes } from '@wardround/core/protocol/routes.ts'
@@ -13,8 +12,9 @@ import { reportHtml } from '@wardround/core/report/html.ts'
 import { sampleResults } from '@wardround/core/report/testing/sample-results.ts'
 import type { Page } from 'puppeteer-core'
 import { findBrowser, type Machine, type OpenBrowser, openBrowser } from './browser.ts'
+import { localCoordinator } from './federation.ts'
 import { contrastFaults, cutDrawings, headingLevels, labelFaults, sidewaysScroll } from './page-measures.ts'
-import { clock, entropy, scratch, version } from './support.ts'
+import { scratch } from './support.ts'
 
 const folder = scratch('pages')
 const unknown = { value: null, low: null, high: null, n: null }
@@ -326,16 +326,7 @@ test('printed, it has as many pages as it needs', async () => {
 test('the page of the API lists every route, loads under its policy and asks nobody else', {
   timeout: 60_000,
 }, async () => {
-  const { coordinator, url } = await startCoordinator({
-    folder: join(folder, 'coordinator'),
-    host: '127.0.0.1',
-    port: 0,
-    store: 'sqlite',
-    clock,
-    entropy,
-    version,
-    log: () => undefined,
-  })
+  const { coordinator, url } = await localCoordinator(join(folder, 'coordinator'))
   try {
     const { page, requests, noises } = await visit(`${url}/docs`)
     assert.deepEqual(requests, [`${url}/docs`])

@@ -14,7 +14,7 @@ import { modelFile } from '../model-file.ts'
 import { offerDocument } from '../offers.ts'
 import { bestWeights } from '../results.ts'
 import { activeSites, studyOf } from '../running.ts'
-import type { StudyRow, TaskRow } from '../store/schema.ts'
+import { freshStudy, type StudyRow, type TaskRow } from '../store/schema.ts'
 import { quorumOf, resultOf } from '../tasks.ts'
 
 type Names = 'publish' | 'studies' | 'study' | 'start' | 'stop' | 'results' | 'model' | 'weights'
@@ -88,22 +88,8 @@ async function publish(context: Context, given: unknown, by: string): Promise<St
     ...identity,
     name: study.name,
     offer_signature: await sign(context.keys, 'wardround-offer-v1', offerDocument(identity)),
-    state: 'published',
-    invited: null,
-    attempt: 0,
-    preparation: null,
-    preparation_hash: null,
-    findings: '{}',
-    best_round: 0,
-    stop_requested: 0,
-    outcome: null,
-    stopped_because: null,
     published_at: new Date(context.clock.now()).toISOString(),
-    started_at: null,
-    ended_at: null,
-    bytes_up: 0,
-    bytes_down: 0,
-    results: null,
+    ...freshStudy,
   }
   await context.store.transaction(async (tables) => {
     // Looked for again, among nobody else's changes: two may publish it at once.

@@ -41,6 +41,25 @@ export type StudyRow = {
   results: string | null
 }
 
+/** A study when it is published: all that will become of it is open. */
+export const freshStudy = {
+  state: 'published',
+  invited: null,
+  attempt: 0,
+  preparation: null,
+  preparation_hash: null,
+  findings: '{}',
+  best_round: 0,
+  stop_requested: 0,
+  outcome: null,
+  stopped_because: null,
+  started_at: null,
+  ended_at: null,
+  bytes_up: 0,
+  bytes_down: 0,
+  results: null,
+} as const satisfies Partial<StudyRow>
+
 export type DecisionRow = {
   study: string
   site: string

@@ -1,5 +1,12 @@
 /** Rows for tests of the store, each valid as it stands. */
-import type { DecisionRow, RoundRow, SiteRow, StudyRow, TaskRow } from '../store/schema.ts'
+import {
+  type DecisionRow,
+  freshStudy,
+  type RoundRow,
+  type SiteRow,
+  type StudyRow,
+  type TaskRow,
+} from '../store/schema.ts'
 
 export const siteRow = (name: string, change: Partial<SiteRow> = {}): SiteRow => ({
   name,
@@ -16,22 +23,8 @@ export const studyRow = (id: string, change: Partial<StudyRow> = {}): StudyRow =
   plan: '{"wardround":1}',
   plan_hash: 'a'.repeat(64),
   offer_signature: 'signed',
-  state: 'published',
-  invited: null,
-  attempt: 0,
-  preparation: null,
-  preparation_hash: null,
-  findings: '{}',
-  best_round: 0,
-  stop_requested: 0,
-  outcome: null,
-  stopped_because: null,
   published_at: '2026-01-01T00:00:00.000Z',
-  started_at: null,
-  ended_at: null,
-  bytes_up: 0,
-  bytes_down: 0,
-  results: null,
+  ...freshStudy,
   ...change,
 })
 
