@@ -1,9 +1,8 @@
 /** Models measured on this site's patients; nothing is said about fewer than the minimum. */
-import { bootstrap, type Estimates } from '@wardround/core/metrics/intervals.ts'
+import { bootstrap, type Estimates, withoutIntervals } from '@wardround/core/metrics/intervals.ts'
 import { type RoundFigure, roundFigure } from '@wardround/core/metrics/round-figure.ts'
-import type { Estimate, Statistic } from '@wardround/core/metrics/schema.ts'
+import type { Estimate } from '@wardround/core/metrics/schema.ts'
 import { type Scored, statisticOf } from '@wardround/core/metrics/statistic.ts'
-import { summarise } from '@wardround/core/metrics/summary.ts'
 import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
 import type { ModelResult } from '@wardround/core/protocol/task.ts'
 import type { Study } from '@wardround/core/study/study.ts'
@@ -63,23 +62,12 @@ export function compare(
   const { target, patients } = inputs
   const models = scores.map((own) => ({ scores: own, target, patients }))
   const statistics = models.map((model) => statisticOf(study.training.loss, model))
-  if (study.training.loss !== 'binaryCrossEntropy') {
-    return {
-      results: statistics.map((statistic) => ({ ...withoutIntervals(statistic), statistic })),
-      differences: statistics.slice(1).map(() => nothing()),
-    }
-  }
-  const { estimates, differences } = bootstrap(models, labels)
+  const { estimates, differences } =
+    study.training.loss === 'binaryCrossEntropy' ? bootstrap(models, labels) : withoutIntervals(statistics)
   return {
     results: estimates.map((estimate, index) => ({ ...estimate, statistic: statistics[index] ?? null })),
     differences,
   }
-}
-
-function withoutIntervals(statistic: Statistic): Estimates {
-  const { accuracy, auroc, brier } = summarise(statistic)
-  const bare = (value: number | null): Estimate => ({ value, low: null, high: null, n: statistic.patients })
-  return { accuracy: bare(accuracy), auroc: bare(auroc), brier: bare(brier) }
 }
 
 const hiddenEstimate: Estimate = { value: null, low: null, high: null, n: null }

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { WardroundError } from '../errors.ts'
 // Intervals of NumPy and SciPy; fixtures/make_metrics.py says how.
 import fixture from './fixtures/metrics.json' with { type: 'json' }
-import { bootstrap, exactAuroc, percentiles, pooledEstimates } from './intervals.ts'
+import { bootstrap, exactAuroc, percentiles, pooledEstimates, withoutIntervals } from './intervals.ts'
 import { estimateSchema, type Statistic } from './schema.ts'
 import { mergeStatistics, type Scored, statisticOf } from './statistic.ts'
 
@@ -240,4 +240,25 @@ test('statistics that are not binary have values without an interval', () => {
   const { accuracy, auroc } = pooledEstimates([statistic], statistic, ['several'])
   assert.deepEqual(accuracy, { value: 0.5, low: null, high: null, n: 2 })
   assert.equal(auroc.value, null)
+})
+
+test('other outcomes than binary have values and differences, and no intervals', () => {
+  const right = (share: number): Statistic => ({
+    kind: 'multiclass',
+    patients: 9,
+    confusion: [
+      [10 * share, 10 - 10 * share],
+      [0, 10],
+    ],
+    lossSum: 4,
+    squaredErrorSum: 5,
+  })
+  const { estimates, differences } = withoutIntervals([right(0.5), right(0.8)])
+  const bare = (value: number | null): object => ({ value, low: null, high: null, n: 9 })
+  // 15 and 18 of 20 are right; Σ(p − y)² over 20 records is 5.
+  assert.deepEqual(estimates, [
+    { accuracy: bare(0.75), auroc: bare(null), brier: bare(0.25) },
+    { accuracy: bare(0.9), auroc: bare(null), brier: bare(0.25) },
+  ])
+  assert.deepEqual(differences, [{ accuracy: bare(0.9 - 0.75), auroc: bare(null), brier: bare(0) }])
 })

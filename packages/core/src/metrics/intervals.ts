@@ -15,6 +15,8 @@ export const resamples = 1000
 
 export type Estimates = Readonly<Record<MetricName, Estimate>>
 type Values = Record<MetricName, number | null>
+/** Models on the same records: each, and each later one's difference to the first. */
+export type Compared = { readonly estimates: readonly Estimates[]; readonly differences: readonly Estimates[] }
 
 /** Exact AUROC of weighted records: ties count a half. `order` sorts the scores upwards. */
 function rankedAuroc(
@@ -74,7 +76,7 @@ export function bootstrap(
   models: readonly Scored[],
   labels: readonly (string | number)[],
   replicates = resamples,
-): { readonly estimates: readonly Estimates[]; readonly differences: readonly Estimates[] } {
+): Compared {
   const patients = models[0]?.patients ?? []
   const evaluators = models.map(evaluator)
   const ones = new Float64Array(patients.length).fill(1)
@@ -92,6 +94,17 @@ export function bootstrap(
     differences: models
       .slice(1)
       .map((_, index) => estimate((values) => minus(values[index + 1] ?? none, values[0] ?? none))),
+  }
+}
+
+/** Values alone, for outcomes that are not binary. All statistics are of the same records. */
+export function withoutIntervals(statistics: readonly Statistic[]): Compared {
+  const n = statistics[0]?.patients ?? 0
+  const values = statistics.map(valuesOf)
+  const bare = (observed: Values): Estimates => estimatesFrom({ observed, drawn: [], n })
+  return {
+    estimates: values.map(bare),
+    differences: values.slice(1).map((later) => bare(minus(later, values[0] ?? none))),
   }
 }
 

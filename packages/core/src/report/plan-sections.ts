@@ -9,7 +9,7 @@ import type { Study } from '../study/study.ts'
 import { reportWords } from '../words/en/report.ts'
 import { describePlan, describeReleases } from '../words/en/study.ts'
 import { bullets, paragraphs, record, section } from './blocks.ts'
-import { knownMetrics } from './result-table.ts'
+import { knownMetrics } from './metrics.ts'
 
 export const planSection = ({ preparation }: Results, study: Study): Element =>
   section(reportWords.planHeading(), [

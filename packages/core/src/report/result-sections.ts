@@ -11,7 +11,8 @@ import type { Results } from '../protocol/results.ts'
 import type { ModelName } from '../words/en/figures.ts'
 import { reportWords } from '../words/en/report.ts'
 import { figure, section } from './blocks.ts'
-import { glance, knownMetrics, resultTable } from './result-table.ts'
+import { knownMetrics } from './metrics.ts'
+import { glance, resultTable } from './result-table.ts'
 
 export function head(results: Results, question: string): Element {
   const { expected, contributed, outcome, rounds, metric, stoppedBecause } = results

@@ -1,28 +1,22 @@
 /** The table that hospitals want: a block for each, a line for each model, and the paired difference with its verdict under them. */
 import { type Group, modelsOf, type NamedModel } from '../figures/groups.ts'
 import { type Element, h, type Markup } from '../figures/markup.ts'
-import { summarise } from '../metrics/summary.ts'
 import type { Results, SiteResult } from '../protocol/results.ts'
-import { reportWords, type Verdict } from '../words/en/report.ts'
-import { verdictOf } from './table.ts'
+import type { Verdict } from '../words/en/figures.ts'
+import { reportWords } from '../words/en/report.ts'
+import { errorOf, knownMetrics, type Metric, verdictOf } from './metrics.ts'
 
-type Metric = keyof SiteResult['difference']
-const metricNames = ['accuracy', 'auroc', 'brier'] as const
-const better = { accuracy: 'higher', auroc: 'higher', brier: 'lower' } as const
-
-/** Metrics that have a value anywhere; a hidden one still has its column if another hospital shows it. */
-export const knownMetrics = ({ sites, overall }: Results): readonly Metric[] =>
-  metricNames.filter((metric) =>
-    [...sites, overall].some((models) => modelsOf(models).some(({ result }) => result[metric].value !== null)),
-  )
-
-/** Of each metric in a sentence whether joining helped, and by name where it did, where it harmed, and of whom nothing is known. */
+/**
+ * Of each metric that has intervals in a sentence whether joining helped, and by name where it did, where it harmed, and of whom nothing is
+ * known.
+ */
 export const glance = (results: Results): Element =>
   h(
     'ul',
     { class: 'glance' },
-    knownMetrics(results).map((metric) => {
+    knownMetrics(results).flatMap((metric) => {
       const verdicts = verdictsOf(results, metric)
+      if (verdicts.every(({ verdict }) => verdict === undefined)) return []
       const count = (wanted: Verdict): number => verdicts.filter(({ verdict }) => verdict === wanted).length
       const counts = { better: count('better'), worse: count('worse'), unclear: count('unclear') }
       return h('li', {}, [reportWords.atAGlance(metric, counts), namesOf(verdicts)])
@@ -35,19 +29,15 @@ type SiteVerdict = {
   readonly word: string
 }
 
-/** No verdict where there is no difference: of hidden figures nothing is said, not even that they cannot be told apart. */
 const verdictsOf = ({ sites }: Results, metric: Metric): readonly SiteVerdict[] =>
-  sites.map(({ name, difference: { [metric]: estimate } }) =>
-    estimate.value === null
-      ? { name, verdict: undefined, word: reportWords.difference(estimate) }
-      : siteVerdict(name, verdictOf(estimate, better[metric])),
-  )
-
-const siteVerdict = (name: string, verdict: Verdict): SiteVerdict => ({
-  name,
-  verdict,
-  word: reportWords.verdict(verdict),
-})
+  sites.map(({ name, difference: { [metric]: estimate } }) => {
+    const verdict = verdictOf(metric, estimate)
+    return {
+      name,
+      verdict,
+      word: verdict === undefined ? reportWords.difference(estimate) : reportWords.verdict(verdict),
+    }
+  })
 
 /** Not where all are alike: then the sentence has said it. */
 function namesOf(verdicts: readonly SiteVerdict[]): Markup {
@@ -105,12 +95,11 @@ const block = ({ name, models }: Group, { site, metrics, patients }: Block): Ele
     site === undefined || metrics.length === 0 ? [] : differenceRow(site, metrics),
   ])
 
-/** A model of numbers has none of the metrics; its mean squared error is in its statistic. */
 const modelRow = ({ model, result }: NamedModel, metrics: readonly Metric[]): Element =>
   h('tr', { class: `model ${model}` }, [
     h('th', { scope: 'row' }, reportWords.model(model)),
     metrics.length === 0
-      ? cell('meanSquaredError', reportWords.error(result.statistic === null ? null : summarise(result.statistic).loss))
+      ? cell('meanSquaredError', reportWords.error(errorOf(result)))
       : metrics.map((metric) => cell(metric, reportWords.estimate(result[metric]))),
   ])
 
@@ -119,9 +108,10 @@ const differenceRow = ({ difference }: SiteResult, metrics: readonly Metric[]): 
     h('th', { scope: 'row' }, reportWords.differenceRow()),
     metrics.map((metric) => {
       const estimate = difference[metric]
+      const verdict = verdictOf(metric, estimate)
       const text = reportWords.difference(estimate)
       return h('td', { 'data-metric': reportWords.metric(metric) }, [
-        h('span', {}, estimate.value === null ? text : [text, ' ', verdictMark(verdictOf(estimate, better[metric]))]),
+        h('span', {}, verdict === undefined ? text : [text, ' ', verdictMark(verdict)]),
       ])
     }),
   ])

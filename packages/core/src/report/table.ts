@@ -1,16 +1,20 @@
 /** The table that hospitals want, for a terminal: local, federated and centralised beside each other, never a figure without its n. */
-import type { Estimate } from '../metrics/schema.ts'
-import type { Results, SiteResult } from '../protocol/results.ts'
-import type { ModelResult } from '../protocol/task.ts'
+import { modelsOf, type NamedModel } from '../figures/groups.ts'
+import type { Results } from '../protocol/results.ts'
 import { tableWords } from '../words/en/table.ts'
+import { errorOf, knownMetrics, type Metric, verdictOf } from './metrics.ts'
 
 type Cell = { readonly text: string; readonly right?: boolean }
 type Row = readonly Cell[]
 
 /** Lines no wider than needed. `isTTY` lets the heading stand out. */
 export function resultTable(results: Results, { isTTY }: { readonly isTTY: boolean }): string[] {
-  const rows = [...results.sites.flatMap((site) => siteRows(site)), ...modelRows(tableWords.overall(), results.overall)]
-  const header = tableWords.header().map((text): Cell => ({ text }))
+  const metrics = knownMetrics(results)
+  const rows = [
+    ...results.sites.flatMap((site) => modelRows(site.name, modelsOf(site), metrics)),
+    ...modelRows(tableWords.overall(), modelsOf(results.overall), metrics),
+  ]
+  const header = tableWords.header(metrics).map((text): Cell => ({ text }))
   const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => row[column]?.text.length ?? 0)))
   const line = (row: Row): string =>
     row
@@ -34,55 +38,31 @@ export function resultTable(results: Results, { isTTY }: { readonly isTTY: boole
     bold(line(header)),
     ...body,
     '',
-    ...verdicts(results),
+    ...verdicts(results, metrics),
     ...footer(results),
   ]
 }
 
-type Models = { readonly local: ModelResult; readonly federated: ModelResult; readonly centralised: ModelResult | null }
-
-const siteRows = (site: SiteResult): Row[] => modelRows(site.name, site)
-
 /** One row for each model, the name in the first only. */
-function modelRows(name: string, models: Models): Row[] {
-  const entries = [
-    [tableWords.local(), models.local],
-    [tableWords.federated(), models.federated],
-    ...(models.centralised === null ? [] : [[tableWords.centralised(), models.centralised] as const]),
-  ] as const
-  return entries.map(([model, { accuracy, auroc, brier }], index) => [
+const modelRows = (name: string, models: readonly NamedModel[], metrics: readonly Metric[]): Row[] =>
+  models.map(({ model, result }, index) => [
     { text: index === 0 ? name : '' },
-    { text: index === 0 ? (accuracy.n === null ? tableWords.hidden() : String(accuracy.n)) : '', right: true },
-    { text: model },
-    { text: withInterval(accuracy), right: true },
-    { text: withInterval(auroc), right: true },
-    { text: figure(brier.value), right: true },
+    { text: index === 0 ? tableWords.n(result.accuracy.n) : '', right: true },
+    { text: tableWords.model(model) },
+    ...metrics.map((metric): Cell => ({ text: tableWords.estimate(metric, result[metric]), right: true })),
+    ...(metrics.length === 0 ? [{ text: tableWords.error(errorOf(result)), right: true }] : []),
   ])
-}
 
-const figure = (value: number | null): string => (value === null ? tableWords.none() : value.toFixed(3))
-
-export const withInterval = ({ value, low, high }: Estimate): string =>
-  value === null
-    ? tableWords.none()
-    : low === null || high === null
-      ? figure(value)
-      : `${figure(value)} (${figure(low)}–${figure(high)})`
-
-/** Better or worse only where the paired interval leaves zero out. */
-export function verdictOf({ low, high }: Estimate, better: 'higher' | 'lower'): 'better' | 'worse' | 'unclear' {
-  if (low === null || high === null || (low <= 0 && high >= 0)) return 'unclear'
-  return low > 0 === (better === 'higher') ? 'better' : 'worse'
-}
-
-const verdicts = ({ sites }: Results): string[] =>
-  sites.map(({ name, difference }) =>
-    tableWords.verdict(name, {
-      accuracy: verdictOf(difference.accuracy, 'higher'),
-      auroc: verdictOf(difference.auroc, 'higher'),
-      brier: verdictOf(difference.brier, 'lower'),
-    }),
-  )
+/** A sentence for each hospital that has a verdict, or whose figures are hidden. */
+const verdicts = ({ sites }: Results, metrics: readonly Metric[]): string[] =>
+  sites.flatMap(({ name, nTest, difference }) => {
+    if (nTest === null) return [tableWords.hiddenAt(name)]
+    const told = metrics.flatMap((metric) => {
+      const verdict = verdictOf(metric, difference[metric])
+      return verdict === undefined ? [] : [{ metric, verdict }]
+    })
+    return told.length === 0 ? [] : [tableWords.verdict(name, told)]
+  })
 
 function footer(results: Results): string[] {
   return [

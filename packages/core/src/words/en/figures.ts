@@ -2,6 +2,8 @@
 import type { Estimate } from '../../metrics/schema.ts'
 import type { RoundSite } from '../../protocol/events.ts'
 
+/** What a paired difference says of joining. */
+export type Verdict = 'better' | 'worse' | 'unclear'
 export type ModelName = 'local' | 'federated' | 'centralised'
 type State = RoundSite['state']
 

@@ -1,7 +1,7 @@
 /** The words of the report that hospitals print. */
 import type { Estimate } from '../../metrics/schema.ts'
 import type { Outcome, StopReason } from '../../protocol/events.ts'
-import { capital, figureWords, number } from './figures.ts'
+import { capital, figureWords, number, type Verdict } from './figures.ts'
 
 const plural = (count: number, one: string): string => `${count} ${count === 1 ? one : `${one}s`}`
 const list = (names: readonly string[]): string =>
@@ -26,7 +26,6 @@ const signed = (value: number): string => {
   return value > 0 && Number(text) !== 0 ? `+${text}` : text
 }
 
-export type Verdict = 'better' | 'worse' | 'unclear'
 type Counts = Readonly<Record<Verdict, number>>
 type Ended = { readonly contributed: number; readonly expected: number; readonly rounds: number }
 

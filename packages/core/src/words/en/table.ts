@@ -1,24 +1,37 @@
 /** The words of the result table in a terminal. */
-type Verdict = 'better' | 'worse' | 'unclear'
+import type { Estimate } from '../../metrics/schema.ts'
+import { figureWords, type Verdict } from './figures.ts'
 
+const decimals = (value: number): string => value.toFixed(3)
 const kilobytes = (bytes: number): string =>
   bytes < 1_000_000 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
 
 export const tableWords = {
   title: (study: string, outcome: string, { contributed, expected }: { contributed: number; expected: number }) =>
     `${study}: ${outcome === 'completed' || outcome === 'completed partially' ? `completed with ${contributed} of ${expected} hospitals` : `${outcome}, ${contributed} of ${expected} hospitals in every round`}`,
-  header: () => ['hospital', 'n', 'model', 'accuracy (95 %)', 'AUROC (95 %)', 'Brier'],
-  overall: () => 'all together',
-  local: () => 'local only',
-  federated: () => 'federated',
-  centralised: () => 'centralised',
-  hidden: () => 'hidden',
-  none: () => '–',
-  verdict: (site: string, { accuracy, auroc, brier }: { accuracy: Verdict; auroc: Verdict; brier: Verdict }) => {
-    const parts = Object.entries({ accuracy, AUROC: auroc, 'Brier score': brier }).filter(
-      ([, verdict]) => verdict !== 'unclear',
-    )
-    return `${site}: ${parts.length === 0 ? 'federated and local only cannot be told apart on these patients' : `federated is ${parts.map(([name, verdict]) => `${verdict} in ${name}`).join(', ')} than local only`}`
+  /** The Brier score stands without its interval: a terminal is 80 columns wide. */
+  header: (metrics: readonly string[]) => [
+    'hospital',
+    'n',
+    'model',
+    ...metrics.map((metric) => (metric === 'brier' ? 'Brier' : `${figureWords.metric(metric)} (95 %)`)),
+    ...(metrics.length === 0 ? [figureWords.metric('meanSquaredError')] : []),
+  ],
+  overall: figureWords.overall,
+  model: figureWords.model,
+  n: (n: number | null) => (n === null ? 'hidden' : String(n)),
+  estimate: (metric: string, { value, low, high }: Estimate) => {
+    if (value === null) return '–'
+    if (metric === 'brier' || low === null || high === null) return decimals(value)
+    return `${decimals(value)} (${decimals(low)}–${decimals(high)})`
+  },
+  error: (value: number | null) => (value === null ? '–' : value.toPrecision(4)),
+  hiddenAt: (site: string) => `${site}: ${figureWords.hidden()}`,
+  verdict: (site: string, verdicts: readonly { readonly metric: string; readonly verdict: Verdict }[]) => {
+    const clear = verdicts.filter(({ verdict }) => verdict !== 'unclear')
+    if (clear.length === 0) return `${site}: federated and local only cannot be told apart on these patients`
+    const parts = clear.map(({ metric, verdict }) => `${verdict} in ${figureWords.metric(metric)}`)
+    return `${site}: federated is ${parts.join(', ')} than local only`
   },
   rounds: (rounds: number, best: number, because: string) =>
     `${rounds} rounds (${because}); the model is that of round ${best}.`,
