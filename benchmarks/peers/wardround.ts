@@ -2,43 +2,19 @@
  * The study in Wardround, as the demo runs a federation: a coordinator and four sites, each its own process with its own folder,
  * enrolled by token, on TLS. Arguments: study, folder of data, empty folder, result file, rounds.
  */
-import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { runDemo } from '@wardround/cli/demo/demo.ts'
-import type { Output, Runtime } from '@wardround/cli/runtime.ts'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { parseStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
-import packageJson from '../../package.json' with { type: 'json' }
+import { benchRuntime } from '../runtime.ts'
 import { siteNames } from './prepare.ts'
-
-const startedAt = Date.now()
-const output: Output = { write: (text) => void process.stderr.write(text), isTTY: false, columns: 100 }
-const project = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
 const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
 
-const runtime: Runtime = {
-  clock: {
-    now: () => Date.now(),
-    sleep: (delayMs, signal) =>
-      sleep(delayMs, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
-        if (signal?.aborted !== true) throw error
-      }),
-  },
-  entropy: (sizeBytes) => randomBytes(sizeBytes),
-  stdout: output,
-  stderr: output,
-  env: process.env,
-  signal: interrupted.signal,
-  version: packageJson.version,
-  startedAt,
-  self: [process.execPath, join(project, 'packages', 'cli', 'src', 'main.ts')],
-}
+const runtime = benchRuntime(interrupted.signal)
 
 /** What the peers write too (common/heart.py, write_result). Errors: WR_NOT_FOUND where a hospital's accuracy is hidden. */
 function resultOf(results: Results): Record<string, unknown> {

@@ -19,6 +19,15 @@ const quick: Scenario = {
   behaviour: (parsed) => honest(parsed, { delta: (_, site) => (site === 'a' ? 1 : 3) }),
 }
 
+/** Updates that arrive in three pieces. */
+const piecemeal: Scenario = {
+  ...quick,
+  behaviour: (parsed) => (task, site) => {
+    const act = quick.behaviour(parsed)(task, site)
+    return act !== 'silent' && 'update' in act ? { ...act, pieceBytes: Math.ceil(act.update.length / 3) } : act
+  },
+}
+
 /** State from round to round, a site that is late, and that fails later. */
 const eventful: Scenario = {
   sites: ['a', 'b'],
@@ -62,6 +71,7 @@ for (const when of ['before', 'after'] as const)
 
 for (const [title, scenario, outcome] of [
   ['with state, a late site and one that fails', eventful, 'completed partially'],
+  ['whose updates come in pieces', piecemeal, 'completed'],
   ['that loses its quorum', hopeless, 'abandoned'],
 ] as const)
   test(`so does a study ${title}, whose coordinator dies before any step, and again just after doing it`, async () => {

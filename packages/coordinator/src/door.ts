@@ -2,45 +2,47 @@
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Statistic } from '@wardround/core/metrics/schema.ts'
 import { classLabels } from '@wardround/core/preparation/encoding.ts'
-import type { BlobRef, TaskResult } from '@wardround/core/protocol/task.ts'
-import { checkSpecs } from '@wardround/core/safetensors.ts'
+import type { BlobRef, Report } from '@wardround/core/protocol/task.ts'
+import { type UpdateFacts, updateFacts } from '@wardround/core/protocol/update.ts'
+import { checkSpecs, headerLimitBytes } from '@wardround/core/safetensors.ts'
 import type { Study } from '@wardround/core/study/study.ts'
-import { sizeOf } from '@wardround/core/weights.ts'
+import { sizeOf, type TensorSpec } from '@wardround/core/weights.ts'
 import { openFloats, readHeader } from './aggregate.ts'
 import type { Context } from './context.ts'
-import { type Running, runningOf, studyOf } from './running.ts'
-import type { TaskRow } from './store/schema.ts'
+import { runningOf, studyOf } from './running.ts'
+import type { StudyRow, TaskRow } from './store/schema.ts'
 
 /** Beyond this a change of a weight is no training result, and sums of such could overflow Float32. */
 const largestChange = 1e30
 
 const rangeLength = 1 << 18
 
-/** Errors: WR_DIGEST_MISMATCH, WR_WEIGHTS_INVALID, WR_WEIGHTS_SHAPE, WR_WEIGHTS_NOT_FINITE, WR_BODY_INVALID. */
-export async function checkResult(context: Context, task: TaskRow, result: TaskResult): Promise<void> {
-  const row = await context.store.study(task.study)
-  if (row === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'study', name: task.study })
-  if (result.kind === 'train') await takeUpdate(context, { task, update: result.update, running: runningOf(row) })
-  const study = studyOf(row)
+/** A report as JSON. Errors: WR_BODY_INVALID. */
+export async function checkReport(context: Context, task: TaskRow, report: Report): Promise<void> {
+  const study = studyOf(await studyRow(context, task))
   const watched = study.rounds.stop?.metric ?? 'loss'
-  if (result.kind === 'evaluate' && result.figure !== null && result.figure.metric !== watched) {
+  if (report.kind === 'evaluate' && report.figure !== null && report.figure.metric !== watched) {
     throw new WardroundError('WR_BODY_INVALID', { field: 'figure.metric', problem: `the study watches ${watched}` })
   }
-  if (result.kind === 'finish')
-    for (const { statistic } of [result.local, result.federated]) checkStatistic(study, statistic)
+  if (report.kind === 'finish')
+    for (const { statistic } of [report.local, report.federated]) checkStatistic(study, statistic)
 }
 
-/** From staging to a blob, read once from end to end. */
-async function takeUpdate(
-  { blobs }: Context,
-  { task, update, running }: { task: TaskRow; update: BlobRef; running: Running },
-): Promise<void> {
-  // After a crash between taking the update in and writing it down, it is a blob already.
-  if (!(await blobs.has(update.sha256)) || (await blobs.staged.receivedBytes(task.id)) > 0)
-    await blobs.staged.commit(task.id, update)
-  checkSpecs(await readHeader(blobs, update), running.specs)
-  const values = await openFloats(blobs, update)
-  const dimension = running.specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+/** Before a byte of an update is kept. Errors: WR_BODY_TOO_LARGE where it says that it is larger than any of its study's. */
+export async function requireSize(context: Context, task: TaskRow, sizeBytes: number): Promise<void> {
+  const { specs } = runningOf(await studyRow(context, task))
+  const limitBytes = 8 + headerLimitBytes + 4 * dimensionOf(specs)
+  if (sizeBytes > limitBytes) throw new WardroundError('WR_BODY_TOO_LARGE', { limitBytes })
+}
+
+/** An update, read once from end to end; what its metadata says. Errors: WR_WEIGHTS_INVALID, WR_WEIGHTS_SHAPE, WR_WEIGHTS_NOT_FINITE. */
+export async function checkUpdate(context: Context, task: TaskRow, update: BlobRef): Promise<UpdateFacts> {
+  const { specs } = runningOf(await studyRow(context, task))
+  const header = await readHeader(context.blobs, update)
+  checkSpecs(header, specs)
+  const facts = updateFacts(header)
+  const values = await openFloats(context.blobs, update)
+  const dimension = dimensionOf(specs)
   for (let start = 0; start < dimension; start += rangeLength) {
     const range = await values({ start, end: Math.min(dimension, start + rangeLength) })
     for (const value of range) {
@@ -49,7 +51,16 @@ async function takeUpdate(
         throw new WardroundError('WR_WEIGHTS_INVALID', { problem: `A weight changes by more than ${largestChange}.` })
     }
   }
+  return facts
 }
+
+async function studyRow({ store }: Context, task: TaskRow): Promise<StudyRow> {
+  const row = await store.study(task.study)
+  if (row === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'study', name: task.study })
+  return row
+}
+
+const dimensionOf = (specs: readonly TensorSpec[]): number => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
 
 const kinds = {
   binaryCrossEntropy: 'binary',

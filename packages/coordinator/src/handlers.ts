@@ -5,8 +5,11 @@ import type { FastifyReply } from 'fastify'
 /** `caller` is the site or account that asked; '' for anybody. */
 export type Caller = {
   readonly name: string
+  /** Aborted when the asker hangs up or the coordinator closes. */
   readonly signal: AbortSignal
   readonly rawBody: Uint8Array
+  /** In hexadecimal. */
+  readonly bodySha256: string
   readonly headers: Readonly<Record<string, string | undefined>>
 }
 

@@ -56,7 +56,7 @@ before(async () => {
     nextTask: { query: { wait: 1 } },
     blob: { params: { sha256 } },
     uploadState: { params: { task } },
-    upload: { params: { task }, query: { offset: 0 }, body: 'bytes' },
+    upload: { params: { task }, query: { offset: 0, sizeBytes: 5, sha256 }, body: 'bytes' },
     report: { params: { task }, body: { kind: 'prepare', survey: survey() } },
     progress: { params: { task }, body: { done: 0.5 } },
     createToken: { body: { site: 'new', validForMs: 1000 } },

@@ -134,7 +134,11 @@ test('a body beyond the limit is refused with the limit', async () => {
   const { status, parameters } = await refused(large, 'WR_BODY_TOO_LARGE')
   assert.deepEqual([status, parameters], [413, { limitBytes }])
   await refused(await account({ method: 'POST', path: '/v1/studies', body: ' '.repeat(limitBytes) }), 'WR_BODY_INVALID')
-  const piece = requestOf('upload', { params, query: { offset: 0 }, bytes: new Uint8Array(limitBytes + 1) })
+  const piece = requestOf('upload', {
+    params,
+    query: { offset: 0, sizeBytes: limitBytes + 1, sha256: 'f'.repeat(64) },
+    bytes: new Uint8Array(limitBytes + 1),
+  })
   assert.equal((await refused(await site(piece), 'WR_BODY_TOO_LARGE')).status, 413)
 })
 

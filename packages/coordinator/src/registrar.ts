@@ -78,10 +78,12 @@ async function handle(
   const rawBody = Buffer.isBuffer(request.body) ? request.body : new Uint8Array()
   reply.header('wardround-version', options.version)
   checkVersion(header(request, 'wardround-version'), options.version)
+  const bodySha256 = createHash('sha256').update(rawBody).digest('hex')
   const caller: Caller = {
-    name: await authenticate(route.by, request, { ...options, rawBody }),
+    name: await authenticate(route.by, request, { ...options, bodySha256 }),
     signal: signalOf(reply, options.closing),
     rawBody,
+    bodySha256,
     headers: request.headers as Caller['headers'],
   }
   const input = {
@@ -103,11 +105,10 @@ const header = (request: FastifyRequest, name: string): string | undefined => {
 async function authenticate(
   by: AnyRoute['by'],
   request: FastifyRequest,
-  { context, proofs, heard, rawBody }: RegistrarOptions & { rawBody: Uint8Array },
+  { context, proofs, heard, bodySha256 }: RegistrarOptions & { bodySha256: string },
 ): Promise<string> {
   if (by === 'anybody') return ''
   if (by === 'account') return accountOf(context.store, header(request, 'authorization'))
-  const bodySha256 = createHash('sha256').update(rawBody).digest('hex')
   const site = await proofs(header(request, 'authorization'), { method: request.method, path: request.url, bodySha256 })
   heard(site)
   return site

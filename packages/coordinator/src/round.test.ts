@@ -18,7 +18,7 @@ import {
   testFederation,
   testWorld,
 } from './testing/federation.ts'
-import { type Behaviour, failed, trained } from './testing/site.ts'
+import { type Behaviour, failed, pieceOf, refOf } from './testing/site.ts'
 import { deadlineMs, firstWeights, parsedPlan, updateBytes } from './testing/study.ts'
 
 const moved = (weights: Float32Array, change: number): Float32Array => weights.map((weight) => weight + change)
@@ -45,8 +45,8 @@ test('quorum at the deadline: the round goes on without the late site, names it,
   assert.deepEqual((await running.detail()).waitingFor, ['c'])
   // Half of its update has arrived when its time is over.
   const update = updateBytes(running.parsed, new Float32Array(7).fill(4))
-  const half = update.subarray(0, update.length / 2)
-  await late.call('upload', { params: { task: task.id }, query: { offset: 0 }, bytes: half })
+  const half = update.length >> 1
+  await late.call('upload', pieceOf(task.id, update, { end: half }))
   assert.deepEqual(running.world.clock.alarms(), [task.expiresAt])
   await running.pass(deadlineMs - 1)
   assert.equal((await running.rounds())[0]?.phase, 'collecting')
@@ -54,8 +54,7 @@ test('quorum at the deadline: the round goes on without the late site, names it,
   assert.equal((await running.rounds())[0]?.phase, 'evaluating')
   // Too late, for the rest of the upload, for a report, and for what it sent before.
   const closedTask = coded('WR_TASK_CLOSED', { task: task.id })
-  const rest = { params: { task: task.id }, query: { offset: half.length }, bytes: update.subarray(half.length) }
-  await assert.rejects(late.call('upload', rest), closedTask)
+  await assert.rejects(late.call('upload', pieceOf(task.id, update, { offset: half })), closedTask)
   await assert.rejects(late.perform(task, failed('WR_TIMEOUT')), closedTask)
   assert.equal(await running.world.blobs.staged.receivedBytes(task.id), 0)
   await running.work(usual)
@@ -183,7 +182,7 @@ for (const [code, spoil] of Object.entries(spoilt))
     const task = await site.next()
     assert.ok(task !== undefined)
     const bytes = spoil(updateBytes(running.parsed, new Float32Array(7).fill(2)))
-    await assert.rejects(site.perform(task, trained(bytes, 20)), coded(code))
+    await assert.rejects(site.perform(task, { update: bytes }), coded(code))
     await running.work(usual)
     const results = await running.results()
     assert.deepEqual(parts(results.rounds[0]?.sites), ['a contributed', `b refused ${code}`])
@@ -200,8 +199,13 @@ test('an update that arrives damaged is asked for again, and counts once it is w
   assert.ok(task !== undefined)
   const update = updateBytes(running.parsed, new Float32Array(7).fill(1))
   const damaged = Uint8Array.from(update, (byte, index) => (index === 300 ? byte ^ 1 : byte))
-  const { result } = trained(update, 20) as Exclude<ReturnType<typeof trained>, 'silent'>
-  await assert.rejects(site.perform(task, { result, update: damaged }), coded('WR_DIGEST_MISMATCH'))
+  const announced = refOf(update)
+  const mismatch = coded('WR_DIGEST_MISMATCH')
+  await assert.rejects(site.perform(task, { update: damaged, announced }), mismatch)
+  // In pieces, where nobody knows before the last of them: what has arrived is dropped.
+  await site.call('upload', pieceOf(task.id, damaged, { end: 100, announced }))
+  await assert.rejects(site.call('upload', pieceOf(task.id, damaged, { offset: 100, announced })), mismatch)
+  assert.equal(await running.world.blobs.staged.receivedBytes(task.id), 0)
   await running.work(usual)
   assert.equal((await running.results()).outcome, 'completed')
   assert.deepEqual(await weightsAfter(running, 1), moved(firstWeights(running.parsed), 1))
@@ -216,16 +220,13 @@ test('the same report again is thanked for, another one is refused, and neither 
   const task = await site.next()
   assert.ok(task !== undefined)
   const update = updateBytes(running.parsed, new Float32Array(7).fill(2))
-  const own = trained(update, 20)
-  assert.ok(own !== 'silent')
-  await site.perform(task, own)
+  await site.perform(task, { update })
   await running.coordinator.idle()
   const bytes = (await running.world.store.study(running.id))?.bytes_up
-  const report = { params: { task: task.id }, body: own.result }
-  await site.call('report', report)
-  await site.call('report', report)
-  const other = { ...own.result, numExamples: 2_000_000 }
-  await assert.rejects(site.call('report', { ...report, body: other }), coded('WR_TASK_CLOSED'))
+  await site.perform(task, { update })
+  await site.perform(task, { update })
+  const other = updateBytes(running.parsed, new Float32Array(7).fill(2), 2_000_000)
+  await assert.rejects(site.perform(task, { update: other }), coded('WR_TASK_CLOSED'))
   await assert.rejects(site.perform(task, failed('WR_TIMEOUT')), coded('WR_TASK_CLOSED'))
   assert.equal((await running.world.store.study(running.id))?.bytes_up, bytes)
   await running.work(usual)
@@ -238,13 +239,10 @@ test('a report of another kind than its task, or for another site, is refused, a
   const [a, b] = [running.site('a'), running.site('b')]
   const task = await a.next()
   assert.ok(task?.kind === 'prepare')
-  const figure = { result: { kind: 'evaluate', on: 'training', figure: null } } as const
+  const figure = { report: { kind: 'evaluate', on: 'training', figure: null } } as const
   await assert.rejects(a.perform(task, figure), coded('WR_BODY_INVALID', { field: 'kind' }))
   await assert.rejects(b.perform(task, failed('WR_TIMEOUT')), coded('WR_TASK_FOREIGN', { task: task.id }))
-  await assert.rejects(
-    a.call('upload', { params: { task: task.id }, query: { offset: 0 }, bytes: Buffer.from('x') }),
-    coded('WR_TASK_FOREIGN'),
-  )
+  await assert.rejects(a.call('upload', pieceOf(task.id, Buffer.from('x'))), coded('WR_TASK_FOREIGN'))
   assert.deepEqual((await running.detail()).waitingFor, ['a', 'b'])
   await running.work(honest(running.parsed))
   assert.equal((await running.results()).outcome, 'completed')
@@ -323,7 +321,7 @@ test('a figure of another metric than the study watches is refused', async () =>
   assert.ok(task?.kind === 'evaluate')
   const figure = { metric: 'accuracy', records: 20, patients: 20, sum: 10 } as const
   await assert.rejects(
-    running.site('a').perform(task, { result: { kind: 'evaluate', on: 'training', figure } }),
+    running.site('a').perform(task, { report: { kind: 'evaluate', on: 'training', figure } }),
     coded('WR_BODY_INVALID', { field: 'figure.metric' }),
   )
   await running.work(usual)
@@ -387,7 +385,7 @@ test('a report whose commit was done but not heard of moves the study on when it
   )
   await running.coordinator.idle()
   assert.equal((await running.rounds())[0]?.phase, 'collecting')
-  await site.call('report', { params: { task: task.id }, body: act.result })
+  await site.perform(task, act)
   await running.coordinator.idle()
   assert.equal((await running.rounds())[0]?.phase, 'evaluating')
   await closed(running)

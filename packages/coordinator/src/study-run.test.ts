@@ -114,7 +114,7 @@ test('the surveys of all sites make one preparation, which every later task carr
       const own = survey()
       const age = { ...own.columns.age, mean: site === 'a' ? 40 : 60 }
       return task.kind === 'prepare'
-        ? { result: { kind: 'prepare', survey: { ...own, columns: { age } as typeof own.columns } } }
+        ? { report: { kind: 'prepare', survey: { ...own, columns: { age } as typeof own.columns } } }
         : undefined
     }),
   )
@@ -205,7 +205,7 @@ test('preflight: a fault blocks the study and names the site; mended, a later st
   const warning = { code: 'constant', severity: 'warning', column: 'age' } as const
   const faulty = except(honest(running.parsed), (task, site) =>
     task.kind === 'prepare' && site === 'b'
-      ? { result: { kind: 'prepare', survey: survey([fault, warning]) } }
+      ? { report: { kind: 'prepare', survey: survey([fault, warning]) } }
       : undefined,
   )
   await running.work(faulty)

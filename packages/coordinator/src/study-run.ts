@@ -131,9 +131,7 @@ async function begin(
   const first = initialWeights(study.model, width, seededRandom([study.seed, 'weights'])).filter(({ name }) =>
     shared.has(name),
   )
-  const writer = await context.blobs.writer()
-  await writer.write(encodeWeights(first))
-  const weights = await writer.finish()
+  const weights = await context.blobs.put(encodeWeights(first))
   await context.store.transaction(async (tables) => {
     await tables.updateStudy(row.id, {
       state: 'running',

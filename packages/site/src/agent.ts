@@ -2,9 +2,10 @@
 import { join } from 'node:path'
 import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
 import type { Clock, Entropy, Network } from '@wardround/core/ports.ts'
+import type { Signed } from '@wardround/core/protocol/signing.ts'
 import { siteWords } from '@wardround/core/words/en/site.ts'
 import { blobFetcher } from './blob.ts'
-import { createClient, persistently } from './client.ts'
+import { createClient, persistently, pollSeconds } from './client.ts'
 import type { SiteConfig } from './config.ts'
 import type { SiteContext, SiteLog } from './context.ts'
 import { datasetCache } from './dataset.ts'
@@ -80,9 +81,6 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
   }
 }
 
-/** How long one request waits for work. */
-const pollSeconds = 25
-
 /** Runs until `signal` aborts. Errors: those that no waiting mends (WR_SITE_UNKNOWN, WR_SITE_LEFT, WR_LOCKED, WR_CHAIN_BROKEN, WR_VERSION). */
 export async function runSite(options: SiteOptions): Promise<void> {
   const release = lockFile(join(options.folder, 'run.lock'))
@@ -101,16 +99,14 @@ export async function runSite(options: SiteOptions): Promise<void> {
 async function loop(site: SiteContext): Promise<void> {
   const { client, clock, entropy, signal } = site
   const options = signal === undefined ? {} : { signal }
+  const ask = () => client.call('nextTask', { query: { wait: pollSeconds } }, options)
   site.log('info', siteWords.waiting())
+  let task: Signed | null = null
   while (signal?.aborted !== true) {
     try {
-      const { task } = await persistently(() => client.call('nextTask', { query: { wait: pollSeconds } }, options), {
-        clock,
-        entropy,
-        signal,
-        onWait: site.onWait,
-      })
-      if (task !== null) await runTask(site, task)
+      // What came with the thanks for the last task need not be asked for.
+      task ??= (await persistently(ask, { clock, entropy, signal, onWait: site.onWait })).task
+      if (task !== null) task = await runTask(site, task)
     } catch (error) {
       if (signal?.aborted || asWardroundError(error).code === 'WR_CANCELLED') return
       throw error

@@ -174,6 +174,9 @@ async function answeredError(response: HttpResponse, request: string): Promise<W
   })
 }
 
+/** How long one request waits for work. */
+export const pollSeconds = 25
+
 /** Tries again while errors are transient, waiting longer each time: 0.2, 0.4, … at most 30 s, with a jitter. Others are thrown at once. */
 export async function persistently<T>(
   work: () => Promise<T>,

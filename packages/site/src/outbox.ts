@@ -1,39 +1,48 @@
-/** Results that are on their way: written before anything is sent, deleted when the coordinator has thanked for them. */
+/** Results that are on their way: each one file, written before anything is sent, deleted when the coordinator has thanked for it. */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
-import { type TaskResult, taskResultSchema } from '@wardround/core/protocol/task.ts'
+import type { Signed } from '@wardround/core/protocol/signing.ts'
+import { type Report, reportSchema } from '@wardround/core/protocol/task.ts'
 import type { Client } from './client.ts'
 import { readJson, remove, writeDurably, writeJson } from './files.ts'
 
 /** One piece of an upload. */
 const pieceBytes = 4 << 20
 
+/** What a task brought: a report as JSON, or an update, which is a result in itself (core/protocol/update.ts). */
+export type Result = { readonly report: Report } | { readonly update: Uint8Array }
+
+export type Delivery = {
+  /** How long the coordinator may keep the answer back to give the next task with it. */
+  readonly waitSeconds: number
+  readonly signal?: AbortSignal | undefined
+}
+
 export type Outbox = ReturnType<typeof createOutbox>
 
 export function createOutbox(folder: string) {
-  const resultPath = (task: string): string => join(folder, 'outbox', `${task}.json`)
+  const reportPath = (task: string): string => join(folder, 'outbox', `${task}.json`)
   const updatePath = (task: string): string => join(folder, 'outbox', `${task}.safetensors`)
-  const result = (task: string): TaskResult | undefined => readJson(resultPath(task), taskResultSchema)
   return {
-    has: (task: string): boolean => existsSync(resultPath(task)),
-    result,
-    /** The update first: a result without it would be a promise that cannot be kept. */
-    put: (task: string, taskResult: TaskResult, update?: Uint8Array): void => {
-      if (update !== undefined) writeDurably(updatePath(task), update)
-      writeJson(resultPath(task), taskResult)
+    has: (task: string): boolean => existsSync(reportPath(task)) || existsSync(updatePath(task)),
+    put: (task: string, result: Result): void => {
+      if ('update' in result) writeDurably(updatePath(task), result.update)
+      else writeJson(reportPath(task), result.report)
     },
-    /** Sends what is kept for `task`, going on where an upload broke off. Errors: of the routes. */
-    deliver: async (client: Client, task: string, signal?: AbortSignal): Promise<void> => {
-      const kept = result(task)
-      if (kept === undefined) return
+    /** Sends what is kept for `task`, going on where an upload broke off; the next task, if there is one. Errors: of the routes. */
+    deliver: async (client: Client, task: string, { waitSeconds, signal }: Delivery): Promise<Signed | null> => {
       const options = signal === undefined ? {} : { signal }
-      if (kept.kind === 'train') await upload(client, { task, bytes: readFileSync(updatePath(task)) }, options)
-      await client.call('report', { params: { task }, body: kept }, options)
+      if (existsSync(updatePath(task)))
+        return upload(client, { task, bytes: readFileSync(updatePath(task)), waitSeconds }, options)
+      const report = readJson(reportPath(task), reportSchema)
+      if (report === undefined) return null
+      const sent = { params: { task }, query: { wait: waitSeconds }, body: report }
+      return (await client.call('report', sent, options)).task
     },
     drop: (task: string): void => {
-      remove(resultPath(task))
+      remove(reportPath(task))
       remove(updatePath(task))
     },
   }
@@ -41,20 +50,23 @@ export function createOutbox(folder: string) {
 
 async function upload(
   client: Client,
-  { task, bytes }: { task: string; bytes: Uint8Array },
+  { task, bytes, waitSeconds }: { task: string; bytes: Uint8Array; waitSeconds: number },
   options: { signal?: AbortSignal },
-): Promise<void> {
+): Promise<Signed | null> {
+  const whole = { sizeBytes: bytes.length, sha256: sha256Of(bytes), wait: waitSeconds }
   let { receivedBytes: offset } =
     bytes.length > pieceBytes ? await client.call('uploadState', { params: { task } }, options) : { receivedBytes: 0 }
-  while (offset < bytes.length) {
+  for (;;) {
     const piece = bytes.subarray(offset, offset + pieceBytes)
-    const { receivedBytes } = await client.call(
+    const answer = await client.call(
       'upload',
-      { params: { task }, query: { offset } },
+      { params: { task }, query: { offset, ...whole } },
       { ...options, bytes: piece },
     )
-    if (receivedBytes <= offset) throw new WardroundError('WR_UPLOAD_OFFSET', { receivedBytes })
-    offset = receivedBytes
+    if (answer.receivedBytes === bytes.length) return answer.task
+    if (answer.receivedBytes <= offset)
+      throw new WardroundError('WR_UPLOAD_OFFSET', { receivedBytes: answer.receivedBytes })
+    offset = answer.receivedBytes
   }
 }
 

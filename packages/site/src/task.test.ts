@@ -274,8 +274,7 @@ test('wherever the site is stopped, it ends up having trained each round once, w
   const moments: ((request: { method: string; path: string }) => boolean)[] = [
     ({ path }) => path.includes('/blobs/'),
     ({ method }) => method === 'PUT',
-    ({ path }) => path.endsWith('train-1-budapest/result'),
-    ({ path }) => path.endsWith('evaluate-1-budapest/result'),
+    ({ path }) => path.includes('evaluate-1-budapest/result'),
   ]
   for (const moment of moments) {
     const at = await approved(t)
@@ -322,7 +321,7 @@ test('an answer that is lost after it took effect does no harm', async (t) => {
   }
   await runSite({ ...at.options, signal: stop.signal })
   assert.equal(state.results.get(at.tasks.train(1).id)?.kind, 'train')
-  assert.ok(once.size >= 2)
+  assert.equal(once.size, 1)
 })
 
 test('a long outage is waited out, with longer and longer pauses up to half a minute', async (t) => {

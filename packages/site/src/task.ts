@@ -5,29 +5,35 @@
 import { asWardroundError, type ErrorCode, registry, WardroundError } from '@wardround/core/errors.ts'
 import { canonicalJson, sha256Hex } from '@wardround/core/protocol/canonical.ts'
 import { type Signed, verify } from '@wardround/core/protocol/signing.ts'
-import { type Task, type TaskResult, taskSchema } from '@wardround/core/protocol/task.ts'
+import { type Report, type Task, taskSchema } from '@wardround/core/protocol/task.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import { siteWords } from '@wardround/core/words/en/site.ts'
 import { approvedPlan } from './approvals.ts'
-import { persistently } from './client.ts'
+import { persistently, pollSeconds } from './client.ts'
 import type { SiteContext } from './context.ts'
 import { requireAllowed } from './egress/release.ts'
 import { studyFolder } from './study-folder.ts'
 import { type Answer, doTask } from './work.ts'
 
-/** Runs a task to its end: delivered, refused, or failed. Throws only what makes going on senseless (WR_CANCELLED, disk, journal). */
-export async function runTask(site: SiteContext, signed: Signed): Promise<void> {
+/**
+ * Runs a task to its end: delivered, refused, or failed. The next one, if the coordinator has given it already. Throws only what makes going
+ * on senseless (WR_CANCELLED, disk, journal).
+ */
+export async function runTask(site: SiteContext, signed: Signed): Promise<Signed | null> {
   const task = await verifyTask(site, signed).catch((error: unknown) => refuse(site, named(signed), error))
-  if (task === undefined) return
+  if (task === undefined) return null
   const study = await approve(site, task).catch((error: unknown) => refuse(site, task, error))
-  if (study === undefined) return site.outbox.drop(task.id)
+  if (study === undefined) {
+    site.outbox.drop(task.id)
+    return null
+  }
   if (!site.outbox.has(task.id)) {
     const answer = await perform(site, task, study).catch((error: unknown) => refuse(site, task, error))
-    if (answer === undefined) return
-    site.outbox.put(task.id, answer.result, answer.update)
+    if (answer === undefined) return null
+    site.outbox.put(task.id, answer.result)
   }
   recordProgress(site, task)
-  await deliver(site, task)
+  return deliver(site, task)
 }
 
 /** The coordinator's signature, our address, the time. */
@@ -103,11 +109,13 @@ function recordProgress(site: SiteContext, task: Task): void {
 }
 
 /** Sends what is in the outbox until the coordinator has thanked for it, or says that it no longer wants it. */
-async function deliver(site: SiteContext, task: Task): Promise<void> {
+async function deliver(site: SiteContext, task: Task): Promise<Signed | null> {
   const { client, outbox, clock, entropy, signal } = site
   site.errand(task)
+  let next: Signed | null = null
   try {
-    await persistently(() => outbox.deliver(client, task.id, signal), { clock, entropy, signal, onWait: site.onWait })
+    const send = () => outbox.deliver(client, task.id, { waitSeconds: pollSeconds, signal })
+    next = await persistently(send, { clock, entropy, signal, onWait: site.onWait })
   } catch (error) {
     const { code, sentences } = asWardroundError(error)
     if (code === 'WR_CANCELLED' || signal?.aborted) throw error
@@ -119,6 +127,7 @@ async function deliver(site: SiteContext, task: Task): Promise<void> {
     )
   }
   outbox.drop(task.id)
+  return next
 }
 
 type Named = Pick<Task, 'id' | 'study' | 'planHash'>
@@ -167,7 +176,7 @@ async function tell(
   task: Named,
   { error, refused }: { error: WardroundError; refused: boolean },
 ): Promise<boolean> {
-  const result: TaskResult = { kind: 'failed', code: error.code, parameters: peerParameters(error), refused }
+  const result: Report = { kind: 'failed', code: error.code, parameters: peerParameters(error), refused }
   site.errand(task)
   const { client, clock, entropy, signal } = site
   try {

@@ -7,7 +7,8 @@ import { ownPreparation } from '@wardround/core/preparation/own.ts'
 import { inputWidth } from '@wardround/core/preparation/schema.ts'
 import { surveyOf } from '@wardround/core/preparation/survey.ts'
 import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
-import type { BlobRef, Task, TaskResult } from '@wardround/core/protocol/task.ts'
+import type { Task } from '@wardround/core/protocol/task.ts'
+import { encodeUpdate } from '@wardround/core/protocol/update.ts'
 import { decodeWeights, encodeWeights, flatten, headerLimitBytes, unflatten } from '@wardround/core/safetensors.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import { l2Norm } from '@wardround/core/vector.ts'
@@ -17,16 +18,15 @@ import { type Prepared, preparedWith } from './dataset.ts'
 import { minimumCohortOf, type ReleaseKind } from './egress/policy.ts'
 import { compare, hiddenResult, meanOf, measure, nothing, patientsIn, predict } from './evaluation.ts'
 import { classWeightsFor, firstWeights, trainRounds, withPersonalStart } from './local-training.ts'
-import { sha256Of } from './outbox.ts'
+import type { Result } from './outbox.ts'
 import { studyFolder } from './study-folder.ts'
 
 /** A result that is ready to leave, and what the policy needs to know of it. */
 export type Answer = {
-  readonly result: TaskResult
+  readonly result: Result
   readonly release: ReleaseKind
   /** Patients that it is about; null where it hides them already. */
   readonly patients: number | null
-  readonly update?: Uint8Array
   readonly values?: Float32Array
 }
 
@@ -50,7 +50,7 @@ async function prepare(site: SiteContext, task: Of<'prepare'>, study: Study): Pr
   site.trainer.warm()
   const records = await site.dataset.records(study, task.planHash)
   const survey = surveyOf({ study, ...records, minimumCohort: minimumCohort(site, study) })
-  return { result: { kind: 'prepare', survey }, release: 'statistics', patients: null }
+  return { result: { report: { kind: 'prepare', survey } }, release: 'statistics', patients: null }
 }
 
 async function train(site: SiteContext, task: Of<'train'>, study: Study): Promise<Answer> {
@@ -81,10 +81,9 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
     kept.savePersonal(task.round, personal)
     kept.keepPersonal([task.bestRound, task.round - 1, task.round])
   }
-  const update = encodeWeights(unflatten(specs, delta))
   const measurements = { trainingLoss: trained.lossPerEpoch.at(-1) ?? 0, updateNorm: l2Norm(delta) }
-  const result: TaskResult = { kind: 'train', update: refOf(update), numExamples: training.rows, measurements }
-  return { result, release: 'updates', patients: patientsIn(training), update, values: delta }
+  const update = encodeUpdate(unflatten(specs, delta), { numExamples: training.rows, measurements })
+  return { result: { update }, release: 'updates', patients: patientsIn(training), values: delta }
 }
 
 async function evaluate(site: SiteContext, task: Of<'evaluate'>, study: Study): Promise<Answer> {
@@ -94,9 +93,9 @@ async function evaluate(site: SiteContext, task: Of<'evaluate'>, study: Study): 
   const { inputs, on } = watched(study, prepared)
   const patients = patientsIn(inputs)
   if (patients < minimumCohort(site, study))
-    return { result: { kind: 'evaluate', on, figure: null }, release: 'evaluations', patients: null }
+    return { result: { report: { kind: 'evaluate', on, figure: null } }, release: 'evaluations', patients: null }
   const figure = await measure(site.trainer, study, { weights, inputs })
-  return { result: { kind: 'evaluate', on, figure }, release: 'evaluations', patients }
+  return { result: { report: { kind: 'evaluate', on, figure } }, release: 'evaluations', patients }
 }
 
 /** The federated model against one trained here alone, on the test patients, once. */
@@ -115,7 +114,7 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
   const common = { kind: 'finish' as const, nTrain, nTest, localRounds: alone.rounds }
   if (nTest === null)
     return {
-      result: { ...common, local: hiddenResult(), federated: hiddenResult(), difference: nothing() },
+      result: { report: { ...common, local: hiddenResult(), federated: hiddenResult(), difference: nothing() } },
       release: 'evaluations',
       patients: null,
     }
@@ -126,7 +125,7 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
   const { results, differences } = compare(study, { scores, inputs: test, labels: [study.seed, site.membership.site] })
   const [local = hiddenResult(), together = hiddenResult()] = results
   return {
-    result: { ...common, local, federated: together, difference: differences[0] ?? nothing() },
+    result: { report: { ...common, local, federated: together, difference: differences[0] ?? nothing() } },
     release: 'evaluations',
     patients: nTest,
   }
@@ -169,8 +168,6 @@ const minimumCohort = (site: SiteContext, study: Study): number =>
 
 const part = (study: Study, weights: Weights, which: 'shared' | 'personal'): Weights =>
   weights.filter(({ name }) => study.model.personal.includes(name) === (which === 'personal'))
-
-const refOf = (bytes: Uint8Array): BlobRef => ({ sha256: sha256Of(bytes), sizeBytes: bytes.length })
 
 type WithWeights = Of<'train'> | Of<'evaluate'> | Of<'finish'>
 

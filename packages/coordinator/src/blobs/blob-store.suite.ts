@@ -68,6 +68,17 @@ function writing(check: Check): void {
     )
   })
 
+  check(
+    'a blob that is put whole is the same as one that is written, and is not what its buffer becomes',
+    async (store) => {
+      const whole = text('abc')
+      assert.deepEqual(await store.put(whole), { sha256: abc, sizeBytes: 3 })
+      whole.fill(0)
+      equal(await store.read(abc), text('abc'))
+      assert.deepEqual(await put(store, text('abc')), await store.put(text('abc')))
+    },
+  )
+
   check('a range is the same slice of the whole, clipped at its end', async (store) => {
     await fc.assert(
       fc.asyncProperty(bytes, fc.nat(400), fc.nat(400), async (whole, a, b) => {

@@ -16,6 +16,10 @@ export async function folderBlobs(folder: string): Promise<BlobStore> {
   }
   const pathOf = (sha256: string): string => join(blobs, sha256.slice(0, 2), sha256)
   let counter = 0
+  const writer = (): Promise<BlobWriter> => {
+    counter += 1
+    return fileWriter(join(partial, `${process.pid}-${counter}.new`), settle)
+  }
   /** From `partial` to its digest's name; the folder is synced too, or the name could be lost with the power. */
   const settle: Settle = async (from, ref) => {
     const to = pathOf(ref.sha256)
@@ -38,10 +42,12 @@ export async function folderBlobs(folder: string): Promise<BlobStore> {
       }),
     stream: (sha256, start = 0) => streamed(sha256, pathOf(sha256), start),
     size: async (sha256) => guarded(sha256, async () => (await stat(pathOf(sha256))).size),
-    writer() {
-      counter += 1
-      return fileWriter(join(partial, `${process.pid}-${counter}.new`), settle)
+    async put(bytes) {
+      const whole = await writer()
+      await whole.write(bytes)
+      return whole.finish()
     },
+    writer,
     delete: (sha256) => rm(pathOf(sha256), { force: true }),
     staged: stagedIn(partial, settle),
   }

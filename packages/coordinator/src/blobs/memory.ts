@@ -24,6 +24,7 @@ export function memoryBlobs(): BlobStore {
       yield found(sha256).subarray(start)
     },
     size: async (sha256) => found(sha256).length,
+    put: async (bytes) => keep(Uint8Array.from(bytes)),
     writer: async () => {
       const chunks: Uint8Array[] = []
       return {

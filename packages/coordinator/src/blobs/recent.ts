@@ -34,6 +34,12 @@ export function recentBlobs(store: BlobStore, { blobBytes, totalBytes } = limits
   }
   return {
     ...store,
+    async put(bytes) {
+      const ref = await store.put(bytes)
+      // A copy: what is kept must not change when the caller's buffer does.
+      if (bytes.length <= blobBytes) keep(ref.sha256, Uint8Array.from(bytes))
+      return ref
+    },
     has: async (sha256) => kept.has(sha256) || store.has(sha256),
     async read(sha256, range) {
       const bytes = await small(sha256)

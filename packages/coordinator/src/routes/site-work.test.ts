@@ -8,7 +8,7 @@ import { closed } from '../testing/closed.ts'
 import { coded } from '../testing/errors.ts'
 import { honest, startedStudy, type TestFederation, testFederation } from '../testing/federation.ts'
 import { asSite, requestOf, send } from '../testing/requests.ts'
-import { trained } from '../testing/site.ts'
+import { pieceOf } from '../testing/site.ts'
 import { parsedPlan, survey, updateBytes } from '../testing/study.ts'
 
 test("an offer is signed with the coordinator's key, says what was hashed, and ends with its study", async () => {
@@ -151,29 +151,68 @@ test('an update in pieces, from where it broke off, by its own site while its ta
   const [a, b] = [running.site('a'), running.site('b')]
   const params = { task: taskOf('a').id }
   const update = updateBytes(running.parsed, new Float32Array(7).fill(1))
-  const put = (offset: number, end: number) =>
-    a.call('upload', { params, query: { offset }, bytes: update.subarray(offset, end) })
+  const put = (offset: number, end: number) => a.call('upload', pieceOf(params.task, update, { offset, end }))
   const state = async () => (await a.call('uploadState', { params })).receivedBytes
   assert.equal(await state(), 0)
-  assert.deepEqual(await put(0, 100), { receivedBytes: 100 })
+  assert.deepEqual(await put(0, 100), { receivedBytes: 100, task: null })
   await assert.rejects(put(101, 150), coded('WR_UPLOAD_OFFSET', { receivedBytes: 100 }))
-  assert.deepEqual(await put(0, 100), { receivedBytes: 100 })
+  assert.deepEqual(await put(0, 100), { receivedBytes: 100, task: null })
   assert.equal(await state(), 100)
   await assert.rejects(b.call('uploadState', { params }), coded('WR_TASK_FOREIGN'))
-  await assert.rejects(b.call('upload', { params, query: { offset: 100 }, bytes: update }), coded('WR_TASK_FOREIGN'))
+  await assert.rejects(b.call('upload', pieceOf(params.task, update, { offset: 100 })), coded('WR_TASK_FOREIGN'))
   const unknown = a.call('uploadState', { params: { task: 'nothing' } })
   await assert.rejects(unknown, coded('WR_NOT_FOUND', { what: 'task', name: 'nothing' }))
-  assert.deepEqual(await put(100, update.length), { receivedBytes: update.length })
-  const act = trained(update, 20)
-  assert.ok(act !== 'silent')
-  await a.call('report', { params, body: act.result })
-  await assert.rejects(put(0, 100), coded('WR_TASK_CLOSED'))
+  const beyond = { ...pieceOf(params.task, update, { offset: 100 }), bytes: update }
+  await assert.rejects(a.call('upload', beyond), coded('WR_BODY_INVALID', { field: 'offset' }))
+  assert.equal(await state(), 100)
+  assert.deepEqual(await put(100, update.length), { receivedBytes: update.length, task: null })
+  // The last piece made it the result of the task.
+  assert.equal((await running.world.store.task(params.task))?.state, 'reported')
+  assert.deepEqual(await put(0, 100), { receivedBytes: update.length, task: null })
+  const other = updateBytes(running.parsed, new Float32Array(7).fill(2))
+  await assert.rejects(a.call('upload', pieceOf(params.task, other)), coded('WR_TASK_CLOSED'))
+  await closed(running)
+})
+
+test('the next task comes with the thanks for the last one, as soon as it is there', async () => {
+  const { running, taskOf } = await training(['a', 'b'])
+  const [a, b] = [running.site('a'), running.site('b')]
+  const update = updateBytes(running.parsed, new Float32Array(7).fill(1))
+  const whole = pieceOf(taskOf('a').id, update)
+  const waiting = a.call('upload', { ...whole, query: { ...whole.query, wait: 30 } })
+  // The round's deadline, and site a.
+  await asleep(running.world.clock, 2)
+  assert.equal((await running.world.store.task(taskOf('a').id))?.state, 'reported')
+  await b.perform(taskOf('b'), { update })
+  const given = (await waiting).task
+  const task = JSON.parse(given?.document ?? '{}') as Task
+  assert.deepEqual([task.kind, task.site], ['evaluate', 'a'])
+  // The same again while it is open: the same answer, at once.
+  const again = await a.call('upload', { ...whole, query: { ...whole.query, wait: 30 } })
+  assert.deepEqual(again.task, given)
+  const figure = { kind: 'evaluate', on: 'training', figure: null } as const
+  const measured = a.call('report', { params: { task: task.id }, query: { wait: 10 }, body: figure })
+  await asleep(running.world.clock, 2)
+  await running.pass(10_000)
+  assert.deepEqual(await measured, { task: null })
+  await closed(running)
+})
+
+test('an update that says it is larger than any of its study counts as a failure, and nothing of it is kept', async () => {
+  const { running, taskOf } = await training(['a'])
+  const { id } = taskOf('a')
+  const announced = { sha256: 'f'.repeat(64), sizeBytes: 2 ** 40 }
+  const huge = running.site('a').call('upload', pieceOf(id, new Uint8Array(100), { announced }))
+  await assert.rejects(huge, coded('WR_BODY_TOO_LARGE'))
+  assert.equal(await running.world.blobs.staged.receivedBytes(id), 0)
+  await running.coordinator.idle()
+  assert.equal((await running.world.store.task(id))?.state, 'failed')
   await closed(running)
 })
 
 test('an update that another site has sent too is taken from each', async () => {
   const { running, taskOf } = await training(['a', 'b'])
-  const same = trained(updateBytes(running.parsed, new Float32Array(7).fill(1)), 20)
+  const same = { update: updateBytes(running.parsed, new Float32Array(7).fill(1)) }
   for (const name of ['a', 'b']) await running.site(name).perform(taskOf(name), same)
   await running.coordinator.idle()
   await running.work(honest(running.parsed))
@@ -212,18 +251,16 @@ test('bytes: every report and update up, every download down, once each', async 
   await download({})
   await download({ range: 'bytes=8-' })
   const update = updateBytes(running.parsed, new Float32Array(7).fill(1))
-  const act = trained(update, 20)
-  assert.ok(act !== 'silent')
-  await running.site('a').perform(taskOf('a'), act)
+  await running.site('a').perform(taskOf('a'), { update })
   await running.coordinator.idle()
-  up += JSON.stringify(act.result).length + update.length
+  up += update.length
   assert.deepEqual(await counted(), [up, sizeBytes + sizeBytes - 8])
   // The same again costs nothing more.
-  await running.site('a').call('report', { params: { task: taskOf('a').id }, body: act.result })
+  await running.site('a').perform(taskOf('a'), { update })
   assert.deepEqual(await counted(), [up, sizeBytes + sizeBytes - 8])
-  await running.site('b').perform(taskOf('b'), act)
+  await running.site('b').perform(taskOf('b'), { update })
   await running.coordinator.idle()
-  up += JSON.stringify(act.result).length + update.length
+  up += update.length
   assert.deepEqual(await counted(), [up, sizeBytes + sizeBytes - 8])
   await closed(running)
 })

@@ -1,12 +1,12 @@
 /** What a site asks for and hands in: offers, decisions, tasks, weights, results. */
 
-import { type ErrorParameters, WardroundError } from '@wardround/core/errors.ts'
-import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
-import { verify } from '@wardround/core/protocol/signing.ts'
-import { grantSchema, type TaskResult } from '@wardround/core/protocol/task.ts'
+import { WardroundError } from '@wardround/core/errors.ts'
+import { type Signed, verify } from '@wardround/core/protocol/signing.ts'
+import { type BlobRef, grantSchema } from '@wardround/core/protocol/task.ts'
 import type { Context } from '../context.ts'
-import { checkResult } from '../door.ts'
-import type { Handlers } from '../handlers.ts'
+import { requireSize } from '../door.ts'
+import type { Caller, Handlers } from '../handlers.ts'
+import { fit, takeReport, takeUpdate, thankForUpdate } from '../intake.ts'
 import { offerDocument } from '../offers.ts'
 import type { TaskRow } from '../store/schema.ts'
 
@@ -17,6 +17,11 @@ export const pieceLimitBytes = 4 << 20
 
 export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
   const { store, blobs, notifier, bytesDown } = context
+  const nextTask = async ({ name, signal }: Caller, waitSeconds: number): Promise<Signed | null> => {
+    const limits = { waitMs: waitSeconds * 1000, signal }
+    const task = await notifier.until(`site/${name}`, () => store.openTask(name), limits)
+    return task === undefined ? null : { document: task.document, signature: task.signature }
+  }
   return {
     async offers(_, caller) {
       const rows = (await store.studies()).filter(({ state }) => state !== 'ended')
@@ -32,11 +37,7 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
       await decide(context, caller.name, body)
       return {}
     },
-    async nextTask({ query }, caller) {
-      const limits = { waitMs: query.wait * 1000, signal: caller.signal }
-      const task = await notifier.until(`site/${caller.name}`, () => store.openTask(caller.name), limits)
-      return { task: task === undefined ? null : { document: task.document, signature: task.signature } }
-    },
+    nextTask: async ({ query }, caller) => ({ task: await nextTask(caller, query.wait) }),
     async blob({ params }, caller, reply) {
       const start = rangeStart(caller.headers.range)
       const size = await blobs.size(params.sha256)
@@ -56,17 +57,16 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
       const task = await ownTask(context, params.task, caller.name)
       return { receivedBytes: await blobs.staged.receivedBytes(task.id) }
     },
-    async upload({ params, query }, caller) {
-      const task = await openTask(context, params.task, caller.name)
-      if (task.kind !== 'train') throw new WardroundError('WR_TASK_FOREIGN', { task: task.id })
-      return { receivedBytes: await blobs.staged.append(task.id, query.offset, caller.rawBody) }
+    async upload({ params, query: { offset, sizeBytes, sha256, wait } }, caller) {
+      const task = await ownTask(context, params.task, caller.name)
+      const piece = { offset, bytes: caller.rawBody, sha256: caller.bodySha256 }
+      const receivedBytes = await upload(context, task, { piece, update: { sha256, sizeBytes } })
+      return { receivedBytes, task: receivedBytes < sizeBytes ? null : await nextTask(caller, wait) }
     },
-    async report({ params, body }, caller) {
-      await report(context, await ownTask(context, params.task, caller.name), {
-        result: body,
-        bytes: caller.rawBody.length,
-      })
-      return {}
+    async report({ params, query, body }, caller) {
+      const task = await ownTask(context, params.task, caller.name)
+      await takeReport(context, task, { report: body, sizeBytes: caller.rawBody.length })
+      return { task: await nextTask(caller, query.wait) }
     },
     async progress({ params, body }, caller) {
       const task = await openTask(context, params.task, caller.name)
@@ -74,6 +74,37 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
       return {}
     },
   }
+}
+
+type Piece = { readonly offset: number; readonly bytes: Uint8Array; readonly sha256: string }
+
+/** How much has arrived; with the last piece the update is taken in. Errors: WR_TASK_FOREIGN, WR_TASK_CLOSED, WR_UPLOAD_OFFSET, and the door's. */
+async function upload(
+  context: Context,
+  task: TaskRow,
+  { piece: { offset, bytes, sha256 }, update }: { piece: Piece; update: BlobRef },
+): Promise<number> {
+  const { blobs } = context
+  const { sizeBytes } = update
+  if (task.kind !== 'train') throw new WardroundError('WR_TASK_FOREIGN', { task: task.id })
+  if (task.state !== 'open') {
+    thankForUpdate(context, task, update)
+    return sizeBytes
+  }
+  await fit(context, task, () => requireSize(context, task, sizeBytes))
+  if (offset + bytes.length > sizeBytes)
+    throw new WardroundError('WR_BODY_INVALID', { field: 'offset', problem: 'the piece ends behind sizeBytes' })
+  if (bytes.length === sizeBytes) {
+    if (sha256 !== update.sha256) throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The update' })
+    await blobs.put(bytes)
+    await blobs.staged.discard(task.id)
+  } else {
+    const receivedBytes = await blobs.staged.append(task.id, offset, bytes)
+    if (receivedBytes < sizeBytes) return receivedBytes
+    await blobs.staged.commit(task.id, update)
+  }
+  await takeUpdate(context, task, update)
+  return sizeBytes
 }
 
 async function decide(context: Context, site: string, signed: { document: string; signature: string }): Promise<void> {
@@ -129,77 +160,6 @@ async function openTask(context: Context, id: string, site: string): Promise<Tas
   const task = await ownTask(context, id, site)
   if (task.state !== 'open') throw new WardroundError('WR_TASK_CLOSED', { task: id })
   return task
-}
-
-/**
- * Takes a result in, once. Another one is refused; the same again is thanked for, and the study looked at: the first time may have
- * ended between the store's commit and what follows it.
- */
-async function report(
-  context: Context,
-  task: TaskRow,
-  { result, bytes }: { result: TaskResult; bytes: number },
-): Promise<void> {
-  const text = canonicalJson(result)
-  if (task.state !== 'open') {
-    if (task.result === text) return context.advance(task.study)
-    throw new WardroundError('WR_TASK_CLOSED', { task: task.id })
-  }
-  if (result.kind !== 'failed' && result.kind !== task.kind)
-    throw new WardroundError('WR_BODY_INVALID', { field: 'kind', problem: `the task is ${task.kind}` })
-  try {
-    await checkResult(context, task, result)
-  } catch (error) {
-    if (!(error instanceof WardroundError) || error.retry !== 'permanent') throw error
-    // A result that is not fit for use counts as this site's failure; the round goes on without it.
-    await settle(context, task, { result: failure(error), bytes })
-    throw error
-  }
-  await settle(context, task, { result, bytes: bytes + (result.kind === 'train' ? result.update.sizeBytes : 0) })
-}
-
-const failure = ({ code, parameters }: WardroundError): TaskResult => ({
-  kind: 'failed',
-  code,
-  parameters: plain(parameters),
-  refused: true,
-})
-
-const plain = (parameters: ErrorParameters): Record<string, string | number> =>
-  Object.fromEntries(
-    Object.entries(parameters).map(([key, value]) => [key, typeof value === 'number' ? value : String(value)]),
-  )
-
-async function settle(
-  context: Context,
-  task: TaskRow,
-  { result, bytes }: { result: TaskResult; bytes: number },
-): Promise<void> {
-  const { id, study, site, kind, round } = task
-  const failed = result.kind === 'failed'
-  const down = context.bytesDown.get(study) ?? 0
-  context.bytesDown.delete(study)
-  const last = await context.store.transaction(async (tables) => {
-    const settled = await tables.settleTask(id, {
-      state: failed ? 'failed' : 'reported',
-      result: canonicalJson(result),
-      settled_at: context.clock.now(),
-    })
-    if (!settled) throw new WardroundError('WR_TASK_CLOSED', { task: id })
-    await tables.countBytes(study, { up: bytes, down })
-    if (result.kind === 'failed') {
-      const { code, parameters, refused } = result
-      const payload = { site, task: id, kind, round, code, parameters, refused }
-      await tables.event({ kind: 'task.failed', study, payload })
-      await tables.audit('task.failed', { study, site, task: id, code, refused })
-    } else {
-      await tables.event({ kind: 'task.reported', study, payload: { site, task: id, kind, round } })
-    }
-    return !(await tables.waits(study, kind, round))
-  })
-  // The last to report moves the study on; until then there is nothing to do but wait.
-  if (last) context.advance(study)
-  if (failed) await context.blobs.staged.discard(id)
 }
 
 /** `bytes=N-`; anything else starts at 0. */

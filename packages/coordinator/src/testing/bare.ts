@@ -10,7 +10,7 @@ import { siteWorkHandlers } from '../routes/site-work.ts'
 import { studyHandlers } from '../routes/studies.ts'
 import { advanceStudy, nextDeadline } from '../study-run.ts'
 import type { World } from './federation.ts'
-import type { Call } from './requests.ts'
+import { type Call, sha256 } from './requests.ts'
 
 export type Bare = {
   /** Calls handlers as `name`, with what a request would have been parsed to. */
@@ -61,7 +61,8 @@ export async function startBare(world: World): Promise<Bare> {
       const text = JSON.stringify(body ?? {})
       const request = { params, query: schemas.query?.parse(query ?? {}), body: schemas.body?.parse(JSON.parse(text)) }
       const rawBody = bytes ?? new TextEncoder().encode(text)
-      return (await handlers[route]?.(request, { name, signal: closing.signal, rawBody, headers: {} })) as never
+      const caller = { name, signal: closing.signal, rawBody, bodySha256: sha256(rawBody), headers: {} }
+      return (await handlers[route]?.(request, caller)) as never
     }
   return {
     as,

@@ -18,7 +18,7 @@ import { openStore, type Store } from '../store/store.ts'
 import { type TestClock, testClock } from './clock.ts'
 import { testEntropy } from './entropy.ts'
 import { asAccount, type Call, caller, overHttp, type Way } from './requests.ts'
-import { type Act, type Behaviour, type TestSite, testSite, trained } from './site.ts'
+import { type Act, type Behaviour, type TestSite, testSite } from './site.ts'
 import { finished, lossFigure, type PlanChange, parsedPlan, specsOf, survey, updateBytes } from './study.ts'
 
 /** What outlives a coordinator's process. */
@@ -153,17 +153,17 @@ export function honest(parsed: ParsedStudy, say: Saying = {}): Behaviour {
   return (task, site): Act => {
     switch (task.kind) {
       case 'prepare':
-        return { result: { kind: 'prepare', survey: survey() } }
+        return { report: { kind: 'prepare', survey: survey() } }
       case 'train': {
         const flat = new Float32Array(length).fill(delta(task.round, site))
-        return trained(updateBytes(parsed, flat), numExamples(site))
+        return { update: updateBytes(parsed, flat, numExamples(site)) }
       }
       case 'evaluate': {
         const value = loss(task.round, site)
-        return { result: { kind: 'evaluate', on: 'training', figure: value === null ? null : lossFigure(value) } }
+        return { report: { kind: 'evaluate', on: 'training', figure: value === null ? null : lossFigure(value) } }
       }
       case 'finish':
-        return { result: finished() }
+        return { report: finished() }
     }
   }
 }

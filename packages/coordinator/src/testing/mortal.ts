@@ -109,6 +109,7 @@ function mortalBlobs(blobs: BlobStore, life: Life): BlobStore {
     })
   return {
     ...blobs,
+    put: (bytes) => step('blob', () => blobs.put(bytes)),
     async writer(): Promise<BlobWriter> {
       life.alive()
       const writer = await blobs.writer()

@@ -1,12 +1,20 @@
 /** A hospital without data: it joins, approves, and says what a test tells it to say. */
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { generateKeyPair, sign, verify } from '@wardround/core/protocol/signing.ts'
-import { type Grant, type Task, type TaskResult, taskSchema } from '@wardround/core/protocol/task.ts'
+import { type BlobRef, type Grant, type Report, type Task, taskSchema } from '@wardround/core/protocol/task.ts'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
 import { asNobody, asSite, type Call, type Line, type Signer, sha256 } from './requests.ts'
 
-/** What a site does about a task: reports a result, with the update's bytes first where it trained, or nothing at all. */
-export type Act = { readonly result: TaskResult; readonly update?: Uint8Array } | 'silent'
+/** What a site does about a task: it reports, or sends an update, announced as what it is or as something else; or nothing at all. */
+export type Act =
+  | { readonly report: Report }
+  | {
+      readonly update: Uint8Array
+      readonly announced?: BlobRef
+      /** In pieces of this many bytes, from where the last try broke off; absent: whole. */
+      readonly pieceBytes?: number
+    }
+  | 'silent'
 export type Behaviour = (task: Task, site: string) => Act
 
 export type TestSite = Awaited<ReturnType<typeof testSite>>
@@ -25,9 +33,18 @@ export async function testSite({ line, ...signer }: SiteOptions) {
   }
   const perform = async (task: Task, act: Act): Promise<void> => {
     if (act === 'silent') return
-    if (act.update !== undefined)
-      await call('upload', { params: { task: task.id }, query: { offset: 0 }, bytes: act.update })
-    await call('report', { params: { task: task.id }, body: act.result })
+    const params = { task: task.id }
+    if ('report' in act) await call('report', { params, body: act.report })
+    else if (act.pieceBytes === undefined)
+      await call('upload', pieceOf(task.id, act.update, { announced: act.announced }))
+    else {
+      let { receivedBytes: offset } = await call('uploadState', { params })
+      // All of it may have arrived, and the answer may not: then nothing is sent, and thanked for.
+      do {
+        const piece = pieceOf(task.id, act.update, { offset, end: offset + act.pieceBytes })
+        offset = (await call('upload', piece)).receivedBytes
+      } while (offset < act.update.length)
+    }
   }
   return {
     site,
@@ -55,17 +72,17 @@ export async function testSite({ line, ...signer }: SiteOptions) {
   }
 }
 
-/** A trained update as a report and its bytes. */
-export const trained = (update: Uint8Array, numExamples: number): Act => ({
-  update,
-  result: {
-    kind: 'train',
-    update: { sha256: sha256(update), sizeBytes: update.length },
-    numExamples,
-    measurements: {},
-  },
+export const refOf = (bytes: Uint8Array): BlobRef => ({ sha256: sha256(bytes), sizeBytes: bytes.length })
+
+type Cut = { readonly offset?: number; readonly end?: number; readonly announced?: BlobRef | undefined }
+
+/** A piece of an update as a request; the whole of it, if not said otherwise. */
+export const pieceOf = (task: string, update: Uint8Array, { offset = 0, end, announced }: Cut = {}) => ({
+  params: { task },
+  query: { offset, ...(announced ?? refOf(update)) },
+  bytes: update.subarray(offset, end),
 })
 
 export const failed = (code: string, refused = false): Act => ({
-  result: { kind: 'failed', code, parameters: {}, refused },
+  report: { kind: 'failed', code, parameters: {}, refused },
 })

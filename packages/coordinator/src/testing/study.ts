@@ -4,9 +4,10 @@ import type { RoundFigure } from '@wardround/core/metrics/round-figure.ts'
 import type { Estimate } from '@wardround/core/metrics/schema.ts'
 import type { Finding, Survey } from '@wardround/core/preparation/schema.ts'
 import { type ParsedStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
-import type { ModelResult, TaskResult } from '@wardround/core/protocol/task.ts'
+import type { ModelResult, Report } from '@wardround/core/protocol/task.ts'
+import { encodeUpdate } from '@wardround/core/protocol/update.ts'
 import { seededRandom } from '@wardround/core/random.ts'
-import { encodeWeights, flatten, unflatten } from '@wardround/core/safetensors.ts'
+import { flatten, unflatten } from '@wardround/core/safetensors.ts'
 import type { TensorSpec } from '@wardround/core/weights.ts'
 
 export type PlanChange = {
@@ -54,8 +55,9 @@ export function firstWeights(parsed: ParsedStudy): Float32Array<ArrayBuffer> {
   return flatten(initialWeights(parsed.study.model, 1, random).filter(({ name }) => shared.has(name)))
 }
 
-export const updateBytes = (parsed: ParsedStudy, flat: Float32Array): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(encodeWeights(unflatten(specsOf(parsed), flat)))
+/** An update of twenty records, if not said otherwise. */
+export const updateBytes = (parsed: ParsedStudy, flat: Float32Array, numExamples = 20): Uint8Array<ArrayBuffer> =>
+  encodeUpdate(unflatten(specsOf(parsed), flat), { numExamples, measurements: {} })
 
 /** Twenty training patients aged 50 ± 10. */
 export const survey = (findings: readonly Finding[] = []): Survey => ({
@@ -81,7 +83,7 @@ const modelResult = (value: number): ModelResult => ({
   statistic: null,
 })
 
-export const finished = (): TaskResult => ({
+export const finished = (): Report => ({
   kind: 'finish',
   nTrain: 20,
   nTest: 10,

@@ -6,13 +6,15 @@ import { z } from 'zod'
 import { findingSchema, preparationSchema } from '../preparation/schema.ts'
 import { eventSchema, outcomeSchema, stopReasonSchema } from './events.ts'
 import { resultsSchema } from './results.ts'
-import { blobRefSchema, sha256Schema, siteNameSchema, studyIdSchema, taskIdSchema, taskResultSchema } from './task.ts'
+import { blobRefSchema, reportSchema, sha256Schema, siteNameSchema, studyIdSchema, taskIdSchema } from './task.ts'
 
 export const signedSchema = z.strictObject({ document: z.string().max(4_000_000), signature: z.string().max(100) })
 
 const publicKeySchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
 const versionSchema = z.string().regex(/^\d+\.\d+\.\d+$/)
 const waitSeconds = z.coerce.number().min(0).max(30).default(0)
+/** The next signed task of the site that asks; null where there was none for as long as it waited. */
+const nextTask = z.strictObject({ task: signedSchema.nullable() })
 const empty = z.strictObject({})
 
 export const siteSummarySchema = z.strictObject({
@@ -145,7 +147,7 @@ export const routes = {
     by: 'site',
     summary: 'The next signed task for this site; waits for one up to `wait` seconds',
     query: z.strictObject({ wait: waitSeconds }),
-    answer: z.strictObject({ task: signedSchema.nullable() }),
+    answer: nextTask,
   },
   blob: {
     method: 'GET',
@@ -167,19 +169,27 @@ export const routes = {
     method: 'PUT',
     path: '/v1/site/tasks/:task/update',
     by: 'site',
-    summary: 'One piece of the update, from `offset`; sending a piece again changes nothing',
+    summary:
+      'One piece of the update, from `offset`; the whole of it, `sizeBytes` long, is the result of the task. Sending a piece again changes nothing. With the last piece: waits for the next task up to `wait` seconds',
     params: taskParams,
-    query: z.strictObject({ offset: z.coerce.number().int().min(0) }),
-    answer: z.strictObject({ receivedBytes: z.int().min(0) }),
+    query: z.strictObject({
+      offset: z.coerce.number().int().min(0),
+      sizeBytes: z.coerce.number().pipe(blobRefSchema.shape.sizeBytes),
+      sha256: sha256Schema,
+      wait: waitSeconds,
+    }),
+    answer: nextTask.extend({ receivedBytes: z.int().min(0) }),
   },
   report: {
     method: 'POST',
     path: '/v1/site/tasks/:task/result',
     by: 'site',
-    summary: 'The result of a task; sending it again changes nothing',
+    summary:
+      'The result of a task, or why there is none; sending it again changes nothing. Waits for the next task up to `wait` seconds',
     params: taskParams,
-    body: taskResultSchema,
-    answer: empty,
+    query: z.strictObject({ wait: waitSeconds }),
+    body: reportSchema,
+    answer: nextTask,
   },
   progress: {
     method: 'POST',

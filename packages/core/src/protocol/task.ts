@@ -67,18 +67,18 @@ export const modelResultSchema = z.strictObject({
 })
 export type ModelResult = z.output<typeof modelResultSchema>
 
-export const taskResultSchema = z.discriminatedUnion('kind', [
+/** What an update's metadata says of its making. */
+export const trainFacts = {
+  numExamples: z
+    .int()
+    .min(1)
+    .max(2 ** 40),
+  measurements,
+} as const
+
+/** Results that travel as JSON; that of training is its update. */
+const reports = [
   z.strictObject({ kind: z.literal('prepare'), survey: surveySchema }),
-  z.strictObject({
-    kind: z.literal('train'),
-    /** The uploaded safetensors of the shared weights' differences. */
-    update: blobRefSchema,
-    numExamples: z
-      .int()
-      .min(1)
-      .max(2 ** 40),
-    measurements,
-  }),
   z.strictObject({
     kind: z.literal('evaluate'),
     on: z.enum(['validation', 'training']),
@@ -104,7 +104,14 @@ export const taskResultSchema = z.discriminatedUnion('kind', [
     /** Whether the site means it (a refusal) or would try again. */
     refused: z.boolean(),
   }),
-])
+] as const
+export const reportSchema = z.discriminatedUnion('kind', [...reports])
+export type Report = z.output<typeof reportSchema>
+
+/** A result as the coordinator keeps it. `update` is the file of the shared weights' differences (protocol/update.ts). */
+const trainedSchema = z.strictObject({ kind: z.literal('train'), update: blobRefSchema, ...trainFacts })
+export type Trained = z.output<typeof trainedSchema>
+export const taskResultSchema = z.discriminatedUnion('kind', [...reports, trainedSchema])
 export type TaskResult = z.output<typeof taskResultSchema>
 
 /** A hospital's signed word on one plan: what its own machine checks before every task. */

@@ -13,11 +13,13 @@ import {
   type BlobRef,
   type Grant,
   grantSchema,
+  reportSchema,
   type Task,
   type TaskResult,
-  taskResultSchema,
 } from '@wardround/core/protocol/task.ts'
 import { encodeToken } from '@wardround/core/protocol/token.ts'
+import { updateFacts } from '@wardround/core/protocol/update.ts'
+import { parseHeader } from '@wardround/core/safetensors.ts'
 
 /** What befalls a request: lost before it arrives, or its answer lost after it took effect, or another answer instead. */
 export type Fault = 'lose request' | 'lose answer' | { readonly status: number; readonly body: string }
@@ -215,23 +217,31 @@ async function nextTask(state: State, waitSeconds: number, { request, clock }: A
   return { task: found === undefined ? null : { document: found.document, signature: found.signature } }
 }
 
-async function serveParts(state: State, { request, pathname, searchParams }: Asked): Promise<object> {
+async function serveParts(state: State, asked: Asked): Promise<object> {
+  const { request, pathname, searchParams } = asked
   const blob = /^\/v1\/site\/blobs\/([0-9a-f]{64})$/.exec(pathname)?.[1]
   if (blob !== undefined) return blobOf(state, blob)
   const [, id, part] = /^\/v1\/site\/tasks\/([a-z0-9-]+)\/(update|result|progress)$/.exec(pathname) ?? []
   if (id === undefined || !state.tasks.some((task) => task.id === id))
     throw new WardroundError('WR_NOT_FOUND', { what: 'task', name: id ?? pathname })
   if (part === 'progress') return {}
-  if (part === 'result') return report(state, id, taskResultSchema.parse(json(request)))
+  const wait = Number(searchParams.get('wait') ?? 0)
+  if (part === 'result') {
+    settle(state, id, reportSchema.parse(json(request)))
+    return nextTask(state, wait, asked)
+  }
   const before = state.staged.get(id) ?? new Uint8Array()
   if (request.method === 'GET') return { receivedBytes: before.length }
-  if (state.results.has(id)) throw new WardroundError('WR_TASK_CLOSED', { task: id })
+  const update = { sha256: searchParams.get('sha256') ?? '', sizeBytes: Number(searchParams.get('sizeBytes')) }
   const offset = Number(searchParams.get('offset'))
   const piece = request.body ?? new Uint8Array()
   if (offset > before.length) throw new WardroundError('WR_UPLOAD_OFFSET', { receivedBytes: before.length })
   const after = offset + piece.length > before.length ? joined(before.subarray(0, offset), piece) : before
   state.staged.set(id, after)
-  return { receivedBytes: after.length }
+  if (after.length < update.sizeBytes) return { receivedBytes: after.length, task: null }
+  if (sha256Hex(after) !== update.sha256) throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'the update' })
+  settle(state, id, { kind: 'train', update, ...updateFacts(parseHeader(after, after.length)) })
+  return { receivedBytes: after.length, ...(await nextTask(state, wait, asked)) }
 }
 
 function blobOf(state: State, sha256: string): Uint8Array {
@@ -240,16 +250,11 @@ function blobOf(state: State, sha256: string): Uint8Array {
   return bytes
 }
 
-function report(state: State, id: string, result: TaskResult): object {
-  const known = state.results.get(id)
-  if (known !== undefined) {
-    if (canonicalJson(known) !== canonicalJson(result)) throw new WardroundError('WR_TASK_CLOSED', { task: id })
-    return {}
-  }
-  if (result.kind === 'train' && sha256Hex(state.staged.get(id) ?? new Uint8Array()) !== result.update.sha256)
-    throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'the update' })
+/** The same again changes nothing, another one is refused. */
+function settle(state: State, id: string, result: TaskResult): void {
+  const known = state.results.get(id) ?? result
+  if (canonicalJson(known) !== canonicalJson(result)) throw new WardroundError('WR_TASK_CLOSED', { task: id })
   state.results.set(id, result)
-  return {}
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {

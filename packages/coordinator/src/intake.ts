@@ -1,0 +1,95 @@
+/** Takes a site's result in, once: what has passed the door is settled with its events in one transaction, and moves its study on. */
+import { type ErrorParameters, WardroundError } from '@wardround/core/errors.ts'
+import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
+import type { BlobRef, Report, TaskResult } from '@wardround/core/protocol/task.ts'
+import type { Context } from './context.ts'
+import { checkReport, checkUpdate } from './door.ts'
+import type { TaskRow } from './store/schema.ts'
+import { resultOf } from './tasks.ts'
+
+/** A result as JSON. `sizeBytes` is what arrived. Errors: WR_TASK_CLOSED, WR_BODY_INVALID. */
+export async function takeReport(
+  context: Context,
+  task: TaskRow,
+  { report, sizeBytes }: { report: Report; sizeBytes: number },
+): Promise<void> {
+  if (task.state !== 'open') return thank(context, task, task.result === canonicalJson(report))
+  if (report.kind !== 'failed' && report.kind !== task.kind)
+    throw new WardroundError('WR_BODY_INVALID', { field: 'kind', problem: `the task is ${task.kind}` })
+  await fit(context, task, () => checkReport(context, task, report))
+  await settle(context, task, { result: report, sizeBytes })
+}
+
+/** An update that is a blob now. Errors: WR_TASK_CLOSED, and those of the door. */
+export async function takeUpdate(context: Context, task: TaskRow, update: BlobRef): Promise<void> {
+  const facts = await fit(context, task, () => checkUpdate(context, task, update))
+  await settle(context, task, { result: { kind: 'train', update, ...facts }, sizeBytes: update.sizeBytes })
+}
+
+/** The same update again. Errors: WR_TASK_CLOSED for another one. */
+export function thankForUpdate(context: Context, task: TaskRow, { sha256 }: BlobRef): void {
+  const known = resultOf(task)
+  thank(context, task, known?.kind === 'train' && known.update.sha256 === sha256)
+}
+
+/**
+ * The same again is thanked for, and the study looked at: the first time may have ended between the store's commit and what follows
+ * it. Another one is refused.
+ */
+function thank(context: Context, task: TaskRow, same: boolean): void {
+  if (!same) throw new WardroundError('WR_TASK_CLOSED', { task: task.id })
+  context.advance(task.study)
+}
+
+/** What is not fit for use counts as this site's failure; the round goes on without it. */
+export async function fit<T>(context: Context, task: TaskRow, check: () => Promise<T>): Promise<T> {
+  try {
+    return await check()
+  } catch (error) {
+    if (error instanceof WardroundError && error.retry === 'permanent')
+      await settle(context, task, { result: failure(error), sizeBytes: 0 })
+    throw error
+  }
+}
+
+const failure = ({ code, parameters }: WardroundError): TaskResult => ({
+  kind: 'failed',
+  code,
+  parameters: plain(parameters),
+  refused: true,
+})
+
+const plain = (parameters: ErrorParameters): Record<string, string | number> =>
+  Object.fromEntries(
+    Object.entries(parameters).map(([key, value]) => [key, typeof value === 'number' ? value : String(value)]),
+  )
+
+type Taken = { readonly result: TaskResult; readonly sizeBytes: number }
+
+async function settle(context: Context, task: TaskRow, { result, sizeBytes }: Taken): Promise<void> {
+  const { id, study, site, kind, round } = task
+  const failed = result.kind === 'failed'
+  const down = context.bytesDown.get(study) ?? 0
+  context.bytesDown.delete(study)
+  const last = await context.store.transaction(async (tables) => {
+    const settled = await tables.settleTask(id, {
+      state: failed ? 'failed' : 'reported',
+      result: canonicalJson(result),
+      settled_at: context.clock.now(),
+    })
+    if (!settled) throw new WardroundError('WR_TASK_CLOSED', { task: id })
+    await tables.countBytes(study, { up: sizeBytes, down })
+    if (result.kind === 'failed') {
+      const { code, parameters, refused } = result
+      const payload = { site, task: id, kind, round, code, parameters, refused }
+      await tables.event({ kind: 'task.failed', study, payload })
+      await tables.audit('task.failed', { study, site, task: id, code, refused })
+    } else {
+      await tables.event({ kind: 'task.reported', study, payload: { site, task: id, kind, round } })
+    }
+    return !(await tables.waits(study, kind, round))
+  })
+  // The last to report moves the study on; until then there is nothing to do but wait.
+  if (last) context.advance(study)
+  if (failed) await context.blobs.staged.discard(id)
+}
