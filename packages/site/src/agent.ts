@@ -15,6 +15,7 @@ import { httpsNetwork } from './http.ts'
 import { membershipOf, siteKeys } from './identity.ts'
 import { openJournal } from './journal.ts'
 import { createOutbox } from './outbox.ts'
+import { progressReader } from './progress.ts'
 import { runTask } from './task.ts'
 import type { Trainer } from './training/trainer.ts'
 
@@ -41,7 +42,8 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
   const { folder, config, clock, entropy, version, log } = options
   const membership = membershipOf(folder)
   const keys = await siteKeys(folder)
-  const journal = openJournal(join(folder, 'journal.ndjson'), clock)
+  const progress = progressReader()
+  const journal = openJournal(join(folder, 'journal.ndjson'), clock, progress.read)
   const closable = options.network === undefined ? httpsNetwork(membership.url, membership.trust) : undefined
   const network = options.network ?? closable
   if (network === undefined) throw new WardroundError('WR_INTERNAL', { what: 'no way to the coordinator' })
@@ -63,6 +65,7 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
     membership,
     keys,
     journal,
+    progress,
     config,
     clock,
     entropy,
@@ -73,8 +76,8 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
     outbox: createOutbox(folder),
     dataset: datasetCache({ config, folder: options.dataFolder, site: membership.site }),
     signal,
-    errand: ({ study, planHash }) => {
-      errand = { to: membership.url, study, planHash }
+    errand: (next) => {
+      errand = { to: membership.url, ...next }
     },
     onWait,
     close: async () => closable?.close(),

@@ -33,10 +33,15 @@ export type ClientOptions = {
     readonly method: string
     readonly path: string
     readonly body: Uint8Array
+    /** Of the body, in hexadecimal. */
+    readonly sha256: string
   }) => void
 }
 
-type CallOptions = { readonly signal?: AbortSignal /** Bytes instead of a JSON body. */; readonly bytes?: Uint8Array }
+type CallOptions = {
+  readonly signal?: AbortSignal /** The body as bytes, where it is none of JSON or is JSON already. */
+  readonly bytes?: Uint8Array
+}
 
 export type Client = {
   /** Errors: those of the route; WR_UNREACHABLE and its like after `tries` attempts. */
@@ -68,7 +73,7 @@ export function createClient(options: ClientOptions): Client {
       ...(range === undefined || range === 0 ? {} : { range: `bytes=${range}-` }),
     }
     const { method, path, body } = prepared
-    if (body !== undefined) options.onSend?.({ name, method, path, body })
+    if (body !== undefined) options.onSend?.({ name, method, path, body, sha256: prepared.sha256 })
     const response = await options.network.send({
       method,
       path,
@@ -126,6 +131,8 @@ type Prepared = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly path: string
   readonly body: Uint8Array | undefined
+  /** Of the body, or of no bytes. */
+  readonly sha256: string
   readonly json: boolean
 }
 
@@ -141,24 +148,24 @@ function prepare(
   const search = query.size === 0 ? '' : `?${query}`
   const json = 'body' in routes[name]
   const body = bytes ?? (json ? Buffer.from(JSON.stringify(input.body ?? {})) : undefined)
-  return { method, path: pathOf(path, (input.params ?? {}) as Record<string, string>) + search, body, json }
+  const sha256 = createHash('sha256')
+    .update(body ?? new Uint8Array())
+    .digest('hex')
+  return { method, path: pathOf(path, (input.params ?? {}) as Record<string, string>) + search, body, sha256, json }
 }
 
 async function authorization(
   { identity, entropy }: ClientOptions,
-  { method, path, body }: Prepared,
+  { method, path, sha256 }: Prepared,
   time: number,
 ): Promise<Record<string, string>> {
   if (identity.kind === 'nobody') return {}
   if (identity.kind === 'account') return { authorization: `Bearer ${identity.secret}` }
-  const bodySha256 = createHash('sha256')
-    .update(body ?? new Uint8Array())
-    .digest('hex')
   const nonce = base64urlnopad.encode(entropy(16))
   return {
     authorization: await prove(
       identity,
-      { method, path, bodySha256, audience: identity.coordinatorKey },
+      { method, path, bodySha256: sha256, audience: identity.coordinatorKey },
       { time, nonce },
     ),
   }

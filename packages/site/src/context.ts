@@ -7,9 +7,11 @@ import type { BlobFetcher } from './blob.ts'
 import type { Client } from './client.ts'
 import type { SiteConfig } from './config.ts'
 import type { DatasetCache } from './dataset.ts'
+import type { Errand } from './egress/release.ts'
 import type { Membership } from './identity.ts'
 import type { Journal } from './journal.ts'
 import type { Outbox } from './outbox.ts'
+import type { ProgressReader } from './progress.ts'
 import type { Trainer } from './training/trainer.ts'
 
 /** For people at this hospital; never a row's value. */
@@ -22,6 +24,7 @@ export type SiteContext = {
   readonly client: Client
   readonly fetchBlob: BlobFetcher
   readonly journal: Journal
+  readonly progress: ProgressReader
   readonly outbox: Outbox
   readonly dataset: DatasetCache
   readonly config: SiteConfig
@@ -30,7 +33,7 @@ export type SiteContext = {
   readonly entropy: Entropy
   readonly log: SiteLog
   readonly signal: AbortSignal | undefined
-  /** Says under which plan the next bodies leave, for the journal. */
-  readonly errand: (task: { readonly study: string; readonly planHash: string }) => void
+  /** Says under which plan the next bodies leave, and as which task's result, for the journal. */
+  readonly errand: (errand: Omit<Errand, 'to'>) => void
   readonly onWait: (error: WardroundError, waitMs: number) => void
 }

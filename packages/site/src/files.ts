@@ -17,7 +17,12 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import type { z } from 'zod'
 
 /** Writes beside, makes durable, renames. Errors: WR_PERMISSION, WR_DISK. */
-export function writeDurably(path: string, content: string | Uint8Array): void {
+export const writeDurably = (path: string, content: string | Uint8Array): void => write(path, content, fsyncSync)
+
+/** Writes beside and renames: after a crash of ours it is whole or not there, after a power cut it may be torn. Errors: WR_PERMISSION, WR_DISK. */
+export const writeWhole = (path: string, content: string | Uint8Array): void => write(path, content, () => undefined)
+
+function write(path: string, content: string | Uint8Array, settle: (file: number) => void): void {
   const beside = `${path}.new`
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -25,7 +30,7 @@ export function writeDurably(path: string, content: string | Uint8Array): void {
     try {
       const bytes = typeof content === 'string' ? Buffer.from(content) : content
       for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
-      fsyncSync(file)
+      settle(file)
     } finally {
       closeSync(file)
     }

@@ -9,6 +9,7 @@ import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { type ChainEntry, chained, firstBroken, genesis, linkHash } from '@wardround/core/protocol/chain.ts'
 import { z } from 'zod'
 import { diskError, lockFile } from './files.ts'
+import type { ReleasedResult } from './progress.ts'
 
 /** Bodies by kind. `released` is the one that an auditor reads first. */
 export type JournalBodies = {
@@ -25,6 +26,8 @@ export type JournalBodies = {
     to: string
     study: string
     planHash: string
+    /** Which task's result it is, or is a piece of; absent for anything else. */
+    result?: ReleasedResult
   }
   left: { site: string }
   'torn-line-cut': { bytes: number }
@@ -47,8 +50,10 @@ const entrySchema = z.strictObject({
   hash: z.string(),
 })
 
+export type JournalEntry = ChainEntry & { readonly body: Record<string, unknown> }
+
 export type JournalCheck = {
-  readonly entries: readonly (ChainEntry & { readonly body: Record<string, unknown> })[]
+  readonly entries: readonly JournalEntry[]
   /** The sequence of the first entry that does not fit; undefined where all do. */
   readonly broken: number | undefined
   /** Bytes after the last whole line: a write that a power cut tore. */
@@ -60,7 +65,7 @@ export function readJournal(path: string): JournalCheck {
   if (!existsSync(path)) return { entries: [], broken: undefined, tornBytes: 0 }
   const bytes = readBytes(path)
   const end = bytes.lastIndexOf(0x0a) + 1
-  const entries: JournalCheck['entries'][number][] = []
+  const entries: JournalEntry[] = []
   for (const line of bytes.subarray(0, end).toString('utf8').split('\n').slice(0, -1)) {
     const entry = parseLine(line)
     if (entry === undefined) return { entries, broken: entries.length + 1, tornBytes: 0 }
@@ -77,7 +82,7 @@ function readBytes(path: string): Buffer {
   }
 }
 
-function parseLine(line: string): JournalCheck['entries'][number] | undefined {
+function parseLine(line: string): JournalEntry | undefined {
   try {
     return entrySchema.safeParse(JSON.parse(line)).data
   } catch {
@@ -88,9 +93,14 @@ function parseLine(line: string): JournalCheck['entries'][number] | undefined {
 
 /**
  * Opens a journal for writing, together with other processes of this site (a running agent, a person who approves): the lock is held for one
- * entry at a time, and entries of others are read before the next is chained to them. Errors: WR_CHAIN_BROKEN, WR_DISK, WR_PERMISSION.
+ * entry at a time, and entries of others are read before the next is chained to them. `read` is given every entry, in order: those that are
+ * there, and those that come. Errors: WR_CHAIN_BROKEN, WR_DISK, WR_PERMISSION.
  */
-export function openJournal(path: string, clock: Clock): Journal {
+export function openJournal(
+  path: string,
+  clock: Clock,
+  read: (entry: JournalEntry) => void = () => undefined,
+): Journal {
   let known: Position = { bytes: 0, sequence: 0, hash: genesis }
   const append = (kind: JournalKind, body: Record<string, unknown>, durably = true): void => {
     const entry = chained(
@@ -100,11 +110,12 @@ export function openJournal(path: string, clock: Clock): Journal {
     const line = Buffer.from(`${canonicalJson(entry)}\n`)
     appendLine(path, line, durably)
     known = { bytes: known.bytes + line.length, sequence: entry.sequence, hash: entry.hash }
+    read({ ...entry, body })
   }
   const add = (kind: JournalKind, body: Record<string, unknown>, durably: boolean): void => {
     const release = patientLock(`${path}.lock`)
     try {
-      const { position, tornBytes } = caughtUp(path, known)
+      const { position, tornBytes } = caughtUp(path, known, read)
       known = position
       if (tornBytes > 0) {
         truncateSync(path, known.bytes)
@@ -115,14 +126,18 @@ export function openJournal(path: string, clock: Clock): Journal {
       release()
     }
   }
-  known = caughtUp(path, known).position
+  known = caughtUp(path, known, read).position
   return { write: (kind, body) => add(kind, body, true), note: (kind, body) => add(kind, body, false) }
 }
 
 type Position = { readonly bytes: number; readonly sequence: number; readonly hash: string }
 
-/** From a known position to the last whole entry on disk, checking each on the way. */
-function caughtUp(path: string, known: Position): { position: Position; tornBytes: number } {
+/** From a known position to the last whole entry on disk, checking and reading each on the way. */
+function caughtUp(
+  path: string,
+  known: Position,
+  read: (entry: JournalEntry) => void,
+): { position: Position; tornBytes: number } {
   if (!existsSync(path)) return { position: known, tornBytes: 0 }
   const size = statSync(path).size
   if (size === known.bytes) return { position: known, tornBytes: 0 }
@@ -135,6 +150,7 @@ function caughtUp(path: string, known: Position): { position: Position; tornByte
     if (entry?.sequence !== sequence || entry.previous !== hash || entry.hash !== linkHash(entry, hash))
       throw new WardroundError('WR_CHAIN_BROKEN', { file: path, sequence })
     hash = entry.hash
+    read(entry)
   }
   return { position: { bytes: known.bytes + end, sequence, hash }, tornBytes: fresh.length - end }
 }

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { WardroundError } from '@wardround/core/errors.ts'
 import type { Report } from '@wardround/core/protocol/task.ts'
 import { encodeUpdate } from '@wardround/core/protocol/update.ts'
-import { createOutbox, sha256Of } from './outbox.ts'
+import { createOutbox, pack, send, sha256Of } from './outbox.ts'
 import { hospital } from './testing/hospital.ts'
 
-const atOnce = { waitSeconds: 0 }
 const facts = { numExamples: 10, measurements: { trainingLoss: 0.5 } }
 const piece = 4 << 20
+const figure: Report = { kind: 'evaluate', on: 'training', figure: null }
 
 /** A site with an open task and an update of a little more than 10 MiB: three pieces. */
 async function withUpdate(t: TestContext) {
@@ -21,15 +20,14 @@ async function withUpdate(t: TestContext) {
   const { client } = await at.open()
   const data = Float32Array.from({ length: (10 << 20) / 4 }, (_, index) => index % 253)
   const update = encodeUpdate([{ name: 'wide.kernel', shape: [data.length], data }], facts)
-  const outbox = createOutbox(at.folder)
-  outbox.put(task.id, { update })
-  return { at, client, task: task.id, update, state: at.coordinator.state }
+  const deliver = () => send(client, task.id, { result: pack({ update }), waitSeconds: 0 })
+  return { at, client, task: task.id, update, deliver, state: at.coordinator.state }
 }
 
 test('an update leaves in pieces of 4 MiB, arrives whole, and is the result in itself', async (t) => {
-  const { at, client, task, update, state } = await withUpdate(t)
+  const { deliver, task, update, state } = await withUpdate(t)
   state.heard.length = 0
-  await createOutbox(at.folder).deliver(client, task, atOnce)
+  await deliver()
   const sizes = state.heard.filter(({ method }) => method === 'PUT').map(({ sizeBytes }) => sizeBytes)
   assert.deepEqual(sizes, [piece, piece, update.length - 2 * piece])
   assert.ok(Buffer.from(state.staged.get(task) ?? '').equals(update))
@@ -38,14 +36,14 @@ test('an update leaves in pieces of 4 MiB, arrives whole, and is the result in i
 })
 
 test('after a break the upload goes on where it was, with the same bytes', async (t) => {
-  const { at, client, task, update, state } = await withUpdate(t)
+  const { deliver, task, update, state } = await withUpdate(t)
   let pieces = 0
   state.fault = ({ method }) => (method === 'PUT' && ++pieces > 1 ? 'lose request' : undefined)
-  await assert.rejects(createOutbox(at.folder).deliver(client, task, atOnce), { name: 'WardroundError' })
+  await assert.rejects(deliver(), { name: 'WardroundError' })
   assert.equal(state.staged.get(task)?.length, piece)
   state.fault = undefined
   state.heard.length = 0
-  await createOutbox(at.folder).deliver(client, task, atOnce)
+  await deliver()
   assert.deepEqual(
     state.heard.map(({ method }) => method),
     ['GET', 'PUT', 'PUT'],
@@ -54,27 +52,25 @@ test('after a break the upload goes on where it was, with the same bytes', async
 })
 
 test('a piece whose answer was lost is not sent twice over', async (t) => {
-  const { at, client, task, update, state } = await withUpdate(t)
+  const { deliver, task, update, state } = await withUpdate(t)
   let lost = false
   state.fault = ({ method }) => {
     if (method !== 'PUT' || lost) return undefined
     lost = true
     return 'lose answer'
   }
-  const outbox = createOutbox(at.folder)
-  await assert.rejects(outbox.deliver(client, task, atOnce), { name: 'WardroundError' })
-  await outbox.deliver(client, task, atOnce)
+  await assert.rejects(deliver(), { name: 'WardroundError' })
+  await deliver()
   assert.ok(Buffer.from(state.staged.get(task) ?? '').equals(update))
 })
 
 test('where all has arrived and the thanks were lost, the thanks are asked for with no more bytes', async (t) => {
-  const { at, client, task, state } = await withUpdate(t)
+  const { deliver, state } = await withUpdate(t)
   let pieces = 0
   state.fault = ({ method }) => (method === 'PUT' && ++pieces === 3 ? 'lose answer' : undefined)
-  const outbox = createOutbox(at.folder)
-  await assert.rejects(outbox.deliver(client, task, atOnce), { name: 'WardroundError' })
+  await assert.rejects(deliver(), { name: 'WardroundError' })
   state.heard.length = 0
-  await outbox.deliver(client, task, atOnce)
+  await deliver()
   assert.deepEqual(
     state.heard.map(({ method, sizeBytes }) => [method, sizeBytes]),
     [
@@ -85,38 +81,40 @@ test('where all has arrived and the thanks were lost, the thanks are asked for w
 })
 
 test('the next task comes with the thanks', async (t) => {
-  const { at, client, task } = await withUpdate(t)
+  const { at, client, deliver } = await withUpdate(t)
   const next = at.tasks.evaluate(1)
   await at.coordinator.give(next)
-  const given = await createOutbox(at.folder).deliver(client, task, atOnce)
+  const given = await deliver()
   assert.equal(JSON.parse(given?.document ?? '{}').id, next.id)
-  const report: Report = { kind: 'evaluate', on: 'training', figure: null }
-  const outbox = createOutbox(at.folder)
-  outbox.put(next.id, { report })
-  assert.equal(await outbox.deliver(client, next.id, atOnce), null)
-  assert.deepEqual(at.coordinator.state.results.get(next.id), report)
+  assert.equal(await send(client, next.id, { result: pack({ report: figure }), waitSeconds: 0 }), null)
+  assert.deepEqual(at.coordinator.state.results.get(next.id), figure)
 })
 
-test('a result is kept until it is dropped', async (t) => {
+test('a result is found as it was put until it is dropped, by another process too', async (t) => {
+  const { at, task, update } = await withUpdate(t)
+  for (const result of [pack({ update }), pack({ report: figure })]) {
+    createOutbox(at.folder).put(task, result)
+    const outbox = createOutbox(at.folder)
+    const found = outbox.find(task)
+    assert.deepEqual([found?.kind, found?.sha256], [result.kind, result.sha256])
+    assert.ok(Buffer.from(found?.bytes ?? '').equals(result.bytes))
+    assert.equal(outbox.find('other'), undefined)
+    outbox.drop(task, result)
+    assert.equal(outbox.find(task), undefined)
+    assert.deepEqual(readdirSync(join(at.folder, 'outbox')), [])
+    outbox.drop(task, result)
+  }
+})
+
+test('a file that a power cut has torn, emptied or turned to zeros is no result, and makes way', async (t) => {
   const { at, task } = await withUpdate(t)
+  const path = join(at.folder, 'outbox', `${task}.report`)
   const outbox = createOutbox(at.folder)
-  assert.ok(outbox.has(task) && !outbox.has('other'))
-  const path = join(at.folder, 'outbox', `${task}.safetensors`)
-  writeFileSync(`${path}.new`, readFileSync(path).subarray(0, 20))
-  outbox.put(task, { update: new Uint8Array(4) })
-  assert.ok(!existsSync(`${path}.new`))
-  outbox.drop(task)
-  assert.ok(!outbox.has(task) && !existsSync(path))
-  outbox.drop(task)
-})
-
-test('nothing to deliver is no error; a damaged result is one of ours', async (t) => {
-  const { at, client } = await withUpdate(t)
-  const outbox = createOutbox(at.folder)
-  assert.equal(await outbox.deliver(client, 'other', atOnce), null)
-  writeFileSync(join(at.folder, 'outbox', 'torn.json'), '{"kind":"evaluate"}')
-  await assert.rejects(
-    outbox.deliver(client, 'torn', atOnce),
-    (error) => error instanceof WardroundError && error.code === 'WR_CONFIG',
-  )
+  outbox.put(task, pack({ report: figure }))
+  const whole = readFileSync(path)
+  for (const torn of [whole.subarray(0, -1), whole.subarray(0, 10), Buffer.alloc(0), Buffer.alloc(whole.length)]) {
+    writeFileSync(path, torn)
+    assert.equal(outbox.find(task), undefined)
+    assert.ok(!existsSync(path))
+  }
 })

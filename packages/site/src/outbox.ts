@@ -1,18 +1,24 @@
-/** Results that are on their way: each one file, written before anything is sent, deleted when the coordinator has thanked for it. */
+/**
+ * Results that are on their way: each one file under its digest, written before anything is sent, deleted when the coordinator has thanked
+ * for it. It need not outlive a power cut: a task that is done again gives the same bytes, and the journal knows their digest.
+ */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Signed } from '@wardround/core/protocol/signing.ts'
-import { type Report, reportSchema } from '@wardround/core/protocol/task.ts'
+import type { Report } from '@wardround/core/protocol/task.ts'
 import type { Client } from './client.ts'
-import { readJson, remove, writeDurably, writeJson } from './files.ts'
+import { remove, writeWhole } from './files.ts'
 
 /** One piece of an upload. */
 const pieceBytes = 4 << 20
 
 /** What a task brought: a report as JSON, or an update, which is a result in itself (core/protocol/update.ts). */
 export type Result = { readonly report: Report } | { readonly update: Uint8Array }
+
+/** A result as bytes. */
+export type Packed = { readonly kind: 'report' | 'update'; readonly bytes: Uint8Array; readonly sha256: string }
 
 export type Delivery = {
   /** How long the coordinator may keep the answer back to give the next task with it. */
@@ -23,37 +29,52 @@ export type Delivery = {
 export type Outbox = ReturnType<typeof createOutbox>
 
 export function createOutbox(folder: string) {
-  const reportPath = (task: string): string => join(folder, 'outbox', `${task}.json`)
-  const updatePath = (task: string): string => join(folder, 'outbox', `${task}.safetensors`)
+  const pathOf = (task: string, kind: Packed['kind']): string => join(folder, 'outbox', `${task}.${kind}`)
   return {
-    has: (task: string): boolean => existsSync(reportPath(task)) || existsSync(updatePath(task)),
-    put: (task: string, result: Result): void => {
-      if ('update' in result) writeDurably(updatePath(task), result.update)
-      else writeJson(reportPath(task), result.report)
+    put: (task: string, { kind, bytes, sha256 }: Packed): void =>
+      writeWhole(pathOf(task, kind), Buffer.concat([Buffer.from(sha256, 'hex'), bytes])),
+    /** What is kept for a task; a file that was torn by a power cut is none. */
+    find: (task: string): Packed | undefined => {
+      for (const kind of ['report', 'update'] as const) {
+        if (!existsSync(pathOf(task, kind))) continue
+        const file = readFileSync(pathOf(task, kind))
+        const bytes = file.subarray(digestBytes)
+        const sha256 = file.subarray(0, digestBytes).toString('hex')
+        if (sha256Of(bytes) === sha256) return { kind, bytes, sha256 }
+        remove(pathOf(task, kind))
+      }
+      return undefined
     },
-    /** Sends what is kept for `task`, going on where an upload broke off; the next task, if there is one. Errors: of the routes. */
-    deliver: async (client: Client, task: string, { waitSeconds, signal }: Delivery): Promise<Signed | null> => {
-      const options = signal === undefined ? {} : { signal }
-      if (existsSync(updatePath(task)))
-        return upload(client, { task, bytes: readFileSync(updatePath(task)), waitSeconds }, options)
-      const report = readJson(reportPath(task), reportSchema)
-      if (report === undefined) return null
-      const sent = { params: { task }, query: { wait: waitSeconds }, body: report }
-      return (await client.call('report', sent, options)).task
-    },
-    drop: (task: string): void => {
-      remove(reportPath(task))
-      remove(updatePath(task))
-    },
+    drop: (task: string, { kind }: Pick<Packed, 'kind'>): void => remove(pathOf(task, kind)),
   }
+}
+
+const digestBytes = 32
+
+/** The same result gives the same bytes. */
+export function pack(result: Result): Packed {
+  const bytes = 'update' in result ? result.update : Buffer.from(JSON.stringify(result.report))
+  return { kind: 'update' in result ? 'update' : 'report', bytes, sha256: sha256Of(bytes) }
+}
+
+/** Sends a result, going on where an upload broke off; the next task, if there is one. Errors: of the routes. */
+export async function send(
+  client: Client,
+  task: string,
+  { result, waitSeconds, signal }: Delivery & { readonly result: Packed },
+): Promise<Signed | null> {
+  const options = signal === undefined ? {} : { signal }
+  if (result.kind === 'update') return upload(client, { task, ...result, waitSeconds }, options)
+  const report = { params: { task }, query: { wait: waitSeconds } }
+  return (await client.call('report', report, { ...options, bytes: result.bytes })).task
 }
 
 async function upload(
   client: Client,
-  { task, bytes, waitSeconds }: { task: string; bytes: Uint8Array; waitSeconds: number },
+  { task, bytes, sha256, waitSeconds }: { task: string; bytes: Uint8Array; sha256: string; waitSeconds: number },
   options: { signal?: AbortSignal },
 ): Promise<Signed | null> {
-  const whole = { sizeBytes: bytes.length, sha256: sha256Of(bytes), wait: waitSeconds }
+  const whole = { sizeBytes: bytes.length, sha256, wait: waitSeconds }
   let { receivedBytes: offset } =
     bytes.length > pieceBytes ? await client.call('uploadState', { params: { task } }, options) : { receivedBytes: 0 }
   for (;;) {

@@ -8,16 +8,6 @@ import { z } from 'zod'
 import { readJson, remove, writeDurably, writeJson } from './files.ts'
 
 const planSchema = z.record(z.string(), z.unknown())
-const progressSchema = z.strictObject({
-  /** The hash of the preparation in the first task that had one; '' before. */
-  preparationHash: z.string(),
-  /** The latest round done, by kind of task. */
-  trained: z.int(),
-  evaluated: z.int(),
-  finished: z.boolean(),
-})
-export type Progress = z.output<typeof progressSchema>
-
 export type StudyFolder = ReturnType<typeof studyFolder>
 
 export function studyFolder(siteFolder: string, study: string) {
@@ -35,14 +25,6 @@ export function studyFolder(siteFolder: string, study: string) {
     savePlan: (plan: Record<string, unknown>) => writeJson(path('plan.json'), plan),
     grant: () => readJson(path('grant.json'), signedSchema),
     saveGrant: (grant: z.output<typeof signedSchema>) => writeJson(path('grant.json'), grant),
-    progress: (): Progress =>
-      readJson(path('progress.json'), progressSchema) ?? {
-        preparationHash: '',
-        trained: 0,
-        evaluated: 0,
-        finished: false,
-      },
-    saveProgress: (progress: Progress) => writeJson(path('progress.json'), progress),
     preparation: () => readJson(path('preparation.json'), planSchema),
     savePreparation: (preparation: Record<string, unknown>) => writeJson(path('preparation.json'), preparation),
     /** Personal weights after `round`, or after the latest round before it; undefined before the first. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type ErrorCode, WardroundError } from '@wardround/core/errors.ts'
@@ -292,19 +292,56 @@ test('wherever the site is stopped, it ends up having trained each round once, w
   }
 })
 
-test('stopped between the outbox and the note of the round, it goes on: the round is noted then', async (t) => {
+/** A site that had trained and begun to send when the power went; with it went what `lost` names. */
+async function powerCut(t: TestContext, lost: 'the outbox' | 'the outbox and the data') {
   const at = await approved(t)
   const { state } = at.coordinator
   await at.coordinator.give(at.tasks.train(1))
   await interrupted(at, ({ method }) => method === 'PUT')
-  const progress = join(at.folder, 'studies', at.study, 'progress.json')
-  writeFileSync(progress, readFileSync(progress, 'utf8').replace('"trained": 1', '"trained": 0'))
-  await at.coordinator.give(at.tasks.evaluate(1))
-  await runSiteUntil(at, () => state.results.size === 2)
+  rmSync(join(at.folder, 'outbox'), { recursive: true })
+  if (lost === 'the outbox and the data')
+    writeFileSync(
+      join(at.folder, 'data.csv'),
+      readFileSync(join(at.folder, 'data.csv'), 'utf8').split('\n').slice(0, -3).join('\n'),
+    )
+  await runSiteUntil(at, () => state.results.size === 1)
+  return { at, result: state.results.get(at.tasks.train(1).id) }
+}
+
+test('a result that a power cut took out of the outbox is made again, where it is the very same', async (t) => {
+  const whole = await approved(t)
+  await done(whole, whole.tasks.train(1))
+  const { at, result } = await powerCut(t, 'the outbox')
+  assert.equal(result?.kind, 'train')
   assert.deepEqual(
-    [...state.results.values()].map(({ kind }) => kind),
-    ['train', 'evaluate'],
+    at.coordinator.state.staged.get(at.tasks.train(1).id),
+    whole.coordinator.state.staged.get(whole.tasks.train(1).id),
   )
+  assert.equal(at.trainer.trained, 2)
+  const left = released(at, 'upload').map(({ body }) => body.sha256)
+  assert.deepEqual([left.length, new Set(left).size], [2, 1])
+})
+
+test('another result for what has left already is a replay, whatever became of the outbox', async (t) => {
+  const { at, result } = await powerCut(t, 'the outbox and the data')
+  assert.ok(result?.kind === 'failed' && result.code === 'WR_ROUND_REPLAYED' && result.refused)
+  assert.equal(released(at, 'upload').length, 1)
+})
+
+test('a task of the same name that asks for other weights to be trained gets nothing', async (t) => {
+  const at = await approved(t)
+  const { state } = at.coordinator
+  await done(at, at.tasks.train(1))
+  const [first] = state.staged.values()
+  const [kernel] = at.weights
+  assert.ok(kernel)
+  const weights = at.coordinator.blob(encodeWeights([{ ...kernel, data: kernel.data.map((value) => value + 1e9) }]))
+  for (const list of [state.tasks, state.heard]) list.length = 0
+  for (const map of [state.results, state.staged]) map.clear()
+  const result = await done(at, { ...at.tasks.train(1), weights })
+  assert.ok(result?.kind === 'failed' && result.code === 'WR_ROUND_REPLAYED' && result.refused)
+  assert.ok(first !== undefined && state.staged.size === 0)
+  assert.deepEqual([state.heard.filter(({ method }) => method === 'PUT'), released(at, 'upload').length], [[], 1])
 })
 
 test('an answer that is lost after it took effect does no harm', async (t) => {

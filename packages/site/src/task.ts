@@ -12,8 +12,10 @@ import { approvedPlan } from './approvals.ts'
 import { persistently, pollSeconds } from './client.ts'
 import type { SiteContext } from './context.ts'
 import { requireAllowed } from './egress/release.ts'
+import { type Packed, pack, send } from './outbox.ts'
+import type { ReleasedResult } from './progress.ts'
 import { studyFolder } from './study-folder.ts'
-import { type Answer, doTask } from './work.ts'
+import { doTask } from './work.ts'
 
 /**
  * Runs a task to its end: delivered, refused, or failed. The next one, if the coordinator has given it already. Throws only what makes going
@@ -23,17 +25,15 @@ export async function runTask(site: SiteContext, signed: Signed): Promise<Signed
   const task = await verifyTask(site, signed).catch((error: unknown) => refuse(site, named(signed), error))
   if (task === undefined) return null
   const study = await approve(site, task).catch((error: unknown) => refuse(site, task, error))
+  const waiting = site.outbox.find(task.id)
   if (study === undefined) {
-    site.outbox.drop(task.id)
+    if (waiting !== undefined) site.outbox.drop(task.id, waiting)
     return null
   }
-  if (!site.outbox.has(task.id)) {
-    const answer = await perform(site, task, study).catch((error: unknown) => refuse(site, task, error))
-    if (answer === undefined) return null
-    site.outbox.put(task.id, answer.result)
-  }
-  recordProgress(site, task)
-  return deliver(site, task)
+  const result = waiting ?? (await perform(site, task, study).catch((error: unknown) => refuse(site, task, error)))
+  if (result === undefined) return null
+  if (waiting === undefined) site.outbox.put(task.id, result)
+  return deliver(site, task, result)
 }
 
 /** The coordinator's signature, our address, the time. */
@@ -57,8 +57,8 @@ const approve = ({ folder, keys, membership }: SiteContext, task: Task): Promise
   approvedPlan({ folder, keys, site: membership.site }, task.study, task.planHash)
 
 /** The preparation's hash, the round's number; then the work; then the policy. */
-async function perform(site: SiteContext, task: Task, study: Study): Promise<Answer> {
-  requireFresh(site, task, study)
+async function perform(site: SiteContext, task: Task, study: Study): Promise<Packed> {
+  const before = requireFresh(site, task, study)
   const round = roundOf(task)
   site.journal.note('task-accepted', { task: task.id, study: task.study, kind: task.kind, round })
   site.log('info', siteWords.taskAccepted(task.kind, round))
@@ -70,63 +70,67 @@ async function perform(site: SiteContext, task: Task, study: Study): Promise<Ans
     site.config.policy,
     study.data.minimumCohort,
   )
+  const result = pack(answer.result)
+  if (before !== undefined && before.sha256 !== result.sha256)
+    throw new WardroundError('WR_ROUND_REPLAYED', { study: task.study, round })
+  answer.keep?.()
   site.log('info', siteWords.taskDone(task.kind, (site.clock.now() - started) / 1000))
-  return answer
+  return result
 }
 
-/** Errors: WR_PLAN_ALTERED for another preparation than the first one seen, WR_ROUND_REPLAYED. */
-function requireFresh(site: SiteContext, task: Task, study: Study): void {
-  if (task.kind === 'prepare') return
-  const kept = studyFolder(site.folder, task.study)
-  const progress = kept.progress()
-  const ownHash = sha256Hex(canonicalJson(task.preparation))
-  if (ownHash !== task.preparationHash || (progress.preparationHash !== '' && progress.preparationHash !== ownHash))
-    throw new WardroundError('WR_PLAN_ALTERED', { study: task.study })
-  if (task.preparation.normalise !== study.data.normalise)
-    throw new WardroundError('WR_PLAN_ALTERED', { study: task.study })
+/**
+ * What left of this very task before, where a power cut took it out of the outbox: it may leave again, and nothing else. Errors: WR_PLAN_ALTERED
+ * for another preparation than the first one seen, WR_ROUND_REPLAYED.
+ */
+function requireFresh(site: SiteContext, task: Task, study: Study): ReleasedResult | undefined {
+  if (task.kind === 'prepare') return undefined
+  requirePreparation(site, task, study)
+  const progress = site.progress.of(task.study)
+  const before = progress[task.kind]
+  if (before?.task === task.id) return before
+  const trained = progress.train?.round ?? 0
   const replayed =
-    (task.kind === 'train' && task.round <= progress.trained) ||
-    (task.kind === 'evaluate' && (task.round <= progress.evaluated || task.round > progress.trained)) ||
-    (task.kind === 'finish' && progress.finished)
+    (task.kind === 'train' && task.round <= trained) ||
+    (task.kind === 'evaluate' && (task.round <= (before?.round ?? 0) || task.round > trained)) ||
+    (task.kind === 'finish' && before !== undefined)
   if (replayed) throw new WardroundError('WR_ROUND_REPLAYED', { study: task.study, round: task.round })
   if (task.kind === 'train' && task.round > study.rounds.maximum)
     throw new WardroundError('WR_PLAN_ALTERED', { study: task.study })
-  if (progress.preparationHash === '') {
-    kept.savePreparation(task.preparation)
-    kept.saveProgress({ ...progress, preparationHash: ownHash })
-  }
+  return undefined
 }
 
-/** Once the result is safe on disk: this round is not done a second time. */
-function recordProgress(site: SiteContext, task: Task): void {
-  if (task.kind === 'prepare') return
+/** The preparation that the plan asks for, and the same in every task. */
+function requirePreparation(site: SiteContext, task: Exclude<Task, { kind: 'prepare' }>, study: Study): void {
   const kept = studyFolder(site.folder, task.study)
-  const progress = kept.progress()
-  if (task.kind === 'train') kept.saveProgress({ ...progress, trained: Math.max(progress.trained, task.round) })
-  else if (task.kind === 'evaluate')
-    kept.saveProgress({ ...progress, evaluated: Math.max(progress.evaluated, task.round) })
-  else kept.saveProgress({ ...progress, finished: true })
+  const first = kept.preparation()
+  const own = canonicalJson(task.preparation)
+  const altered =
+    sha256Hex(own) !== task.preparationHash ||
+    task.preparation.normalise !== study.data.normalise ||
+    (first !== undefined && canonicalJson(first) !== own)
+  if (altered) throw new WardroundError('WR_PLAN_ALTERED', { study: task.study })
+  if (first === undefined) kept.savePreparation(task.preparation)
 }
 
 /** Sends what is in the outbox until the coordinator has thanked for it, or says that it no longer wants it. */
-async function deliver(site: SiteContext, task: Task): Promise<Signed | null> {
+async function deliver(site: SiteContext, task: Task, result: Packed): Promise<Signed | null> {
   const { client, outbox, clock, entropy, signal } = site
-  site.errand(task)
+  const { id, study, planHash, kind } = task
+  site.errand({ study, planHash, result: { task: id, kind, round: roundOf(task), sha256: result.sha256 } })
   let next: Signed | null = null
   try {
-    const send = () => outbox.deliver(client, task.id, { waitSeconds: pollSeconds, signal })
-    next = await persistently(send, { clock, entropy, signal, onWait: site.onWait })
+    const attempt = () => send(client, id, { result, waitSeconds: pollSeconds, signal })
+    next = await persistently(attempt, { clock, entropy, signal, onWait: site.onWait })
   } catch (error) {
     const { code, sentences } = asWardroundError(error)
     if (code === 'WR_CANCELLED' || signal?.aborted) throw error
-    if (code !== 'WR_TASK_CLOSED')
-      site.journal.write('task-refused', { task: task.id, study: task.study, code, why: sentences.what })
+    if (code !== 'WR_TASK_CLOSED') site.journal.write('task-refused', { task: id, study, code, why: sentences.what })
     site.log(
       'warn',
-      code === 'WR_TASK_CLOSED' ? siteWords.dropped(task.id) : siteWords.taskFailed(sentences.what, sentences.why),
+      code === 'WR_TASK_CLOSED' ? siteWords.dropped(id) : siteWords.taskFailed(sentences.what, sentences.why),
     )
   }
-  outbox.drop(task.id)
+  outbox.drop(id, result)
   return next
 }
 
@@ -177,7 +181,7 @@ async function tell(
   { error, refused }: { error: WardroundError; refused: boolean },
 ): Promise<boolean> {
   const result: Report = { kind: 'failed', code: error.code, parameters: peerParameters(error), refused }
-  site.errand(task)
+  site.errand({ study: task.study, planHash: task.planHash })
   const { client, clock, entropy, signal } = site
   try {
     const report = () => client.call('report', { params: { task: task.id }, body: result })

@@ -28,6 +28,8 @@ export type Answer = {
   /** Patients that it is about; null where it hides them already. */
   readonly patients: number | null
   readonly values?: Float32Array
+  /** Keeps what this site needs of it later; to be called once the result may leave, and before it does. */
+  readonly keep?: () => void
 }
 
 type Of<K extends Task['kind']> = Extract<Task, { kind: K }>
@@ -75,15 +77,17 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
   const { shared: specs } = splitSpecs(study.model, inputWidth(task.preparation))
   const before = flatten(global)
   const delta = flatten(part(study, trained.weights, 'shared')).map((value, index) => value - (before[index] ?? 0))
-  const personal = part(study, trained.weights, 'personal')
-  if (personal.length > 0) {
-    const kept = studyFolder(site.folder, task.study)
-    kept.savePersonal(task.round, personal)
-    kept.keepPersonal([task.bestRound, task.round - 1, task.round])
-  }
   const measurements = { trainingLoss: trained.lossPerEpoch.at(-1) ?? 0, updateNorm: l2Norm(delta) }
   const update = encodeUpdate(unflatten(specs, delta), { numExamples: training.rows, measurements })
-  return { result: { update }, release: 'updates', patients: patientsIn(training), values: delta }
+  const keep = (): void => keepPersonal(site, task, part(study, trained.weights, 'personal'))
+  return { result: { update }, release: 'updates', patients: patientsIn(training), values: delta, keep }
+}
+
+function keepPersonal(site: SiteContext, task: Of<'train'>, personal: Weights): void {
+  if (personal.length === 0) return
+  const kept = studyFolder(site.folder, task.study)
+  kept.savePersonal(task.round, personal)
+  kept.keepPersonal([task.bestRound, task.round - 1, task.round])
 }
 
 async function evaluate(site: SiteContext, task: Of<'evaluate'>, study: Study): Promise<Answer> {
@@ -104,7 +108,7 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
   const { training, test } = prepared
   const shared = await fetchShared(site, task, study)
   const federated = await fullWeights(site, { task, study, prepared, shared, personalRound: task.round })
-  studyFolder(site.folder, task.study).saveWeights(encodeWeights(federated))
+  const keep = (): void => studyFolder(site.folder, task.study).saveWeights(encodeWeights(federated))
   // Alone means alone: without the others' fill values and scales, too.
   const own = preparedWith(prepared.records, ownPreparation(study, prepared.records, site.membership.site))
   const alone = await trainAlone(site, study, own)
@@ -117,6 +121,7 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
       result: { report: { ...common, local: hiddenResult(), federated: hiddenResult(), difference: nothing() } },
       release: 'evaluations',
       patients: null,
+      keep,
     }
   const scores = [
     await predict(site.trainer, study, { weights: alone.weights, inputs: own.test }),
@@ -128,6 +133,7 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
     result: { report: { ...common, local, federated: together, difference: differences[0] ?? nothing() } },
     release: 'evaluations',
     patients: nTest,
+    keep,
   }
 }
 
@@ -193,6 +199,7 @@ async function fullWeights(
   { task, study, prepared, shared, personalRound }: Combination,
 ): Promise<Weights> {
   const specs = splitSpecs(study.model, inputWidth(task.preparation)).personal
+  if (specs.length === 0) return shared
   const stored = studyFolder(site.folder, task.study).personal(personalRound, specs)
   const start = withPersonalStart(study, firstWeights(study, prepared.training.width), prepared.training.target)
   return start.map((tensor) => [...shared, ...(stored ?? [])].find(({ name }) => name === tensor.name) ?? tensor)

@@ -176,7 +176,7 @@ test('a network from its first to its last command, each with one JSON document'
   await json('site journal verify', ['--dir', homes.north], z.looseObject({ holds: z.literal(true) }))
   assert.match(await words('site journal verify', ['--dir', homes.north]), /The journal holds/)
   await json('site journal show', ['--dir', homes.north], z.looseObject({ entries: z.array(anything).min(5) }))
-  await words('site journal show', ['--dir', homes.north])
+  assert.match(await words('site journal show', ['--dir', homes.north]), / result\.kind=train result\.round=3 /)
   await json('doctor', ['--dir', homes.north], z.looseObject({ healthy: z.literal(true) }))
 
   const long = await json('study publish', [studyFile('long', { rounds: { maximum: 200, quorum: 2 } })], idOf)

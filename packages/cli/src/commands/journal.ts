@@ -38,11 +38,14 @@ export async function journalVerify(runtime: Runtime, { options }: Typed): Promi
 
 export async function journalShow(runtime: Runtime, { options }: Typed): Promise<Outcome> {
   const { entries } = readJournal(journalPath(runtime, options.dir))
-  const lines = entries.map(
-    ({ at, kind, body }) =>
-      `${at}  ${kind}  ${Object.entries(body)
-        .map(([key, value]) => `${key}=${String(value)}`)
-        .join(' ')}`,
-  )
+  const lines = entries.map(({ at, kind, body }) => `${at}  ${kind}  ${fields(body).join(' ')}`)
   return { data: { entries }, lines }
 }
+
+/** `name=value`, and `name.inner=value` of what has parts. */
+const fields = (body: object, prefix = ''): string[] =>
+  Object.entries(body).flatMap(([name, value]) =>
+    typeof value === 'object' && value !== null
+      ? fields(value, `${prefix}${name}.`)
+      : [`${prefix}${name}=${String(value)}`],
+  )
