@@ -1,9 +1,8 @@
 /** The real world for benchmarks, as packages/cli/src/main.ts has it for commands. */
-import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Output, Runtime } from '@wardround/cli/runtime.ts'
+import { realClock, realEntropy } from '@wardround/cli/world.ts'
 import packageJson from '../package.json' with { type: 'json' }
 
 const project = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -14,14 +13,8 @@ export const benchRuntime = (
   signal: AbortSignal,
   main = join(project, 'packages', 'cli', 'src', 'main.ts'),
 ): Runtime => ({
-  clock: {
-    now: () => Date.now(),
-    sleep: (delayMs, aborted) =>
-      sleep(delayMs, undefined, aborted === undefined ? {} : { signal: aborted }).catch((error: unknown) => {
-        if (aborted?.aborted !== true) throw error
-      }),
-  },
-  entropy: (sizeBytes) => randomBytes(sizeBytes),
+  clock: realClock,
+  entropy: realEntropy,
   stdout: output,
   stderr: output,
   env: process.env,

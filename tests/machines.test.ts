@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { document, hospital, type Running, scratch, smallStudy, smallTable, started, wardround } from './support.ts'
 
 const folder = scratch('machines')
@@ -66,6 +67,8 @@ async function joins(name: string, env: Record<string, string> = {}): Promise<{ 
   return { home, program: go(['site', 'run', '--dir', home], env) }
 }
 
+const show = (id: string) => json<{ round: number }>(['study', 'show', id, '--access', access])
+
 test('a study across machines, with a proxy, a late hospital and one that leaves', { timeout: 120_000 }, async () => {
   const coordinator = go(['coordinator', '--dir', join(folder, 'coordinator'), '--port', '0', '--json'])
   const { url } = JSON.parse(await coordinator.firstLine) as { url: string }
@@ -78,7 +81,7 @@ test('a study across machines, with a proxy, a late hospital and one that leaves
   const west = await joins('west')
 
   const file = join(folder, 'study.yaml')
-  writeFileSync(file, smallStudy().replace('maximum: 3', 'maximum: 12'))
+  writeFileSync(file, smallStudy().replace('maximum: 3', 'maximum: 200'))
   const { id } = await json<{ id: string }>(['study', 'publish', file, '--access', access])
   for (const [home, env] of [
     [north.home, {}],
@@ -95,8 +98,12 @@ test('a study across machines, with a proxy, a late hospital and one that leaves
   const late = await joins('late')
   await json(['site', 'approve', id, '--dir', late.home, '--yes'])
   await json(['site', 'leave', '--dir', west.home])
+  // As many rounds as it takes until all of this has had its effect; then a person has seen enough.
+  const { round } = await show(id)
+  while ((await show(id)).round < round + 3) await sleep(50)
+  await json(['study', 'stop', id, '--access', access])
   const watched = await json<{ outcome: string }>(['study', 'watch', id, '--access', access])
-  assert.equal(watched.outcome, 'completed partially')
+  assert.equal(watched.outcome, 'stopped early')
 
   const results = await json<{ sites: { name: string }[]; rounds: number; weightsSha256: string }>([
     'study',

@@ -145,6 +145,8 @@ test('a replayed round', async () => {
       result: null,
       issued_at: 0,
       settled_at: null,
+      bytes_up: 0,
+      bytes_down: 0,
     },
   ])
   await world.send({ ...world.task, id: `${world.task.id}-again` })
@@ -189,6 +191,8 @@ test('a plan that was never approved', async () => {
       result: null,
       issued_at: 0,
       settled_at: null,
+      bytes_up: 0,
+      bytes_down: 0,
     },
   ])
   await world.send(task)

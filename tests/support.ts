@@ -1,23 +1,13 @@
 /** Small hospitals, and the real programs: what tests of whole federations are made of. */
 import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Clock, Entropy } from '@wardround/core/ports.ts'
 import { parseStudy } from '@wardround/core/protocol/plan.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { root } from './repository.ts'
 
-export const clock: Clock = {
-  now: () => Date.now(),
-  sleep: (delayMs, signal) =>
-    sleep(Math.min(delayMs, 2 ** 31 - 1), undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
-      if (signal?.aborted !== true) throw error
-    }),
-}
-export const entropy: Entropy = (sizeBytes) => randomBytes(sizeBytes)
+export { realClock as clock, realEntropy as entropy } from '../packages/cli/src/world.ts'
 export const version = '0.1.0'
 
 /** A folder that is gone when the test process ends. */

@@ -1,25 +1,14 @@
 /** `wardround`: the only place with the real clock, randomness and process. */
-import { randomBytes } from 'node:crypto'
 import { enableCompileCache } from 'node:module'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Clock } from '@wardround/core/ports.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { buildProgram } from './program.ts'
 import type { Output, Runtime } from './runtime.ts'
+import { realClock, realEntropy } from './world.ts'
 
 const startedAt = Date.now()
 // Commands are loaded when called, after this: five processes start on what the first has compiled.
 enableCompileCache()
-
-const clock: Clock = {
-  now: () => Date.now(),
-  sleep: (delayMs, signal) =>
-    // Timers hold at most 2^31 − 1 ms; whoever waits longer wakes up and looks again.
-    sleep(Math.min(delayMs, 2 ** 31 - 1), undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
-      if (signal?.aborted !== true) throw error
-    }),
-}
 
 const output = (stream: NodeJS.WriteStream): Output => ({
   write: (text) => void stream.write(text),
@@ -45,8 +34,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 const runtime: Runtime = {
-  clock,
-  entropy: (sizeBytes) => randomBytes(sizeBytes),
+  clock: realClock,
+  entropy: realEntropy,
   stdout: output(process.stdout),
   stderr: output(process.stderr),
   env: process.env,

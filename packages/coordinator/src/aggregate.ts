@@ -14,8 +14,8 @@ import {
 } from '@wardround/core/learning/process.ts'
 import { type BlobRef, blobRefSchema } from '@wardround/core/protocol/task.ts'
 import { encodeHeader, type Header, headerSize, parseHeader } from '@wardround/core/safetensors.ts'
-import { sizeOf, type TensorSpec } from '@wardround/core/weights.ts'
-import type { BlobStore, BlobWriter } from './blobs/blob-store.ts'
+import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
+import { type BlobStore, type BlobWriter, gatheringWriter } from './blobs/blob-store.ts'
 
 /** Weights in one range. */
 const defaultRangeLength = 1 << 18
@@ -43,7 +43,7 @@ export async function aggregateRound(
 ): Promise<Aggregated> {
   if (!isCoordinateWise(input.strategy))
     throw new WardroundError('WR_INTERNAL', { what: `${input.strategy.name} cannot run by ranges` })
-  const output = await writers(blobs)
+  const output = await writers(blobs, dimensionOf(input.specs) <= rangeLength)
   try {
     const measurements = await aggregateRanges({ ...input, rangeLength }, await openAll(blobs, input), output)
     return { ...(await output.finish()), measurements }
@@ -69,7 +69,7 @@ async function aggregateRanges(
   { global, deltas, before, all }: Opened,
   output: Output,
 ): Promise<Record<string, number>> {
-  const dimension = specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+  const dimension = dimensionOf(specs)
   await output.weights.write(encodeHeader(specs.map((spec) => ({ ...spec, dataType: 'F32' }))))
   const sums: Record<string, number> = {}
   for (let start = 0; start < dimension; start += rangeLength) {
@@ -90,15 +90,16 @@ async function aggregateRanges(
 type Output = Awaited<ReturnType<typeof writers>>
 
 /** The new weights, and a vector for each part of the state. */
-async function writers(blobs: BlobStore) {
-  const weights = await blobs.writer()
+async function writers(blobs: BlobStore, small: boolean) {
+  const writer = async (): Promise<BlobWriter> => (small ? gatheringWriter(blobs) : blobs.writer())
+  const weights = await writer()
   const states = new Map<string, BlobWriter>()
   return {
     weights,
     async state(name: string): Promise<BlobWriter> {
-      const writer = states.get(name) ?? (await blobs.writer())
-      states.set(name, writer)
-      return writer
+      const known = states.get(name) ?? (await writer())
+      states.set(name, known)
+      return known
     },
     async finish(): Promise<Pick<Aggregated, 'weights' | 'state'>> {
       const state: Record<string, BlobRef> = {}
@@ -114,14 +115,13 @@ async function writers(blobs: BlobStore) {
 type Range = { readonly start: number; readonly end: number }
 type Floats = (range: Range) => Promise<Float32Array<ArrayBuffer>>
 
-/** The flat vector of a weights file, by ranges. Errors: WR_BLOB_MISSING, WR_WEIGHTS_INVALID. */
-export async function openFloats(blobs: BlobStore, ref: BlobRef): Promise<Floats> {
-  const { dataStart } = await readHeader(blobs, ref)
-  return async ({ start, end }) => {
-    const bytes = await blobs.read(ref.sha256, { start: dataStart + start * 4, end: dataStart + end * 4 })
+/** The flat vector of a weights file, by ranges. Errors: WR_BLOB_MISSING. */
+export const floatsOf =
+  (blobs: BlobStore, { sha256 }: BlobRef, { dataStart }: Pick<Header, 'dataStart'>): Floats =>
+  async ({ start, end }) => {
+    const bytes = await blobs.read(sha256, { start: dataStart + start * 4, end: dataStart + end * 4 })
     return new Float32Array(Uint8Array.from(bytes).buffer)
   }
-}
 
 /** A blob that is read once, from front to back: at its end `check` knows whether it was what its name says. */
 type Checked<Vector> = { read(range: Range): Promise<Vector>; check(): void }

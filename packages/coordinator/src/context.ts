@@ -20,7 +20,7 @@ export type Context = {
   readonly keys: KeyPair
   readonly notifier: Notifier
   readonly log: Log
-  /** Study → bytes sent to its sites that are not in its row yet; written with the next report. */
+  /** Site → bytes sent to it since its last result; they are counted with its next one. */
   readonly bytesDown: Map<string, number>
   /** Tries to move a study on; soon, once, however often it is asked. */
   readonly advance: (study: string) => void

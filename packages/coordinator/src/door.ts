@@ -6,10 +6,10 @@ import type { BlobRef, Report } from '@wardround/core/protocol/task.ts'
 import { type UpdateFacts, updateFacts } from '@wardround/core/protocol/update.ts'
 import { checkSpecs, headerLimitBytes } from '@wardround/core/safetensors.ts'
 import type { Study } from '@wardround/core/study/study.ts'
-import { sizeOf, type TensorSpec } from '@wardround/core/weights.ts'
-import { openFloats, readHeader } from './aggregate.ts'
+import { dimensionOf } from '@wardround/core/weights.ts'
+import { floatsOf, readHeader } from './aggregate.ts'
 import type { Context } from './context.ts'
-import { runningOf, studyOf } from './running.ts'
+import { type Running, runningOf, studyOf } from './running.ts'
 import type { StudyRow, TaskRow } from './store/schema.ts'
 
 /** Beyond this a change of a weight is no training result, and sums of such could overflow Float32. */
@@ -28,24 +28,27 @@ export async function checkReport(context: Context, task: TaskRow, report: Repor
     for (const { statistic } of [report.local, report.federated]) checkStatistic(study, statistic)
 }
 
+/** The study whose task it is. Errors: WR_NOT_FOUND. */
+export const runningStudy = async (context: Context, task: TaskRow): Promise<Running> =>
+  runningOf(await studyRow(context, task))
+
 /** Before a byte of an update is kept. Errors: WR_BODY_TOO_LARGE where it says that it is larger than any of its study's. */
-export async function requireSize(context: Context, task: TaskRow, sizeBytes: number): Promise<void> {
-  const { specs } = runningOf(await studyRow(context, task))
+export function requireSize({ specs }: Running, sizeBytes: number): void {
   const limitBytes = 8 + headerLimitBytes + 4 * dimensionOf(specs)
   if (sizeBytes > limitBytes) throw new WardroundError('WR_BODY_TOO_LARGE', { limitBytes })
 }
 
 /** An update, read once from end to end; what its metadata says. Errors: WR_WEIGHTS_INVALID, WR_WEIGHTS_SHAPE, WR_WEIGHTS_NOT_FINITE. */
-export async function checkUpdate(context: Context, task: TaskRow, update: BlobRef): Promise<UpdateFacts> {
-  const { specs } = runningOf(await studyRow(context, task))
-  const header = await readHeader(context.blobs, update)
+export async function checkUpdate({ blobs }: Context, { specs }: Running, update: BlobRef): Promise<UpdateFacts> {
+  const header = await readHeader(blobs, update)
   checkSpecs(header, specs)
   const facts = updateFacts(header)
-  const values = await openFloats(context.blobs, update)
+  const values = floatsOf(blobs, update, header)
   const dimension = dimensionOf(specs)
   for (let start = 0; start < dimension; start += rangeLength) {
     const range = await values({ start, end: Math.min(dimension, start + rangeLength) })
-    for (const value of range) {
+    for (let i = 0; i < range.length; i++) {
+      const value = range[i] ?? 0
       if (!Number.isFinite(value)) throw new WardroundError('WR_WEIGHTS_NOT_FINITE', { tensor: 'the update' })
       if (Math.abs(value) > largestChange)
         throw new WardroundError('WR_WEIGHTS_INVALID', { problem: `A weight changes by more than ${largestChange}.` })
@@ -59,8 +62,6 @@ async function studyRow({ store }: Context, task: TaskRow): Promise<StudyRow> {
   if (row === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'study', name: task.study })
   return row
 }
-
-const dimensionOf = (specs: readonly TensorSpec[]): number => specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
 
 const kinds = {
   binaryCrossEntropy: 'binary',

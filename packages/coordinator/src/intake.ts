@@ -4,6 +4,7 @@ import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import type { BlobRef, Report, TaskResult } from '@wardround/core/protocol/task.ts'
 import type { Context } from './context.ts'
 import { checkReport, checkUpdate } from './door.ts'
+import type { Running } from './running.ts'
 import type { TaskRow } from './store/schema.ts'
 import { resultOf } from './tasks.ts'
 
@@ -21,8 +22,12 @@ export async function takeReport(
 }
 
 /** An update that is a blob now. Errors: WR_TASK_CLOSED, and those of the door. */
-export async function takeUpdate(context: Context, task: TaskRow, update: BlobRef): Promise<void> {
-  const facts = await fit(context, task, () => checkUpdate(context, task, update))
+export async function takeUpdate(
+  context: Context,
+  task: TaskRow,
+  { update, running }: { update: BlobRef; running: Running },
+): Promise<void> {
+  const facts = await fit(context, task, () => checkUpdate(context, running, update))
   await settle(context, task, { result: { kind: 'train', update, ...facts }, sizeBytes: update.sizeBytes })
 }
 
@@ -69,16 +74,17 @@ type Taken = { readonly result: TaskResult; readonly sizeBytes: number }
 async function settle(context: Context, task: TaskRow, { result, sizeBytes }: Taken): Promise<void> {
   const { id, study, site, kind, round } = task
   const failed = result.kind === 'failed'
-  const down = context.bytesDown.get(study) ?? 0
-  context.bytesDown.delete(study)
+  const down = context.bytesDown.get(site) ?? 0
+  context.bytesDown.delete(site)
   const last = await context.store.transaction(async (tables) => {
     const settled = await tables.settleTask(id, {
       state: failed ? 'failed' : 'reported',
       result: canonicalJson(result),
       settled_at: context.clock.now(),
+      bytes_up: sizeBytes,
+      bytes_down: down,
     })
     if (!settled) throw new WardroundError('WR_TASK_CLOSED', { task: id })
-    await tables.countBytes(study, { up: sizeBytes, down })
     if (result.kind === 'failed') {
       const { code, parameters, refused } = result
       const payload = { site, task: id, kind, round, code, parameters, refused }

@@ -14,6 +14,9 @@ export type Notifier = {
   ): Promise<T | undefined>
 }
 
+/** Given as the reason, so that none is made: an exception for each of a thousand sites that are woken costs more than waking them. */
+const waking = 'woken'
+
 export function createNotifier(clock: Clock): Notifier {
   const listening = new Map<string, Set<AbortController>>()
   const listen = (topic: string): AbortController => {
@@ -28,7 +31,7 @@ export function createNotifier(clock: Clock): Notifier {
   }
   return {
     wake(topic) {
-      for (const woken of listening.get(topic) ?? []) woken.abort()
+      for (const woken of listening.get(topic) ?? []) woken.abort(waking)
     },
     async until(topic, look, { waitMs, signal }) {
       const deadline = clock.now() + waitMs

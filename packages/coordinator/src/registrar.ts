@@ -79,9 +79,14 @@ async function handle(
   reply.header('wardround-version', options.version)
   checkVersion(header(request, 'wardround-version'), options.version)
   const bodySha256 = createHash('sha256').update(rawBody).digest('hex')
+  // Most never ask for it, and making one costs more than their whole work.
+  let signal: AbortSignal | undefined
   const caller: Caller = {
     name: await authenticate(route.by, request, { ...options, bodySha256 }),
-    signal: signalOf(reply, options.closing),
+    get signal() {
+      signal ??= signalOf(reply, options.closing)
+      return signal
+    },
     rawBody,
     bodySha256,
     headers: request.headers as Caller['headers'],
@@ -117,7 +122,8 @@ async function authenticate(
 /** Aborted when the asker hangs up or the coordinator closes. */
 function signalOf(reply: FastifyReply, closing: AbortSignal): AbortSignal {
   const gone = new AbortController()
-  reply.raw.once('close', () => gone.abort())
+  // With a reason, so that no exception is made for it.
+  reply.raw.once('close', () => gone.abort('gone'))
   return AbortSignal.any([gone.signal, closing])
 }
 

@@ -30,7 +30,7 @@ export async function assembleResults(context: Context, running: Running): Promi
   const expected = [...new Set(rounds.flatMap(({ cohort }) => JSON.parse(cohort) as string[]))].toSorted()
   const contributed = expected.filter((site) => tookPart(site, results) && sites.some(({ name }) => name === site))
   const stoppedBecause = stopReasonSchema.parse(row.stopped_because)
-  const fresh = (await store.study(row.id)) ?? row
+  const { up, down } = await store.traffic(row.id)
   const resultsSoFar: Results = {
     study: study.name,
     studyId: row.id,
@@ -46,8 +46,8 @@ export async function assembleResults(context: Context, running: Running): Promi
     rounds: results,
     metric: running.metric,
     measuredOn: running.measuredOn,
-    bytesUp: fresh.bytes_up,
-    bytesDown: fresh.bytes_down,
+    bytesUp: up,
+    bytesDown: down,
     seconds: (clock.now() - (row.started_at ?? clock.now())) / 1000,
     sites,
     overall: {

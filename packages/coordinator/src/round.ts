@@ -67,7 +67,8 @@ async function recruit(context: Context, running: Running, round: RoundRow): Pro
   })
   await context.store.transaction(async (tables) => {
     await assign(tables, tasks)
-    await tables.updateRound(round, {
+    await tables.putRound({
+      ...round,
       phase: 'collecting',
       cohort: JSON.stringify(cohort),
       deadline_at: context.clock.now() + deadlineMsOf(study),
@@ -102,9 +103,7 @@ async function aggregate(context: Context, running: Running, round: RoundRow): P
     update: result.update,
     numExamples: result.numExamples,
   }))
-  const previous = (await store.rounds(running.row.id)).findLast(
-    ({ number, phase }) => number < round.number && phase === 'completed',
-  )
+  const previous = await store.completedBefore(running.row.id, round.number)
   const { weights, state, measurements } = await aggregateRound(context.blobs, {
     strategy: strategyOf(running.study.strategy),
     specs: running.specs,
@@ -186,7 +185,8 @@ async function abandon(
   const sites = tasks.map((task) => roundSite(task, undefined))
   const ended = endedRound(context, round, { state: 'abandoned', overall, sites, measurements: {} })
   await context.store.transaction(async (tables) => {
-    await tables.updateRound(round, {
+    await tables.putRound({
+      ...round,
       phase: 'abandoned',
       ended_at: context.clock.now(),
       result: JSON.stringify(ended),

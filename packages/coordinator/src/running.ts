@@ -52,11 +52,9 @@ export async function judgeStudy(
   { row, study }: Running,
   latest?: MetricPoint,
 ): Promise<Verdict> {
-  const rounds = (await store.rounds(row.id)).filter(
-    ({ phase, number }) => phase === 'completed' && number !== latest?.round,
-  )
+  const before = (await store.completedRounds(row.id)).filter(({ number }) => number !== latest?.round)
   const history = [
-    ...rounds.map(({ number, value }): MetricPoint => ({ round: number, value })),
+    ...before.map(({ number, value }): MetricPoint => ({ round: number, value })),
     ...(latest === undefined ? [] : [latest]),
   ]
   return judge(history, study.rounds.stop, study.rounds.maximum)

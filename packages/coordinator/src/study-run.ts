@@ -139,7 +139,7 @@ async function begin(
       preparation_hash: hash,
       findings: JSON.stringify(findings),
     })
-    await tables.addRound(newRound(context, row.id, { number: 1, weights: JSON.stringify(weights) }))
+    await tables.putRound(newRound(context, row.id, { number: 1, weights: JSON.stringify(weights) }))
     await tables.event({ kind: 'study.prepared', study: row.id, payload: { preparationHash: hash, inputs: width } })
   })
   return true
@@ -175,10 +175,9 @@ async function run(context: Context, running: Running): Promise<boolean> {
   if (row.stop_requested === 1) return conclude(context, running, 'stopped by a person')
   const { stop } = await judgeStudy(context, running)
   if (stop !== undefined) return conclude(context, running, stop)
-  await context.store.addRound(
-    newRound(context, row.id, { number: round.number + 1, weights: round.weights_out ?? '' }),
-  )
-  return true
+  // The next one is stored with its tasks.
+  const next = newRound(context, row.id, { number: round.number + 1, weights: round.weights_out ?? '' })
+  return advanceRound(context, running, next)
 }
 
 /** Rounds are over: the final comparison, on the test patients, with the best round's weights. */

@@ -1,5 +1,6 @@
 /** Tasks as signed rows. */
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
+import type { NewEvent } from '@wardround/core/protocol/events.ts'
 import { sign } from '@wardround/core/protocol/signing.ts'
 import { type Task, type TaskKind, type TaskResult, taskResultSchema } from '@wardround/core/protocol/task.ts'
 import { durationMs, type Study } from '@wardround/core/study/study.ts'
@@ -44,7 +45,7 @@ export async function makeTasks(
       }
       const document = canonicalJson(task)
       const signature = await sign(keys, 'wardround-task-v1', document)
-      const empty = { result: null, settled_at: null }
+      const empty = { result: null, settled_at: null, bytes_up: 0, bytes_down: 0 }
       return {
         id,
         study: study.id,
@@ -64,8 +65,10 @@ export async function makeTasks(
 /** Writes tasks with their events; to be followed by wakeSites() after the commit. */
 export async function assign(tables: Tables, rows: readonly TaskRow[]): Promise<void> {
   await tables.addTasks(rows)
-  for (const { id, study, site, kind, round } of rows)
-    await tables.event({ kind: 'task.assigned', study, payload: { site, task: id, kind, round } })
+  const assigned = rows.map(({ id, study, site, kind, round }): NewEvent => {
+    return { kind: 'task.assigned', study, payload: { site, task: id, kind, round } }
+  })
+  await tables.event(...assigned)
 }
 
 export const wakeSites = ({ notifier }: Pick<Context, 'notifier'>, rows: readonly TaskRow[]): void => {

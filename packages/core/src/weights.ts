@@ -13,3 +13,7 @@ export type Weights = readonly NamedTensor[]
 export type TensorSpec = { readonly name: string; readonly shape: readonly number[] }
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1)
+
+/** The length of the flat vector. */
+export const dimensionOf = (specs: readonly TensorSpec[]): number =>
+  specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0)

@@ -80,7 +80,10 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
       errand = { to: membership.url, ...next }
     },
     onWait,
-    close: async () => closable?.close(),
+    close: async () => {
+      journal.close()
+      await closable?.close()
+    },
   }
 }
 

@@ -6,13 +6,14 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   unlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { z } from 'zod'
 
@@ -81,26 +82,71 @@ export const writeJson = (path: string, value: unknown): void =>
 
 /** Takes a file with our process number; one that a dead process left behind is taken over. Errors: WR_LOCKED, WR_PERMISSION, WR_DISK. */
 export function lockFile(path: string): () => void {
-  // Written whole under a name of its own, then linked: a lock file is never seen without its owner's number.
-  const mine = `${path}.${process.pid}`
+  const lock = createLock(path)
   try {
+    return lock.take()
+  } finally {
+    lock.close()
+  }
+}
+
+export type Lock = {
+  /** Errors: WR_LOCKED, WR_PERMISSION, WR_DISK. */
+  take(): () => void
+  /** Not while it is held. */
+  close(): void
+}
+
+/** lockFile() for whoever takes it again and again: our number is written down once. */
+export function createLock(path: string): Lock {
+  // Written whole under a name of its own, then linked: a lock file is never seen without its owner's number.
+  const mine = `${path}.${process.pid}-${locks++}`
+  let written = false
+  const writeDown = (): void => {
+    if (written) return
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    sweep(path)
     writeFileSync(mine, String(process.pid), { mode: 0o600 })
-    linkSync(mine, path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw diskError(path, error)
+    written = true
+  }
+  const takeOver = (error: unknown): void => {
     const pid = ownerOf(path)
     // Our own number in a lock that we do not hold: a container's first process has the number that the last one had.
     const stale = pid === process.pid ? !held.has(path) : pid !== undefined && !isAlive(pid)
     if (!stale) throw new WardroundError('WR_LOCKED', { path, pid: pid ?? 0 }, { cause: error })
     renameSync(mine, path)
-  } finally {
-    remove(mine)
+    written = false
   }
-  held.add(path)
-  return () => {
-    held.delete(path)
-    remove(path)
+  return {
+    take() {
+      try {
+        writeDown()
+        linkSync(mine, path)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw diskError(path, error)
+        takeOver(error)
+      }
+      held.add(path)
+      return () => {
+        held.delete(path)
+        remove(path)
+      }
+    },
+    close() {
+      if (written) remove(mine)
+      written = false
+    },
+  }
+}
+
+/** So many were made by this process. */
+let locks = 0
+
+/** Removes what killed processes wrote down for this lock. */
+function sweep(path: string): void {
+  for (const name of readdirSync(dirname(path))) {
+    const pid = name.startsWith(`${basename(path)}.`) ? /\.(\d+)-\d+$/.exec(name)?.[1] : undefined
+    if (pid !== undefined && !isAlive(Number(pid))) remove(join(dirname(path), name))
   }
 }
 

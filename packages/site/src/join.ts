@@ -43,6 +43,7 @@ export async function joinNetwork(options: JoinOptions): Promise<Membership> {
     saveMembership(options.folder, membership)
     return membership
   } finally {
+    journal.close()
     await closable?.close()
   }
 }

@@ -8,7 +8,7 @@ import type { Clock } from '@wardround/core/ports.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { type ChainEntry, chained, firstBroken, genesis, linkHash } from '@wardround/core/protocol/chain.ts'
 import { z } from 'zod'
-import { diskError, lockFile } from './files.ts'
+import { createLock, diskError, type Lock } from './files.ts'
 import type { ReleasedResult } from './progress.ts'
 
 /** Bodies by kind. `released` is the one that an auditor reads first. */
@@ -39,6 +39,7 @@ export type Journal = {
   write<K extends JournalKind>(kind: K, body: JournalBodies[K]): void
   /** In the file when it returns, and durable with the next write(): for what happens here alone, and is followed by what leaves. */
   note<K extends JournalKind>(kind: K, body: JournalBodies[K]): void
+  close(): void
 }
 
 const entrySchema = z.strictObject({
@@ -102,6 +103,7 @@ export function openJournal(
   read: (entry: JournalEntry) => void = () => undefined,
 ): Journal {
   let known: Position = { bytes: 0, sequence: 0, hash: genesis }
+  const lock = createLock(`${path}.lock`)
   const append = (kind: JournalKind, body: Record<string, unknown>, durably = true): void => {
     const entry = chained(
       { sequence: known.sequence + 1, at: new Date(clock.now()).toISOString(), kind, body },
@@ -113,7 +115,7 @@ export function openJournal(
     read({ ...entry, body })
   }
   const add = (kind: JournalKind, body: Record<string, unknown>, durably: boolean): void => {
-    const release = patientLock(`${path}.lock`)
+    const release = patiently(lock)
     try {
       const { position, tornBytes } = caughtUp(path, known, read)
       known = position
@@ -127,7 +129,11 @@ export function openJournal(
     }
   }
   known = caughtUp(path, known, read).position
-  return { write: (kind, body) => add(kind, body, true), note: (kind, body) => add(kind, body, false) }
+  return {
+    write: (kind, body) => add(kind, body, true),
+    note: (kind, body) => add(kind, body, false),
+    close: lock.close,
+  }
 }
 
 type Position = { readonly bytes: number; readonly sequence: number; readonly hash: string }
@@ -172,11 +178,11 @@ function appendLine(path: string, line: Uint8Array, durably: boolean): void {
 /** Another process of this site holds the lock for one entry: milliseconds. */
 const patienceMs = 5000
 
-function patientLock(path: string): () => void {
+function patiently(lock: Lock): () => void {
   const pause = new Int32Array(new SharedArrayBuffer(4))
   for (let waitedMs = 0; ; waitedMs += 2) {
     try {
-      return lockFile(path)
+      return lock.take()
     } catch (error) {
       if (!(error instanceof WardroundError) || error.code !== 'WR_LOCKED' || waitedMs >= patienceMs) throw error
       Atomics.wait(pause, 0, 0, 2)

@@ -11,8 +11,8 @@ import type { Task } from '@wardround/core/protocol/task.ts'
 import { encodeUpdate } from '@wardround/core/protocol/update.ts'
 import { decodeWeights, encodeWeights, flatten, headerLimitBytes, unflatten } from '@wardround/core/safetensors.ts'
 import type { Study } from '@wardround/core/study/study.ts'
-import { l2Norm } from '@wardround/core/vector.ts'
-import { sizeOf, type Weights } from '@wardround/core/weights.ts'
+import { difference32, l2Norm } from '@wardround/core/vector.ts'
+import { dimensionOf, type Weights } from '@wardround/core/weights.ts'
 import type { SiteContext } from './context.ts'
 import { type Prepared, preparedWith } from './dataset.ts'
 import { minimumCohortOf, type ReleaseKind } from './egress/policy.ts'
@@ -76,7 +76,7 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
   )
   const { shared: specs } = splitSpecs(study.model, inputWidth(task.preparation))
   const before = flatten(global)
-  const delta = flatten(part(study, trained.weights, 'shared')).map((value, index) => value - (before[index] ?? 0))
+  const delta = difference32(flatten(part(study, trained.weights, 'shared')), before)
   const measurements = { trainingLoss: trained.lossPerEpoch.at(-1) ?? 0, updateNorm: l2Norm(delta) }
   const update = encodeUpdate(unflatten(specs, delta), { numExamples: training.rows, measurements })
   const keep = (): void => keepPersonal(site, task, part(study, trained.weights, 'personal'))
@@ -180,7 +180,7 @@ type WithWeights = Of<'train'> | Of<'evaluate'> | Of<'finish'>
 /** The weights that a task names: by their digest, and of the approved model's shape. Errors: WR_DIGEST_MISMATCH, WR_WEIGHTS_SHAPE, … */
 async function fetchShared(site: SiteContext, task: WithWeights, study: Study): Promise<Weights> {
   const { shared } = splitSpecs(study.model, inputWidth(task.preparation))
-  const limit = headerLimitBytes + 4 * shared.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
+  const limit = headerLimitBytes + 4 * dimensionOf(shared)
   if (task.weights.sizeBytes > limit) throw new WardroundError('WR_BODY_TOO_LARGE', { limitBytes: limit })
   return decodeWeights(await site.fetchBlob(task.weights), shared)
 }

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import fc from 'fast-check'
 import { coded } from '../testing/errors.ts'
-import type { BlobStore } from './blob-store.ts'
+import { type BlobStore, gatheringWriter } from './blob-store.ts'
 
 /** FIPS 180-4's example: SHA-256("abc"), from NIST's "Examples with Intermediate Values". */
 const abc = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
@@ -76,8 +76,26 @@ function writing(check: Check): void {
       whole.fill(0)
       equal(await store.read(abc), text('abc'))
       assert.deepEqual(await put(store, text('abc')), await store.put(text('abc')))
+      const large = Uint8Array.from({ length: 300_000 }, (_, index) => index % 253)
+      assert.deepEqual(await store.put(large), refOf(large))
+      equal(await store.read(refOf(large).sha256), large)
     },
   )
+
+  check('a writer that gathers puts the same blob, and nothing before it is finished', async (store) => {
+    const writer = gatheringWriter(store)
+    const chunk = text('ab')
+    await writer.write(chunk)
+    chunk.fill(0)
+    await writer.write(text('c'))
+    assert.equal(await store.has(abc), false)
+    assert.deepEqual(await writer.finish(), { sha256: abc, sizeBytes: 3 })
+    equal(await store.read(abc), text('abc'))
+    const given = gatheringWriter(store)
+    await given.write(text('given up'))
+    await given.abort()
+    assert.equal(await store.has(refOf(text('given up')).sha256), false)
+  })
 
   check('a range is the same slice of the whole, clipped at its end', async (store) => {
     await fc.assert(

@@ -9,6 +9,18 @@ export type BlobWriter = {
   abort(): Promise<void>
 }
 
+/** For what is small: gathered in memory, and put whole. */
+export function gatheringWriter(blobs: Pick<BlobStore, 'put'>): BlobWriter {
+  let chunks: Uint8Array[] = []
+  return {
+    write: async (chunk) => void chunks.push(Uint8Array.from(chunk)),
+    finish: () => blobs.put(Buffer.concat(chunks)),
+    abort: async () => {
+      chunks = []
+    },
+  }
+}
+
 export type BlobStore = {
   has(sha256: string): Promise<boolean>
   /**

@@ -239,8 +239,8 @@ test('bytes: every report and update up, every download down, once each', async 
   const { running, taskOf } = await training(['a', 'b'])
   const { sha256, sizeBytes } = taskOf('a').weights
   const counted = async () => {
-    const row = await running.world.store.study(running.id)
-    return [row?.bytes_up, row?.bytes_down]
+    const { up, down } = await running.world.store.traffic(running.id)
+    return [up, down]
   }
   // Two surveys, as they were sent; sites that download nothing have received nothing.
   let up = 2 * JSON.stringify({ kind: 'prepare', survey: survey() }).length

@@ -1,16 +1,20 @@
 /** What a site asks for and hands in: offers, decisions, tasks, weights, results. */
 
+import { Readable } from 'node:stream'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { type Signed, verify } from '@wardround/core/protocol/signing.ts'
 import { type BlobRef, grantSchema } from '@wardround/core/protocol/task.ts'
 import type { Context } from '../context.ts'
-import { requireSize } from '../door.ts'
+import { requireSize, runningStudy } from '../door.ts'
 import type { Caller, Handlers } from '../handlers.ts'
 import { fit, takeReport, takeUpdate, thankForUpdate } from '../intake.ts'
 import { offerDocument } from '../offers.ts'
 import type { TaskRow } from '../store/schema.ts'
 
 type Names = 'offers' | 'decide' | 'nextTask' | 'blob' | 'uploadState' | 'upload' | 'report' | 'progress'
+
+/** The largest blob that is sent from memory. */
+const wholeBytes = 1 << 20
 
 /** The largest piece of an upload. */
 export const pieceLimitBytes = 4 << 20
@@ -43,14 +47,14 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
       const size = await blobs.size(params.sha256)
       if (start >= size && size > 0)
         throw new WardroundError('WR_BODY_INVALID', { field: 'range', problem: 'it starts behind the end' })
-      const current = await store.openTask(caller.name)
-      if (current !== undefined) bytesDown.set(current.study, (bytesDown.get(current.study) ?? 0) + size - start)
+      bytesDown.set(caller.name, (bytesDown.get(caller.name) ?? 0) + size - start)
       reply
         .code(start > 0 ? 206 : 200)
         .header('content-type', 'application/octet-stream')
         .header('content-length', size - start)
       if (start > 0) reply.header('content-range', `bytes ${start}-${size - 1}/${size}`)
-      const { Readable } = await import('node:stream')
+      // A small one leaves with its head.
+      if (size <= wholeBytes) return reply.send(Buffer.from(await blobs.read(params.sha256)).subarray(start))
       return reply.send(Readable.from(blobs.stream(params.sha256, start)))
     },
     async uploadState({ params }, caller) {
@@ -91,7 +95,8 @@ async function upload(
     thankForUpdate(context, task, update)
     return sizeBytes
   }
-  await fit(context, task, () => requireSize(context, task, sizeBytes))
+  const running = await runningStudy(context, task)
+  await fit(context, task, async () => requireSize(running, sizeBytes))
   if (offset + bytes.length > sizeBytes)
     throw new WardroundError('WR_BODY_INVALID', { field: 'offset', problem: 'the piece ends behind sizeBytes' })
   if (bytes.length === sizeBytes) {
@@ -103,7 +108,7 @@ async function upload(
     if (receivedBytes < sizeBytes) return receivedBytes
     await blobs.staged.commit(task.id, update)
   }
-  await takeUpdate(context, task, update)
+  await takeUpdate(context, task, { update, running })
   return sizeBytes
 }
 

@@ -57,8 +57,6 @@ const tables: Readonly<Record<string, Columns>> = {
     published_at: 'text',
     started_at: 'integer?',
     ended_at: 'integer?',
-    bytes_up: 'integer',
-    bytes_down: 'integer',
     results: 'text?',
   },
   decisions: {
@@ -95,6 +93,8 @@ const tables: Readonly<Record<string, Columns>> = {
     result: 'text?',
     issued_at: 'integer',
     settled_at: 'integer?',
+    bytes_up: 'integer',
+    bytes_down: 'integer',
   },
   events: { sequence: 'integer key', at: 'text', study: 'text?', kind: 'text', payload: 'text' },
   audit: { sequence: 'integer key', at: 'text', kind: 'text', body: 'text', previous: 'text', hash: 'text' },

@@ -36,8 +36,6 @@ export type StudyRow = {
   published_at: string
   started_at: number | null
   ended_at: number | null
-  bytes_up: number
-  bytes_down: number
   results: string | null
 }
 
@@ -55,8 +53,6 @@ export const freshStudy = {
   stopped_because: null,
   started_at: null,
   ended_at: null,
-  bytes_up: 0,
-  bytes_down: 0,
   results: null,
 } as const satisfies Partial<StudyRow>
 
@@ -106,6 +102,9 @@ export type TaskRow = {
   result: string | null
   issued_at: number
   settled_at: number | null
+  /** What its site sent for it, and was sent since its last result. */
+  bytes_up: number
+  bytes_down: number
 }
 
 export type EventRow = { sequence: number; at: string; study: string | null; kind: string; payload: string }

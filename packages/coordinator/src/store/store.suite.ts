@@ -139,7 +139,6 @@ function studies(check: Check): void {
     stopped_because: 'converged',
     started_at: Date.UTC(2026, 0, 1),
     ended_at: Date.UTC(2099, 0, 1),
-    bytes_up: 2 ** 52,
     results: '{"µ":"Δ 東 🩺"}',
   })
 
@@ -166,12 +165,17 @@ function studies(check: Check): void {
     assert.deepEqual(ids(await store.studies()), ['a-c', 'ab', 'c', 'z'])
   })
 
-  check('bytes add up, beyond 32 bits, also when counted at once', async (store) => {
-    await store.addStudy(studyRow('heart'))
-    await Promise.all(upTo(10).map((up) => store.countBytes('heart', { up: up * 2 ** 40, down: 3 })))
-    const { bytes_up, bytes_down } = (await store.study('heart')) ?? studyRow('none')
+  check("bytes of a study's tasks add up, beyond 32 bits; of no task they are none", async (store) => {
+    assert.deepEqual(await store.traffic('heart'), { up: 0, down: 0 })
+    await store.addTasks([
+      ...upTo(10).map((number) => taskRow(`t${number}`, 'a')),
+      taskRow('x', 'a', { study: 'lung' }),
+    ])
+    const settled = { state: 'reported', result: null, settled_at: 1, bytes_down: 3 } as const
+    for (const up of upTo(10)) await store.settleTask(`t${up}`, { ...settled, bytes_up: up * 2 ** 40 })
+    await store.settleTask('x', { ...settled, bytes_up: 1 })
     // 1 + 2 + … + 10 = 55
-    assert.deepEqual({ bytes_up, bytes_down }, { bytes_up: 55 * 2 ** 40, bytes_down: 30 })
+    assert.deepEqual(await store.traffic('heart'), { up: 55 * 2 ** 40, down: 30 })
   })
 
   check("a site's last word on a study counts", async (store) => {
@@ -198,8 +202,8 @@ function studies(check: Check): void {
 
   check('rounds come in order of number, and values keep every bit', async (store) => {
     const value = 0.1 + 0.2
-    for (const number of [10, 9, 1]) await store.addRound(roundRow('heart', number))
-    await store.addRound(roundRow('lung', 9))
+    for (const number of [10, 9, 1]) await store.putRound(roundRow('heart', number))
+    await store.putRound(roundRow('lung', 9))
     const change = { phase: 'completed', value, deadline_at: 2 ** 52, strategy_state: '{}' } as const
     await store.updateRound({ study: 'heart', number: 9 }, change)
     assert.deepEqual(plainly(await store.rounds('heart')), [
@@ -210,7 +214,9 @@ function studies(check: Check): void {
     assert.deepEqual(plainly(await store.rounds('lung')), [roundRow('lung', 9)])
     assert.deepEqual(await store.lastRound('heart'), (await store.rounds('heart')).at(-1))
     assert.equal(await store.lastRound('nothing'), undefined)
-    await assert.rejects(store.addRound(roundRow('heart', 9)))
+    await store.putRound(roundRow('heart', 9, { phase: 'abandoned' }))
+    assert.deepEqual(plain((await store.rounds('heart'))[1]), roundRow('heart', 9, { phase: 'abandoned' }))
+    assert.deepEqual(plainly(await store.rounds('lung')), [roundRow('lung', 9)])
   })
 }
 

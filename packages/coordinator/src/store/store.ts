@@ -56,9 +56,9 @@ export async function openStore(options: StoreOptions, isoNow: () => string): Pr
         const tables = tablesOf(transaction, isoNow)
         return work({
           ...tables,
-          event: (event) => {
-            appended = true
-            return tables.event(event)
+          event: (...events) => {
+            appended ||= events.length > 0
+            return tables.event(...events)
           },
         })
       })
@@ -140,13 +140,6 @@ const studies = (db: Kysely<Database>) => ({
   updateStudy: async (id: string, change: Updateable<StudyRow>): Promise<void> => {
     await db.updateTable('studies').set(change).where('id', '=', id).execute()
   },
-  countBytes: async (id: string, { up, down }: { up: number; down: number }): Promise<void> => {
-    await db
-      .updateTable('studies')
-      .set((eb) => ({ bytes_up: eb('bytes_up', '+', up), bytes_down: eb('bytes_down', '+', down) }))
-      .where('id', '=', id)
-      .execute()
-  },
   decisions: (study: string): Promise<DecisionRow[]> =>
     db.selectFrom('decisions').selectAll().where('study', '=', study).orderBy('site').execute(),
   putDecision: async (row: DecisionRow): Promise<void> => {
@@ -159,6 +152,26 @@ const studies = (db: Kysely<Database>) => ({
   },
   rounds: (study: string): Promise<RoundRow[]> =>
     db.selectFrom('rounds').selectAll().where('study', '=', study).orderBy('number').execute(),
+  /** Rounds that were completed, with what was watched in each, in order. */
+  completedRounds: (study: string): Promise<Pick<RoundRow, 'number' | 'value'>[]> =>
+    db
+      .selectFrom('rounds')
+      .select(['number', 'value'])
+      .where('study', '=', study)
+      .where('phase', '=', 'completed')
+      .orderBy('number')
+      .execute(),
+  /** The last completed round before `number`. */
+  completedBefore: (study: string, number: number): Promise<RoundRow | undefined> =>
+    db
+      .selectFrom('rounds')
+      .selectAll()
+      .where('study', '=', study)
+      .where('phase', '=', 'completed')
+      .where('number', '<', number)
+      .orderBy('number', 'desc')
+      .limit(1)
+      .executeTakeFirst(),
   lastRound: (study: string): Promise<RoundRow | undefined> =>
     db
       .selectFrom('rounds')
@@ -167,8 +180,14 @@ const studies = (db: Kysely<Database>) => ({
       .orderBy('number', 'desc')
       .limit(1)
       .executeTakeFirst(),
-  addRound: async (row: RoundRow): Promise<void> => {
-    await db.insertInto('rounds').values(row).execute()
+  /** A new round, or another state of one. */
+  putRound: async (row: RoundRow): Promise<void> => {
+    const { study: _, number: __, ...rest } = row
+    await db
+      .insertInto('rounds')
+      .values(row)
+      .onConflict((conflict) => conflict.columns(['study', 'number']).doUpdateSet(rest))
+      .execute()
   },
   updateRound: async (
     { study, number }: Pick<RoundRow, 'study' | 'number'>,
@@ -177,6 +196,8 @@ const studies = (db: Kysely<Database>) => ({
     await db.updateTable('rounds').set(change).where('study', '=', study).where('number', '=', number).execute()
   },
 })
+
+type Settled = Pick<TaskRow, 'state' | 'result' | 'settled_at'> & Partial<Pick<TaskRow, 'bytes_up' | 'bytes_down'>>
 
 const tasks = (db: Kysely<Database>) => ({
   task: (id: string): Promise<TaskRow | undefined> =>
@@ -214,6 +235,15 @@ const tasks = (db: Kysely<Database>) => ({
       .executeTakeFirst()
     return open !== undefined
   },
+  /** Bytes that a study's tasks have moved. */
+  traffic: async (study: string): Promise<{ up: number; down: number }> => {
+    const row = await db
+      .selectFrom('tasks')
+      .select((eb) => [eb.fn.sum('bytes_up').as('up'), eb.fn.sum('bytes_down').as('down')])
+      .where('study', '=', study)
+      .executeTakeFirst()
+    return { up: Number(row?.up ?? 0), down: Number(row?.down ?? 0) }
+  },
   studyTasks: (study: string): Promise<TaskRow[]> =>
     db.selectFrom('tasks').selectAll().where('study', '=', study).orderBy('issued_at').orderBy('id').execute(),
   openTasksOfSite: (site: string): Promise<TaskRow[]> =>
@@ -229,7 +259,7 @@ const tasks = (db: Kysely<Database>) => ({
     await db.updateTable('tasks').set(change).where('id', '=', id).execute()
   },
   /** Settles a task once; false if it was settled before. */
-  settleTask: async (id: string, change: Pick<TaskRow, 'state' | 'result' | 'settled_at'>): Promise<boolean> => {
+  settleTask: async (id: string, change: Settled): Promise<boolean> => {
     const result = await db
       .updateTable('tasks')
       .set(change)
@@ -241,20 +271,20 @@ const tasks = (db: Kysely<Database>) => ({
 })
 
 const records = (db: Kysely<Database>, isoNow: () => string) => ({
-  event: async (event: NewEvent): Promise<void> => {
-    const next = db
-      .selectFrom('events')
-      .select((eb) => eb(eb.fn.coalesce(eb.fn.max('sequence'), eb.lit(0)), '+', 1).as('next'))
-    await db
-      .insertInto('events')
-      .values({
-        sequence: next,
-        at: isoNow(),
-        study: event.study,
-        kind: event.kind,
-        payload: JSON.stringify(event.payload),
-      })
-      .execute()
+  /** In the order given, with the numbers that come next. */
+  event: async (...events: readonly NewEvent[]): Promise<void> => {
+    if (events.length === 0) return
+    const at = isoNow()
+    const rows = events.map(({ study, kind, payload }, index) => ({
+      sequence: db
+        .selectFrom('events')
+        .select((eb) => eb(eb.fn.coalesce(eb.fn.max('sequence'), eb.lit(0)), '+', eb.lit(index + 1)).as('next')),
+      at,
+      study,
+      kind,
+      payload: JSON.stringify(payload),
+    }))
+    await db.insertInto('events').values(rows).execute()
   },
   lastSequence: (): Promise<number> => lastOf(db, 'events'),
   events: async ({

@@ -178,7 +178,7 @@ async function outcome(store: Store, parsed: ParsedStudy) {
   const tasks = await store.studyTasks(id)
   return {
     results: JSON.parse(row?.results ?? 'null') as { readonly weightsSha256: string; readonly outcome: string },
-    bytesUp: row?.bytes_up,
+    bytesUp: (await store.traffic(id)).up,
     rounds: (await store.rounds(id)).map((round) => ({ ...round })),
     tasks: tasks.map(({ signature: _, ...task }) => task),
     // Two sites may come in another order after a restart; what they said is the same.

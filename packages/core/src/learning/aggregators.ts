@@ -1,6 +1,6 @@
 /** From many updates to one. Sums are Float64, in the order given, which process.ts makes the order of site names. */
-import { axpy } from '../vector.ts'
-import { type Aggregator, squareSum } from './process.ts'
+import { axpy, squareSum } from '../vector.ts'
+import type { Aggregator } from './process.ts'
 
 /** Δ = Σ nᵢ·Δᵢ / Σ nᵢ (McMahan et al. 2017, Algorithm 1, on differences instead of weights). */
 export const weightedMean = (): Aggregator => ({

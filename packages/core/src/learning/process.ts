@@ -2,7 +2,7 @@
  * One step of federated optimization, as data flowing one way: updates → aggregate → server optimizer → finalize. Every stage
  * is pure, returns {state, result, measurements}, and its state is plain data that lives in the coordinator's store.
  */
-import type { Vector } from '../vector.ts'
+import { squareSum, sum32 } from '../vector.ts'
 
 export type Measured<S, R> = {
   readonly state: S
@@ -63,19 +63,10 @@ export function step(
   const stepped = strategy.serverOptimizer.apply(aggregated.result, state.serverOptimizer)
   return {
     state: { aggregator: aggregated.state, serverOptimizer: stepped.state },
-    result: finalize(weights, stepped.result),
+    result: sum32(weights, stepped.result),
     measurements: { ...aggregated.measurements, ...stepped.measurements, stepSquareSum: squareSum(stepped.result) },
   }
 }
 
 export const isCoordinateWise = ({ aggregator, serverOptimizer }: Strategy): boolean =>
   aggregator.coordinateWise && serverOptimizer.coordinateWise
-
-const finalize = (weights: Float32Array, change: Float64Array): Float32Array<ArrayBuffer> =>
-  Float32Array.from(weights, (weight, index) => weight + (change[index] ?? 0))
-
-export function squareSum(vector: Vector): number {
-  let sum = 0
-  for (const value of vector) sum += value * value
-  return sum
-}
