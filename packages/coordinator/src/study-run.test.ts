@@ -174,6 +174,8 @@ test('a round whose figure nobody may tell is no improvement, and no failure', a
   await running.work(honest(running.parsed, { loss: (round) => (round === 1 ? 0.5 : null) }))
   const results = await running.results()
   assert.deepEqual([results.outcome, results.stoppedBecause, results.bestRound], ['completed', 'maximum rounds', 1])
+  const [alone] = await running.world.store.tasksOf(running.id, 'finish', 1)
+  assert.equal(JSON.parse(alone?.document ?? '{}').maximumRounds, running.parsed.study.rounds.maximum)
   assert.deepEqual(results.rounds[1]?.overall, { value: null, low: null, high: null, n: null })
   await closed(running)
 })
@@ -190,6 +192,9 @@ test('stopped by a person: the round in progress is finished, and the best so fa
   assert.deepEqual([results.outcome, results.stoppedBecause], ['stopped early', 'stopped by a person'])
   assert.equal(results.rounds.length, 3)
   assert.equal(results.bestRound, 3)
+  // Alone, too, nobody gets more than there were.
+  const [alone] = await running.world.store.tasksOf(running.id, 'finish', 3)
+  assert.equal(JSON.parse(alone?.document ?? '{}').maximumRounds, 3)
   await assert.rejects(stop(), coded('WR_STUDY_STATE', { state: 'ended' }))
   const audited = await running.account('audit')
   assert.deepEqual(

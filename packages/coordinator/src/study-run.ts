@@ -194,6 +194,9 @@ async function conclude(context: Context, running: Running, stoppedBecause: Stop
   return true
 }
 
+/** Ends that the plan foresees: alone, too, training goes on until it has come to one of them. */
+const ownRule: ReadonlySet<string> = new Set<StopReason>(['converged', 'maximum rounds'])
+
 async function finish(context: Context, running: Running): Promise<boolean> {
   const { store, clock } = context
   const { row } = running
@@ -207,6 +210,9 @@ async function finish(context: Context, running: Running): Promise<boolean> {
     const content = {
       kind: 'finish' as const,
       ...running.prepared,
+      maximumRounds: ownRule.has(row.stopped_because ?? '')
+        ? running.study.rounds.maximum
+        : rounds.filter(({ phase }) => phase === 'completed').length,
       round: row.best_round,
       weights: blobRefSchema.parse(JSON.parse(best.weights_out)),
     }

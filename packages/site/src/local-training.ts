@@ -43,6 +43,8 @@ export function classWeightsFor(
 
 export type RoundsOptions = {
   readonly study: Study
+  /** Rounds at most. */
+  readonly maximum: number
   readonly start: Weights
   /** One round: `epochs` passes from `weights`. */
   readonly train: (weights: Weights, round: number) => Promise<Weights>
@@ -51,15 +53,16 @@ export type RoundsOptions = {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Rounds of training alone, under the same maximum and stop rule as the federation; the best round's weights. */
+/** Rounds of training alone, under the federation's stop rule; the best round's weights. */
 export async function trainRounds({
   study,
+  maximum,
   start,
   train,
   measure,
   signal,
 }: RoundsOptions): Promise<{ weights: Weights; bestRound: number; rounds: number }> {
-  const { stop, maximum } = study.rounds
+  const { stop } = study.rounds
   const history: MetricPoint[] = []
   let weights = start
   let best = { round: 0, weights: start }

@@ -308,6 +308,19 @@ async function powerCut(t: TestContext, lost: 'the outbox' | 'the outbox and the
   return { at, result: state.results.get(at.tasks.train(1).id) }
 }
 
+test('alone, a site trains for as many rounds as the plan allows, and for no more than there were', async (t) => {
+  const rounds = async (maximumRounds: number): Promise<number | undefined> => {
+    const at = await approved(t)
+    const finished = await done(at, at.tasks.train(1), at.tasks.finish(1, maximumRounds))
+    return finished?.kind === 'finish' ? finished.localRounds : undefined
+  }
+  assert.equal(await rounds(2), 2)
+  // The plan's stop rule comes first, and its maximum of 20 is not to be raised by anybody.
+  const own = await rounds(20)
+  assert.ok(own !== undefined && own > 2 && own <= 20)
+  assert.equal(await rounds(10_000), own)
+})
+
 test('a result that a power cut took out of the outbox is made again, where it is the very same', async (t) => {
   const whole = await approved(t)
   await done(whole, whole.tasks.train(1))

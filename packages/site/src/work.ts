@@ -111,7 +111,7 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
   const keep = (): void => studyFolder(site.folder, task.study).saveWeights(encodeWeights(federated))
   // Alone means alone: without the others' fill values and scales, too.
   const own = preparedWith(prepared.records, ownPreparation(study, prepared.records, site.membership.site))
-  const alone = await trainAlone(site, study, own)
+  const alone = await trainAlone(site, study, { prepared: own, maximumRounds: task.maximumRounds })
   const minimum = minimumCohort(site, study)
   const hide = (count: number): number | null => (count < minimum ? null : count)
   const [nTrain, nTest] = [hide(patientsIn(training)), hide(patientsIn(test))]
@@ -138,11 +138,16 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
 }
 
 /** The same start, budget and stop rule, with this site's records only. */
-async function trainAlone(site: SiteContext, study: Study, prepared: Prepared) {
+async function trainAlone(
+  site: SiteContext,
+  study: Study,
+  { prepared, maximumRounds }: { prepared: Prepared; maximumRounds: number },
+) {
   const { training } = prepared
   const { inputs } = watched(study, prepared)
   return trainRounds({
     study,
+    maximum: Math.min(study.rounds.maximum, maximumRounds),
     start: withPersonalStart(study, firstWeights(study, training.width), training.target),
     signal: site.signal,
     measure: async (weights) => meanOf(await measure(site.trainer, study, { weights, inputs })),

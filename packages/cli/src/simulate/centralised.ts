@@ -39,6 +39,7 @@ export async function trainCentralised(options: CentralisedOptions): Promise<Cen
   const training = pool(prepared.map((site) => site.training))
   const watched = pool(prepared.map((site) => (study.data.split.validation > 0 ? site.validation : site.training)))
   const { weights, rounds } = await trainRounds({
+    maximum: study.rounds.maximum,
     study,
     start: pooledStart(study, prepared),
     signal,

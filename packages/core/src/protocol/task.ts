@@ -45,8 +45,17 @@ export const taskSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('train'), ...prepared, round, weights: blobRefSchema, bestRound: z.int().min(0) }),
   /** Measure `weights`, the result of `round`, on the validation records (training records where there are none). */
   z.strictObject({ kind: z.literal('evaluate'), ...prepared, round, weights: blobRefSchema }),
-  /** Train alone with the same budget, and compare on the test patients: once, at the end. `round` is the best round. */
-  z.strictObject({ kind: z.literal('finish'), ...prepared, round: z.int().min(0), weights: blobRefSchema }),
+  /**
+   * Train alone with the same budget, and compare on the test patients: once, at the end. `round` is the best round. `maximumRounds` is the
+   * budget: the plan's, or as many rounds as there were where something else than its stop rule ended them.
+   */
+  z.strictObject({
+    kind: z.literal('finish'),
+    ...prepared,
+    round: z.int().min(0),
+    weights: blobRefSchema,
+    maximumRounds: z.int().min(1),
+  }),
 ])
 export type Task = z.output<typeof taskSchema>
 export type TaskKind = Task['kind']

@@ -175,7 +175,13 @@ function honestTasks({
       bestRound,
     }),
     evaluate: (round = 1): Of<'evaluate'> => ({ kind: 'evaluate', ...common('evaluate', round), ...prepared, round }),
-    finish: (round = 1): Of<'finish'> => ({ kind: 'finish', ...common('finish', round), ...prepared, round }),
+    finish: (round = 1, maximumRounds = 20): Of<'finish'> => ({
+      kind: 'finish',
+      ...common('finish', round),
+      ...prepared,
+      round,
+      maximumRounds,
+    }),
   }
 }
 
