@@ -1,0 +1,54 @@
+/**
+ * A site as `wardround site run` runs it, that kills itself (SIGKILL) at a point of a test's choice. Arguments: its folder, and the point, or
+ * nothing: `before` or `after` a request or training. Prints a line when it has started.
+ */
+import { join } from 'node:path'
+import type { Network } from '@wardround/core/ports.ts'
+import { runSite } from '@wardround/site/agent.ts'
+import { readConfig } from '@wardround/site/config.ts'
+import { httpsNetwork } from '@wardround/site/http.ts'
+import { membershipOf } from '@wardround/site/identity.ts'
+import { createTrainer } from '@wardround/site/training/trainer.ts'
+import { clock, entropy, version } from '../support.ts'
+import { dying } from './dying.ts'
+
+const [, , folder = '', point = ''] = process.argv
+const step = dying(point)
+
+/** `task`, `weights`, `update`, or `report` with the kind of its task. */
+function nameOf(method: string, path: string): string {
+  if (method === 'PUT') return 'update'
+  if (path.includes('/blobs/')) return 'weights'
+  const kind = /-(prepare|train|evaluate|finish)-\d+-[a-z]+\/result/.exec(path)?.[1]
+  return kind === undefined ? 'task' : `report ${kind}`
+}
+
+const membership = membershipOf(folder)
+const network = httpsNetwork(membership.url, membership.trust)
+const mortalNetwork: Network = {
+  send: (request) => step(nameOf(request.method, request.path), () => network.send(request)),
+}
+const trainer = createTrainer()
+const stop = new AbortController()
+process.on('SIGTERM', () => stop.abort())
+process.stdout.write('started\n')
+await runSite({
+  folder,
+  config: readConfig(join(folder, 'site.yaml')),
+  dataFolder: folder,
+  trainer: {
+    ...trainer,
+    train: (...given) => step('fitting', () => trainer.train(...given)),
+    predict: (...given) => step('predicting', () => trainer.predict(...given)),
+  },
+  // Whoever is dead is started again at once: nobody needs to wait long before trying again.
+  clock: { ...clock, sleep: (delayMs, signal) => clock.sleep(Math.min(delayMs, 50), signal) },
+  entropy,
+  version,
+  network: mortalNetwork,
+  // What it says of a task comes after a line in the journal, and after the work.
+  log: (_, message) => step.after(message.split(' ')[0] ?? ''),
+  signal: stop.signal,
+})
+await trainer.close()
+await network.close()
