@@ -33,7 +33,7 @@ const specsOf = (dimension: number): TensorSpec[] => [
 
 async function put(blobs: BlobStore, flat: Float32Array): Promise<BlobRef> {
   const writer = await blobs.writer()
-  await writer.write(encodeWeights(unflatten(specsOf(flat.length), flat)))
+  await writer.write(encodeWeights(unflatten(specsOf(flat.length), new Float32Array(flat))))
   return writer.finish()
 }
 const weightsOf = async (blobs: BlobStore, { weights }: Aggregated, dimension: number): Promise<Float32Array> =>

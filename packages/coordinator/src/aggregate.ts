@@ -13,7 +13,14 @@ import {
   type VectorState,
 } from '@wardround/core/learning/process.ts'
 import { type BlobRef, blobRefSchema } from '@wardround/core/protocol/task.ts'
-import { encodeHeader, type Header, headerSize, parseHeader } from '@wardround/core/safetensors.ts'
+import {
+  encodeHeader,
+  float32Of,
+  float64Of,
+  type Header,
+  headerSize,
+  parseHeader,
+} from '@wardround/core/safetensors.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
 import { type BlobStore, type BlobWriter, gatheringWriter } from './blobs/blob-store.ts'
 
@@ -120,18 +127,18 @@ export const floatsOf =
   (blobs: BlobStore, { sha256 }: BlobRef, { dataStart }: Pick<Header, 'dataStart'>): Floats =>
   async ({ start, end }) => {
     const bytes = await blobs.read(sha256, { start: dataStart + start * 4, end: dataStart + end * 4 })
-    return new Float32Array(Uint8Array.from(bytes).buffer)
+    return float32Of(bytes)
   }
 
 /** A blob that is read once, from front to back: at its end `check` knows whether it was what its name says. */
 type Checked<Vector> = { read(range: Range): Promise<Vector>; check(): void }
 
-function checkedBytes(blobs: BlobStore, { sha256 }: BlobRef): Checked<Uint8Array<ArrayBuffer>> {
+function checkedBytes(blobs: BlobStore, { sha256 }: BlobRef): Checked<Uint8Array> {
   const hash = createHash('sha256')
   const damaged = (): WardroundError => new WardroundError('WR_BLOB_MISSING', { sha256 })
   return {
     async read(range) {
-      const bytes = Uint8Array.from(await blobs.read(sha256, range))
+      const bytes = await blobs.read(sha256, range)
       if (bytes.length !== range.end - range.start) throw damaged()
       hash.update(bytes)
       return bytes
@@ -148,7 +155,7 @@ async function openChecked(blobs: BlobStore, ref: BlobRef): Promise<Checked<Floa
   await read({ start: 0, end: dataStart })
   const place = (weight: number): number => dataStart + weight * 4
   return {
-    read: async ({ start, end }) => new Float32Array((await read({ start: place(start), end: place(end) })).buffer),
+    read: async ({ start, end }) => float32Of(await read({ start: place(start), end: place(end) })),
     check,
   }
 }
@@ -178,7 +185,7 @@ const openState = (blobs: BlobStore, state: AggregateInput['state']): StoredStat
       return [
         name,
         {
-          read: async ({ start, end }) => new Float64Array((await read({ start: start * 8, end: end * 8 })).buffer),
+          read: async ({ start, end }) => float64Of(await read({ start: start * 8, end: end * 8 })),
           check,
         },
       ]

@@ -47,14 +47,15 @@ export async function checkUpdate({ blobs }: Context, { specs }: Running, update
   const dimension = dimensionOf(specs)
   for (let start = 0; start < dimension; start += rangeLength) {
     const range = await values({ start, end: Math.min(dimension, start + rangeLength) })
-    for (let i = 0; i < range.length; i++) {
-      const value = range[i] ?? 0
-      if (!Number.isFinite(value)) throw new WardroundError('WR_WEIGHTS_NOT_FINITE', { tensor: 'the update' })
-      if (Math.abs(value) > largestChange)
-        throw new WardroundError('WR_WEIGHTS_INVALID', { problem: `A weight changes by more than ${largestChange}.` })
-    }
+    for (let i = 0; i < range.length; i++) if (!(Math.abs(range[i] ?? 0) <= largestChange)) throw implausible(range[i])
   }
   return facts
+}
+
+function implausible(value = 0): WardroundError {
+  return Number.isFinite(value)
+    ? new WardroundError('WR_WEIGHTS_INVALID', { problem: `A weight changes by more than ${largestChange}.` })
+    : new WardroundError('WR_WEIGHTS_NOT_FINITE', { tensor: 'the update' })
 }
 
 async function studyRow({ store }: Context, task: TaskRow): Promise<StudyRow> {

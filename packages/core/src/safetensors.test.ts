@@ -12,6 +12,7 @@ import {
   encodeSafetensors,
   encodeWeights,
   flatten,
+  float64Of,
   headerLimitBytes,
   headerSize,
   parseHeader,
@@ -109,6 +110,22 @@ test('the data section is the flat vector in model order, and unflatten undoes f
       if (flat.length > 0) assert.throws(() => unflatten(weights, flat.subarray(1)), coded('WR_WEIGHTS_SHAPE'))
     }),
   )
+})
+
+test('weights are the same wherever their bytes lie, aligned or not', () => {
+  fc.assert(
+    fc.property(weightsArbitrary, fc.integer({ min: 0, max: 9 }), (weights, offset) => {
+      const bytes = encodeWeights(weights)
+      const shifted = new Uint8Array(bytes.length + offset)
+      shifted.set(bytes, offset)
+      assert.deepEqual(decodeWeights(shifted.subarray(offset), weights), weights)
+    }),
+  )
+  const numbers = Float64Array.of(0.1, -2)
+  const shifted = new Uint8Array(19)
+  shifted.set(new Uint8Array(numbers.buffer), 3)
+  assert.deepEqual(float64Of(shifted.subarray(3)), numbers)
+  assert.deepEqual(float64Of(new Uint8Array(numbers.buffer)), numbers)
 })
 
 test('the header can be read from a prefix of the file, wherever the bytes lie in their buffer', () => {

@@ -184,12 +184,12 @@ export function checkSpecs(header: Header, specs: readonly TensorSpec[]): void {
 
 export const encodeWeights = (weights: Weights): Uint8Array<ArrayBuffer> => encodeSafetensors(weights)
 
-/** Weights that are exactly `specs`. Errors: WR_WEIGHTS_INVALID, WR_WEIGHTS_SHAPE, WR_WEIGHTS_NOT_FINITE. */
+/** Weights that are exactly `specs`, in place: they change if `bytes` do. Errors: WR_WEIGHTS_INVALID, WR_WEIGHTS_SHAPE, WR_WEIGHTS_NOT_FINITE. */
 export function decodeWeights(bytes: Uint8Array, specs: readonly TensorSpec[]): Weights {
   const header = parseHeader(bytes, bytes.length)
   checkSpecs(header, specs)
   return header.tensors.map((entry): NamedTensor => {
-    const data = new Float32Array(valuesOf(bytes, header, entry))
+    const data = float32Of(valuesOf(bytes, header, entry))
     if (firstNotFinite(data) >= 0) throw new WardroundError('WR_WEIGHTS_NOT_FINITE', { tensor: entry.name })
     return { name: entry.name, shape: entry.shape, data }
   })
@@ -203,14 +203,27 @@ export function decodeVectors(bytes: Uint8Array): Record<string, Float64Array<Ar
       const values = valuesOf(bytes, header, entry)
       return [
         entry.name,
-        entry.dataType === 'F64' ? new Float64Array(values) : Float64Array.from(new Float32Array(values)),
+        entry.dataType === 'F64' ? new Float64Array(float64Of(values)) : Float64Array.from(float32Of(values)),
       ]
     }),
   )
 }
 
-const valuesOf = (bytes: Uint8Array, header: Header, entry: HeaderEntry): ArrayBuffer =>
-  Uint8Array.from(bytes.subarray(header.dataStart + entry.startByte, header.dataStart + entry.endByte)).buffer
+const valuesOf = (bytes: Uint8Array, header: Header, entry: HeaderEntry): Uint8Array =>
+  bytes.subarray(header.dataStart + entry.startByte, header.dataStart + entry.endByte)
+
+/** Bytes as the numbers that they are: in place where they are aligned, and a copy where not. */
+export function float32Of(bytes: Uint8Array): Float32Array<ArrayBuffer> {
+  const aligned = bytes.byteOffset % 4 === 0 && bytes.buffer instanceof ArrayBuffer
+  const { buffer, byteOffset } = aligned ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes)
+  return new Float32Array(buffer, byteOffset, bytes.length / 4)
+}
+
+export function float64Of(bytes: Uint8Array): Float64Array<ArrayBuffer> {
+  const aligned = bytes.byteOffset % 8 === 0 && bytes.buffer instanceof ArrayBuffer
+  const { buffer, byteOffset } = aligned ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes)
+  return new Float64Array(buffer, byteOffset, bytes.length / 8)
+}
 
 /** All values in model order. */
 export function flatten(weights: Weights): Float32Array<ArrayBuffer> {
@@ -223,11 +236,11 @@ export function flatten(weights: Weights): Float32Array<ArrayBuffer> {
   return flat
 }
 
-/** The inverse of flatten(). Errors: WR_WEIGHTS_SHAPE. */
-export function unflatten(specs: readonly TensorSpec[], flat: Float32Array): Weights {
+/** The inverse of flatten(), in place: the tensors change if `flat` does. Errors: WR_WEIGHTS_SHAPE. */
+export function unflatten(specs: readonly TensorSpec[], flat: Float32Array<ArrayBuffer>): Weights {
   let at = 0
   const weights = specs.map(({ name, shape }): NamedTensor => {
-    const data = Float32Array.from(flat.subarray(at, at + sizeOf(shape)))
+    const data = flat.subarray(at, at + sizeOf(shape))
     at += sizeOf(shape)
     return { name, shape, data }
   })

@@ -39,8 +39,10 @@ export type ClientOptions = {
 }
 
 type CallOptions = {
-  readonly signal?: AbortSignal /** The body as bytes, where it is none of JSON or is JSON already. */
+  readonly signal?: AbortSignal
+  /** The body as bytes, where it is none of JSON or is JSON already; and their digest, where it is known. */
   readonly bytes?: Uint8Array
+  readonly sha256?: string
 }
 
 export type Client = {
@@ -99,8 +101,8 @@ export function createClient(options: ClientOptions): Client {
     }
   }
   return {
-    async call(name, input = {}, { signal, bytes } = {}) {
-      const response = await sendCorrected(name, prepare(name, input, bytes), { signal })
+    async call(name, input = {}, { signal, bytes, sha256 } = {}) {
+      const response = await sendCorrected(name, prepare(name, input, { bytes, sha256 }), { signal })
       const answer = routes[name].answer as z.ZodType | string
       const body = await bytesOf(response)
       if (typeof answer === 'string') return body.toString('utf8') as RouteAnswer<typeof name>
@@ -114,7 +116,7 @@ export function createClient(options: ClientOptions): Client {
     },
     coordinatorNow: () => options.clock.now() + offsetMs,
     download: (name, input, { start = 0, signal } = {}) =>
-      sendCorrected(name, prepare(name, input, undefined), { signal, range: start }),
+      sendCorrected(name, prepare(name, input, {}), { signal, range: start }),
   }
 }
 
@@ -139,7 +141,7 @@ type Prepared = {
 function prepare(
   name: RouteName,
   input: { params?: unknown; query?: unknown; body?: unknown },
-  bytes: Uint8Array | undefined,
+  { bytes, sha256: known }: { bytes?: Uint8Array | undefined; sha256?: string | undefined },
 ): Prepared {
   const { method, path } = routes[name]
   const query = new URLSearchParams(
@@ -148,9 +150,8 @@ function prepare(
   const search = query.size === 0 ? '' : `?${query}`
   const json = 'body' in routes[name]
   const body = bytes ?? (json ? Buffer.from(JSON.stringify(input.body ?? {})) : undefined)
-  const sha256 = createHash('sha256')
-    .update(body ?? new Uint8Array())
-    .digest('hex')
+  const digest = () => createHash('sha256').update(body ?? new Uint8Array())
+  const sha256 = known ?? digest().digest('hex')
   return { method, path: pathOf(path, (input.params ?? {}) as Record<string, string>) + search, body, sha256, json }
 }
 

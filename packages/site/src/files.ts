@@ -18,19 +18,19 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import type { z } from 'zod'
 
 /** Writes beside, makes durable, renames. Errors: WR_PERMISSION, WR_DISK. */
-export const writeDurably = (path: string, content: string | Uint8Array): void => write(path, content, fsyncSync)
+export const writeDurably = (path: string, content: string | Uint8Array): void =>
+  write(path, [typeof content === 'string' ? Buffer.from(content) : content], fsyncSync)
 
 /** Writes beside and renames: after a crash of ours it is whole or not there, after a power cut it may be torn. Errors: WR_PERMISSION, WR_DISK. */
-export const writeWhole = (path: string, content: string | Uint8Array): void => write(path, content, () => undefined)
+export const writeWhole = (path: string, parts: readonly Uint8Array[]): void => write(path, parts, () => undefined)
 
-function write(path: string, content: string | Uint8Array, settle: (file: number) => void): void {
+function write(path: string, parts: readonly Uint8Array[], settle: (file: number) => void): void {
   const beside = `${path}.new`
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     const file = openSync(beside, 'w', 0o600)
     try {
-      const bytes = typeof content === 'string' ? Buffer.from(content) : content
-      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
+      for (const bytes of parts) for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
       settle(file)
     } finally {
       closeSync(file)

@@ -32,7 +32,7 @@ export function createOutbox(folder: string) {
   const pathOf = (task: string, kind: Packed['kind']): string => join(folder, 'outbox', `${task}.${kind}`)
   return {
     put: (task: string, { kind, bytes, sha256 }: Packed): void =>
-      writeWhole(pathOf(task, kind), Buffer.concat([Buffer.from(sha256, 'hex'), bytes])),
+      writeWhole(pathOf(task, kind), [Buffer.from(sha256, 'hex'), bytes]),
     /** What is kept for a task; a file that was torn by a power cut is none. */
     find: (task: string): Packed | undefined => {
       for (const kind of ['report', 'update'] as const) {
@@ -66,7 +66,7 @@ export async function send(
   const options = signal === undefined ? {} : { signal }
   if (result.kind === 'update') return upload(client, { task, ...result, waitSeconds }, options)
   const report = { params: { task }, query: { wait: waitSeconds } }
-  return (await client.call('report', report, { ...options, bytes: result.bytes })).task
+  return (await client.call('report', report, { ...options, bytes: result.bytes, sha256: result.sha256 })).task
 }
 
 async function upload(
@@ -82,7 +82,7 @@ async function upload(
     const answer = await client.call(
       'upload',
       { params: { task }, query: { offset, ...whole } },
-      { ...options, bytes: piece },
+      { ...options, bytes: piece, ...(piece.length === bytes.length ? { sha256 } : {}) },
     )
     if (answer.receivedBytes === bytes.length) return answer.task
     if (answer.receivedBytes <= offset)

@@ -9,9 +9,9 @@ import { surveyOf } from '@wardround/core/preparation/survey.ts'
 import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
 import type { Task } from '@wardround/core/protocol/task.ts'
 import { encodeUpdate } from '@wardround/core/protocol/update.ts'
-import { decodeWeights, encodeWeights, flatten, headerLimitBytes, unflatten } from '@wardround/core/safetensors.ts'
+import { decodeWeights, encodeWeights, headerLimitBytes, unflatten } from '@wardround/core/safetensors.ts'
 import type { Study } from '@wardround/core/study/study.ts'
-import { difference32, l2Norm } from '@wardround/core/vector.ts'
+import { l2Norm, subtract } from '@wardround/core/vector.ts'
 import { dimensionOf, type Weights } from '@wardround/core/weights.ts'
 import type { SiteContext } from './context.ts'
 import { type Prepared, preparedWith } from './dataset.ts'
@@ -75,12 +75,22 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
     site.signal === undefined ? {} : { signal: site.signal },
   )
   const { shared: specs } = splitSpecs(study.model, inputWidth(task.preparation))
-  const before = flatten(global)
-  const delta = difference32(flatten(part(study, trained.weights, 'shared')), before)
+  const delta = changeOf(global, part(study, trained.weights, 'shared'))
   const measurements = { trainingLoss: trained.lossPerEpoch.at(-1) ?? 0, updateNorm: l2Norm(delta) }
   const update = encodeUpdate(unflatten(specs, delta), { numExamples: training.rows, measurements })
   const keep = (): void => keepPersonal(site, task, part(study, trained.weights, 'personal'))
   return { result: { update }, release: 'updates', patients: patientsIn(training), values: delta, keep }
+}
+
+/** after − before, flat. */
+function changeOf(before: Weights, after: Weights): Float32Array<ArrayBuffer> {
+  const change = new Float32Array(after.reduce((sum, { data }) => sum + data.length, 0))
+  let at = 0
+  for (const [index, { data }] of after.entries()) {
+    subtract(data, before[index]?.data ?? data, change.subarray(at, at + data.length))
+    at += data.length
+  }
+  return change
 }
 
 function keepPersonal(site: SiteContext, task: Of<'train'>, personal: Weights): void {

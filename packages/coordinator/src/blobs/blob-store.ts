@@ -31,8 +31,8 @@ export type BlobStore = {
   /** The blob in pieces. Errors: WR_BLOB_MISSING. */
   stream(sha256: string, start?: number): AsyncIterable<Uint8Array>
   size(sha256: string): Promise<number>
-  /** A whole blob at once; durable when it is named. */
-  put(bytes: Uint8Array): Promise<BlobRef>
+  /** A whole blob at once; durable when it is named. `sha256` is its digest, where the caller has computed it already. */
+  put(bytes: Uint8Array, sha256?: string): Promise<BlobRef>
   writer(): Promise<BlobWriter>
   delete(sha256: string): Promise<void>
   /** Uploads that arrive in pieces, under a name that the coordinator chose. */

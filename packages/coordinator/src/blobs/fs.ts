@@ -51,17 +51,21 @@ export async function folderBlobs(folder: string): Promise<BlobStore> {
     read: async (sha256, range) =>
       guarded(sha256, async () => {
         const bytes = await readRange(pathOf(sha256), range)
-        if (range === undefined && createHash('sha256').update(bytes).digest('hex') !== sha256)
-          throw new Error('The file is not what its name says.')
+        if (range === undefined && digest(bytes) !== sha256) throw new Error('The file is not what its name says.')
         return bytes
       }),
     stream: (sha256, start = 0) => streamed(sha256, pathOf(sha256), start),
     size: async (sha256) => guarded(sha256, async () => (await stat(pathOf(sha256))).size),
-    async put(bytes) {
-      if (bytes.length <= smallBytes) return putSmall(nextPath(), bytes, { pathOf, known })
-      const whole = await writer()
-      await whole.write(bytes)
-      return whole.finish()
+    async put(bytes, sha256 = digest(bytes)) {
+      const ref = { sha256, sizeBytes: bytes.length }
+      const path = nextPath()
+      if (bytes.length <= smallBytes) return putSmall(path, bytes, { ref, to: pathOf(sha256), known })
+      const file = await writable(path, 'w')
+      await written(file, bytes, { path, position: 0 })
+        .then(() => file.sync())
+        .finally(() => file.close())
+        .catch((error: unknown) => rm(path, { force: true }).then(() => Promise.reject(error)))
+      return settle(path, ref)
     },
     writer,
     delete: (sha256) => rm(pathOf(sha256), { force: true }),
@@ -71,14 +75,14 @@ export async function folderBlobs(folder: string): Promise<BlobStore> {
 
 const smallBytes = 1 << 18
 
+const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
 /** Nine calls that would each wait for a thread cost more than the disk does: made at once, as SQLite makes its own. */
 function putSmall(
   path: string,
   bytes: Uint8Array,
-  { pathOf, known }: { pathOf: (sha256: string) => string; known: Set<string> },
+  { ref, to, known }: { ref: BlobRef; to: string; known: Set<string> },
 ): BlobRef {
-  const sha256 = createHash('sha256').update(bytes).digest('hex')
-  const to = pathOf(sha256)
   const parent = dirname(to)
   try {
     const file = openSync(path, 'w', 0o600)
@@ -96,7 +100,7 @@ function putSmall(
     throw diskError(path, error)
   }
   known.add(parent)
-  return { sha256, sizeBytes: bytes.length }
+  return ref
 }
 
 function syncFolder(path: string): void {
@@ -229,9 +233,11 @@ async function readRange(path: string, range: { start: number; end: number } | u
   }
 }
 
+const chunkBytes = 1 << 20
+
 async function* streamed(sha256: string, path: string, start: number): AsyncGenerator<Uint8Array> {
   if (!(await exists(path))) throw new WardroundError('WR_BLOB_MISSING', { sha256 })
-  for await (const chunk of createReadStream(path, { start })) yield chunk as Uint8Array
+  for await (const chunk of createReadStream(path, { start, highWaterMark: chunkBytes })) yield chunk as Uint8Array
 }
 
 async function digestOf(path: string): Promise<BlobRef> {

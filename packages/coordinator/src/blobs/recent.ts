@@ -5,7 +5,7 @@
 import type { BlobStore } from './blob-store.ts'
 
 /** The largest blob that is kept, and all of them together. */
-const limits = { blobBytes: 1 << 20, totalBytes: 32 << 20 }
+const limits = { blobBytes: 8 << 20, totalBytes: 64 << 20 }
 
 export function recentBlobs(store: BlobStore, { blobBytes, totalBytes } = limits): BlobStore {
   // In order of use, the last one last.
@@ -34,8 +34,8 @@ export function recentBlobs(store: BlobStore, { blobBytes, totalBytes } = limits
   }
   return {
     ...store,
-    async put(bytes) {
-      const ref = await store.put(bytes)
+    async put(bytes, sha256) {
+      const ref = await store.put(bytes, sha256)
       // A copy: what is kept must not change when the caller's buffer does.
       if (bytes.length <= blobBytes) keep(ref.sha256, Uint8Array.from(bytes))
       return ref

@@ -14,7 +14,7 @@ import type { TaskRow } from '../store/schema.ts'
 type Names = 'offers' | 'decide' | 'nextTask' | 'blob' | 'uploadState' | 'upload' | 'report' | 'progress'
 
 /** The largest blob that is sent from memory. */
-const wholeBytes = 1 << 20
+const wholeBytes = 8 << 20
 
 /** The largest piece of an upload. */
 export const pieceLimitBytes = 4 << 20
@@ -54,7 +54,10 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
         .header('content-length', size - start)
       if (start > 0) reply.header('content-range', `bytes ${start}-${size - 1}/${size}`)
       // A small one leaves with its head.
-      if (size <= wholeBytes) return reply.send(Buffer.from(await blobs.read(params.sha256)).subarray(start))
+      if (size <= wholeBytes) {
+        const { buffer, byteOffset, length } = (await blobs.read(params.sha256)).subarray(start)
+        return reply.send(Buffer.from(buffer, byteOffset, length))
+      }
       return reply.send(Readable.from(blobs.stream(params.sha256, start)))
     },
     async uploadState({ params }, caller) {
@@ -101,7 +104,7 @@ async function upload(
     throw new WardroundError('WR_BODY_INVALID', { field: 'offset', problem: 'the piece ends behind sizeBytes' })
   if (bytes.length === sizeBytes) {
     if (sha256 !== update.sha256) throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The update' })
-    await blobs.put(bytes)
+    await blobs.put(bytes, sha256)
     await blobs.staged.discard(task.id)
   } else {
     const receivedBytes = await blobs.staged.append(task.id, offset, bytes)

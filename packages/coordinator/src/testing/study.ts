@@ -56,8 +56,11 @@ export function firstWeights(parsed: ParsedStudy): Float32Array<ArrayBuffer> {
 }
 
 /** An update of twenty records, if not said otherwise. */
-export const updateBytes = (parsed: ParsedStudy, flat: Float32Array, numExamples = 20): Uint8Array<ArrayBuffer> =>
-  encodeUpdate(unflatten(specsOf(parsed), flat), { numExamples, measurements: {} })
+export const updateBytes = (
+  parsed: ParsedStudy,
+  flat: Float32Array<ArrayBuffer>,
+  numExamples = 20,
+): Uint8Array<ArrayBuffer> => encodeUpdate(unflatten(specsOf(parsed), flat), { numExamples, measurements: {} })
 
 /** Twenty training patients aged 50 ± 10. */
 export const survey = (findings: readonly Finding[] = []): Survey => ({

@@ -3,6 +3,7 @@
  * The adaptive ones are Algorithm 2 of Reddi et al. 2021 ("Adaptive Federated Optimization"): mₜ = β₁mₜ₋₁ + (1 − β₁)Δₜ, a second
  * moment vₜ, and the step η·mₜ / (√vₜ + τ), without bias correction, from m₋₁ = 0 and v₋₁ = τ².
  */
+import { mapped } from '../vector.ts'
 import type { ServerOptimizer, VectorState } from './process.ts'
 
 const vectorOf = (state: VectorState, name: string, dimension: number): Float64Array<ArrayBuffer> =>
@@ -13,7 +14,11 @@ export const scale = (factor: number): ServerOptimizer => ({
   name: 'scale',
   coordinateWise: true,
   init: () => ({}),
-  apply: (update, state) => ({ state, result: update.map((value) => factor * value), measurements: {} }),
+  apply: (update, state) => ({
+    state,
+    result: factor === 1 ? update : mapped(update, (value) => factor * value),
+    measurements: {},
+  }),
 })
 
 /** vₜ = β·vₜ₋₁ + Δₜ, step = vₜ (Hsu, Qi and Brown 2019, section 4: FedAvgM). */
@@ -23,7 +28,7 @@ export const accumulate = (momentum: number): ServerOptimizer => ({
   init: (dimension) => ({ velocity: new Float64Array(dimension) }),
   apply(update, state) {
     const before = vectorOf(state, 'velocity', update.length)
-    const velocity = update.map((value, i) => momentum * (before[i] ?? 0) + value)
+    const velocity = mapped(update, (value, i) => momentum * (before[i] ?? 0) + value)
     return { state: { velocity }, result: velocity, measurements: {} }
   },
 })
@@ -56,9 +61,9 @@ export const scaleByMoments = ({
   init: (dimension) => ({ first: new Float64Array(dimension), second: new Float64Array(dimension).fill(tau * tau) }),
   apply(update, state) {
     const [m, v] = [vectorOf(state, 'first', update.length), vectorOf(state, 'second', update.length)]
-    const first = update.map((value, i) => beta1 * (m[i] ?? 0) + (1 - beta1) * value)
-    const second = update.map((value, i) => moment(v[i] ?? 0, value * value))
-    const result = first.map((value, i) => value / (Math.sqrt(second[i] ?? 0) + tau))
+    const first = mapped(update, (value, i) => beta1 * (m[i] ?? 0) + (1 - beta1) * value)
+    const second = mapped(update, (value, i) => moment(v[i] ?? 0, value * value))
+    const result = mapped(first, (value, i) => value / (Math.sqrt(second[i] ?? 0) + tau))
     return { state: { first, second }, result, measurements: {} }
   },
 })
