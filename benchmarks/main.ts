@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
 import { peersBench, peersTable } from './peers/peers.ts'
+import { roundTripBench, roundTripTable } from './round-trip/round-trip.ts'
 import { benchWords } from './words.ts'
 
 type Bench = {
@@ -10,6 +11,8 @@ type Bench = {
 }
 
 const options = {
+  sites: { type: 'string' },
+  weights: { type: 'string' },
   json: { type: 'boolean', default: false },
   rounds: { type: 'string' },
   runs: { type: 'string' },
@@ -33,6 +36,18 @@ const benches: Readonly<Record<string, Bench>> = {
         signal,
       })
       return { document: report, table: peersTable(report) }
+    },
+  },
+  'round-trip': {
+    about: benchWords.roundTrip(),
+    async run({ sites, weights, rounds }, signal) {
+      const report = await roundTripBench({
+        ...defined({ sites: countOf('sites', sites), rounds: countOf('rounds', rounds) }),
+        ...defined({ weights: weights?.split(',').map((text) => countOf('weights', text) ?? 0) }),
+        note: (line) => process.stderr.write(`${line}\n`),
+        signal,
+      })
+      return { document: report, table: roundTripTable(report) }
     },
   },
 }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
-import { type Figures, median, type Run, rowsOf, secondsPerRound, tableOf } from './rows.ts'
+import { type Figures, type Run, rowsOf, secondsPerRound, tableOf } from './rows.ts'
 
 const figures = (change: Partial<Figures>): Figures => ({
   seconds: 10,
@@ -17,19 +16,6 @@ const run = (system: string, threads: string, change: Partial<Figures>): Run => 
   mode: 'deployment',
   threads,
   figures: figures(change),
-})
-
-test('the median: half of the values on either side, whatever their order', () => {
-  assert.equal(median([]), null)
-  assert.equal(median([3, 1, 2]), 2)
-  assert.equal(median([4, 1, 2, 3]), 2.5)
-  fc.assert(
-    fc.property(fc.array(fc.integer({ min: -1000, max: 1000 }), { minLength: 1 }), (values) => {
-      const middle = median(values) ?? Number.NaN
-      assert.ok(2 * values.filter((value) => value < middle).length <= values.length)
-      assert.ok(2 * values.filter((value) => value > middle).length <= values.length)
-    }),
-  )
 })
 
 test('seconds a round are between ends of rounds: the start before the first is not in them', () => {

@@ -1,4 +1,5 @@
 /** Rows of the comparison: medians over runs, the faster setting of threads, ratios, and the table that a person reads. */
+import { aligned, median } from '../figures.ts'
 import { peersWords } from './words.ts'
 
 export type Figures = {
@@ -20,13 +21,6 @@ export type Run = { readonly system: string; readonly mode: string; readonly thr
   | { readonly figures: Figures }
   | { readonly problem: string }
 )
-
-export function median(values: readonly number[]): number | null {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const [low, high] = [sorted[sorted.length % 2 === 0 ? middle - 1 : middle], sorted[middle]]
-  return low === undefined || high === undefined ? null : (low + high) / 2
-}
 
 /** Seconds between the ends of two rounds, at the median; null of fewer than two rounds. `ends` in seconds. */
 export const secondsPerRound = (ends: readonly number[]): number | null =>
@@ -70,13 +64,8 @@ function medianFigures(figures: readonly Figures[]): Figures | null {
 export function tableOf(rows: readonly Row[], { rounds, runs }: { rounds: number; runs: number }): string[] {
   const [ours] = rows
   const cells = [peersWords.columns(), ...rows.map((row) => cellsOf(row, ours))]
-  const widths = cells[0]?.map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0))) ?? []
-  const align = (line: readonly string[]): string =>
-    line
-      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join('  ')
   const problems = rows.flatMap((row) => ('problem' in row ? [`${row.system}, ${row.mode}: ${row.problem}`] : []))
-  return [peersWords.heading(rounds, runs), '', ...cells.map(align), '', ...problems, ...peersWords.notes()]
+  return [peersWords.heading(rounds, runs), '', ...aligned(cells, 2), '', ...problems, ...peersWords.notes()]
 }
 
 function cellsOf(row: Row, ours: Row | undefined): string[] {

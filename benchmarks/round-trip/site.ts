@@ -1,0 +1,43 @@
+/** A site as `wardround site run` runs it, but for its training, which takes no time. Argument: its folder. */
+import { join } from 'node:path'
+import { runSite } from '@wardround/site/agent.ts'
+import { readConfig } from '@wardround/site/config.ts'
+import type { Trainer } from '@wardround/site/training/trainer.ts'
+import { benchRuntime } from '../runtime.ts'
+
+function moved(weights: Float32Array, change: number): Float32Array<ArrayBuffer> {
+  const after = new Float32Array(weights)
+  after[0] = (after[0] ?? 0) + change
+  return after
+}
+
+/** The first weight of each tensor moves by 2⁻²⁰ times a number of the site's own: no two updates are the same blob. Every prediction is a half. */
+function idleTrainer(number: number): Trainer {
+  const change = number * 2 ** -20
+  return {
+    train: async ({ weights, epochs }) => ({
+      weights: weights.map((tensor) => ({ ...tensor, data: moved(tensor.data, change) })),
+      steps: epochs,
+      lossPerEpoch: [0.5],
+    }),
+    predict: async ({ data }) => new Float32Array(data.rows).fill(0.5),
+    warm: () => undefined,
+    close: async () => undefined,
+  }
+}
+
+const [, , folder = '', number = '1'] = process.argv
+const interrupted = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
+const { clock, entropy, version, signal } = benchRuntime(interrupted.signal)
+await runSite({
+  folder,
+  config: readConfig(join(folder, 'site.yaml')),
+  dataFolder: folder,
+  trainer: idleTrainer(Number(number)),
+  clock,
+  entropy,
+  version,
+  log: () => undefined,
+  signal,
+})

@@ -1,0 +1,26 @@
+/** What the round-trip benchmark says to a person. */
+export const roundTripWords = {
+  running: (sites: number, weights: number, rounds: number) =>
+    `${sites} sites, ${weights.toLocaleString('en')} weights, ${rounds} rounds …`,
+  ran: (overheadMs: number) => `  ${Math.round(overheadMs)} ms a round`,
+  heading: () =>
+    'What a round costs that trains nothing: a coordinator and sites, each its own process with its own folder, on TLS, every request signed, every result durable.',
+  columns: () => [
+    'sites',
+    'weights',
+    'rounds',
+    'ms/round',
+    'fastest',
+    'slowest',
+    'requests',
+    'coordinator MB',
+    'site MB',
+  ],
+  figure: (value: number | null) => (value === null ? '-' : String(Math.round(value))),
+  ratio: (value: number) => value.toFixed(0),
+  notes: (bareRequestMs: number) => [
+    "ms/round: median time from one round's end to the next one's, by the coordinator's clock; fastest and slowest of them beside it.",
+    `requests: ms/round in bare HTTPS requests between two processes of this machine, ${bareRequestMs.toFixed(2)} ms each just before: how slow the machine is itself.`,
+    'MB: the most that the coordinator, and that any one site had in memory (resident, in 10^6 bytes; Linux only).',
+  ],
+} as const
