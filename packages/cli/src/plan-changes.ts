@@ -18,6 +18,8 @@ const strategies: Readonly<Record<string, Record<string, unknown>>> = {
   fedAdagrad: { rate: 0.1 },
   fedAdam: { rate: 0.03 },
   fedYogi: { rate: 0.03 },
+  median: {},
+  trimmedMean: {},
 }
 
 /** `command` is where the changes were typed. Errors: WR_USAGE for a seed that is no number or an unknown strategy. */

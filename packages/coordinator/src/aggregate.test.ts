@@ -23,6 +23,8 @@ const strategies: readonly StrategySpec[] = [
   { fedAdagrad: { rate: 0.3, beta1: 0.5, tau: 1e-3 } },
   { fedAdam: { rate: 0.02, beta1: 0.9, beta2: 0.99, tau: 1e-3 } },
   { fedYogi: { rate: 0.02, beta1: 0.9, beta2: 0.99, tau: 1e-3 } },
+  { median: { rate: 1 } },
+  { trimmedMean: { rate: 1, beta: 0.25 } },
 ]
 
 /** Two tensors, so that the second starts where no range does. */

@@ -15,3 +15,42 @@ export const weightedMean = (): Aggregator => ({
     return { state, result, measurements: { aggregateSquareSum: squareSum(result) } }
   },
 })
+
+/** What a robust rule makes of one coordinate: `sorted` has it of every update, the smallest first. */
+type Rule = (sorted: Float64Array) => number
+
+/** Each coordinate by itself, every site alike: how many examples a site claims is its own word. */
+const coordinateWise = (name: string, rule: Rule): Aggregator => ({
+  name,
+  coordinateWise: true,
+  init: () => ({}),
+  aggregate(updates, state) {
+    const result = new Float64Array(updates[0]?.delta.length ?? 0)
+    const column = new Float64Array(updates.length)
+    for (let i = 0; i < result.length; i++) {
+      for (let site = 0; site < column.length; site++) column[site] = updates[site]?.delta[i] ?? 0
+      result[i] = rule(column.sort())
+    }
+    return { state, result, measurements: { aggregateSquareSum: squareSum(result) } }
+  },
+})
+
+/** The median of each coordinate; of an even number the mean of the middle two (Yin et al. 2018, Definition 1). */
+export const coordinateMedian = (): Aggregator =>
+  coordinateWise('coordinateMedian', (sorted) => {
+    const middle = sorted.length >> 1
+    const high = sorted[middle] ?? 0
+    return sorted.length % 2 === 1 ? high : ((sorted[middle - 1] ?? 0) + high) / 2
+  })
+
+/** How many of `sites` values are left out on either side: ⌊β·m⌋, and always fewer than half. */
+export const trimmedOf = (beta: number, sites: number): number => Math.min(Math.floor(beta * sites), (sites - 1) >> 1)
+
+/** The mean of each coordinate without its ⌊β·m⌋ largest and smallest values (Yin et al. 2018, Definition 2). */
+export const trimmedMeanOf = (beta: number): Aggregator =>
+  coordinateWise('trimmedMean', (sorted) => {
+    const trimmed = trimmedOf(beta, sorted.length)
+    let sum = 0
+    for (let at = trimmed; at < sorted.length - trimmed; at++) sum += sorted[at] ?? 0
+    return sum / (sorted.length - 2 * trimmed)
+  })

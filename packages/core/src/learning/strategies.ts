@@ -1,6 +1,6 @@
 /** The published algorithms, each a value put together from an aggregator and a server optimizer. */
 import type { StrategySpec } from '../study/strategy.ts'
-import { weightedMean } from './aggregators.ts'
+import { coordinateMedian, trimmedMeanOf, weightedMean } from './aggregators.ts'
 import type { ServerOptimizer, Strategy } from './process.ts'
 import { accumulate, adagradMoment, adamMoment, chain, scale, scaleByMoments, yogiMoment } from './server-optimizers.ts'
 
@@ -29,6 +29,21 @@ export const fedAdam = ({ rate, beta1, beta2, tau }: Adaptive): Strategy =>
 export const fedYogi = ({ rate, beta1, beta2, tau }: Adaptive): Strategy =>
   mean('fedYogi', chain(scaleByMoments({ beta1, tau, moment: yogiMoment(beta2) }), scale(rate)))
 
+/** Yin et al. 2018: what fewer than half of the sites send cannot move a weight beyond what the others sent. */
+export const median = ({ rate }: { rate: number }): Strategy => ({
+  name: 'median',
+  aggregator: coordinateMedian(),
+  serverOptimizer: scale(rate),
+  client: {},
+})
+/** Yin et al. 2018: the same for no more sites than are trimmed on either side. */
+export const trimmedMean = ({ rate, beta }: { rate: number; beta: number }): Strategy => ({
+  name: 'trimmedMean',
+  aggregator: trimmedMeanOf(beta),
+  serverOptimizer: scale(rate),
+  client: {},
+})
+
 /** The strategy that a study names. */
 export function strategyOf(spec: StrategySpec): Strategy {
   if ('fedAvg' in spec) return fedAvg(spec.fedAvg)
@@ -36,5 +51,7 @@ export function strategyOf(spec: StrategySpec): Strategy {
   if ('fedProx' in spec) return fedProx(spec.fedProx)
   if ('fedAdagrad' in spec) return fedAdagrad(spec.fedAdagrad)
   if ('fedAdam' in spec) return fedAdam(spec.fedAdam)
-  return fedYogi(spec.fedYogi)
+  if ('fedYogi' in spec) return fedYogi(spec.fedYogi)
+  if ('median' in spec) return median(spec.median)
+  return trimmedMean(spec.trimmedMean)
 }

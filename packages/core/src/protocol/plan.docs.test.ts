@@ -36,6 +36,8 @@ test('the defaults that the document names are those of the schema', () => {
     fedAdagrad: { rate: 1 },
     fedAdam: { rate: 1 },
     fedYogi: { rate: 1 },
+    median: {},
+    trimmedMean: {},
   }
   const plans = [
     ...Object.entries(strategy).map(([name, options]) => ({ strategy: { [name]: options } })),

@@ -271,3 +271,19 @@ test('a little prudence is advised, not enforced', () => {
   assert.equal(warnings('minimumCohort: 10', 'minimumCohort: 3'), 2)
   assert.equal(warnings('maximum: 60', 'maximum: 5'), 2)
 })
+
+test('a robust rule that bears nobody in the smallest round allowed is warned of', () => {
+  const about = (strategy: object, quorum?: number): readonly string[] => {
+    const { plan } = parseStudy(source)
+    const rounds = { maximum: 5, ...(quorum === undefined ? {} : { quorum }) }
+    return validatePlan({ ...plan, strategy, rounds }).warnings
+  }
+  const median = { median: {} }
+  assert.match(about(median, 2).join(), /the median of two hospitals is their mean/)
+  assert.match(about(median, 1).join(), /its own update/)
+  assert.deepEqual(about(median, 3), [])
+  assert.deepEqual(about(median), [])
+  assert.match(about({ trimmedMean: {} }, 4).join(), /of 4 hospitals.* 0.2 leaves nobody out; at least 5/)
+  assert.deepEqual(about({ trimmedMean: {} }, 5), [])
+  assert.deepEqual(about({ trimmedMean: { beta: 0.25 } }, 4), [])
+})

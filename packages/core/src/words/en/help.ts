@@ -131,7 +131,8 @@ export const helpWords = {
     format: () => 'onnx (default) or safetensors',
     simulatedSite: () => 'a hospital and its table or site.yaml; once for each',
     seed: () => "another seed than the study's",
-    strategy: () => "another strategy than the study's: fedAvg, fedAvgM, fedProx, fedAdagrad, fedAdam, fedYogi",
+    strategy: () =>
+      "another strategy than the study's: fedAvg, fedAvgM, fedProx, fedAdagrad, fedAdam, fedYogi, median, trimmedMean",
     data: () => 'folder with the four UCI files',
   },
 }

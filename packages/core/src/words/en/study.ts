@@ -54,6 +54,10 @@ export const problemWords = {
     `minimumCohort is ${minimum}: figures about so few patients can point to one of them; 5 or more is usual`,
   stopsOnTraining: () =>
     'split.validation is 0: the stop rule watches the training records, which a large model can learn by heart',
+  medianOfFew: (quorum: number) =>
+    `strategy: the median of ${quorum === 1 ? 'one hospital is its own update' : 'two hospitals is their mean'}, and the quorum allows rounds of ${quorum}; from three on it bears one that is wrong`,
+  trimsNobody: (beta: number, quorum: number) =>
+    `strategy.trimmedMean.beta: of ${quorum} hospitals, which the quorum allows, ${beta} leaves nobody out; at least ${Math.ceil(1 / beta)} are needed for that, or a larger beta`,
   patienceTooLong: () => 'rounds.stop.patience is not below rounds.maximum: the stop rule can never stop anything',
   issue: ({ line, field, problem }: { line: number; field: string; problem: string }) =>
     `${line > 0 ? `line ${line}: ` : ''}${field || 'the document'}: ${problem}`,
