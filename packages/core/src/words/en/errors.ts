@@ -90,8 +90,8 @@ const dataErrors = {
   WR_DATA_MISSING: (p: { file: string }) =>
     say(
       `There is no file ${p.file}.`,
-      'The path is relative to the folder of site.yaml.',
-      'Correct data.file in site.yaml.',
+      'A path that was typed is relative to the folder you are in, data.file to the folder of site.yaml.',
+      'Correct the path, where it was typed or in site.yaml.',
     ),
   WR_DATA_UNREADABLE: (p: Place & { problem: string }) =>
     say(
