@@ -29,6 +29,8 @@ export type JournalBodies = {
     /** Which task's result it is, or is a piece of; absent for anything else. */
     result?: ReleasedResult
   }
+  /** The coordinator has thanked for a task's result. */
+  thanked: { task: string; study: string }
   left: { site: string }
   'torn-line-cut': { bytes: number }
 }

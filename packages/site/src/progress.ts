@@ -16,8 +16,8 @@ export const releasedResultSchema = z.strictObject({
 })
 export type ReleasedResult = z.output<typeof releasedResultSchema>
 
-/** The latest result of each kind. */
-export type Progress = { readonly [K in TaskKind]?: ReleasedResult }
+/** The latest result of each kind, and whether the coordinator has thanked for it. */
+export type Progress = { readonly [K in TaskKind]?: ReleasedResult & { readonly thanked: boolean } }
 
 export type ProgressReader = {
   /** Takes an entry in, in order of the journal. */
@@ -29,11 +29,16 @@ export function progressReader(): ProgressReader {
   const studies = new Map<string, Progress>()
   return {
     read({ kind, body }) {
-      const result = kind === 'released' ? releasedResultSchema.safeParse(body.result).data : undefined
-      if (result === undefined) return
       const study = String(body.study)
       const before = studies.get(study) ?? {}
-      if ((before[result.kind]?.round ?? 0) <= result.round) studies.set(study, { ...before, [result.kind]: result })
+      if (kind === 'thanked') {
+        for (const result of Object.values(before))
+          if (result.task === body.task) studies.set(study, { ...before, [result.kind]: { ...result, thanked: true } })
+        return
+      }
+      const result = kind === 'released' ? releasedResultSchema.safeParse(body.result).data : undefined
+      if (result === undefined || (before[result.kind]?.round ?? 0) > result.round) return
+      studies.set(study, { ...before, [result.kind]: { ...result, thanked: false } })
     },
     of: (study) => studies.get(study) ?? {},
   }

@@ -164,6 +164,10 @@ test('a round is done once: a replay is refused, whatever it is called', async (
   await refusedAs('WR_ROUND_REPLAYED', at, { ...at.tasks.train(2), id: `${at.study}-again` })
   await refusedAs('WR_ROUND_REPLAYED', at, { ...at.tasks.train(1), id: `${at.study}-first-again` })
   await refusedAs('WR_ROUND_REPLAYED', at, { ...at.tasks.evaluate(2), id: `${at.study}-measure-again` })
+  // The very same document again, after it was thanked for: not even the same bytes leave a second time.
+  at.coordinator.state.results.delete(at.tasks.train(2).id)
+  at.coordinator.state.tasks.length = 0
+  await refusedAs('WR_ROUND_REPLAYED', at, at.tasks.train(2))
   await refusedAs('WR_ROUND_REPLAYED', at, at.tasks.evaluate(3))
   await refusedAs('WR_PLAN_ALTERED', at, at.tasks.train(21))
   await done(at, at.tasks.finish(2))
@@ -351,6 +355,10 @@ test('a task of the same name that asks for other weights to be trained gets not
   const weights = at.coordinator.blob(encodeWeights([{ ...kernel, data: kernel.data.map((value) => value + 1e9) }]))
   for (const list of [state.tasks, state.heard]) list.length = 0
   for (const map of [state.results, state.staged]) map.clear()
+  // As if the power had gone before the thanks were written down.
+  const path = join(at.folder, 'journal.ndjson')
+  const kept = readFileSync(path, 'utf8').split('\n').slice(0, -2)
+  writeFileSync(path, `${kept.join('\n')}\n`)
   const result = await done(at, { ...at.tasks.train(1), weights })
   assert.ok(result?.kind === 'failed' && result.code === 'WR_ROUND_REPLAYED' && result.refused)
   assert.ok(first !== undefined && state.staged.size === 0)

@@ -79,15 +79,15 @@ async function perform(site: SiteContext, task: Task, study: Study): Promise<Pac
 }
 
 /**
- * What left of this very task before, where a power cut took it out of the outbox: it may leave again, and nothing else. Errors: WR_PLAN_ALTERED
- * for another preparation than the first one seen, WR_ROUND_REPLAYED.
+ * What left of this very task before and was not thanked for, where a power cut took it out of the outbox: it may leave again, and nothing
+ * else. Errors: WR_PLAN_ALTERED for another preparation than the first one seen, WR_ROUND_REPLAYED.
  */
 function requireFresh(site: SiteContext, task: Task, study: Study): ReleasedResult | undefined {
   if (task.kind === 'prepare') return undefined
   requirePreparation(site, task, study)
   const progress = site.progress.of(task.study)
   const before = progress[task.kind]
-  if (before?.task === task.id) return before
+  if (before?.task === task.id && !before.thanked) return before
   const trained = progress.train?.round ?? 0
   const replayed =
     (task.kind === 'train' && task.round <= trained) ||
@@ -121,6 +121,7 @@ async function deliver(site: SiteContext, task: Task, result: Packed): Promise<S
   try {
     const attempt = () => send(client, id, { result, waitSeconds: pollSeconds, signal })
     next = await persistently(attempt, { clock, entropy, signal, onWait: site.onWait })
+    site.journal.note('thanked', { task: id, study })
   } catch (error) {
     const { code, sentences } = asWardroundError(error)
     if (code === 'WR_CANCELLED' || signal?.aborted) throw error
