@@ -30,7 +30,7 @@ async function refused(request: Request, code: string, from: TestFederation = fe
   assert.equal(error.code, code, text)
   assert.match(error.requestId, /^[A-Za-z0-9_-]{12}$/)
   assert.doesNotMatch(text, /node_modules|\.ts:|\n {4}at |file:/)
-  return { ...error, status, text }
+  return { ...error, status, headers, text }
 }
 const account = async (request: Request): Promise<Request> => ({
   ...request,
@@ -114,11 +114,25 @@ test('queries and paths that are not what the route asks for are named too', asy
   assert.equal((await get(`/v1/studies/${'x'.repeat(150)}`)).parameters.field, 'path.study')
 })
 
+test('a method that a path does not answer is refused as such, with those that it does', async () => {
+  for (const [method, path, allowed] of [
+    ['DELETE', '/health', 'GET, HEAD'],
+    ['PATCH', '/v1/studies', 'GET, HEAD, POST'],
+    ['QUERY', '/v1/studies/heart?x=1', 'GET, HEAD'],
+    ['POST', '/v1/site/tasks/t/update', 'GET, HEAD, PUT'],
+    ['TRACE', '/openapi.json', 'GET, HEAD'],
+    ['OPTIONS', '/docs', 'GET, HEAD'],
+  ] as const) {
+    const { status, parameters, headers } = await refused({ method, path }, 'WR_METHOD')
+    assert.deepEqual([status, parameters, headers.allow], [405, { method, allowed }, allowed])
+  }
+  for (const path of ['/v1/studies/a/b', '/openapiXjson'])
+    assert.equal((await refused({ method: 'DELETE', path }, 'WR_NOT_FOUND')).status, 404)
+})
+
 test('paths that are none, or lead nowhere, get the same form', async () => {
   for (const path of ['/v1/nothing', '/', '/v1/studies/a/b/c', '/v1//studies', '/V1/STUDIES'])
     assert.equal((await refused({ method: 'GET', path }, 'WR_NOT_FOUND')).status, 404)
-  assert.equal((await refused({ method: 'DELETE', path: '/health' }, 'WR_NOT_FOUND')).status, 404)
-  assert.equal((await refused({ method: 'PATCH', path: '/v1/studies' }, 'WR_NOT_FOUND')).status, 404)
   for (const path of ['/v1/studies/%', '/v1/studies/%zz', '/%e0%a4%a'])
     assert.equal((await refused({ method: 'GET', path }, 'WR_BODY_INVALID')).status, 400)
   // Longer than any name may be.

@@ -9,6 +9,7 @@ import { newSecret, proofChecker, sha256 } from './auth.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import type { Context, Log } from './context.ts'
 import { certificateSha256, type TlsFiles } from './identity.ts'
+import { refuseOtherMethods } from './methods.ts'
 import { createMover } from './mover.ts'
 import { createNotifier } from './notifier.ts'
 import { apiPage, openApiDocument } from './openapi.ts'
@@ -126,7 +127,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
 function createApp(tls: TlsFiles | undefined, context: Context): FastifyInstance {
   const https =
     tls === undefined ? {} : { https: { cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.3' as const } }
-  return Fastify({
+  const app = Fastify({
     ...https,
     logger: false,
     forceCloseConnections: true,
@@ -135,6 +136,8 @@ function createApp(tls: TlsFiles | undefined, context: Context): FastifyInstance
     frameworkErrors: (error, request, reply) => void refuse(error, { request, reply, context }),
     clientErrorHandler: (error, socket) => refuseLine(error, socket, context),
   }) as unknown as FastifyInstance
+  refuseOtherMethods(app)
+  return app
 }
 
 function countResponses(app: FastifyInstance, counters: { requests_total: number; errors_total: number }): void {

@@ -25,6 +25,7 @@ export const registry = {
   WR_INTERNAL: entry(500, 1, { exposure: 'local' }),
   WR_USAGE: entry(400, 2),
   WR_NOT_FOUND: entry(404, 7),
+  WR_METHOD: entry(405, 2),
   WR_BODY_INVALID: entry(400, 2),
   WR_BODY_TOO_LARGE: entry(413, 2),
   WR_CANCELLED: entry(499, 130, { retry: 'ambiguous' }),

@@ -330,6 +330,8 @@ const generalErrors = {
     say(p.problem, 'The command was not understood.', `wardround ${p.command ? `${p.command} ` : ''}--help`),
   WR_NOT_FOUND: (p: { what: string; name: string }) =>
     say(`There is no ${p.what} ${p.name}.`, 'The name may be misspelt.', ''),
+  WR_METHOD: (p: { method: string; allowed: string }) =>
+    say(`This path does not answer ${p.method}.`, `It answers ${p.allowed}.`, 'See /openapi.json.'),
   WR_BODY_INVALID: (p: { field: string; problem: string }) =>
     say(
       `The request is not understood: ${p.field || 'body'}: ${p.problem}`,
