@@ -123,7 +123,10 @@ async function authenticate(
 function signalOf(reply: FastifyReply, closing: AbortSignal): AbortSignal {
   const gone = new AbortController()
   // With a reason, so that no exception is made for it.
-  reply.raw.once('close', () => gone.abort('gone'))
+  const leave = (): void => gone.abort('gone')
+  // Whoever asks for the signal late may find that the asker has gone meanwhile.
+  if (reply.raw.destroyed) leave()
+  else reply.raw.once('close', leave)
   return AbortSignal.any([gone.signal, closing])
 }
 

@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict'
+import { request } from 'node:http'
 import { test } from 'node:test'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { sign, verify } from '@wardround/core/protocol/signing.ts'
 import { offerSchema, type Task } from '@wardround/core/protocol/task.ts'
-import { asleep } from '../testing/clock.ts'
+import type { Store } from '../store/store.ts'
+import { asleep, turn } from '../testing/clock.ts'
 import { closed } from '../testing/closed.ts'
 import { coded } from '../testing/errors.ts'
-import { honest, startedStudy, type TestFederation, testFederation } from '../testing/federation.ts'
+import {
+  honest,
+  startedStudy,
+  type TestFederation,
+  testFederation,
+  testWorld,
+  type World,
+} from '../testing/federation.ts'
 import { asSite, requestOf, send } from '../testing/requests.ts'
 import { pieceOf } from '../testing/site.ts'
 import { parsedPlan, survey, updateBytes } from '../testing/study.ts'
@@ -101,8 +110,8 @@ test('a site that waits in vain is told so when its time is over', async () => {
 })
 
 /** A study whose sites are to train. */
-async function training(names: readonly string[]) {
-  const running = await startedStudy(names, { rounds: { maximum: 1 } })
+async function training(names: readonly string[], world?: World) {
+  const running = await startedStudy(names, { rounds: { maximum: 1 } }, world)
   await running.work((task, site) => (task.kind === 'train' ? 'silent' : honest(running.parsed)(task, site)))
   const tasks = new Map<string, Extract<Task, { kind: 'train' }>>()
   for (const site of running.sites) {
@@ -195,6 +204,46 @@ test('the next task comes with the thanks for the last one, as soon as it is the
   await asleep(running.world.clock, 2)
   await running.pass(10_000)
   assert.deepEqual(await measured, { task: null })
+  await closed(running)
+})
+
+test('nobody waits for a site that hung up while its result was taken in', async () => {
+  const world = await testWorld()
+  let held: Promise<void> | undefined
+  const store: Store = {
+    ...world.store,
+    async transaction(work) {
+      const done = await world.store.transaction(work)
+      await held
+      return done
+    },
+  }
+  const { running, taskOf } = await training(['a', 'b'], { ...world, store })
+  const { clock } = running.world
+  const port = await running.coordinator.listen({ host: '127.0.0.1', port: 0 })
+  const whole = pieceOf(taskOf('a').id, updateBytes(running.parsed, new Float32Array(7).fill(1)))
+  const asked = requestOf('upload', { ...whole, query: { ...whole.query, wait: 30 } })
+  const headers = { ...asked.headers, ...(await asSite(running.site('a').signer)(asked)) }
+  const { promise, resolve: release } = Promise.withResolvers<void>()
+  held = promise
+  const { method, path, body } = asked
+  const line = request({ port, host: '127.0.0.1', method, path, headers }).on('error', () => undefined)
+  line.end(body)
+  while ((await store.task(taskOf('a').id))?.state !== 'reported') await turn()
+  line.destroy()
+  const connections = () =>
+    new Promise<number>((resolve) => running.coordinator.app.server.getConnections((_, count) => resolve(count)))
+  while ((await connections()) > 0) await turn()
+  const aWhile = async (): Promise<void> => {
+    for (let turns = 0; turns < 100; turns++) await turn()
+  }
+  // The answer hears of it a little later than the server.
+  await aWhile()
+  release()
+  held = undefined
+  await aWhile()
+  // The round's deadline, and nobody else.
+  assert.equal(clock.alarms().length, 1)
   await closed(running)
 })
 
