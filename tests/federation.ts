@@ -67,10 +67,7 @@ export async function openFederation(
     /** Publishes, and lets every site approve. */
     async publish(parsed: ParsedStudy, approving: readonly TestSite[] = sites): Promise<string> {
       const { id } = await client.call('publish', { body: { plan: parsed.plan } })
-      for (const { options } of approving) {
-        const site = await openSite(options)
-        await approveAt(site, id).finally(site.close)
-      }
+      for (const { options } of approving) await approves(options, id)
       return id
     },
     runSites: () => void running.push(...sites.map(({ options }) => runSite(options))),
@@ -97,8 +94,14 @@ type Settling = {
   readonly signal: AbortSignal
 }
 
+/** Its data owner's yes. */
+export async function approves(options: SiteOptions, study: string): Promise<void> {
+  const site = await openSite(options)
+  await approveAt(site, study).finally(site.close)
+}
+
 /** A hospital that has joined. */
-async function settled({ name, folder, token, trainer, signal }: Settling): Promise<TestSite> {
+export async function settled({ name, folder, token, trainer, signal }: Settling): Promise<TestSite> {
   await joinNetwork({ folder, token, clock, entropy, version })
   const log: string[] = []
   const config = readConfig(join(folder, 'site.yaml'))

@@ -10,15 +10,12 @@ import { firstBroken } from '@wardround/core/protocol/chain.ts'
 import { parseStudy } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
-import { openSite } from '@wardround/site/agent.ts'
-import { type Client, createClient, persistently } from '@wardround/site/client.ts'
-import { readConfig } from '@wardround/site/config.ts'
+import { createClient, persistently } from '@wardround/site/client.ts'
 import { httpsNetwork, trustOf } from '@wardround/site/http.ts'
-import { joinNetwork } from '@wardround/site/join.ts'
 import { readJournal } from '@wardround/site/journal.ts'
 import { releasedResultSchema } from '@wardround/site/progress.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
-import { approveAt } from '../../packages/cli/src/federation.ts'
+import { approves, settled } from '../federation.ts'
 import { clock, entropy, hospital, smallStudy, smallTable, version } from '../support.ts'
 
 const program = (name: string): string => fileURLToPath(new URL(`${name}.ts`, import.meta.url))
@@ -94,7 +91,13 @@ export async function killFederation(folder: string, { store, rounds }: { store:
   })
   const { plan } = parseStudy(smallStudy().replace('maximum: 3', `maximum: ${rounds}`).replace('20s', '10m'))
   const { id } = await client.call('publish', { body: { plan } })
-  for (const name of siteNames) await settle({ folder, name, client, study: id })
+  const [trainer, { signal }] = [createTrainer(), new AbortController()]
+  for (const name of siteNames) {
+    const { token } = await client.call('createToken', { body: { site: name } })
+    const own = hospital(join(folder, name), smallTable(name))
+    const { options } = await settled({ name, folder: own, token, trainer, signal })
+    await approves(options, id)
+  }
   return {
     study: id,
     start,
@@ -127,27 +130,6 @@ export async function killFederation(folder: string, { store, rounds }: { store:
         () => new Date(clock.now()).toISOString(),
       ),
   }
-}
-
-type Settling = { readonly folder: string; readonly name: string; readonly client: Client; readonly study: string }
-
-async function settle({ folder, name, client, study }: Settling): Promise<void> {
-  const own = hospital(join(folder, name), smallTable(name))
-  const { token } = await client.call('createToken', { body: { site: name } })
-  await joinNetwork({ folder: own, token, clock, entropy, version })
-  const trainer = createTrainer()
-  const config = readConfig(join(own, 'site.yaml'))
-  const site = await openSite({
-    folder: own,
-    config,
-    dataFolder: own,
-    trainer,
-    clock,
-    entropy,
-    version,
-    log: () => undefined,
-  })
-  await approveAt(site, study).finally(site.close)
 }
 
 /** What a study comes to: all of it but times and traffic. */

@@ -26,7 +26,7 @@ export function mapped(x: Float64Array, f: (value: number, index: number) => num
   return result
 }
 
-/** Σ xᵢ². By index: iterating a typed array takes twelve times as long. */
+/** Σ xᵢ². By index: iterating a typed array takes several times as long. */
 export function squareSum(x: Vector): number {
   let sum = 0
   for (let i = 0; i < x.length; i++) {

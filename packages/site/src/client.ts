@@ -150,8 +150,11 @@ function prepare(
   const search = query.size === 0 ? '' : `?${query}`
   const json = 'body' in routes[name]
   const body = bytes ?? (json ? Buffer.from(JSON.stringify(input.body ?? {})) : undefined)
-  const digest = () => createHash('sha256').update(body ?? new Uint8Array())
-  const sha256 = known ?? digest().digest('hex')
+  const sha256 =
+    known ??
+    createHash('sha256')
+      .update(body ?? new Uint8Array())
+      .digest('hex')
   return { method, path: pathOf(path, (input.params ?? {}) as Record<string, string>) + search, body, sha256, json }
 }
 

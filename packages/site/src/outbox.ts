@@ -1,5 +1,5 @@
 /**
- * Results that are on their way: each one file under its digest, written before anything is sent, deleted when the coordinator has thanked
+ * Results that are on their way: each one file with its digest in front, written before anything is sent, deleted when the coordinator has thanked
  * for it. It need not outlive a power cut: a task that is done again gives the same bytes, and the journal knows their digest.
  */
 import { createHash } from 'node:crypto'

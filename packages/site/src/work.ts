@@ -84,10 +84,12 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
 
 /** after − before, flat. */
 function changeOf(before: Weights, after: Weights): Float32Array<ArrayBuffer> {
-  const change = new Float32Array(after.reduce((sum, { data }) => sum + data.length, 0))
+  const change = new Float32Array(dimensionOf(after))
   let at = 0
-  for (const [index, { data }] of after.entries()) {
-    subtract(data, before[index]?.data ?? data, change.subarray(at, at + data.length))
+  for (const { name, data } of after) {
+    const start = before.find((tensor) => tensor.name === name)
+    if (start === undefined) throw new WardroundError('WR_INTERNAL', { what: `nothing to compare ${name} with` })
+    subtract(data, start.data, change.subarray(at, at + data.length))
     at += data.length
   }
   return change

@@ -113,11 +113,14 @@ function syncFolder(path: string): void {
 }
 
 function diskError(path: string, error: unknown): WardroundError {
-  const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'ENOSPC' || code === 'EIO' || code === 'EDQUOT')
-    return new WardroundError('WR_DISK', { path, reason: message }, { cause: error })
-  return new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })
+  const { code = '', message } = error as NodeJS.ErrnoException
+  return forbidden.has(code)
+    ? new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })
+    : new WardroundError('WR_DISK', { path, reason: message }, { cause: error })
 }
+
+/** What no waiting mends: it may not be written there, or there is no such folder any more. */
+const forbidden: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR'])
 
 type Settle = (from: string, ref: BlobRef) => Promise<BlobRef>
 

@@ -1,7 +1,7 @@
 /** Blobs in memory: for simulation and tests. */
 import { createHash } from 'node:crypto'
 import { WardroundError } from '@wardround/core/errors.ts'
-import type { BlobStore } from './blob-store.ts'
+import { type BlobStore, gatheringWriter } from './blob-store.ts'
 
 export function memoryBlobs(): BlobStore {
   const blobs = new Map<string, Uint8Array>()
@@ -16,6 +16,7 @@ export function memoryBlobs(): BlobStore {
     blobs.set(sha256, bytes)
     return { sha256, sizeBytes: bytes.length }
   }
+  const put: BlobStore['put'] = async (bytes) => keep(Uint8Array.from(bytes))
   return {
     has: async (sha256) => blobs.has(sha256),
     read: async (sha256, range) =>
@@ -24,15 +25,8 @@ export function memoryBlobs(): BlobStore {
       yield found(sha256).subarray(start)
     },
     size: async (sha256) => found(sha256).length,
-    put: async (bytes) => keep(Uint8Array.from(bytes)),
-    writer: async () => {
-      const chunks: Uint8Array[] = []
-      return {
-        write: async (chunk) => void chunks.push(Uint8Array.from(chunk)),
-        finish: async () => keep(Buffer.concat(chunks)),
-        abort: async () => void chunks.splice(0),
-      }
-    },
+    put,
+    writer: async () => gatheringWriter({ put }),
     delete: async (sha256) => void blobs.delete(sha256),
     staged: {
       receivedBytes: async (name) => staged.get(name)?.length ?? 0,
