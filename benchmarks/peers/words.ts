@@ -1,5 +1,7 @@
 /** What the peers benchmark says to a person. */
 export const peersWords = {
+  about: () =>
+    'the same study in Wardround, Flower and NVFlare; --rounds N --runs N --threads default,1 --only "Flower simulation" --environment DIR --data DIR --out DIR',
   running: (system: string, mode: string, detail: string) =>
     `${system}, ${mode}${detail === '' ? '' : ` (${detail})`} …`,
   ran: (seconds: number, peakMb: number) =>

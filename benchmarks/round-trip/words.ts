@@ -1,5 +1,6 @@
 /** What the round-trip benchmark says to a person. */
 export const roundTripWords = {
+  about: () => 'what a round costs that trains nothing, by the size of the model; --sites N --weights N,N --rounds N',
   running: (sites: number, weights: number, rounds: number) =>
     `${sites} sites, ${weights.toLocaleString('en')} weights, ${rounds} rounds …`,
   ran: (overheadMs: number) => `  ${Math.round(overheadMs)} ms a round`,
