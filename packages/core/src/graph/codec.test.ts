@@ -168,6 +168,12 @@ test('any graph comes back as it was, and has one form as bytes', () => {
   )
 })
 
+test('an extent with a name keeps it, also where the name looks like a number', () => {
+  const input: ValueInfo = { name: 'x', type: 'float32', shape: ['-1', 'batch', 3] }
+  const graph: Graph = { name: 'g', inputs: [input], outputs: [], initializers: [], nodes: [] }
+  assert.deepEqual(decodeModel(encodeModel(graph)).graph.inputs, [input])
+})
+
 test('keys that JavaScript objects treat specially come back', () => {
   const metadata = Object.fromEntries([
     ['__proto__', 'a'],

@@ -432,14 +432,14 @@ function readDims(bytes: Uint8Array): Dim[] {
 
 /** '' where the extent is not known; some writers say −1. */
 function readDim(bytes: Uint8Array): Dim {
-  let extent: Dim = ''
+  let extent = '' as Dim
   fields(bytes, (field, reader) => {
     if (field === 1) extent = safe(reader.int64())
     else if (field === 2) extent = reader.string()
     else return false
     return true
   })
-  return Number(extent) < 0 ? '' : extent
+  return typeof extent === 'number' && extent < 0 ? '' : extent
 }
 
 function safe(value: bigint | number | string): number {
