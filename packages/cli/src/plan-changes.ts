@@ -11,7 +11,7 @@ export type PlanChanges = {
 }
 
 /** What each strategy starts from when only its name is given: the rates of its paper's recommendations for small models. */
-const strategies: Readonly<Record<string, Record<string, unknown>>> = {
+const strategiesFor = (quorum: number | undefined): Readonly<Record<string, Record<string, unknown>>> => ({
   fedAvg: {},
   fedAvgM: { rate: 1, momentum: 0.9 },
   fedProx: { mu: 0.01 },
@@ -20,7 +20,8 @@ const strategies: Readonly<Record<string, Record<string, unknown>>> = {
   fedYogi: { rate: 0.03 },
   median: {},
   trimmedMean: {},
-}
+  fedBuff: { buffer: quorum ?? 2 },
+})
 
 /** `command` is where the changes were typed. Errors: WR_USAGE for a seed that is no number or an unknown strategy. */
 export function changedPlan(
@@ -31,12 +32,14 @@ export function changedPlan(
   const usage = usageOf(command)
   if (seed !== undefined && !(/^\d{1,10}$/.test(seed) && Number(seed) < 2 ** 32))
     throw usage(usageWords.noSeed(seed, 2 ** 32 - 1))
+  const quorum = rounds.quorum === undefined ? undefined : Math.min(hospitals, rounds.quorum)
+  const strategies = strategiesFor(quorum)
   if (strategy !== undefined && !Object.hasOwn(strategies, strategy))
     throw usage(usageWords.noStrategy(strategy, Object.keys(strategies)))
   return validatePlan({
     ...plan,
     ...(seed === undefined ? {} : { seed: Number(seed) }),
     ...(strategy === undefined ? {} : { strategy: { [strategy]: strategies[strategy] } }),
-    ...(hospitals < (rounds.quorum ?? 0) ? { rounds: { ...rounds, quorum: hospitals } } : {}),
+    ...(quorum === undefined ? {} : { rounds: { ...rounds, quorum } }),
   })
 }

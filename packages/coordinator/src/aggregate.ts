@@ -33,7 +33,13 @@ export type AggregateInput = {
   readonly weights: BlobRef
   /** Name → BlobRef of the state after the round before; undefined at first. */
   readonly state: Readonly<Record<string, unknown>> | undefined
-  readonly updates: readonly { readonly site: string; readonly update: BlobRef; readonly numExamples: number }[]
+  readonly updates: readonly {
+    readonly site: string
+    readonly update: BlobRef
+    readonly numExamples: number
+    /** What the update is multiplied by, to the nearest Float32; below 1 for a late one. Absent: 1. */
+    readonly factor?: number
+  }[]
 }
 
 export type Aggregated = {
@@ -82,8 +88,10 @@ async function aggregateRanges(
   for (let start = 0; start < dimension; start += rangeLength) {
     const range = { start, end: Math.min(dimension, start + rangeLength) }
     const updates: Update[] = []
-    for (const { site, numExamples, values } of deltas)
-      updates.push({ site, numExamples, delta: await values.read(range) })
+    for (const { site, numExamples, factor = 1, values } of deltas) {
+      const delta = await values.read(range)
+      updates.push({ site, numExamples, delta: factor === 1 ? delta : delta.map((value) => factor * value) })
+    }
     const state = await stateRange(before, strategy, range)
     const { result, state: next, measurements } = step(strategy, { weights: await global.read(range), updates }, state)
     await output.weights.write(bytesOf(result))

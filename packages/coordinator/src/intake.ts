@@ -1,5 +1,7 @@
 /** Takes a site's result in, once: what has passed the door is settled with its events in one transaction, and moves its study on. */
+
 import { type ErrorParameters, WardroundError } from '@wardround/core/errors.ts'
+import { collectingOf } from '@wardround/core/learning/collecting.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import type { BlobRef, Report, TaskResult } from '@wardround/core/protocol/task.ts'
 import type { Context } from './context.ts'
@@ -28,7 +30,8 @@ export async function takeUpdate(
   { update, running }: { update: BlobRef; running: Running },
 ): Promise<void> {
   const facts = await fit(context, task, () => checkUpdate(context, running, update))
-  await settle(context, task, { result: { kind: 'train', update, ...facts }, sizeBytes: update.sizeBytes })
+  const eager = collectingOf(running.study).goal !== undefined
+  await settle(context, task, { result: { kind: 'train', update, ...facts }, sizeBytes: update.sizeBytes, eager })
 }
 
 /** The same update again. Errors: WR_TASK_CLOSED for another one. */
@@ -69,9 +72,14 @@ const plain = (parameters: ErrorParameters): Record<string, string | number> =>
     Object.entries(parameters).map(([key, value]) => [key, typeof value === 'number' ? value : String(value)]),
   )
 
-type Taken = { readonly result: TaskResult; readonly sizeBytes: number }
+type Taken = {
+  readonly result: TaskResult
+  readonly sizeBytes: number
+  /** Whether the round may be settled before the last has reported. */
+  readonly eager?: boolean
+}
 
-async function settle(context: Context, task: TaskRow, { result, sizeBytes }: Taken): Promise<void> {
+async function settle(context: Context, task: TaskRow, { result, sizeBytes, eager = false }: Taken): Promise<void> {
   const { id, study, site, kind, round } = task
   const failed = result.kind === 'failed'
   const down = context.bytesDown.get(site) ?? 0
@@ -93,7 +101,7 @@ async function settle(context: Context, task: TaskRow, { result, sizeBytes }: Ta
     } else {
       await tables.event({ kind: 'task.reported', study, payload: { site, task: id, kind, round } })
     }
-    return !(await tables.waits(study, kind, round))
+    return eager || !(await tables.waits(study, kind, round))
   })
   // The last to report moves the study on; until then there is nothing to do but wait.
   if (last) context.advance(study)

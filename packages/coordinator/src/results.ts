@@ -79,10 +79,13 @@ export function bestWeights(rounds: readonly RoundRow[], bestRound: number): { s
   return blobRefSchema.parse(JSON.parse(best?.weights_out ?? rounds[0]?.weights_in ?? 'null'))
 }
 
-const tookPart = (site: string, rounds: readonly RoundResult[]): boolean =>
-  rounds
-    .filter(({ state }) => state === 'completed')
-    .every(({ sites }) => sites.some((part) => part.site === site && part.state === 'contributed'))
+/** In every completed round; while one goes on with an earlier task, which counts later, it takes part too. */
+function tookPart(site: string, rounds: readonly RoundResult[]): boolean {
+  const completed = rounds.filter(({ state }) => state === 'completed')
+  const states = completed.map(({ sites }) => sites.find((part) => part.site === site)?.state)
+  const present = states.every((state) => state === 'contributed' || state === 'working')
+  return present && (states.length === 0 || states.includes('contributed'))
+}
 
 function outcomeOf({
   stoppedBecause,

@@ -7,6 +7,7 @@
  *                       ↘ abandoned (quorum lost)
  */
 
+import { collectingOf, stalenessFactor } from '@wardround/core/learning/collecting.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import { mergeRoundFigures } from '@wardround/core/metrics/round-figure.ts'
 import type { Estimate } from '@wardround/core/metrics/schema.ts'
@@ -14,6 +15,7 @@ import type { RoundSite } from '@wardround/core/protocol/events.ts'
 import type { RoundResult } from '@wardround/core/protocol/results.ts'
 import { blobRefSchema, type TaskResult } from '@wardround/core/protocol/task.ts'
 import { aggregateRound } from './aggregate.ts'
+import { cohortOf, isUnderWay, partsOf, trainLifeMs, underway } from './cohort.ts'
 import type { Context } from './context.ts'
 import { activeSites, judgeStudy, type Running } from './running.ts'
 import type { RoundRow, TaskRow } from './store/schema.ts'
@@ -46,12 +48,14 @@ export async function advanceRound(context: Context, running: Running, round: Ro
   }
 }
 
-/** Fixes who takes part: every site that approved and has not left. Each gets a train task. */
+/** Fixes who takes part: every site that approved and has not left. Each gets a train task, but those that go on with an earlier one. */
 async function recruit(context: Context, running: Running, round: RoundRow): Promise<boolean> {
   const { study, row } = running
   const cohort = await activeSites(context, row)
   const need = Math.max(1, quorumOf(study, cohort))
   if (cohort.length < need) return abandon(context, running, { round, tasks: [] })
+  const { working, tooLate } = await underway(context, running, round.number)
+  await closeLate(context, tooLate)
   const content = {
     kind: 'train' as const,
     ...running.prepared,
@@ -60,10 +64,10 @@ async function recruit(context: Context, running: Running, round: RoundRow): Pro
     bestRound: row.best_round,
   }
   const tasks = await makeTasks(context, row, {
-    sites: cohort,
+    sites: cohort.filter((site) => !working.has(site)),
     number: round.number,
     content,
-    lifeMs: deadlineMsOf(study),
+    lifeMs: trainLifeMs(collectingOf(study), deadlineMsOf(study)),
   })
   await context.store.transaction(async (tables) => {
     await assign(tables, tasks)
@@ -79,29 +83,44 @@ async function recruit(context: Context, running: Running, round: RoundRow): Pro
   return true
 }
 
-/** Waits until every site has reported or failed, or the deadline has passed. With its quorum the round goes on. */
+/**
+ * Waits until every site has reported or failed, or as many have as the study waits for, or the deadline has passed. With its quorum the
+ * round goes on; which updates count in it is written down, and they count in no other.
+ */
 async function collect(context: Context, running: Running, round: RoundRow): Promise<boolean> {
   const { store, clock } = context
-  const asked = (): Promise<TaskRow[]> => store.tasksOf(running.row.id, 'train', round.number)
-  const { settled, open } = standing(await asked(), { deadlineAt: round.deadline_at, now: clock.now() })
+  const { goal, staleness } = collectingOf(running.study)
+  const seen = await partsOf(context, running, round)
+  const { settled, open } = standing(seen, { deadlineAt: round.deadline_at, now: clock.now(), goal })
   if (!settled) return false
-  await closeLate(context, open)
+  if (staleness === undefined) await closeLate(context, open)
   // Read again: one may have reported while we looked, and was thanked for it.
-  const tasks = await asked()
-  const need = Math.max(1, quorumOf(running.study, cohortOf(round)))
-  if (reported(tasks, 'train').length < need) return abandon(context, running, { round, tasks })
-  await store.updateRound(round, { phase: 'aggregating' })
+  const tasks = await partsOf(context, running, round)
+  const arrived = tasks.filter(({ state }) => state === 'reported')
+  if (arrived.length < Math.max(1, quorumOf(running.study, cohortOf(round)))) {
+    const late = tasks.filter(({ state }) => state === 'open')
+    if (late.length === 0) return abandon(context, running, { round, tasks })
+    await closeLate(context, late)
+    return true
+  }
+  const ids = arrived.map(({ id }) => id)
+  await store.transaction(async (tables) => {
+    await tables.countIn(round.number, ids)
+    await tables.updateRound(round, { phase: 'aggregating' })
+  })
   return true
 }
 
 /** Sums the updates in order of site name, lets the strategy take its step, and asks for the new weights to be measured. */
 async function aggregate(context: Context, running: Running, round: RoundRow): Promise<boolean> {
   const { store, clock } = context
-  const tasks = await store.tasksOf(running.row.id, 'train', round.number)
-  const updates = reported(tasks, 'train').map(({ site, result }) => ({
+  const collecting = collectingOf(running.study)
+  const tasks = (await partsOf(context, running, round)).filter(({ counted_in }) => counted_in === round.number)
+  const updates = reported(tasks, 'train').map(({ site, result, task }) => ({
     site,
     update: result.update,
     numExamples: result.numExamples,
+    factor: stalenessFactor(collecting, round.number - task.round),
   }))
   const previous = await store.completedBefore(running.row.id, round.number)
   const { weights, state, measurements } = await aggregateRound(context.blobs, {
@@ -143,11 +162,14 @@ async function evaluate(context: Context, running: Running, round: RoundRow): Pr
   const { settled, open } = standing(await asked(), { deadlineAt: round.deadline_at, now: clock.now() })
   if (!settled) return false
   await closeLate(context, open)
-  const trained = await store.tasksOf(row.id, 'train', round.number)
+  const trained = await partsOf(context, running, round)
   const measured = reported(await asked(), 'evaluate')
   const overall = overallOf(measured.map(({ result }) => result))
   const { measurements } = JSON.parse(round.result ?? '{"measurements":{}}') as { measurements: Record<string, number> }
-  const sites = trained.map((task) => roundSite(task, measured.find(({ site }) => site === task.site)?.result))
+  const sites = trained.map((task) => {
+    const own = measured.find(({ site }) => site === task.site)?.result
+    return task.counted_in === round.number ? contribution(task, round.number, own) : absence(task)
+  })
   const ended = endedRound(context, round, { state: 'completed', overall, sites, measurements })
   const { bestRound } = await judgeStudy(context, running, { round: round.number, value: overall.value })
   await store.transaction(async (tables) => {
@@ -182,7 +204,9 @@ async function abandon(
   { round, tasks }: { round: RoundRow; tasks: readonly TaskRow[] },
 ): Promise<boolean> {
   const overall: Estimate = { value: null, low: null, high: null, n: null }
-  const sites = tasks.map((task) => roundSite(task, undefined))
+  const sites = tasks.map((task) =>
+    task.state === 'reported' ? contribution(task, round.number, undefined) : absence(task),
+  )
   const ended = endedRound(context, round, { state: 'abandoned', overall, sites, measurements: {} })
   await context.store.transaction(async (tables) => {
     await tables.putRound({
@@ -208,8 +232,6 @@ async function abandon(
   return true
 }
 
-const cohortOf = (round: RoundRow): string[] => JSON.parse(round.cohort) as string[]
-
 type Ended = Pick<RoundResult, 'state' | 'overall' | 'sites' | 'measurements'>
 const endedRound = ({ clock }: Context, round: RoundRow, ended: Ended): RoundResult => ({
   round: round.number,
@@ -220,28 +242,28 @@ const endedRound = ({ clock }: Context, round: RoundRow, ended: Ended): RoundRes
 
 type Measured = Extract<TaskResult, { kind: 'evaluate' }>
 
-/** One site's part: whether it contributed, and what it measured. */
-function roundSite(task: TaskRow, measured: Measured | undefined): RoundSite {
-  const seconds = Math.max(0, (task.settled_at ?? task.issued_at) - task.issued_at) / 1000
+const secondsOf = ({ settled_at, issued_at }: TaskRow): number =>
+  Math.max(0, (settled_at ?? issued_at) - issued_at) / 1000
+
+/** The part of a site whose update counted, or would have: with what it measured. */
+function contribution(task: TaskRow, round: number, measured: Measured | undefined): RoundSite {
+  const stale = round - task.round
+  return {
+    site: task.site,
+    state: 'contributed',
+    ...(stale === 0 ? {} : { stale }),
+    n: measured?.figure?.patients ?? null,
+    value: measured?.figure ? measured.figure.sum / measured.figure.records : null,
+    seconds: secondsOf(task),
+  }
+}
+
+/** The part of a site whose update did not count: because there is none, or not yet. */
+function absence(task: TaskRow): RoundSite {
   const result = resultOf(task)
-  if (task.state === 'reported')
-    return {
-      site: task.site,
-      state: 'contributed',
-      n: measured?.figure?.patients ?? null,
-      value: measured?.figure ? measured.figure.sum / measured.figure.records : null,
-      seconds,
-    }
-  if (result?.kind === 'failed')
-    return {
-      site: task.site,
-      state: result.refused ? 'refused' : 'failed',
-      code: result.code,
-      n: null,
-      value: null,
-      seconds,
-    }
-  return { site: task.site, state: 'late', n: null, value: null, seconds }
+  const part = { site: task.site, n: null, value: null, seconds: secondsOf(task) }
+  if (result?.kind === 'failed') return { ...part, state: result.refused ? 'refused' : 'failed', code: result.code }
+  return { ...part, state: isUnderWay(task) ? 'working' : 'late' }
 }
 
 /** All sites together. There is no interval: one round's figure is watched, not reported. */

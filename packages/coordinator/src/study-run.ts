@@ -183,6 +183,10 @@ async function run(context: Context, running: Running): Promise<boolean> {
 /** Rounds are over: the final comparison, on the test patients, with the best round's weights. */
 async function conclude(context: Context, running: Running, stoppedBecause: StopReason): Promise<boolean> {
   const { row } = running
+  await closeLate(
+    context,
+    (await context.store.openTasks(row.id)).filter(({ kind }) => kind === 'train'),
+  )
   await context.store.transaction(async (tables) => {
     await tables.updateStudy(row.id, { state: 'finishing', stopped_because: stoppedBecause })
     await tables.event({

@@ -1,4 +1,5 @@
 /** Tasks as signed rows. */
+import { collectingOf } from '@wardround/core/learning/collecting.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import type { NewEvent } from '@wardround/core/protocol/events.ts'
 import { sign } from '@wardround/core/protocol/signing.ts'
@@ -45,7 +46,7 @@ export async function makeTasks(
       }
       const document = canonicalJson(task)
       const signature = await sign(keys, 'wardround-task-v1', document)
-      const empty = { result: null, settled_at: null, bytes_up: 0, bytes_down: 0 }
+      const empty = { result: null, settled_at: null, counted_in: null, bytes_up: 0, bytes_down: 0 }
       return {
         id,
         study: study.id,
@@ -91,15 +92,16 @@ export function reported<K extends TaskResult['kind']>(
 
 export type Standing = { readonly settled: boolean; readonly open: readonly TaskRow[] }
 
-/** Whether there is anything left to wait for: all have settled, or the deadline has passed. */
+/** Whether there is anything left to wait for: all have settled, or as many as are wanted, or the deadline has passed. */
 export function standing(
   tasks: readonly TaskRow[],
-  { deadlineAt, now }: { deadlineAt: number | null; now: number },
+  { deadlineAt, now, goal }: { deadlineAt: number | null; now: number; goal?: number | undefined },
 ): Standing {
   const open = tasks.filter(({ state }) => state === 'open')
+  const came = tasks.filter(({ state }) => state === 'reported').length
   const passed = deadlineAt !== null && now >= deadlineAt
   return {
-    settled: open.length === 0 || passed,
+    settled: open.length === 0 || passed || (goal !== undefined && came >= goal),
     open,
   }
 }
@@ -117,6 +119,7 @@ export async function closeLate(
 }
 
 /** The fewest sites a round may go on with. */
-export const quorumOf = (study: Study, cohort: readonly string[]): number => study.rounds.quorum ?? cohort.length
+export const quorumOf = (study: Study, cohort: readonly string[]): number =>
+  study.rounds.quorum ?? Math.min(cohort.length, collectingOf(study).goal ?? cohort.length)
 
 export const deadlineMsOf = (study: Study): number => durationMs(study.rounds.deadline)

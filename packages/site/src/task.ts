@@ -3,6 +3,7 @@
  * machine, against this site's own files; whatever does not hold is refused, written into the journal and told.
  */
 import { asWardroundError, type ErrorCode, registry, WardroundError } from '@wardround/core/errors.ts'
+import { collectingOf, latestOf } from '@wardround/core/learning/collecting.ts'
 import { canonicalJson, sha256Hex } from '@wardround/core/protocol/canonical.ts'
 import { type Signed, verify } from '@wardround/core/protocol/signing.ts'
 import { type Report, type Task, taskSchema } from '@wardround/core/protocol/task.ts'
@@ -91,7 +92,9 @@ function requireFresh(site: SiteContext, task: Task, study: Study): ReleasedResu
   const trained = progress.train?.round ?? 0
   const replayed =
     (task.kind === 'train' && task.round <= trained) ||
-    (task.kind === 'evaluate' && (task.round <= (before?.round ?? 0) || task.round > trained)) ||
+    // An update that counted late is evaluated with the round that it counted in.
+    (task.kind === 'evaluate' &&
+      (task.round <= (before?.round ?? 0) || task.round > trained + latestOf(collectingOf(study)))) ||
     (task.kind === 'finish' && before !== undefined)
   if (replayed) throw new WardroundError('WR_ROUND_REPLAYED', { study: task.study, round: task.round })
   if (task.kind === 'train' && task.round > study.rounds.maximum)

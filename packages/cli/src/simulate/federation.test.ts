@@ -47,9 +47,26 @@ function deaf(trainer: Trainer, clock: Clock, silent: readonly string[]): Traine
 const hour = 3_600_000
 const day = 24 * hour
 
-type Setting = { readonly name: string; readonly parsed: ParsedStudy; readonly silent?: readonly string[] }
+/** Hospitals that need so long for each training task. */
+function slow(trainer: Trainer, clock: Clock, takesMs: Readonly<Record<string, number>>): Trainer {
+  return {
+    ...trainer,
+    async train(request, options = {}) {
+      const [, kind, site] = request.labels
+      if (kind === 'train') await clock.sleep(takesMs[String(site)] ?? 0, options.signal)
+      return trainer.train(request, options)
+    },
+  }
+}
 
-async function federate(taking: readonly SimulatedSite[], { name, parsed, silent = [] }: Setting) {
+type Setting = {
+  readonly name: string
+  readonly parsed: ParsedStudy
+  readonly silent?: readonly string[]
+  readonly takesMs?: Readonly<Record<string, number>>
+}
+
+async function federate(taking: readonly SimulatedSite[], { name, parsed, silent = [], takesMs = {} }: Setting) {
   // Each site and a watcher wait for news, and the coordinator for the deadline.
   const clock = virtualClock(taking.length + 2)
   const own = join(folder, name)
@@ -59,7 +76,7 @@ async function federate(taking: readonly SimulatedSite[], { name, parsed, silent
       parsed,
       sites: taking,
       folder: own,
-      trainer: deaf(testTrainer(), clock, silent),
+      trainer: slow(deaf(testTrainer(), clock, silent), clock, takesMs),
       clock,
       entropy: testEntropy(),
       version: '0.1.0',
@@ -124,6 +141,28 @@ test('where everybody answers no deadline is waited for, and every journal holds
     assert.equal(broken, undefined)
     assert.ok(entries.some(({ kind }) => kind === 'released'))
   }
+})
+
+test('FedBuff: rounds go at the pace of those who are ready; a slow hospital counts when it comes, and measures that round', async () => {
+  const parsed = validatePlan({
+    ...testPlan,
+    strategy: { fedBuff: { buffer: 2 } },
+    rounds: { maximum: 12, deadline: '2h' },
+  })
+  const takesMs = { north: hour / 10, south: hour / 6, west: hour / 2 }
+  const { results, passedMs, folder: own } = await federate(sites, { name: 'buffered', parsed, takesMs })
+  assert.equal(results.outcome, 'completed')
+  assert.equal(results.rounds.length, 12)
+  const west = results.rounds.map(({ sites }) => sites.find(({ site }) => site === 'west'))
+  const counted = west.filter((part) => part?.state === 'contributed')
+  assert.ok(
+    counted.length >= 2 && counted.every((part) => (part?.stale ?? 0) >= 1 && part?.n !== null),
+    JSON.stringify(west),
+  )
+  assert.ok(west.every((part) => part?.state === 'contributed' || part?.state === 'working'))
+  // Waiting for west each time would have taken six hours.
+  assert.ok(passedMs < 4 * hour, `${passedMs / hour} h`)
+  for (const name of names) assert.equal(readJournal(join(own, name, 'journal.ndjson')).broken, undefined)
 })
 
 test('Ctrl-C ends a simulation with WR_CANCELLED, wherever it stands, and leaves nothing running', async () => {

@@ -106,7 +106,17 @@ const first: Migration = async (db, dialect) => {
   await db.schema.createIndex('tasks_by_study').on('tasks').columns(['study', 'kind', 'round']).execute()
 }
 
-const migrations: readonly Migration[] = [first]
+/** Before, an update counted in its own round or not at all. */
+const countedIn: Migration = async (db, dialect) => {
+  await db.schema
+    .alterTable('tasks')
+    .addColumn('counted_in', dialect === 'sqlite' ? 'integer' : 'bigint')
+    .execute()
+  await sql`update tasks set counted_in = round where kind = 'train' and state = 'reported' and exists (select 1 from rounds
+    where rounds.study = tasks.study and rounds.number = tasks.round and rounds.phase <> 'collecting')`.execute(db)
+}
+
+const migrations: readonly Migration[] = [first, countedIn]
 
 /**
  * Brings the tables to this version, in one transaction, so that of two who start at once the second finds the work done. Returns the

@@ -102,6 +102,8 @@ export type TaskRow = {
   result: string | null
   issued_at: number
   settled_at: number | null
+  /** The round in which a train task's update counted; null: in none so far. Written once: an update counts once. */
+  counted_in: number | null
   /** What its site sent for it, and was sent since its last result. */
   bytes_up: number
   bytes_down: number

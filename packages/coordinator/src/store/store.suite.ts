@@ -8,6 +8,7 @@ import { coded } from '../testing/errors.ts'
 import { decisionRow, roundRow, siteRow, studyRow, taskRow } from '../testing/rows.ts'
 import { latestVersion } from './migrations.ts'
 import { openStore, type Store, type StoreOptions } from './store.ts'
+import { tasks } from './tasks.suite.ts'
 
 export type StorePlace = {
   readonly options: StoreOptions
@@ -56,7 +57,7 @@ export function storeSuite(
   if (outlives) persistence(name, place)
 }
 
-type Check = (title: string, holds: (store: Store, where: StorePlace) => Promise<void>) => void
+export type Check = (title: string, holds: (store: Store, where: StorePlace) => Promise<void>) => void
 
 function people(check: Check): void {
   check('an empty store knows nobody', async (store) => {
@@ -217,64 +218,6 @@ function studies(check: Check): void {
     await store.putRound(roundRow('heart', 9, { phase: 'abandoned' }))
     assert.deepEqual(plain((await store.rounds('heart'))[1]), roundRow('heart', 9, { phase: 'abandoned' }))
     assert.deepEqual(plainly(await store.rounds('lung')), [roundRow('lung', 9)])
-  })
-}
-
-function tasks(check: Check): void {
-  check('tasks are found by study, kind and round', async (store) => {
-    const rows = [
-      taskRow('1', 'b'),
-      taskRow('2', 'a'),
-      taskRow('3', 'a', { kind: 'evaluate' }),
-      taskRow('4', 'a', { round: 2 }),
-      taskRow('5', 'a', { study: 'lung' }),
-    ]
-    await store.addTasks(rows)
-    await store.addTasks([])
-    assert.deepEqual(plain(await store.task('3')), rows[2])
-    assert.deepEqual(ids(await store.tasksOf('heart', 'train', 1)), ['2', '1'])
-    assert.deepEqual(ids(await store.studyTasks('heart')), ['1', '2', '3', '4'])
-    const settled = { state: 'reported' as const, result: null, settled_at: 1 }
-    for (const [id, waits] of [
-      ['1', true],
-      ['2', false],
-    ] as const) {
-      assert.equal(await store.waits('heart', 'train', 1), true)
-      await store.settleTask(id, settled)
-      assert.equal(await store.waits('heart', 'train', 1), waits)
-    }
-    assert.equal(await store.waits('heart', 'evaluate', 1), true)
-    assert.equal(await store.waits('heart', 'evaluate', 2), false)
-    await store.updateTask('4', { signature: 'another' })
-    assert.deepEqual(plain(await store.task('4')), taskRow('4', 'a', { round: 2, signature: 'another' }))
-  })
-
-  check('a site gets its oldest open task first', async (store) => {
-    await store.addTasks([
-      taskRow('z', 'a', { issued_at: 2 ** 41 + 1 }),
-      taskRow('y', 'a', { issued_at: 2 ** 41 }),
-      taskRow('x', 'b', { issued_at: 0 }),
-      taskRow('w', 'a', { issued_at: 0, state: 'late' }),
-    ])
-    assert.equal((await store.openTask('a'))?.id, 'y')
-    assert.deepEqual(ids(await store.openTasksOfSite('a')).toSorted(), ['y', 'z'])
-    await store.settleTask('y', { state: 'failed', result: null, settled_at: 5 })
-    assert.equal((await store.openTask('a'))?.id, 'z')
-  })
-
-  check('a task is settled once, also when several race for it', async (store) => {
-    await store.addTasks([taskRow('1', 'a'), taskRow('2', 'a')])
-    const change = (time: number) => ({ state: 'reported', result: `{"${time}":1}`, settled_at: time }) as const
-    const won = await Promise.all(
-      upTo(8).map((time) => store.transaction((tables) => tables.settleTask('1', change(time)))),
-    )
-    assert.equal(won.filter(Boolean).length, 1)
-    const winner = change(won.indexOf(true) + 1)
-    assert.deepEqual(plain(await store.task('1')), taskRow('1', 'a', winner))
-    assert.equal(await store.settleTask('1', { state: 'late', result: null, settled_at: 9 }), false)
-    assert.equal(await store.settleTask('nobody', change(1)), false)
-    assert.deepEqual(plain(await store.task('1')), taskRow('1', 'a', winner))
-    assert.deepEqual(plain(await store.task('2')), taskRow('2', 'a'))
   })
 }
 

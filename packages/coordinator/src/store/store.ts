@@ -6,13 +6,13 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { type ChainEntry, chained, genesis } from '@wardround/core/protocol/chain.ts'
 import { eventSchema, type NewEvent, type StoredEvent } from '@wardround/core/protocol/events.ts'
-import type { TaskKind } from '@wardround/core/protocol/task.ts'
 import { type Insertable, Kysely, type Updateable } from 'kysely'
 import { storeError, storeFailure } from './failures.ts'
 import { latestVersion, migrate } from './migrations.ts'
 import { postgresDialect, waitForOthers } from './postgres.ts'
-import type { Database, DecisionRow, RoundRow, SiteRow, StudyRow, TaskRow } from './schema.ts'
+import type { Database, DecisionRow, RoundRow, SiteRow, StudyRow } from './schema.ts'
 import { sqliteDialect } from './sqlite.ts'
+import { tasks } from './tasks.ts'
 
 /** Events and audit entries are written in transactions only, with the change that they tell of. */
 export type Store = Omit<Tables, 'event' | 'audit'> & {
@@ -194,79 +194,6 @@ const studies = (db: Kysely<Database>) => ({
     change: Updateable<RoundRow>,
   ): Promise<void> => {
     await db.updateTable('rounds').set(change).where('study', '=', study).where('number', '=', number).execute()
-  },
-})
-
-type Settled = Pick<TaskRow, 'state' | 'result' | 'settled_at'> & Partial<Pick<TaskRow, 'bytes_up' | 'bytes_down'>>
-
-const tasks = (db: Kysely<Database>) => ({
-  task: (id: string): Promise<TaskRow | undefined> =>
-    db.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst(),
-  openTask: (site: string): Promise<TaskRow | undefined> =>
-    db
-      .selectFrom('tasks')
-      .selectAll()
-      .where('site', '=', site)
-      .where('state', '=', 'open')
-      .orderBy('issued_at')
-      .orderBy('id')
-      .executeTakeFirst(),
-  /** In order of site name by code unit: a database's own collation could order sums, and so bits, differently. */
-  tasksOf: async (study: string, kind: TaskKind, round: number): Promise<TaskRow[]> => {
-    const rows = await db
-      .selectFrom('tasks')
-      .selectAll()
-      .where('study', '=', study)
-      .where('kind', '=', kind)
-      .where('round', '=', round)
-      .execute()
-    return rows.toSorted((a, b) => (a.site < b.site ? -1 : 1))
-  },
-  /** Whether a study still waits for a site's answer to tasks of one kind and round. */
-  waits: async (study: string, kind: TaskKind, round: number): Promise<boolean> => {
-    const open = await db
-      .selectFrom('tasks')
-      .select('id')
-      .where('study', '=', study)
-      .where('kind', '=', kind)
-      .where('round', '=', round)
-      .where('state', '=', 'open')
-      .limit(1)
-      .executeTakeFirst()
-    return open !== undefined
-  },
-  /** Bytes that a study's tasks have moved. */
-  traffic: async (study: string): Promise<{ up: number; down: number }> => {
-    const row = await db
-      .selectFrom('tasks')
-      .select((eb) => [eb.fn.sum('bytes_up').as('up'), eb.fn.sum('bytes_down').as('down')])
-      .where('study', '=', study)
-      .executeTakeFirst()
-    return { up: Number(row?.up ?? 0), down: Number(row?.down ?? 0) }
-  },
-  studyTasks: (study: string): Promise<TaskRow[]> =>
-    db.selectFrom('tasks').selectAll().where('study', '=', study).orderBy('issued_at').orderBy('id').execute(),
-  openTasksOfSite: (site: string): Promise<TaskRow[]> =>
-    db.selectFrom('tasks').selectAll().where('site', '=', site).where('state', '=', 'open').execute(),
-  addTasks: async (rows: readonly TaskRow[]): Promise<void> => {
-    if (rows.length > 0)
-      await db
-        .insertInto('tasks')
-        .values([...rows])
-        .execute()
-  },
-  updateTask: async (id: string, change: Updateable<TaskRow>): Promise<void> => {
-    await db.updateTable('tasks').set(change).where('id', '=', id).execute()
-  },
-  /** Settles a task once; false if it was settled before. */
-  settleTask: async (id: string, change: Settled): Promise<boolean> => {
-    const result = await db
-      .updateTable('tasks')
-      .set(change)
-      .where('id', '=', id)
-      .where('state', '=', 'open')
-      .executeTakeFirst()
-    return result.numUpdatedRows === 1n
   },
 })
 

@@ -66,6 +66,7 @@ const writes: ReadonlySet<string> = new Set([
   'addTasks',
   'updateTask',
   'settleTask',
+  'countIn',
 ] satisfies (keyof Tables)[])
 
 type Method = (...given: never[]) => Promise<unknown>

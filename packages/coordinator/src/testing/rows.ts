@@ -66,6 +66,7 @@ export const taskRow = (id: string, site: string, change: Partial<TaskRow> = {})
   result: null,
   issued_at: 0,
   settled_at: null,
+  counted_in: null,
   bytes_up: 0,
   bytes_down: 0,
   ...change,

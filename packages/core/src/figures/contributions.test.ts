@@ -7,7 +7,14 @@ import { render } from './markup.ts'
 import { named, readXml, textOf } from './testing/xml-reader.ts'
 
 type State = RoundSite['state'] | null
-const states: Readonly<Record<string, State>> = { c: 'contributed', l: 'late', f: 'failed', r: 'refused', '.': null }
+const states: Readonly<Record<string, State>> = {
+  c: 'contributed',
+  w: 'working',
+  l: 'late',
+  f: 'failed',
+  r: 'refused',
+  '.': null,
+}
 
 /** A letter for each round; a dot where the hospital was not in the study. */
 function runOf(letters: Readonly<Record<string, string>>): Pick<Results, 'rounds' | 'expected'> {
@@ -45,11 +52,11 @@ test('each cell says who, when and what; a hospital outside the study has none',
 })
 
 test('states differ in shape, not only in colour', () => {
-  const { figure } = contributionsMatrix(runOf({ a: 'clfr' }))
+  const { figure } = contributionsMatrix(runOf({ a: 'cwlfr' }))
   const shapes = named(readXml(render(figure)), 'g').map((cell) =>
     cell.children.map((child) => (typeof child === 'string' ? '' : child.name)).join(' '),
   )
-  assert.equal(new Set(shapes).size, 4)
+  assert.equal(new Set(shapes).size, 5)
 })
 
 test('rounds counted are those that a hospital was to take part in', () => {

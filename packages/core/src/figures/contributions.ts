@@ -23,7 +23,7 @@ const [share, left] = [190, 198]
 const rowHeight = 20
 
 /** From least to most worth seeing: where rounds share a column, the last of these that occurred is shown. */
-const severity: readonly State[] = ['contributed', 'late', 'failed', 'refused']
+const severity: readonly State[] = ['contributed', 'working', 'late', 'failed', 'refused']
 
 /** What the matrix shows. A round that a hospital was not yet, or no longer, in has no cell. */
 export function contributionRows({
@@ -111,13 +111,23 @@ export function contributionsMatrix(results: Pick<Results, 'rounds' | 'expected'
 
 type Box = { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
 
-/** Contributed: full. Late: half full. Failed: a cross. Refused: empty with a bar. */
+/** Contributed: full. Working: a full dot. Late: half full. Failed: a cross. Refused: empty with a bar. */
 export function glyph(state: State, { x, y, width, height }: Box): Markup {
   const frame = h('rect', { x, y, width, height, class: 'wr-fill-paper wr-stroke-local', 'stroke-width': 1.2 })
   const stroke = { class: 'wr-stroke-local', 'stroke-width': 1.4 }
   switch (state) {
     case 'contributed':
       return h('rect', { x, y, width, height, class: 'wr-fill-federated' })
+    case 'working':
+      return [
+        frame,
+        h('circle', {
+          cx: x + width / 2,
+          cy: y + height / 2,
+          r: Math.min(width, height) / 4,
+          class: 'wr-fill-federated',
+        }),
+      ]
     case 'late':
       return [frame, h('rect', { x, y: y + height / 2, width, height: height / 2, class: 'wr-fill-local' })]
     case 'failed':

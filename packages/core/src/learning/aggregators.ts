@@ -1,6 +1,6 @@
 /** From many updates to one. Sums are Float64, in the order given, which process.ts makes the order of site names. */
 import { axpy, squareSum } from '../vector.ts'
-import type { Aggregator } from './process.ts'
+import type { Aggregator, Update } from './process.ts'
 
 /** Δ = Σ nᵢ·Δᵢ / Σ nᵢ (McMahan et al. 2017, Algorithm 1, on differences instead of weights). */
 export const weightedMean = (): Aggregator => ({
@@ -15,6 +15,13 @@ export const weightedMean = (): Aggregator => ({
     return { state, result, measurements: { aggregateSquareSum: squareSum(result) } }
   },
 })
+
+/** Δ = Σ Δᵢ / K: each update alike, however many examples it claims. */
+export const plainMean = (): Aggregator => {
+  const { aggregate, ...mean } = weightedMean()
+  const alike = (updates: readonly Update[]): Update[] => updates.map((update) => ({ ...update, numExamples: 1 }))
+  return { ...mean, name: 'plainMean', aggregate: (updates, state) => aggregate(alike(updates), state) }
+}
 
 /** What a robust rule makes of one coordinate: `sorted` has it of every update, the smallest first. */
 type Rule = (sorted: Float64Array) => number

@@ -25,6 +25,7 @@ const specs: readonly StrategySpec[] = [
   { fedAdam: { rate: 0.02, beta1: 0.9, beta2: 0.99, tau: 1e-3 } },
   { fedYogi: { rate: 0.02, beta1: 0.9, beta2: 0.99, tau: 1e-3 } },
   { median: { rate: 1 } },
+  { fedBuff: { rate: 0.5, buffer: 2, staleness: { exponent: 0.5, maximum: 10 } } },
   { trimmedMean: { rate: 0.7, beta: 0.25 } },
 ]
 

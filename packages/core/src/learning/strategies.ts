@@ -1,6 +1,6 @@
 /** The published algorithms, each a value put together from an aggregator and a server optimizer. */
 import type { StrategySpec } from '../study/strategy.ts'
-import { coordinateMedian, trimmedMeanOf, weightedMean } from './aggregators.ts'
+import { coordinateMedian, plainMean, trimmedMeanOf, weightedMean } from './aggregators.ts'
 import type { ServerOptimizer, Strategy } from './process.ts'
 import { accumulate, adagradMoment, adamMoment, chain, scale, scaleByMoments, yogiMoment } from './server-optimizers.ts'
 
@@ -44,6 +44,14 @@ export const trimmedMean = ({ rate, beta }: { rate: number; beta: number }): Str
   client: {},
 })
 
+/** Nguyen et al. 2022, Algorithm 1: w ← w + η·(1/K)·Σ s(τᵢ)·Δᵢ. When a round has its K updates, and s(τ), are of collecting.ts. */
+export const fedBuff = ({ rate }: { rate: number }): Strategy => ({
+  name: 'fedBuff',
+  aggregator: plainMean(),
+  serverOptimizer: scale(rate),
+  client: {},
+})
+
 /** The strategy that a study names. */
 export function strategyOf(spec: StrategySpec): Strategy {
   if ('fedAvg' in spec) return fedAvg(spec.fedAvg)
@@ -53,5 +61,6 @@ export function strategyOf(spec: StrategySpec): Strategy {
   if ('fedAdam' in spec) return fedAdam(spec.fedAdam)
   if ('fedYogi' in spec) return fedYogi(spec.fedYogi)
   if ('median' in spec) return median(spec.median)
+  if ('fedBuff' in spec) return fedBuff(spec.fedBuff)
   return trimmedMean(spec.trimmedMean)
 }

@@ -22,7 +22,10 @@ const roundNumber = z.int().min(0)
 /** One site's part in a round, as it may be shown. `value` is null where hidden. */
 export const roundSiteSchema = z.strictObject({
   site: siteNameSchema,
-  state: z.enum(['contributed', 'late', 'failed', 'refused']),
+  /** working: it goes on with an earlier task; what that brings counts in a later round. */
+  state: z.enum(['contributed', 'working', 'late', 'failed', 'refused']),
+  /** Rounds between the one that its update started from and this one; absent: none. */
+  stale: z.int().min(1).optional(),
   /** The error's code where failed or refused. */
   code: z.string().optional(),
   n: z.int().nullable(),

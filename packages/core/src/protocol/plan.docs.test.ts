@@ -38,11 +38,12 @@ test('the defaults that the document names are those of the schema', () => {
     fedYogi: { rate: 1 },
     median: {},
     trimmedMean: {},
+    fedBuff: { buffer: 1 },
   }
   const plans = [
     ...Object.entries(strategy).map(([name, options]) => ({ strategy: { [name]: options } })),
     { training: { ...Object(record(whole).training), optimizer: { adam: { rate: 1 } } } },
-    { rounds: { maximum: 3, stop: { patience: 1 } } },
+    { rounds: { maximum: 3, stop: { patience: 1 }, late: {} } },
   ].map((change) => parseStudy(stringify({ ...record(whole), ...change })).plan)
   const checked = rows.filter(
     ({ field, standard }) => standard.startsWith('`') && !standard.includes('…') && !/NAME/.test(field),

@@ -272,6 +272,21 @@ test('a little prudence is advised, not enforced', () => {
   assert.equal(warnings('maximum: 60', 'maximum: 5'), 2)
 })
 
+test('asynchronous rounds say once what becomes of late updates, and wait for no more than their buffer', () => {
+  const { plan } = parseStudy(source)
+  const problemOf = (rounds: object): string => {
+    try {
+      validatePlan({ ...plan, strategy: { fedBuff: { buffer: 2 } }, rounds: { maximum: 5, ...rounds } })
+      return ''
+    } catch (error) {
+      return error instanceof WardroundError ? `${error.parameters.field}: ${error.parameters.problem}` : String(error)
+    }
+  }
+  assert.equal(problemOf({ quorum: 2 }), '')
+  assert.match(problemOf({ late: {} }), /^rounds\.late: .*already/)
+  assert.match(problemOf({ quorum: 3 }), /^rounds\.quorum: .*first 2 updates.* never have 3/)
+})
+
 test('a robust rule that bears nobody in the smallest round allowed is warned of', () => {
   const about = (strategy: object, quorum?: number): readonly string[] => {
     const { plan } = parseStudy(source)

@@ -145,7 +145,7 @@ function issuesOf(data: unknown): readonly Issue[] {
 
 /** Rules between fields. */
 function crossIssues(study: Study): Issue[] {
-  const { data, training, rounds, model } = study
+  const { data, training, rounds, model, strategy } = study
   const issues: Issue[] = []
   const report = (path: readonly string[], problem: string): number => issues.push({ path, problem })
   if (Object.keys(data.columns).length === 0) report(['data', 'columns'], problemWords.noColumns())
@@ -160,6 +160,11 @@ function crossIssues(study: Study): Issue[] {
   }
   if (rounds.stop !== undefined && fitting === 'meanSquaredError' && rounds.stop.metric !== 'loss') {
     report(['rounds', 'stop', 'metric'], problemWords.metricFor(rounds.stop.metric))
+  }
+  if ('fedBuff' in strategy) {
+    if (rounds.late !== undefined) report(['rounds', 'late'], problemWords.lateTwice())
+    if ((rounds.quorum ?? 0) > strategy.fedBuff.buffer)
+      report(['rounds', 'quorum'], problemWords.quorumOverBuffer(rounds.quorum ?? 0, strategy.fedBuff.buffer))
   }
   if (issues.length === 0) {
     try {

@@ -130,12 +130,13 @@ export function contributionsSection(results: Results): Element {
   const { rounds } = results
   if (rounds.length === 0) return section(reportWords.contributionsHeading(), h('p', {}, reportWords.noRounds()))
   const sentences = exceptions(results)
-  const states = (['contributed', 'late', 'failed', 'refused'] as const).filter((state) =>
+  const states = (['contributed', 'working', 'late', 'failed', 'refused'] as const).filter((state) =>
     rounds.some(({ sites }) => sites.some((site) => site.state === state)),
   )
   const { figure: matrix, width } = contributionsMatrix(results)
   return section(reportWords.contributionsHeading(), [
-    sentences.length === 0 ? h('p', {}, reportWords.everybody(rounds.length)) : [],
+    sentences.length === 0 && stillWorking(rounds) === 0 ? h('p', {}, reportWords.everybody(rounds.length)) : [],
+    lateSentence(rounds).map((sentence) => h('p', {}, sentence)),
     figure(reportWords.contributionsFigure(roundsPerColumn(rounds.length)), [
       stateLegend(states),
       h('div', { class: 'scroll', tabindex: 0 }, { ...matrix, attributes: { ...matrix.attributes, width } }),
@@ -151,10 +152,19 @@ export function contributionsSection(results: Results): Element {
   ])
 }
 
+const stillWorking = (rounds: Results['rounds']): number =>
+  rounds.reduce((sum, { sites }) => sum + sites.filter(({ state }) => state === 'working').length, 0)
+
+/** How many updates counted in a later round than they started in. */
+function lateSentence(rounds: Results['rounds']): string[] {
+  const stale = rounds.flatMap(({ sites }) => sites.flatMap((part) => part.stale ?? []))
+  return stale.length === 0 ? [] : [reportWords.countedLate(stale.length, Math.max(...stale))]
+}
+
 const exceptions = ({ rounds }: Results): readonly string[] =>
   rounds.flatMap(({ round, state, sites }) => [
     ...sites
-      .filter((site) => site.state !== 'contributed')
+      .filter((site) => site.state !== 'contributed' && site.state !== 'working')
       .map((site) => reportWords.exception({ round, site: site.site, state: site.state, code: site.code })),
     ...(state === 'abandoned' ? [reportWords.abandonedRound(round)] : []),
   ])

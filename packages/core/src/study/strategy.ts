@@ -1,10 +1,19 @@
 /** The strategy part of a study: one of the published algorithms and its rates. learning/strategies.ts gives it meaning. */
 import { z } from 'zod'
+import { stalenessSchema } from './staleness.ts'
 
 const serverRate = z.number().positive().max(1000)
 const beta = z.number().min(0).lt(1)
 /** Reddi et al. 2021, Algorithm 2: τ, the degree of adaptivity. */
 const tau = z.number().positive().default(1e-3)
+
+/** Nguyen et al. 2022. */
+const fedBuff = z.strictObject({
+  rate: serverRate.default(1),
+  /** Updates that make a round: it does not wait for more. */
+  buffer: z.int().min(1).max(10_000),
+  staleness: stalenessSchema.prefault({}),
+})
 
 export const strategySchema = z.union([
   z.strictObject({ fedAvg: z.strictObject({ rate: serverRate.default(1) }) }),
@@ -21,5 +30,6 @@ export const strategySchema = z.union([
   z.strictObject({
     trimmedMean: z.strictObject({ rate: serverRate.default(1), beta: z.number().positive().lt(0.5).default(0.2) }),
   }),
+  z.strictObject({ fedBuff }),
 ])
 export type StrategySpec = z.output<typeof strategySchema>

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { modelSchema, trainingSchema } from './model.ts'
+import { stalenessSchema } from './staleness.ts'
 import { strategySchema } from './strategy.ts'
 
 export const studyNamePattern = /^[a-z0-9][a-z0-9-]{0,62}$/
@@ -93,6 +94,8 @@ const roundsSchema = z.strictObject({
   quorum: z.int().min(1).optional(),
   /** How long a round waits for the others once it has its quorum, as `30s`, `10m`, `2h`. */
   deadline: z.string().regex(durationPattern, 'like 30s, 10m or 2h').default('10m'),
+  /** What becomes of an update that comes after its round: it counts in a later one, for less. Absent: it is dropped. */
+  late: stalenessSchema.optional(),
 })
 
 export const metricNames = ['accuracy', 'auroc', 'brier'] as const

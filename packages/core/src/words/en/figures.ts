@@ -34,6 +34,7 @@ const modelNames: Readonly<Record<ModelName, string>> = {
 }
 const stateNames: Readonly<Record<State, string>> = {
   contributed: 'contributed',
+  working: 'still working',
   late: 'late',
   failed: 'failed',
   refused: 'refused',

@@ -143,6 +143,8 @@ export const reportWords = {
   noRounds: () => 'No round was run.',
   exception: ({ round, site, state, code }: { round: number; site: string; state: string; code: string | undefined }) =>
     `Round ${round}: ${site} ${state}${code === undefined ? '' : ` (${code})`}.`,
+  countedLate: (updates: number, rounds: number) =>
+    `${plural(updates, 'update')} counted in a later round than the one that ${updates === 1 ? 'it' : 'they'} started in, at most ${plural(rounds, 'round')} later, and for less, as the study says.`,
   moreExceptions: (count: number) => `And ${count} more; report.json names them all.`,
   abandonedRound: (round: number) => `Round ${round} was abandoned: too few hospitals reported by its deadline.`,
 

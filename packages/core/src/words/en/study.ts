@@ -47,6 +47,9 @@ export const problemWords = {
   noColumns: () => 'name at least one column to learn from',
   leak: (column: string) => `${column} cannot be an input as well: the model would be told the answer, or who it is`,
   lossFor: (fitting: string, given: string) => `this target goes with ${fitting}, not with ${given}`,
+  lateTwice: () => 'strategy.fedBuff.staleness says already what becomes of late updates; leave this out',
+  quorumOverBuffer: (quorum: number, buffer: number) =>
+    `a round is over with its first ${buffer} updates (strategy.fedBuff.buffer), so it can never have ${quorum}`,
   metricFor: (metric: string) => `${metric} cannot be measured on this target`,
   classOutputs: (classes: number, outputs: number) =>
     `the target has ${classes} classes, the last layer ${outputs} outputs`,

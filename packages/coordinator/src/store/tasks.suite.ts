@@ -1,0 +1,98 @@
+/** What every store must do with tasks. */
+import assert from 'node:assert/strict'
+import { taskRow } from '../testing/rows.ts'
+import type { Check } from './store.suite.ts'
+
+/** SQLite's rows have no prototype. */
+const plain = <R extends object>(row: R | undefined): R | undefined => (row === undefined ? undefined : { ...row })
+const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1)
+const ids = (rows: readonly { id: string }[]): string[] => rows.map(({ id }) => id)
+
+export function tasks(check: Check): void {
+  check('tasks are found by study, kind and round', async (store) => {
+    const rows = [
+      taskRow('1', 'b'),
+      taskRow('2', 'a'),
+      taskRow('3', 'a', { kind: 'evaluate' }),
+      taskRow('4', 'a', { round: 2 }),
+      taskRow('5', 'a', { study: 'lung' }),
+      taskRow('6', 'b', { study: 'lung' }),
+    ]
+    await store.addTasks(rows)
+    await store.addTasks([])
+    assert.deepEqual(plain(await store.task('3')), rows[2])
+    assert.deepEqual(ids(await store.tasksOf('heart', 'train', 1)), ['2', '1'])
+    assert.deepEqual(ids(await store.studyTasks('heart')), ['1', '2', '3', '4'])
+    const settled = { state: 'reported' as const, result: null, settled_at: 1 }
+    for (const id of ['1', '2']) await store.settleTask(id, settled)
+    for (const [id, waits] of [
+      ['5', true],
+      ['6', false],
+    ] as const) {
+      assert.equal(await store.waits('lung', 'train', 1), true)
+      await store.settleTask(id, settled)
+      assert.equal(await store.waits('lung', 'train', 1), waits)
+    }
+    // A later round's task is waited for too; an earlier one's is not.
+    assert.equal(await store.waits('heart', 'train', 1), true)
+    assert.equal(await store.waits('heart', 'train', 2), true)
+    assert.equal(await store.waits('heart', 'evaluate', 1), true)
+    assert.equal(await store.waits('heart', 'evaluate', 2), false)
+    assert.equal(await store.waits('heart', 'train', 3), false)
+    await store.updateTask('4', { signature: 'another' })
+    assert.deepEqual(plain(await store.task('4')), taskRow('4', 'a', { round: 2, signature: 'another' }))
+  })
+
+  check('an update counts in one round, and in no other', async (store) => {
+    await store.addTasks([
+      taskRow('1', 'b', { round: 2 }),
+      taskRow('2', 'a', { round: 3 }),
+      taskRow('3', 'b', { round: 4 }),
+      taskRow('4', 'a', { round: 2 }),
+      taskRow('5', 'a', { round: 3, kind: 'evaluate' }),
+      taskRow('6', 'a', { round: 3, study: 'lung' }),
+    ])
+    assert.deepEqual(ids(await store.trainTasks('heart', { from: 2, to: 3 })), ['4', '2', '1'])
+    assert.deepEqual(ids(await store.trainTasks('heart', { from: 3, to: 9 })), ['2', '3'])
+    await store.countIn(5, ['1', '2'])
+    await store.countIn(6, ['2', '3'])
+    await store.countIn(7, [])
+    const counted = (await store.trainTasks('heart', { from: 1, to: 9 })).map(({ id, counted_in }) => [id, counted_in])
+    assert.deepEqual(counted, [
+      ['4', null],
+      ['2', 5],
+      ['1', 5],
+      ['3', 6],
+    ])
+    await store.settleTask('1', { state: 'late', result: null, settled_at: 1 })
+    assert.deepEqual(ids(await store.openTasks('heart')).toSorted(), ['2', '3', '4', '5'])
+  })
+
+  check('a site gets its oldest open task first', async (store) => {
+    await store.addTasks([
+      taskRow('z', 'a', { issued_at: 2 ** 41 + 1 }),
+      taskRow('y', 'a', { issued_at: 2 ** 41 }),
+      taskRow('x', 'b', { issued_at: 0 }),
+      taskRow('w', 'a', { issued_at: 0, state: 'late' }),
+    ])
+    assert.equal((await store.openTask('a'))?.id, 'y')
+    assert.deepEqual(ids(await store.openTasksOfSite('a')).toSorted(), ['y', 'z'])
+    await store.settleTask('y', { state: 'failed', result: null, settled_at: 5 })
+    assert.equal((await store.openTask('a'))?.id, 'z')
+  })
+
+  check('a task is settled once, also when several race for it', async (store) => {
+    await store.addTasks([taskRow('1', 'a'), taskRow('2', 'a')])
+    const change = (time: number) => ({ state: 'reported', result: `{"${time}":1}`, settled_at: time }) as const
+    const won = await Promise.all(
+      upTo(8).map((time) => store.transaction((tables) => tables.settleTask('1', change(time)))),
+    )
+    assert.equal(won.filter(Boolean).length, 1)
+    const winner = change(won.indexOf(true) + 1)
+    assert.deepEqual(plain(await store.task('1')), taskRow('1', 'a', winner))
+    assert.equal(await store.settleTask('1', { state: 'late', result: null, settled_at: 9 }), false)
+    assert.equal(await store.settleTask('nobody', change(1)), false)
+    assert.deepEqual(plain(await store.task('1')), taskRow('1', 'a', winner))
+    assert.deepEqual(plain(await store.task('2')), taskRow('2', 'a'))
+  })
+}
