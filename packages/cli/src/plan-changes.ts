@@ -21,6 +21,11 @@ const strategiesFor = (quorum: number | undefined): Readonly<Record<string, Reco
   median: {},
   trimmedMean: {},
   fedBuff: { buffer: quorum ?? 2 },
+  krum: {},
+  multiKrum: {},
+  geometricMedian: {},
+  normBound: {},
+  centredClipping: {},
 })
 
 /** `command` is where the changes were typed. Errors: WR_USAGE for a seed that is no number or an unknown strategy. */

@@ -25,6 +25,11 @@ const strategies: readonly StrategySpec[] = [
   { fedYogi: { rate: 0.02, beta1: 0.9, beta2: 0.99, tau: 1e-3 } },
   { median: { rate: 1 } },
   { trimmedMean: { rate: 1, beta: 0.25 } },
+  { krum: { rate: 1 } },
+  { multiKrum: { rate: 0.5, keep: 2 } },
+  { geometricMedian: { rate: 1, smoothing: 1e-6 } },
+  { normBound: { rate: 1, norm: 'median' } },
+  { centredClipping: { rate: 0.5, radius: 40, iterations: 2 } },
 ]
 
 /** Two tensors, so that the second starts where no range does. */
@@ -192,6 +197,53 @@ test('no read is larger than a range, whatever the model', async () => {
     await weightsOf(blobs, second, dimension),
     weights.map((weight, index) => weight + 2.5 * ((index % 5) - 2)),
   )
+})
+
+/** Three updates of several blocks of products, and the rule that keeps a centre in Float64, where each bit shows. */
+async function weighedRound(blobs: BlobStore) {
+  const dimension = 10_000
+  const updateOf = async (site: string, seed: number) => {
+    const delta = Float32Array.from({ length: dimension }, (_, k) => Math.sin(seed * k + seed) / 3)
+    return { site, numExamples: 1, update: await put(blobs, delta) }
+  }
+  return {
+    strategy: strategyOf({ centredClipping: { rate: 1, radius: 10, iterations: 3 } }),
+    specs: specsOf(dimension),
+    weights: await put(blobs, new Float32Array(dimension)),
+    state: undefined,
+    updates: [await updateOf('a', 1), await updateOf('b', 2), await updateOf('c', 7)],
+  }
+}
+
+test('a rule that weighs whole updates gives the same bits however the ranges are cut, and says once what it did', async () => {
+  const blobs = memoryBlobs()
+  const input = await weighedRound(blobs)
+  const whole = await aggregateRound(blobs, input)
+  // ‖xᵢ‖ is about √(10,000 / 18) = 23.6: all are longer than the radius from where it starts.
+  assert.equal(whole.measurements.longestAllowed, 10)
+  assert.deepEqual(Object.keys(whole.state), ['aggregator/centre'])
+  for (const rangeLength of [1000, 4096, 9999]) {
+    const { weights, state, measurements } = await aggregateRound(blobs, input, rangeLength)
+    assert.deepEqual({ weights, state }, { weights: whole.weights, state: whole.state })
+    assert.equal(measurements.shortenedUpdates, whole.measurements.shortenedUpdates)
+  }
+})
+
+test('a bit that turns only while updates are weighed stops the round: coefficients of other bytes would stay', async () => {
+  const blobs = memoryBlobs()
+  const input = await weighedRound(blobs)
+  let turned = 0
+  const unsteady: BlobStore = {
+    ...blobs,
+    async read(sha256, range) {
+      const bytes = await blobs.read(sha256, range)
+      if (sha256 !== input.updates[1]?.update.sha256 || (range?.start ?? 0) < 100 || turned++ > 0) return bytes
+      return Uint8Array.from(bytes, (byte, index) => (index === 0 ? byte ^ 1 : byte))
+    },
+  }
+  await assert.rejects(aggregateRound(unsteady, input, 4000), coded('WR_BLOB_MISSING'))
+  assert.ok(turned > 0)
+  assert.deepEqual((await aggregateRound(blobs, input, 4000)).weights, (await aggregateRound(blobs, input)).weights)
 })
 
 /** A second round of FedAvgM, ready to be aggregated, in a folder; its files by what they are. */

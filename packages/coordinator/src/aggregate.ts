@@ -1,17 +1,20 @@
 /**
- * The sum of a round's updates, read from blobs one range of the model at a time: memory is a few ranges, whatever the number of sites and
- * the size of the model. Where the ranges are cut does not change a bit, because the strategies are coordinate-wise.
+ * The sum of a round's updates, read from blobs one range of the model at a time: memory is a few ranges, whatever the size of the model. A
+ * rule that weighs whole updates has them read twice: first for their inner products, then for the step. Where the ranges are cut does not
+ * change a bit, because products do not depend on it and the step is coordinate-wise.
  */
 import { createHash } from 'node:crypto'
 import { WardroundError } from '@wardround/core/errors.ts'
 import {
-  isCoordinateWise,
+  type Combination,
   type Strategy,
   type StrategyState,
   step,
   type Update,
   type VectorState,
+  vectorsOf,
 } from '@wardround/core/learning/process.ts'
+import { addProducts, finishProducts, startProducts } from '@wardround/core/learning/products.ts'
 import { type BlobRef, blobRefSchema } from '@wardround/core/protocol/task.ts'
 import {
   encodeHeader,
@@ -51,15 +54,15 @@ export type Aggregated = {
 /** Errors: WR_BLOB_MISSING where a blob is gone, or is not what its name says any more. */
 export async function aggregateRound(
   blobs: BlobStore,
-  input: AggregateInput,
+  round: AggregateInput,
   rangeLength = defaultRangeLength,
 ): Promise<Aggregated> {
-  if (!isCoordinateWise(input.strategy))
-    throw new WardroundError('WR_INTERNAL', { what: `${input.strategy.name} cannot run by ranges` })
+  const input = { ...round, rangeLength }
+  const combination = await weighRound(blobs, input)
   const output = await writers(blobs, dimensionOf(input.specs) <= rangeLength)
   try {
-    const measurements = await aggregateRanges({ ...input, rangeLength }, await openAll(blobs, input), output)
-    return { ...(await output.finish()), measurements }
+    const measurements = await aggregateRanges({ ...input, combination }, await openAll(blobs, input), output)
+    return { ...(await output.finish()), measurements: { ...measurements, ...combination?.measurements } }
   } catch (error) {
     await output.abort()
     throw error
@@ -67,35 +70,62 @@ export async function aggregateRound(
 }
 
 type Opened = Awaited<ReturnType<typeof openAll>>
+type Ranged = AggregateInput & { readonly rangeLength: number }
 
-async function openAll(blobs: BlobStore, { weights, updates, state }: AggregateInput) {
-  const global = await openChecked(blobs, weights)
-  const deltas = await Promise.all(
-    updates.map(async (update) => ({ ...update, values: await openChecked(blobs, update.update) })),
-  )
-  const before = openState(blobs, state)
+async function openAll(blobs: BlobStore, input: AggregateInput) {
+  const global = await openChecked(blobs, input.weights)
+  const before = openState(blobs, input.state)
+  const deltas = await openUpdates(blobs, input)
   return { global, deltas, before, all: [global, ...deltas.map(({ values }) => values), ...before.values()] }
 }
 
+const openUpdates = (blobs: BlobStore, { updates }: AggregateInput) =>
+  Promise.all(updates.map(async (update) => ({ ...update, values: await openChecked(blobs, update.update) })))
+
+function* rangesOf({ specs, rangeLength }: Ranged): Generator<Range> {
+  const dimension = dimensionOf(specs)
+  for (let start = 0; start < dimension; start += rangeLength)
+    yield { start, end: Math.min(dimension, start + rangeLength) }
+}
+
+async function readUpdates(deltas: Opened['deltas'], range: Range): Promise<Update[]> {
+  const updates: Update[] = []
+  for (const { site, numExamples, factor = 1, values } of deltas) {
+    const delta = await values.read(range)
+    updates.push({ site, numExamples, delta: factor === 1 ? delta : delta.map((value) => factor * value) })
+  }
+  return updates
+}
+
+/** What each update is multiplied by, from one pass over all of them; undefined where the rule does not ask. */
+async function weighRound(blobs: BlobStore, input: Ranged): Promise<Combination | undefined> {
+  const { weighing, init } = input.strategy.aggregator
+  if (weighing === undefined) return undefined
+  const own = Object.keys(init(0)).map((name) => `aggregator/${name}`)
+  const before = new Map([...openState(blobs, input.state)].filter(([name]) => own.includes(name)))
+  const deltas = await openUpdates(blobs, input)
+  const sums = startProducts(deltas.length + own.length, weighing.needs)
+  for (const range of rangesOf(input)) {
+    const state = await stateRange(before, input.strategy, range)
+    addProducts(sums, vectorsOf(await readUpdates(deltas, range), state), range.start)
+  }
+  for (const blob of [...deltas.map(({ values }) => values), ...before.values()]) blob.check()
+  return weighing.weigh(finishProducts(sums))
+}
+
 async function aggregateRanges(
-  { strategy, specs, rangeLength }: AggregateInput & { rangeLength: number },
+  input: Ranged & { readonly combination: Combination | undefined },
   { global, deltas, before, all }: Opened,
   output: Output,
 ): Promise<Record<string, number>> {
-  const dimension = dimensionOf(specs)
+  const { strategy, specs, combination } = input
   await output.weights.write(encodeHeader(specs.map((spec) => ({ ...spec, dataType: 'F32' }))))
   const sums: Record<string, number> = {}
-  for (let start = 0; start < dimension; start += rangeLength) {
-    const range = { start, end: Math.min(dimension, start + rangeLength) }
-    const updates: Update[] = []
-    for (const { site, numExamples, factor = 1, values } of deltas) {
-      const delta = await values.read(range)
-      updates.push({ site, numExamples, delta: factor === 1 ? delta : delta.map((value) => factor * value) })
-    }
-    const state = await stateRange(before, strategy, range)
-    const { result, state: next, measurements } = step(strategy, { weights: await global.read(range), updates }, state)
+  for (const range of rangesOf(input)) {
+    const round = { weights: await global.read(range), updates: await readUpdates(deltas, range), combination }
+    const { result, state, measurements } = step(strategy, round, await stateRange(before, strategy, range))
     await output.weights.write(bytesOf(result))
-    for (const [name, vector] of flatState(next)) await (await output.state(name)).write(bytesOf(vector))
+    for (const [name, vector] of flatState(state)) await (await output.state(name)).write(bytesOf(vector))
     for (const [name, value] of Object.entries(measurements)) sums[name] = (sums[name] ?? 0) + value
   }
   for (const blob of all) blob.check()

@@ -5,7 +5,6 @@ import type { Aggregator, Update } from './process.ts'
 /** Δ = Σ nᵢ·Δᵢ / Σ nᵢ (McMahan et al. 2017, Algorithm 1, on differences instead of weights). */
 export const weightedMean = (): Aggregator => ({
   name: 'weightedMean',
-  coordinateWise: true,
   init: () => ({}),
   aggregate(updates, state) {
     const total = updates.reduce((sum, { numExamples }) => sum + numExamples, 0)
@@ -20,7 +19,7 @@ export const weightedMean = (): Aggregator => ({
 export const plainMean = (): Aggregator => {
   const { aggregate, ...mean } = weightedMean()
   const alike = (updates: readonly Update[]): Update[] => updates.map((update) => ({ ...update, numExamples: 1 }))
-  return { ...mean, name: 'plainMean', aggregate: (updates, state) => aggregate(alike(updates), state) }
+  return { ...mean, name: 'plainMean', aggregate: (updates, ...rest) => aggregate(alike(updates), ...rest) }
 }
 
 /** What a robust rule makes of one coordinate: `sorted` has it of every update, the smallest first. */
@@ -29,7 +28,6 @@ type Rule = (sorted: Float64Array) => number
 /** Each coordinate by itself, every site alike: how many examples a site claims is its own word. */
 const coordinateWise = (name: string, rule: Rule): Aggregator => ({
   name,
-  coordinateWise: true,
   init: () => ({}),
   aggregate(updates, state) {
     const result = new Float64Array(updates[0]?.delta.length ?? 0)

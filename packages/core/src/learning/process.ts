@@ -2,7 +2,8 @@
  * One step of federated optimization, as data flowing one way: updates → aggregate → server optimizer → finalize. Every stage
  * is pure, returns {state, result, measurements}, and its state is plain data that lives in the coordinator's store.
  */
-import { squareSum, sum32 } from '../vector.ts'
+import { squareSum, sum32, type Vector } from '../vector.ts'
+import { addProducts, finishProducts, type ProductNeeds, type Products, startProducts } from './products.ts'
 
 export type Measured<S, R> = {
   readonly state: S
@@ -16,19 +17,40 @@ export type Update = { readonly site: string; readonly numExamples: number; read
 /** State of a stage: vectors of the model's dimension, by name, as they are stored between rounds (safetensors F64). */
 export type VectorState = Readonly<Record<string, Float64Array<ArrayBuffer>>>
 
-/** From the sites' updates to one. `aggregate` sees them in site-name order, whatever the order of arrival. */
-export type Aggregator = {
-  readonly name: string
-  /** Each coordinate of the result depends on that coordinate of the updates alone: it may be run range by range. */
-  readonly coordinateWise: boolean
-  init(dimension: number): VectorState
-  aggregate(updates: readonly Update[], state: VectorState): Measured<VectorState, Float64Array<ArrayBuffer>>
+/** What a round's vectors are multiplied by, and their sum divided by: updates in the order of site names, then the state's vectors. */
+export type Combination = {
+  readonly coefficients: readonly number[]
+  readonly divisor: number
+  /** Of the round as a whole; they do not add up. */
+  readonly measurements: Readonly<Record<string, number>>
 }
 
-/** From the aggregated update to the step that the global weights take. */
+/** The half of an aggregator that is about whole updates. It is run once a round; nothing is read for an aggregator without it. */
+export type Weighing = {
+  readonly needs: ProductNeeds
+  weigh(products: Products): Combination
+}
+
+/**
+ * From the sites' updates to one. `aggregate` sees them in site-name order, whatever the order of arrival, and each coordinate of its result
+ * depends on that coordinate of the updates and of the state alone, given the combination: it is run range by range.
+ */
+export type Aggregator = {
+  readonly name: string
+  readonly weighing?: Weighing
+  /** The farthest that one round's aggregate can be from where the rule starts (0, or its `centre`), where it is a number known beforehand. */
+  readonly reach?: number
+  init(dimension: number): VectorState
+  aggregate(
+    updates: readonly Update[],
+    state: VectorState,
+    combination: Combination,
+  ): Measured<VectorState, Float64Array<ArrayBuffer>>
+}
+
+/** From the aggregated update to the step that the global weights take, each coordinate by itself. */
 export type ServerOptimizer = {
   readonly name: string
-  readonly coordinateWise: boolean
   init(dimension: number): VectorState
   apply(update: Float64Array<ArrayBuffer>, state: VectorState): Measured<VectorState, Float64Array<ArrayBuffer>>
 }
@@ -48,18 +70,46 @@ export const initialState = (strategy: Strategy, dimension: number): StrategySta
   serverOptimizer: strategy.serverOptimizer.init(dimension),
 })
 
+/** Nothing to multiply by: for an aggregator that does not weigh. */
+const unweighed: Combination = { coefficients: [], divisor: 1, measurements: {} }
+
+const inOrder = <U extends { readonly site: string }>(updates: readonly U[]): U[] =>
+  updates.toSorted((a, b) => (a.site < b.site ? -1 : a.site > b.site ? 1 : 0))
+
+/** The vectors, or a range of them, whose products an aggregator weighs by. */
+export const vectorsOf = (updates: readonly Update[], state: StrategyState): Vector[] => [
+  ...inOrder(updates).map(({ delta }) => delta),
+  ...Object.values(state.aggregator),
+]
+
+/** The combination of whole updates, in memory. */
+export function weighed({ aggregator }: Strategy, updates: readonly Update[], state: StrategyState): Combination {
+  if (aggregator.weighing === undefined) return unweighed
+  const vectors = vectorsOf(updates, state)
+  const sums = startProducts(vectors.length, aggregator.weighing.needs)
+  addProducts(sums, vectors, 0)
+  return aggregator.weighing.weigh(finishProducts(sums))
+}
+
+type Round = {
+  readonly weights: Float32Array
+  readonly updates: readonly Update[]
+  /** Of the whole updates: must be given where these are ranges. */
+  readonly combination?: Combination | undefined
+}
+
 /**
- * The next global weights: wₜ₊₁ = fround(wₜ + step). `weights` and each delta are of one dimension: the whole model, or, where the
- * strategy is coordinate-wise, any range of it, with the same range of the state. Measurements are sums over coordinates
- * (`…SquareSum`), so that those of ranges add up to those of the whole.
+ * The next global weights: wₜ₊₁ = fround(wₜ + step). `weights` and each delta are of one dimension: the whole model, or any range of it,
+ * with the same range of the state. Measurements are sums over coordinates (`…SquareSum`), so that those of ranges add up to those of the
+ * whole.
  */
 export function step(
   strategy: Strategy,
-  { weights, updates }: { weights: Float32Array; updates: readonly Update[] },
+  { weights, updates, combination }: Round,
   state: StrategyState,
 ): Measured<StrategyState, Float32Array<ArrayBuffer>> {
-  const ordered = updates.toSorted((a, b) => (a.site < b.site ? -1 : a.site > b.site ? 1 : 0))
-  const aggregated = strategy.aggregator.aggregate(ordered, state.aggregator)
+  const multiplied = combination ?? weighed(strategy, updates, state)
+  const aggregated = strategy.aggregator.aggregate(inOrder(updates), state.aggregator, multiplied)
   const stepped = strategy.serverOptimizer.apply(aggregated.result, state.serverOptimizer)
   return {
     state: { aggregator: aggregated.state, serverOptimizer: stepped.state },
@@ -67,6 +117,3 @@ export function step(
     measurements: { ...aggregated.measurements, ...stepped.measurements, stepSquareSum: squareSum(stepped.result) },
   }
 }
-
-export const isCoordinateWise = ({ aggregator, serverOptimizer }: Strategy): boolean =>
-  aggregator.coordinateWise && serverOptimizer.coordinateWise

@@ -12,7 +12,6 @@ const vectorOf = (state: VectorState, name: string, dimension: number): Float64A
 /** step = factor·Δ. With factor 1: plain averaging. */
 export const scale = (factor: number): ServerOptimizer => ({
   name: 'scale',
-  coordinateWise: true,
   init: () => ({}),
   apply: (update, state) => ({
     state,
@@ -24,7 +23,6 @@ export const scale = (factor: number): ServerOptimizer => ({
 /** vₜ = β·vₜ₋₁ + Δₜ, step = vₜ (Hsu, Qi and Brown 2019, section 4: FedAvgM). */
 export const accumulate = (momentum: number): ServerOptimizer => ({
   name: 'accumulate',
-  coordinateWise: true,
   init: (dimension) => ({ velocity: new Float64Array(dimension) }),
   apply(update, state) {
     const before = vectorOf(state, 'velocity', update.length)
@@ -57,7 +55,6 @@ export const scaleByMoments = ({
   moment: SecondMoment
 }): ServerOptimizer => ({
   name: 'scaleByMoments',
-  coordinateWise: true,
   init: (dimension) => ({ first: new Float64Array(dimension), second: new Float64Array(dimension).fill(tau * tau) }),
   apply(update, state) {
     const [m, v] = [vectorOf(state, 'first', update.length), vectorOf(state, 'second', update.length)]
@@ -71,7 +68,6 @@ export const scaleByMoments = ({
 /** One after another; each keeps its state under its own number. */
 export const chain = (...stages: readonly ServerOptimizer[]): ServerOptimizer => ({
   name: stages.map(({ name }) => name).join(' → '),
-  coordinateWise: stages.every(({ coordinateWise }) => coordinateWise),
   init: (dimension) => Object.assign({}, ...stages.map((stage, index) => numbered(stage.init(dimension), index))),
   apply(update, state) {
     let result = update

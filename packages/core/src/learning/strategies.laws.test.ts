@@ -7,13 +7,15 @@ import { type StrategySpec, strategySchema } from '../study/strategy.ts'
 import { trimmedOf } from './aggregators.ts'
 import {
   initialState,
-  isCoordinateWise,
   type Strategy,
   type StrategyState,
   step,
   type Update,
   type VectorState,
+  vectorsOf,
+  weighed,
 } from './process.ts'
+import { addProducts, finishProducts, startProducts } from './products.ts'
 import { strategyOf } from './strategies.ts'
 
 const specs: readonly StrategySpec[] = [
@@ -27,6 +29,13 @@ const specs: readonly StrategySpec[] = [
   { median: { rate: 1 } },
   { fedBuff: { rate: 0.5, buffer: 2, staleness: { exponent: 0.5, maximum: 10 } } },
   { trimmedMean: { rate: 0.7, beta: 0.25 } },
+  { krum: { rate: 1 } },
+  { multiKrum: { rate: 0.7, faulty: 1, keep: 2 } },
+  { geometricMedian: { rate: 1, smoothing: 1e-6 } },
+  { normBound: { rate: 0.7, norm: 'median' } },
+  { normBound: { rate: 1, norm: 50 } },
+  { centredClipping: { rate: 0.7, radius: 'median', iterations: 2 } },
+  { centredClipping: { rate: 1, radius: 30, iterations: 3 } },
 ]
 
 /** A test for every strategy of the table. */
@@ -63,10 +72,11 @@ type Between = (state: StrategyState) => StrategyState
 
 /** Weights and state after all rounds. `between` is done to the state before every round. */
 function play(strategy: Strategy, { weights, rounds }: Rounds, between: Between = (state) => state) {
-  let now = { weights, state: initialState(strategy, weights.length) }
+  const measurements: Readonly<Record<string, number>> = {}
+  let now = { weights, state: initialState(strategy, weights.length), measurements }
   for (const updates of rounds) {
-    const { result, state } = step(strategy, { weights: now.weights, updates }, between(now.state))
-    now = { weights: result, state }
+    const { result, state, measurements } = step(strategy, { weights: now.weights, updates }, between(now.state))
+    now = { weights: result, state, measurements }
   }
   return now
 }
@@ -108,32 +118,46 @@ law('a step changes none of its inputs', (strategy) => {
   )
 })
 
+/** The same as play(), two ranges of the model at a time, cut before coordinate `at`. */
+function playInRanges(strategy: Strategy, { weights, rounds }: Rounds, at: number) {
+  const ranges = [
+    { from: 0, to: at },
+    { from: at, to: weights.length },
+  ]
+  let now = ranges.map(({ from, to }) => ({
+    weights: weights.subarray(from, to),
+    state: initialState(strategy, to - from),
+    measurements: {},
+  }))
+  for (const updates of rounds) {
+    const parts = ranges.map(({ from, to }) =>
+      updates.map((part) => ({ ...part, delta: part.delta.subarray(from, to) })),
+    )
+    const { weighing } = strategy.aggregator
+    const sums = startProducts(vectorsOf(updates, now[0]?.state ?? none).length, weighing?.needs ?? 'norms')
+    for (const [index, { from }] of ranges.entries())
+      addProducts(sums, vectorsOf(parts[index] ?? [], now[index]?.state ?? none), from)
+    const combination = weighing?.weigh(finishProducts(sums))
+    now = now.map(({ weights, state }, index) => {
+      const done = step(strategy, { weights, updates: parts[index] ?? [], combination }, state)
+      return { weights: done.result, state: done.state, measurements: done.measurements }
+    })
+  }
+  return now
+}
+const none: StrategyState = { aggregator: {}, serverOptimizer: {} }
+
 law('a range at a time gives the bits of the whole, and measurements that add up', (strategy) => {
-  assert.equal(isCoordinateWise(strategy), true)
   fc.assert(
     fc.property(run, fc.nat(), (rounds, cut) => {
-      const at = cut % (rounds.weights.length + 1)
-      const part = (from: number, to: number): Rounds => ({
-        weights: rounds.weights.subarray(from, to),
-        rounds: rounds.rounds.map((updates) =>
-          updates.map((update) => ({ ...update, delta: update.delta.subarray(from, to) })),
-        ),
-      })
-      const parts = [part(0, at), part(at, rounds.weights.length)]
       const whole = play(strategy, rounds)
-      const done = parts.map((rounds) => play(strategy, rounds))
+      const done = playInRanges(strategy, rounds, cut % (rounds.weights.length + 1))
       assert.deepEqual(Float32Array.from(done.flatMap(({ weights }) => [...weights])), whole.weights)
-      for (const [name, vector] of Object.entries(whole.state.serverOptimizer))
-        assert.deepEqual(
-          Float64Array.from(done.flatMap(({ state }) => [...(state.serverOptimizer[name] ?? [])])),
-          vector,
-        )
-
-      const measured = ({ weights, rounds: [updates = []] }: Rounds) =>
-        step(strategy, { weights, updates }, initialState(strategy, weights.length)).measurements
-      const [low, high] = parts.map(measured)
-      for (const [name, all] of Object.entries(measured(rounds))) {
-        const sum = (low?.[name] ?? 0) + (high?.[name] ?? 0)
+      for (const part of ['aggregator', 'serverOptimizer'] as const)
+        for (const [name, vector] of Object.entries(whole.state[part]))
+          assert.deepEqual(Float64Array.from(done.flatMap(({ state }) => [...(state[part][name] ?? [])])), vector)
+      for (const [name, all] of Object.entries(whole.measurements)) {
+        const sum = done.reduce((sum, { measurements }) => sum + Number(Reflect.get(measurements, name)), 0)
         // Float64 sums of at most 7 squares, added in two orders: no more than a few units in the last place apart.
         assert.ok(Math.abs(sum - all) <= 16 * Number.EPSILON * all, `${name}: ${sum} and ${all}`)
       }
@@ -141,20 +165,61 @@ law('a range at a time gives the bits of the whole, and measurements that add up
   )
 })
 
-law('equal updates are aggregated to that update, exactly', (strategy) => {
+const lengthOf = (values: Iterable<number>): number => Math.hypot(...values)
+/** What the aggregator makes of updates in the first round. */
+function firstAggregate(strategy: Strategy, updates: readonly Update[]): Float64Array {
+  const state = initialState(strategy, updates[0]?.delta.length ?? 0)
+  return strategy.aggregator.aggregate(updates, state.aggregator, weighed(strategy, updates, state)).result
+}
+
+law('equal updates are aggregated to that update, exactly, or to as much of it as the rule reaches', (strategy) => {
   // n·Δ has at most 24 bits more than n, so that every partial sum is exact while Σ n < 2^29.
   const sizes = fc.array(fc.integer({ min: 1, max: 2 ** 26 }), { minLength: 1, maxLength: 7 })
   const anyDelta = fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { minLength: 1, maxLength: 5 })
+  const reach = strategy.aggregator.reach ?? Number.POSITIVE_INFINITY
   fc.assert(
     fc.property(sizes, anyDelta, (sizes, values) => {
       const delta = Float32Array.from(values)
       const updates = sizes.map((numExamples, index) => ({ site: `site ${index}`, numExamples, delta }))
-      const { result } = strategy.aggregator.aggregate(updates, strategy.aggregator.init(delta.length))
-      assert.deepEqual(Array.from(result, positiveZero), Array.from(delta, positiveZero))
+      const result = firstAggregate(strategy, updates)
+      const length = lengthOf(delta)
+      // Lengths within a millionth of each other: products.ts, squaredDistance().
+      if (length <= reach * (1 - 1e-6))
+        assert.deepEqual(Array.from(result, positiveZero), Array.from(delta, positiveZero))
+      else
+        for (const [i, value] of result.entries())
+          assert.ok(Math.abs(value - ((delta[i] ?? 0) / length) * Math.min(length, reach)) <= 1e-5 * reach)
     }),
   )
 })
 const positiveZero = (value: number): number => value + 0
+
+law('no round goes farther from its start than the rule says that it reaches', (strategy) => {
+  const reach = strategy.aggregator.reach ?? Number.POSITIVE_INFINITY
+  const hostile = fc.float({ min: Math.fround(-1e30), max: Math.fround(1e30), noNaN: true })
+  const updatesOf = (value: fc.Arbitrary<number>) =>
+    fc.array(fc.array(value, { minLength: 3, maxLength: 3 }), { minLength: 1, maxLength: 5 })
+  fc.assert(
+    fc.property(updatesOf(hostile), updatesOf(value), (...rounds) => {
+      let state = initialState(strategy, 3)
+      for (const deltas of rounds) {
+        const updates = deltas.map((delta, index) => ({
+          site: `site ${index}`,
+          numExamples: 1,
+          delta: Float32Array.from(delta),
+        }))
+        const { centre = new Float64Array(3) } = state.aggregator
+        const { result, state: next } = strategy.aggregator.aggregate(
+          updates,
+          state.aggregator,
+          weighed(strategy, updates, state),
+        )
+        assert.ok(lengthOf(result.map((value, i) => value - (centre[i] ?? 0))) <= reach * (1 + 1e-6))
+        state = { ...state, aggregator: next }
+      }
+    }),
+  )
+})
 
 law('only the proportions of the sizes count', (strategy) => {
   fc.assert(

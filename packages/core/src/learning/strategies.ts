@@ -1,7 +1,10 @@
 /** The published algorithms, each a value put together from an aggregator and a server optimizer. */
 import type { StrategySpec } from '../study/strategy.ts'
 import { coordinateMedian, plainMean, trimmedMeanOf, weightedMean } from './aggregators.ts'
-import type { ServerOptimizer, Strategy } from './process.ts'
+import { type Bound, centredClippingRule, normBoundRule } from './clipping.ts'
+import { geometricMedianRule } from './geometric-median.ts'
+import { krumRule, multiKrumRule } from './krum.ts'
+import type { Aggregator, ServerOptimizer, Strategy } from './process.ts'
 import { accumulate, adagradMoment, adamMoment, chain, scale, scaleByMoments, yogiMoment } from './server-optimizers.ts'
 
 const mean = (name: string, serverOptimizer: ServerOptimizer, client: Strategy['client'] = {}): Strategy => ({
@@ -29,28 +32,36 @@ export const fedAdam = ({ rate, beta1, beta2, tau }: Adaptive): Strategy =>
 export const fedYogi = ({ rate, beta1, beta2, tau }: Adaptive): Strategy =>
   mean('fedYogi', chain(scaleByMoments({ beta1, tau, moment: yogiMoment(beta2) }), scale(rate)))
 
-/** Yin et al. 2018: what fewer than half of the sites send cannot move a weight beyond what the others sent. */
-export const median = ({ rate }: { rate: number }): Strategy => ({
-  name: 'median',
-  aggregator: coordinateMedian(),
-  serverOptimizer: scale(rate),
-  client: {},
-})
-/** Yin et al. 2018: the same for no more sites than are trimmed on either side. */
-export const trimmedMean = ({ rate, beta }: { rate: number; beta: number }): Strategy => ({
-  name: 'trimmedMean',
-  aggregator: trimmedMeanOf(beta),
+/** Every site counts alike, whatever it says of its size. */
+const alike = (aggregator: Aggregator, rate: number, name = aggregator.name): Strategy => ({
+  name,
+  aggregator,
   serverOptimizer: scale(rate),
   client: {},
 })
 
+type Rate = { rate: number }
+
+/** Yin et al. 2018: what fewer than half of the sites send cannot move a weight beyond what the others sent. */
+export const median = ({ rate }: Rate): Strategy => alike(coordinateMedian(), rate, 'median')
+/** Yin et al. 2018: the same for no more sites than are trimmed on either side. */
+export const trimmedMean = ({ rate, beta }: Rate & { beta: number }): Strategy => alike(trimmedMeanOf(beta), rate)
+/** Blanchard et al. 2017. */
+export const krum = ({ rate, faulty }: Rate & { faulty?: number | undefined }): Strategy =>
+  alike(krumRule(faulty), rate)
+export const multiKrum = (options: Rate & { faulty?: number | undefined; keep?: number | undefined }): Strategy =>
+  alike(multiKrumRule(options.faulty, options.keep), options.rate)
+/** Pillutla et al. 2022: RFA. */
+export const geometricMedian = ({ rate, smoothing }: Rate & { smoothing: number }): Strategy =>
+  alike(geometricMedianRule(smoothing), rate)
+/** Sun et al. 2019. */
+export const normBound = ({ rate, norm }: Rate & { norm: Bound }): Strategy => alike(normBoundRule(norm), rate)
+/** Karimireddy et al. 2021. */
+export const centredClipping = ({ rate, ...clipping }: Rate & { radius: Bound; iterations: number }): Strategy =>
+  alike(centredClippingRule(clipping), rate)
+
 /** Nguyen et al. 2022, Algorithm 1: w ← w + η·(1/K)·Σ s(τᵢ)·Δᵢ. When a round has its K updates, and s(τ), are of collecting.ts. */
-export const fedBuff = ({ rate }: { rate: number }): Strategy => ({
-  name: 'fedBuff',
-  aggregator: plainMean(),
-  serverOptimizer: scale(rate),
-  client: {},
-})
+export const fedBuff = ({ rate }: Rate): Strategy => alike(plainMean(), rate, 'fedBuff')
 
 /** The strategy that a study names. */
 export function strategyOf(spec: StrategySpec): Strategy {
@@ -61,6 +72,11 @@ export function strategyOf(spec: StrategySpec): Strategy {
   if ('fedAdam' in spec) return fedAdam(spec.fedAdam)
   if ('fedYogi' in spec) return fedYogi(spec.fedYogi)
   if ('median' in spec) return median(spec.median)
+  if ('trimmedMean' in spec) return trimmedMean(spec.trimmedMean)
+  if ('krum' in spec) return krum(spec.krum)
+  if ('multiKrum' in spec) return multiKrum(spec.multiKrum)
+  if ('geometricMedian' in spec) return geometricMedian(spec.geometricMedian)
+  if ('normBound' in spec) return normBound(spec.normBound)
   if ('fedBuff' in spec) return fedBuff(spec.fedBuff)
-  return trimmedMean(spec.trimmedMean)
+  return centredClipping(spec.centredClipping)
 }

@@ -39,6 +39,11 @@ test('the defaults that the document names are those of the schema', () => {
     median: {},
     trimmedMean: {},
     fedBuff: { buffer: 1 },
+    krum: {},
+    multiKrum: {},
+    geometricMedian: {},
+    normBound: {},
+    centredClipping: {},
   }
   const plans = [
     ...Object.entries(strategy).map(([name, options]) => ({ strategy: { [name]: options } })),

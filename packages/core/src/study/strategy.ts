@@ -6,6 +6,10 @@ const serverRate = z.number().positive().max(1000)
 const beta = z.number().min(0).lt(1)
 /** Reddi et al. 2021, Algorithm 2: τ, the degree of adaptivity. */
 const tau = z.number().positive().default(1e-3)
+/** How many hospitals may be wrong; absent: as many as the rule bears in a round of that size. */
+const faulty = z.int().min(1).max(10_000).optional()
+/** A length in the unit of the weights, or the median of the round's. */
+const bound = z.union([z.literal('median'), z.number().positive()])
 
 /** Nguyen et al. 2022. */
 const fedBuff = z.strictObject({
@@ -31,5 +35,20 @@ export const strategySchema = z.union([
     trimmedMean: z.strictObject({ rate: serverRate.default(1), beta: z.number().positive().lt(0.5).default(0.2) }),
   }),
   z.strictObject({ fedBuff }),
+  z.strictObject({ krum: z.strictObject({ rate: serverRate.default(1), faulty }) }),
+  z.strictObject({
+    multiKrum: z.strictObject({ rate: serverRate.default(1), faulty, keep: z.int().min(1).max(10_000).optional() }),
+  }),
+  z.strictObject({
+    geometricMedian: z.strictObject({ rate: serverRate.default(1), smoothing: z.number().positive().default(1e-6) }),
+  }),
+  z.strictObject({ normBound: z.strictObject({ rate: serverRate.default(1), norm: bound.default('median') }) }),
+  z.strictObject({
+    centredClipping: z.strictObject({
+      rate: serverRate.default(1),
+      radius: bound.default('median'),
+      iterations: z.int().min(1).max(100).default(1),
+    }),
+  }),
 ])
 export type StrategySpec = z.output<typeof strategySchema>

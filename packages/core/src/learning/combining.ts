@@ -1,0 +1,36 @@
+/** Rules whose result is (Σ cₖ·xₖ) / divisor, of the updates and, where the rule keeps one, of its centre. */
+import { axpy, squareSum } from '../vector.ts'
+import type { Aggregator, Combination } from './process.ts'
+import type { ProductNeeds, Products } from './products.ts'
+
+type Rule = {
+  readonly name: string
+  readonly needs: ProductNeeds
+  /** Of n updates and, after them, the centre. */
+  weigh(products: Products): Combination
+  /** Whether the result of the round before, at first 0, is a vector of its own: state `centre`. */
+  readonly keepsCentre?: boolean
+  readonly reach?: number
+}
+
+/** Coefficients and divisor are apart, so that a mean of whole updates is their exact sum, divided once. */
+export const combining = ({ name, needs, weigh, keepsCentre = false, reach }: Rule): Aggregator => ({
+  name,
+  weighing: { needs, weigh },
+  ...(reach === undefined ? {} : { reach }),
+  init: (dimension) => (keepsCentre ? { centre: new Float64Array(dimension) } : {}),
+  aggregate(updates, state, { coefficients, divisor }) {
+    const vectors = [...updates.map(({ delta }) => delta), ...Object.values(state)]
+    const result = new Float64Array(updates[0]?.delta.length ?? 0)
+    for (const [index, vector] of vectors.entries()) {
+      const coefficient = coefficients[index] ?? 0
+      if (coefficient !== 0) axpy(coefficient, vector, result)
+    }
+    for (let i = 0; i < result.length; i++) result[i] = (result[i] ?? 0) / divisor
+    return {
+      state: keepsCentre ? { centre: result } : state,
+      result,
+      measurements: { aggregateSquareSum: squareSum(result) },
+    }
+  },
+})
