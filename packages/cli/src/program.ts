@@ -103,7 +103,12 @@ const specs: readonly Spec[] = [
     ],
     load: async () => (await import('./commands/study-init.ts')).studyInit,
   },
-  { name: 'study check', arguments: '<file>', load: async () => (await import('./commands/study.ts')).studyCheck },
+  {
+    name: 'study check',
+    arguments: '<file>',
+    options: [['--hospitals <number>', helpWords.options.hospitals()]],
+    load: async () => (await import('./commands/study.ts')).studyCheck,
+  },
   {
     name: 'study publish',
     arguments: '<file>',

@@ -112,6 +112,7 @@ test('a network from its first to its last command, each with one JSON document'
   const file = studyFile('tour', { rounds: { maximum: 3, quorum: 2 } })
   await json('study check', [file], z.looseObject({ valid: z.literal(true) }))
   await words('study check', [file])
+  assert.match(await words('study check', [file, '--hospitals', '1']), /quorum is 2, and 1 hospital will take part/)
   assert.match(await words('study list', []), /No study/)
   const { id } = await json('study publish', [file], idOf)
   await json('study list', [], z.looseObject({ studies: z.array(idOf).length(1) }))

@@ -2,23 +2,27 @@
 import { join } from 'node:path'
 import { isErrorCode, sentencesOf } from '@wardround/core/errors.ts'
 import { parseStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
+import { warningsFor } from '@wardround/core/protocol/plan-warnings.ts'
 import { reportHtml } from '@wardround/core/report/html.ts'
 import { reportJson } from '@wardround/core/report/json.ts'
 import { resultTable } from '@wardround/core/report/table.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { preflightSentence } from '@wardround/core/words/en/preflight.ts'
 import { describePlan } from '@wardround/core/words/en/study.ts'
+import { usageWords } from '@wardround/core/words/en/usage.ts'
 import { publicResults, watchStudy } from '../federation.ts'
 import { outFolder, readText, withAccount, writeOut } from '../homes.ts'
 import { createScreen } from '../live.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
 import type { Runtime } from '../runtime.ts'
+import { usageOf } from '../usage.ts'
 
-type Options = CommonOptions & { access?: string; sites?: string; out?: string }
+type Options = CommonOptions & { access?: string; sites?: string; out?: string; hospitals?: string }
 type Typed = { readonly args: readonly string[]; readonly options: Options }
 
-export async function studyCheck(_: Runtime, { args: [file = ''] }: Typed): Promise<Outcome> {
-  const { study, planHash, warnings } = parseStudy(readText(file), file)
+export async function studyCheck(_: Runtime, { args: [file = ''], options }: Typed): Promise<Outcome> {
+  const { study, planHash } = parseStudy(readText(file), file)
+  const warnings = warningsFor(study, hospitalsOf(options.hospitals))
   return {
     data: { valid: true, name: study.name, planHash, warnings },
     lines: [
@@ -27,6 +31,12 @@ export async function studyCheck(_: Runtime, { args: [file = ''] }: Typed): Prom
       ...warnings.map(cliWords.warning),
     ],
   }
+}
+
+/** Errors: WR_USAGE. */
+function hospitalsOf(text: string | undefined): number | undefined {
+  if (text !== undefined && !/^[1-9]\d{0,4}$/.test(text)) throw usageOf('study check')(usageWords.noHospitals(text))
+  return text === undefined ? undefined : Number(text)
 }
 
 export const studyPublish = (runtime: Runtime, { args: [file = ''], options }: Typed): Promise<Outcome> =>

@@ -6,6 +6,7 @@ import { parse, stringify } from 'yaml'
 import { WardroundError } from '../errors.ts'
 import { sha256Hex } from './canonical.ts'
 import { parseStudy, validatePlan } from './plan.ts'
+import { warningsFor } from './plan-warnings.ts'
 
 const source = readFileSync(new URL('../../../../examples/heart-disease/study.yaml', import.meta.url), 'utf8')
 
@@ -287,18 +288,56 @@ test('asynchronous rounds say once what becomes of late updates, and wait for no
   assert.match(problemOf({ quorum: 3 }), /^rounds\.quorum: .*first 2 updates.* never have 3/)
 })
 
+/** The warnings about rounds of that many: the quorum, or how many there are. */
+const about = (strategy: object, { quorum, hospitals }: { quorum?: number; hospitals?: number }): string => {
+  const { plan } = parseStudy(source)
+  const rounds = { maximum: 5, ...(quorum === undefined ? {} : { quorum }) }
+  const parsed = validatePlan({ ...plan, strategy, rounds })
+  assert.deepEqual(warningsFor(parsed.study), parsed.warnings)
+  return warningsFor(parsed.study, hospitals).join()
+}
+
 test('a robust rule that bears nobody in the smallest round allowed is warned of', () => {
-  const about = (strategy: object, quorum?: number): readonly string[] => {
-    const { plan } = parseStudy(source)
-    const rounds = { maximum: 5, ...(quorum === undefined ? {} : { quorum }) }
-    return validatePlan({ ...plan, strategy, rounds }).warnings
-  }
   const median = { median: {} }
-  assert.match(about(median, 2).join(), /the median of two hospitals is their mean/)
-  assert.match(about(median, 1).join(), /its own update/)
-  assert.deepEqual(about(median, 3), [])
-  assert.deepEqual(about(median), [])
-  assert.match(about({ trimmedMean: {} }, 4).join(), /of 4 hospitals.* 0.2 leaves nobody out; at least 5/)
-  assert.deepEqual(about({ trimmedMean: {} }, 5), [])
-  assert.deepEqual(about({ trimmedMean: { beta: 0.25 } }, 4), [])
+  assert.match(about(median, { quorum: 2 }), /the median of two hospitals is their mean/)
+  assert.match(about(median, { quorum: 1 }), /its own update/)
+  assert.match(about({ trimmedMean: {} }, { quorum: 4 }), /of the 4 hospitals.* 0.2 leaves nobody out; at least 5/)
+  // n ≥ 2f + 3; without f it is one that should be borne.
+  assert.match(about({ krum: {} }, { quorum: 4 }), /only 4 hospitals and bears nobody that is wrong, not 1; at least 5/)
+  assert.match(about({ krum: { faulty: 3 } }, { quorum: 7 }), /only 7 .* bears 2 that are wrong, not 3; at least 9/)
+  assert.match(about({ multiKrum: { faulty: 2 } }, { quorum: 6 }), /bears 1 that is wrong, not 2; at least 7/)
+  assert.match(
+    about({ multiKrum: { faulty: 2, keep: 6 } }, { quorum: 7 }),
+    /mean of 6 of 7 .* 2 that are wrong; keep at most 5/,
+  )
+  for (const name of ['geometricMedian', 'normBound', 'centredClipping'])
+    assert.match(about({ [name]: {} }, { quorum: 2 }), new RegExp(`strategy.${name}: .* no majority`))
+})
+
+test('a robust rule that fits the smallest round is not', () => {
+  const fitting: [object, number][] = [
+    [{ median: {} }, 3],
+    [{ trimmedMean: {} }, 5],
+    [{ trimmedMean: { beta: 0.25 } }, 4],
+    [{ krum: {} }, 5],
+    [{ krum: { faulty: 3 } }, 9],
+    [{ multiKrum: { faulty: 2, keep: 5 } }, 7],
+    [{ geometricMedian: {} }, 3],
+    [{ normBound: {} }, 3],
+    [{ normBound: { norm: 0.5 } }, 1],
+    [{ centredClipping: {} }, 3],
+    [{ centredClipping: { radius: 0.5 } }, 1],
+  ]
+  for (const [strategy, quorum] of fitting) {
+    assert.equal(about(strategy, { quorum }), '', JSON.stringify(strategy))
+    assert.equal(about(strategy, { hospitals: quorum }), '', JSON.stringify(strategy))
+    assert.equal(about(strategy, {}), '')
+  }
+})
+
+test('where the number of hospitals is known it counts: instead of a quorum, and against one', () => {
+  assert.match(about({ krum: {} }, { hospitals: 4 }), /bears nobody/)
+  assert.match(about({ krum: {} }, { quorum: 4, hospitals: 20 }), /bears nobody/)
+  assert.equal(about({ fedAvg: {} }, { quorum: 4, hospitals: 4 }), '')
+  assert.match(about({ fedAvg: {} }, { quorum: 4, hospitals: 3 }), /quorum is 4, and 3 hospitals will take part/)
 })

@@ -2,13 +2,12 @@
 import { isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml'
 import { WardroundError } from '../errors.ts'
 import { checkModel } from '../graph/layers.ts'
-import { trimmedOf } from '../learning/aggregators.ts'
 import { plannedWidth } from '../preparation/encoding.ts'
-import type { StrategySpec } from '../study/strategy.ts'
 import { type Study, studySchema, type TargetSpec } from '../study/study.ts'
 import { problemWords } from '../words/en/study.ts'
 import { planHash } from './canonical.ts'
 import { type Issue, schemaIssues } from './plan-issues.ts'
+import { warningsFor } from './plan-warnings.ts'
 
 export type ParsedStudy = {
   readonly study: Study
@@ -188,20 +187,3 @@ function crossIssues(study: Study): Issue[] {
 
 const lossFor = (target: TargetSpec): Study['training']['loss'] =>
   'positive' in target ? 'binaryCrossEntropy' : 'classes' in target ? 'categoricalCrossEntropy' : 'meanSquaredError'
-
-function warningsFor({ data, rounds, strategy }: Study): string[] {
-  return [
-    ...(data.minimumCohort < 5 ? [problemWords.smallCohort(data.minimumCohort)] : []),
-    ...(rounds.stop !== undefined && data.split.validation === 0 ? [problemWords.stopsOnTraining()] : []),
-    ...(rounds.stop !== undefined && rounds.stop.patience >= rounds.maximum ? [problemWords.patienceTooLong()] : []),
-    ...(rounds.quorum === undefined ? [] : tooFewFor(strategy, rounds.quorum)),
-  ]
-}
-
-/** Where a robust rule bears nobody's mistake in the smallest round that the study allows. */
-function tooFewFor(strategy: StrategySpec, quorum: number): string[] {
-  if ('median' in strategy && quorum < 3) return [problemWords.medianOfFew(quorum)]
-  if ('trimmedMean' in strategy && trimmedOf(strategy.trimmedMean.beta, quorum) === 0)
-    return [problemWords.trimsNobody(strategy.trimmedMean.beta, quorum)]
-  return []
-}

@@ -66,7 +66,7 @@ export const helpWords = {
     },
     'study check': {
       what: 'Check a study, with line and field in every message.',
-      examples: ['study check study.yaml'],
+      examples: ['study check study.yaml', 'study check study.yaml --hospitals 5'],
     },
     'study publish': { what: 'Publish a study to the network.', examples: ['study publish study.yaml'] },
     'study list': { what: 'Every study of the network.', examples: ['study list'] },
@@ -127,12 +127,13 @@ export const helpWords = {
     outFolder: () => 'folder for report.html and report.json',
     studyName: () => 'name of the study',
     target: () => 'the outcome column',
+    hospitals: () => 'how many will take part, to check that the strategy and the quorum fit',
     sites: () => 'only these hospitals, separated by commas',
     format: () => 'onnx (default) or safetensors',
     simulatedSite: () => 'a hospital and its table or site.yaml; once for each',
     seed: () => "another seed than the study's",
     strategy: () =>
-      "another strategy than the study's: fedAvg, fedAvgM, fedProx, fedAdagrad, fedAdam, fedYogi, median, trimmedMean, fedBuff",
+      "another strategy than the study's: fedAvg, fedAvgM, fedProx, fedAdagrad, fedAdam, fedYogi, median, trimmedMean, krum, multiKrum, geometricMedian, normBound, centredClipping, fedBuff",
     data: () => 'folder with the four UCI files',
   },
 }

@@ -58,9 +58,17 @@ export const problemWords = {
   stopsOnTraining: () =>
     'split.validation is 0: the stop rule watches the training records, which a large model can learn by heart',
   medianOfFew: (quorum: number) =>
-    `strategy: the median of ${quorum === 1 ? 'one hospital is its own update' : 'two hospitals is their mean'}, and the quorum allows rounds of ${quorum}; from three on it bears one that is wrong`,
+    `strategy: the median of ${quorum === 1 ? 'one hospital is its own update' : 'two hospitals is their mean'}, and a round may have only ${quorum}; from three on it bears one that is wrong`,
   trimsNobody: (beta: number, quorum: number) =>
-    `strategy.trimmedMean.beta: of ${quorum} hospitals, which the quorum allows, ${beta} leaves nobody out; at least ${Math.ceil(1 / beta)} are needed for that, or a larger beta`,
+    `strategy.trimmedMean.beta: of the ${plural(quorum, 'hospital')} that a round may have ${beta} leaves nobody out; at least ${Math.ceil(1 / beta)} are needed for that, or a larger beta`,
+  krumOfFew: (name: string, { sites, wanted, bears }: { sites: number; wanted: number; bears: number }) =>
+    `strategy.${name}: a round may have only ${plural(sites, 'hospital')} and bears ${bears === 0 ? 'nobody' : bears} that ${bears > 1 ? 'are' : 'is'} wrong, not ${wanted}; at least ${2 * wanted + 3} hospitals are needed for that`,
+  keepsTheWrong: ({ kept, sites, wrong }: { kept: number; sites: number; wrong: number }) =>
+    `strategy.multiKrum.keep: the mean of ${kept} of ${sites} hospitals cannot leave out ${wrong} that ${wrong > 1 ? 'are' : 'is'} wrong; keep at most ${Math.max(1, sites - wrong)}`,
+  majorityOfFew: (name: string, sites: number) =>
+    `strategy.${name}: a round may have only ${plural(sites, 'hospital')}, no majority against one that is wrong; three are one`,
+  quorumOutOfReach: (quorum: number, hospitals: number) =>
+    `rounds.quorum is ${quorum}, and ${plural(hospitals, 'hospital')} will take part: no round can ever have it`,
   patienceTooLong: () => 'rounds.stop.patience is not below rounds.maximum: the stop rule can never stop anything',
   issue: ({ line, field, problem }: { line: number; field: string; problem: string }) =>
     `${line > 0 ? `line ${line}: ` : ''}${field || 'the document'}: ${problem}`,
