@@ -2,7 +2,7 @@
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Output, Runtime } from '@wardround/cli/runtime.ts'
-import { realClock, realEntropy } from '@wardround/cli/world.ts'
+import { realWorld } from '@wardround/cli/world.ts'
 import packageJson from '../package.json' with { type: 'json' }
 
 const project = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -13,8 +13,7 @@ export const benchRuntime = (
   signal: AbortSignal,
   main = join(project, 'packages', 'cli', 'src', 'main.ts'),
 ): Runtime => ({
-  clock: realClock,
-  entropy: realEntropy,
+  ...realWorld,
   stdout: output,
   stderr: output,
   env: process.env,

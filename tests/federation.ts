@@ -11,7 +11,7 @@ import { httpsNetwork, trustOf } from '@wardround/site/http.ts'
 import { joinNetwork } from '@wardround/site/join.ts'
 import { createTrainer, type Trainer } from '@wardround/site/training/trainer.ts'
 import { approveAt, watchStudy } from '../packages/cli/src/federation.ts'
-import { clock, entropy, hospital, version } from './support.ts'
+import { clock, ed25519, entropy, hospital, version } from './support.ts'
 
 export type TestSite = {
   readonly name: string
@@ -29,6 +29,7 @@ export const localCoordinator = (folder: string): ReturnType<typeof startCoordin
     store: 'sqlite',
     clock,
     entropy,
+    ed25519,
     version,
     log: () => undefined,
   })
@@ -102,7 +103,7 @@ export async function approves(options: SiteOptions, study: string): Promise<voi
 
 /** A hospital that has joined. */
 export async function settled({ name, folder, token, trainer, signal }: Settling): Promise<TestSite> {
-  await joinNetwork({ folder, token, clock, entropy, version })
+  await joinNetwork({ folder, token, clock, entropy, ed25519, version })
   const log: string[] = []
   const config = readConfig(join(folder, 'site.yaml'))
   const options: SiteOptions = {
@@ -112,6 +113,7 @@ export async function settled({ name, folder, token, trainer, signal }: Settling
     trainer,
     clock,
     entropy,
+    ed25519,
     version,
     log: (_, message) => void log.push(message),
     signal,

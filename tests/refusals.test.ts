@@ -6,7 +6,7 @@ import { memoryBlobs } from '@wardround/coordinator/blobs/memory.ts'
 import { createCoordinator } from '@wardround/coordinator/server.ts'
 import { openStore } from '@wardround/coordinator/store/store.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
-import { generateKeyPair, sign } from '@wardround/core/protocol/signing.ts'
+import { newKeyPair, sign } from '@wardround/core/protocol/signing.ts'
 import { type Task, taskSchema } from '@wardround/core/protocol/task.ts'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
 import { encodeWeights } from '@wardround/core/safetensors.ts'
@@ -19,23 +19,32 @@ import { runTask } from '@wardround/site/task.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
 import { approveAt } from '../packages/cli/src/federation.ts'
 import { injectedNetwork } from '../packages/cli/src/simulate/federation.ts'
-import { clock, entropy, hospital, parsedSmall, scratch, smallTable, version } from './support.ts'
+import { clock, ed25519, entropy, hospital, parsedSmall, scratch, smallTable, version } from './support.ts'
 
 const trainer = createTrainer()
 after(() => trainer.close())
 
 /** One site that has approved a study of one hospital, with the coordinator's own key and store in our hands. */
 async function hostile(name: string) {
-  const keys = await generateKeyPair()
+  const keys = newKeyPair(ed25519, entropy)
   const store = await openStore({ kind: 'sqlite', path: ':memory:' }, () => new Date(clock.now()).toISOString())
   const blobs = memoryBlobs()
-  const coordinator = await createCoordinator({ store, blobs, clock, entropy, keys, version, log: () => undefined })
+  const coordinator = await createCoordinator({
+    store,
+    blobs,
+    clock,
+    entropy,
+    ed25519,
+    keys,
+    version,
+    log: () => undefined,
+  })
   const network = injectedNetwork(coordinator.app)
   const { secret } = decodeToken('access', await coordinator.createAccess('researcher', 'https://localhost'))
   const client = createClient({ network, clock, entropy, version, identity: { kind: 'account', secret } })
   const folder = hospital(join(scratch(name), 'ward'), smallTable('ward'))
   const { token } = await client.call('createToken', { body: { site: 'ward' } })
-  await joinNetwork({ folder, token, clock, entropy, version, network })
+  await joinNetwork({ folder, token, clock, entropy, ed25519, version, network })
   const log: string[] = []
   const options: SiteOptions = {
     folder,
@@ -44,6 +53,7 @@ async function hostile(name: string) {
     trainer,
     clock,
     entropy,
+    ed25519,
     version,
     network,
     log: (_, message) => void log.push(message),
@@ -60,7 +70,7 @@ async function hostile(name: string) {
   /** Runs a task as the site would on receiving it, signed by `by`. */
   const send = async (task: Task, by = keys): Promise<void> => {
     const document = canonicalJson(task)
-    await runTask(site, { document, signature: await sign(by, 'wardround-task-v1', document) })
+    await runTask(site, { document, signature: sign(by, 'wardround-task-v1', document) })
   }
   /** What the site wrote down, said, and told. */
   const outcome = async () => {
@@ -122,7 +132,7 @@ test('an altered preparation: another scale than the first one seen', async () =
 
 test('a wrong signature', async () => {
   const world = await inRoundOne('signature')
-  await world.send(world.task, await generateKeyPair())
+  await world.send(world.task, newKeyPair(ed25519, entropy))
   await assertRefused(world, 'WR_SIGNATURE_INVALID', /signature on a task does not hold/)
 })
 

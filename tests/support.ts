@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseStudy } from '@wardround/core/protocol/plan.ts'
 import { seededRandom } from '@wardround/core/random.ts'
+import { realWorld } from '../packages/cli/src/world.ts'
 import { root } from './repository.ts'
 
-export { realClock as clock, realEntropy as entropy } from '../packages/cli/src/world.ts'
+export const { clock, entropy, ed25519 } = realWorld
 export const version = '0.1.0'
 
 /** A folder that is gone when the test process ends. */

@@ -90,17 +90,27 @@ async function settle(
   runtime: Runtime,
   { client, folder, number, study }: { client: Client; folder: string; number: number; study: string },
 ): Promise<string> {
-  const { clock, entropy, version } = runtime
+  const { clock, entropy, ed25519, version } = runtime
   const name = `site-${number}`
   const own = join(folder, name)
   mkdirSync(own, { recursive: true, mode: 0o700 })
   writeFileSync(join(own, 'data.csv'), table())
   writeFileSync(join(own, 'site.yaml'), 'data: { file: data.csv }\n')
   const { token } = await client.call('createToken', { body: { site: name } })
-  await joinNetwork({ folder: own, token, clock, entropy, version })
+  await joinNetwork({ folder: own, token, clock, entropy, ed25519, version })
   const trainer = createTrainer()
   const config = readConfig(join(own, 'site.yaml'))
-  const options = { folder: own, config, dataFolder: own, trainer, clock, entropy, version, log: () => undefined }
+  const options = {
+    folder: own,
+    config,
+    dataFolder: own,
+    trainer,
+    clock,
+    entropy,
+    ed25519,
+    version,
+    log: () => undefined,
+  }
   const site = await openSite(options)
   await approveAt(site, study).finally(site.close)
   return own

@@ -29,7 +29,7 @@ function idleTrainer(number: number): Trainer {
 const [, , folder = '', number = '1'] = process.argv
 const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
-const { clock, entropy, version, signal } = benchRuntime(interrupted.signal)
+const { clock, entropy, ed25519, version, signal } = benchRuntime(interrupted.signal)
 await runSite({
   folder,
   config: readConfig(join(folder, 'site.yaml')),
@@ -37,6 +37,7 @@ await runSite({
   trainer: idleTrainer(Number(number)),
   clock,
   entropy,
+  ed25519,
   version,
   log: () => undefined,
   signal,

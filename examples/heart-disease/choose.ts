@@ -3,13 +3,12 @@
  * Each candidate runs as a whole federation over the *training* patients of the study's own split, who are split again, SPLITS times, in the same
  * ways for every candidate. The test patients of the study are in none of these runs, so no candidate has been chosen by them.
  */
-import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type SimulatedSite, simulate } from '@wardround/cli/simulate/federation.ts'
+import { realWorld } from '@wardround/cli/world.ts'
 import { splitPatients } from '@wardround/core/preparation/split.ts'
 import { parseStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
@@ -82,13 +81,7 @@ function federation(plan: Study, { trainer, sites, folder }: Run): Promise<Resul
       sites,
       folder,
       trainer,
-      // A sleep ends early when its signal aborts; ports.ts wants no error then.
-      clock: {
-        now: () => Date.now(),
-        sleep: (delayMs, signal) =>
-          sleep(delayMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined),
-      },
-      entropy: (sizeBytes) => randomBytes(sizeBytes),
+      ...realWorld,
       version: '0.1.0',
       signal: new AbortController().signal,
       onEvent: () => undefined,

@@ -9,7 +9,7 @@ import { coordinatorKeys, ownCertificate, privateFolder, writePrivate } from '@w
 import { createCoordinator } from '@wardround/coordinator/server.ts'
 import { openStore, type Store } from '@wardround/coordinator/store/store.ts'
 import type { NewEvent } from '@wardround/core/protocol/events.ts'
-import { clock, entropy, version } from '../support.ts'
+import { clock, ed25519, entropy, version } from '../support.ts'
 import { dying } from './dying.ts'
 
 const [, , folder = '', port = '0', storeName = 'sqlite', point = ''] = process.argv
@@ -44,7 +44,7 @@ const mortalStore = (store: Store): Store => ({
 })
 
 const home = privateFolder(folder)
-const keys = await coordinatorKeys(home)
+const keys = coordinatorKeys(home, { ed25519, entropy })
 const tls = await ownCertificate(home, ['127.0.0.1'], new Date(clock.now()))
 const folderStore = await folderBlobs(join(home, 'blobs'))
 const blobs = recentBlobs({
@@ -64,6 +64,7 @@ const coordinator = await createCoordinator({
   blobs,
   clock,
   entropy,
+  ed25519,
   keys,
   version,
   tls,

@@ -9,7 +9,7 @@ import { readConfig } from '@wardround/site/config.ts'
 import { httpsNetwork } from '@wardround/site/http.ts'
 import { membershipOf } from '@wardround/site/identity.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
-import { clock, entropy, version } from '../support.ts'
+import { clock, ed25519, entropy, version } from '../support.ts'
 import { dying } from './dying.ts'
 
 const [, , folder = '', point = ''] = process.argv
@@ -44,6 +44,7 @@ await runSite({
   // Whoever is dead is started again at once: nobody needs to wait long before trying again.
   clock: { ...clock, sleep: (delayMs, signal) => clock.sleep(Math.min(delayMs, 50), signal) },
   entropy,
+  ed25519,
   version,
   network: mortalNetwork,
   // What it says of a task comes after a line in the journal, and after the work.

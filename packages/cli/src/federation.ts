@@ -10,7 +10,7 @@ import type { Client } from '@wardround/site/client.ts'
 
 /** The data owner's part: reads the offer, signs, sends. */
 export async function approveAt(site: OpenSite, studyId: string): Promise<void> {
-  const offer = (await offeredStudies(site.client, site.membership.coordinatorKey)).find(({ id }) => id === studyId)
+  const offer = (await offeredStudies(site)).find(({ id }) => id === studyId)
   if (offer === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'study', name: studyId })
   site.errand({ study: offer.id, planHash: offer.planHash })
   await decide(offer, 'approved', { ...site, site: site.membership.site })

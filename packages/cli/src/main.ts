@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import packageJson from '../package.json' with { type: 'json' }
 import { buildProgram } from './program.ts'
 import type { Output, Runtime } from './runtime.ts'
-import { realClock, realEntropy } from './world.ts'
+import { realWorld } from './world.ts'
 
 const startedAt = Date.now()
 // Commands are loaded when called, after this: five processes start on what the first has compiled.
@@ -34,8 +34,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 const runtime: Runtime = {
-  clock: realClock,
-  entropy: realEntropy,
+  ...realWorld,
   stdout: output(process.stdout),
   stderr: output(process.stderr),
   env: process.env,

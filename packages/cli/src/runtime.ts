@@ -1,5 +1,5 @@
 /** What the commands get from the world; main.ts makes the real one. */
-import type { Clock, Entropy } from '@wardround/core/ports.ts'
+import type { World } from '@wardround/core/ports.ts'
 
 export type Output = {
   write(text: string): void
@@ -7,9 +7,7 @@ export type Output = {
   readonly columns: number
 }
 
-export type Runtime = {
-  readonly clock: Clock
-  readonly entropy: Entropy
+export type Runtime = World & {
   readonly stdout: Output
   readonly stderr: Output
   readonly env: Readonly<Record<string, string | undefined>>

@@ -1,11 +1,12 @@
-/** The real clock and randomness, for whoever starts a process: main.ts, and benchmarks. */
-import { randomBytes } from 'node:crypto'
-import type { Clock, Entropy } from '@wardround/core/ports.ts'
+/** The real world, for whoever starts a process: main.ts, and benchmarks. */
+import crypto, { type KeyObject } from 'node:crypto'
+import { ed25519By } from '@wardround/core/ed25519.ts'
+import type { Clock, Entropy, World } from '@wardround/core/ports.ts'
 
 /** Timers hold at most 2^31 − 1 ms; whoever waits longer wakes up and looks again. */
 const longestMs = 2 ** 31 - 1
 
-export const realClock: Clock = {
+const clock: Clock = {
   now: () => Date.now(),
   sleep: (delayMs, signal) =>
     new Promise((resolve) => {
@@ -20,4 +21,6 @@ export const realClock: Clock = {
     }),
 }
 
-export const realEntropy: Entropy = (sizeBytes) => randomBytes(sizeBytes)
+const entropy: Entropy = (sizeBytes) => crypto.randomBytes(sizeBytes)
+
+export const realWorld: World = { clock, entropy, ed25519: ed25519By<KeyObject>(crypto) }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Prover, proofWindowMs, prove } from '@wardround/core/protocol/proof.ts'
-import { generateKeyPair } from '@wardround/core/protocol/signing.ts'
 import fc from 'fast-check'
 import { accountOf, checkVersion, newSecret, proofChecker, sha256 } from './auth.ts'
 import { testEntropy } from './testing/entropy.ts'
 import { coded } from './testing/errors.ts'
 import { testWorld } from './testing/federation.ts'
+import { newKeys } from './testing/keys.ts'
 import { siteRow } from './testing/rows.ts'
 
 const subject = { method: 'POST', path: '/v1/site/decisions?x=1', bodySha256: sha256('{}') }
@@ -18,8 +18,8 @@ async function gate() {
   const world = await testWorld()
   const { clock, store, keys } = world
   const provers: Record<'a' | 'b', Prover> = {
-    a: { site: 'a', keys: await generateKeyPair() },
-    b: { site: 'b', keys: await generateKeyPair() },
+    a: { site: 'a', keys: newKeys() },
+    b: { site: 'b', keys: newKeys() },
   }
   for (const { site, keys } of Object.values(provers))
     await store.putSite(siteRow(site, { public_key: keys.publicKey }))
@@ -28,15 +28,14 @@ async function gate() {
     prover: Prover,
     change: Partial<typeof subject & { audience: string }> = {},
     { skewMs = 0, nonce = freshNonce() } = {},
-  ): Promise<string> =>
-    prove(prover, { ...subject, audience: keys.publicKey, ...change }, { time: clock.now() + skewMs, nonce })
+  ): string => prove(prover, { ...subject, audience: keys.publicKey, ...change }, { time: clock.now() + skewMs, nonce })
   return { ...world, provers, restart, check: restart(), sign }
 }
 
 test('a good proof says who asks', async () => {
   const { check, sign, provers } = await gate()
-  assert.equal(await check(await sign(provers.a), subject), 'a')
-  assert.equal(await check(await sign(provers.b), subject), 'b')
+  assert.equal(await check(sign(provers.a), subject), 'a')
+  assert.equal(await check(sign(provers.b), subject), 'b')
 })
 
 test('a proof holds for its method, path, query, body and coordinator, and for its own site, and for nothing else', async () => {
@@ -50,15 +49,15 @@ test('a proof holds for its method, path, query, body and coordinator, and for i
     { bodySha256: sha256('{ }') },
     { audience: provers.b.keys.publicKey },
   ])
-    await assert.rejects(check(await sign(provers.a, change), subject), invalid, JSON.stringify(change))
-  await assert.rejects(check(await sign(otherKey), subject), invalid)
-  const claimed = (await sign(provers.a)).replace('site="a"', 'site="b"')
+    await assert.rejects(check(sign(provers.a, change), subject), invalid, JSON.stringify(change))
+  await assert.rejects(check(sign(otherKey), subject), invalid)
+  const claimed = sign(provers.a).replace('site="a"', 'site="b"')
   await assert.rejects(check(claimed, subject), invalid)
 })
 
 test('what is no proof is refused as such', async () => {
   const { check, sign, provers } = await gate()
-  const good = await sign(provers.a)
+  const good = sign(provers.a)
   for (const header of [
     undefined,
     '',
@@ -80,26 +79,26 @@ test('what is no proof is refused as such', async () => {
 test('a request counts once: sent again, sent twice at once, or with its nonce in another', async () => {
   const { check, sign, provers } = await gate()
   const replayed = coded('WR_PROOF_REPLAYED')
-  const proof = await sign(provers.a)
+  const proof = sign(provers.a)
   await check(proof, subject)
   await assert.rejects(check(proof, subject), replayed)
-  const twice = await sign(provers.a)
+  const twice = sign(provers.a)
   const both = await Promise.allSettled([check(twice, subject), check(twice, subject)])
   assert.deepEqual(both.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected'])
   const nonce = freshNonce()
-  await check(await sign(provers.a, {}, { nonce }), subject)
-  await assert.rejects(check(await sign(provers.a, {}, { nonce, skewMs: 1 }), subject), replayed)
+  await check(sign(provers.a, {}, { nonce }), subject)
+  await assert.rejects(check(sign(provers.a, {}, { nonce, skewMs: 1 }), subject), replayed)
   // Nonces are each site's own: one cannot use up another's.
-  assert.equal(await check(await sign(provers.b, {}, { nonce }), subject), 'b')
+  assert.equal(await check(sign(provers.b, {}, { nonce }), subject), 'b')
 })
 
 test('a clock may be off by a minute either way; beyond, the refusal says by how much', async () => {
   const { check, sign, provers, clock } = await gate()
   await clock.pass(10 * proofWindowMs)
   for (const skewMs of [proofWindowMs, -proofWindowMs])
-    assert.equal(await check(await sign(provers.a, {}, { skewMs }), subject), 'a')
+    assert.equal(await check(sign(provers.a, {}, { skewMs }), subject), 'a')
   for (const skewMs of [proofWindowMs + 1, -proofWindowMs - 1, 3_600_000, -86_400_000])
-    await assert.rejects(check(await sign(provers.a, {}, { skewMs }), subject), coded('WR_PROOF_CLOCK', { skewMs }))
+    await assert.rejects(check(sign(provers.a, {}, { skewMs }), subject), coded('WR_PROOF_CLOCK', { skewMs }))
 })
 
 test('no proof is taken twice, in whatever order proofs, replays and time come', async () => {
@@ -116,7 +115,7 @@ test('no proof is taken twice, in whatever order proofs, replays and time come',
       for (const one of steps) {
         if ('pass' in one) await clock.pass(one.pass)
         else if ('send' in one) {
-          const proof = await sign(provers.a, {}, { skewMs: one.send })
+          const proof = sign(provers.a, {}, { skewMs: one.send })
           assert.equal(await check(proof, subject), 'a')
           sent.push(proof)
         } else {
@@ -131,24 +130,24 @@ test('no proof is taken twice, in whatever order proofs, replays and time come',
 
 test('a proof from well before the start is not taken: whether it was used then, nobody knows any more', async () => {
   const { check, sign, provers, clock, restart } = await gate()
-  const proof = await sign(provers.a)
+  const proof = sign(provers.a)
   await check(proof, subject)
-  const unused = await sign(provers.a)
+  const unused = sign(provers.a)
   await clock.pass(30_000)
   const restarted = restart()
   await assert.rejects(restarted(proof, subject), coded('WR_PROOF_REPLAYED'))
   await assert.rejects(restarted(unused, subject), coded('WR_PROOF_REPLAYED'))
-  assert.equal(await restarted(await sign(provers.a), subject), 'a')
+  assert.equal(await restarted(sign(provers.a), subject), 'a')
 })
 
 test('a site that nobody knows, and one that has left, are told so; who only claims to be it is not', async () => {
   const { check, sign, provers, store } = await gate()
   const stranger = { site: 'stranger', keys: provers.a.keys }
-  await assert.rejects(check(await sign(stranger), subject), coded('WR_SITE_UNKNOWN', { site: 'stranger' }))
+  await assert.rejects(check(sign(stranger), subject), coded('WR_SITE_UNKNOWN', { site: 'stranger' }))
   await store.updateSite('a', { state: 'left' })
-  await assert.rejects(check(await sign(provers.a), subject), coded('WR_SITE_LEFT', { site: 'a' }))
+  await assert.rejects(check(sign(provers.a), subject), coded('WR_SITE_LEFT', { site: 'a' }))
   const claimed = { site: 'a', keys: provers.b.keys }
-  await assert.rejects(check(await sign(claimed), subject), coded('WR_PROOF_INVALID'))
+  await assert.rejects(check(sign(claimed), subject), coded('WR_PROOF_INVALID'))
 })
 
 test('an account is known by its secret, which the store does not know', async () => {

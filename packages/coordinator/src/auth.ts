@@ -26,7 +26,12 @@ export type ProofChecker = (header: string | undefined, subject: Omit<ProofSubje
  * proof dated before this process started is refused. What remains: one dated in the last `clockSlackMs` before it, or by a clock that
  * runs ahead, counts once more; whoever has it must have broken TLS first, and a site's requests do again only what they did.
  */
-export function proofChecker({ store, clock, keys }: Pick<Context, 'store' | 'clock' | 'keys'>): ProofChecker {
+export function proofChecker({
+  store,
+  clock,
+  keys,
+  ed25519,
+}: Pick<Context, 'store' | 'clock' | 'keys' | 'ed25519'>): ProofChecker {
   const startedAt = clock.now()
   const seen = new Map<string, number>()
   return async (header, subject) => {
@@ -34,7 +39,8 @@ export function proofChecker({ store, clock, keys }: Pick<Context, 'store' | 'cl
     if (proof === undefined) throw new WardroundError('WR_PROOF_INVALID')
     const row = await store.site(proof.site)
     if (row === undefined) throw new WardroundError('WR_SITE_UNKNOWN', { site: proof.site })
-    if (!(await proofHolds(proof, { ...subject, audience: keys.publicKey }, row.public_key)))
+    const audience = keys.publicKey
+    if (!proofHolds(ed25519, proof, { subject: { ...subject, audience }, publicKey: row.public_key }))
       throw new WardroundError('WR_PROOF_INVALID')
     const now = clock.now()
     const skewMs = proof.time - now

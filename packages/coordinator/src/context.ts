@@ -1,5 +1,5 @@
 /** What every part of the coordinator works with; nothing here is global. */
-import type { Clock, Entropy } from '@wardround/core/ports.ts'
+import type { World } from '@wardround/core/ports.ts'
 import type { KeyPair } from '@wardround/core/protocol/signing.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import type { Notifier } from './notifier.ts'
@@ -12,11 +12,9 @@ export type Log = (
   fields?: Readonly<Record<string, unknown>>,
 ) => void
 
-export type Context = {
+export type Context = World & {
   readonly store: Store
   readonly blobs: BlobStore
-  readonly clock: Clock
-  readonly entropy: Entropy
   readonly keys: KeyPair
   readonly notifier: Notifier
   readonly log: Log

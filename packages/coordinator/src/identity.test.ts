@@ -1,39 +1,48 @@
 import assert from 'node:assert/strict'
-import { X509Certificate } from 'node:crypto'
+import { randomBytes, X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { sign, verify } from '@wardround/core/protocol/signing.ts'
 import { certificateSha256, coordinatorKeys, ownCertificate, privateFolder, writePrivate } from './identity.ts'
 import { coded } from './testing/errors.ts'
+import { ed25519 } from './testing/keys.ts'
 import { scratch } from './testing/scratch.ts'
 
 const root = scratch()
 let folders = 0
 const freshFolder = (): string => privateFolder(join(root, `coordinator-${folders++}`))
 const modeOf = (path: string): number => statSync(path).mode & 0o777
+const world = { ed25519, entropy: randomBytes }
 const now = new Date('2026-01-01T00:00:00Z')
 
-test("the key is made once, is its owner's alone, and signs after a restart what was verified before it", async () => {
+test("the key is made once, is its owner's alone, and signs after a restart what was verified before it", () => {
   const folder = freshFolder()
   assert.equal(modeOf(folder), 0o700)
-  const first = await coordinatorKeys(folder)
+  const first = coordinatorKeys(folder, world)
   const file = join(folder, 'identity.json')
   assert.equal(modeOf(file), 0o600)
   const text = readFileSync(file, 'utf8')
-  const again = await coordinatorKeys(folder)
+  const again = coordinatorKeys(folder, world)
   assert.equal(again.publicKey, first.publicKey)
   assert.equal(readFileSync(file, 'utf8'), text)
-  const signature = await sign(again, 'wardround-task-v1', 'a task')
-  assert.ok(await verify(first.publicKey, 'wardround-task-v1', { document: 'a task', signature }))
-  // It cannot be read out of the running process.
-  assert.equal(again.privateKey.extractable, false)
-  assert.notEqual((await coordinatorKeys(freshFolder())).publicKey, first.publicKey)
+  const context = 'wardround-task-v1'
+  const signature = sign(again, context, 'a task')
+  assert.ok(verify(ed25519, first.publicKey, { context, document: 'a task', signature }))
+  // It cannot be read out of the running process: a public key and a function are all that there is.
+  assert.deepEqual(
+    Object.entries(again).map(([name, value]) => [name, typeof value]),
+    [
+      ['publicKey', 'string'],
+      ['sign', 'function'],
+    ],
+  )
+  assert.notEqual(coordinatorKeys(freshFolder(), world).publicKey, first.publicKey)
 })
 
-test('a damaged key file is named, and not replaced by a new identity', async () => {
+test('a damaged key file is named, and not replaced by a new identity', () => {
   const folder = freshFolder()
-  await coordinatorKeys(folder)
+  coordinatorKeys(folder, world)
   const file = join(folder, 'identity.json')
   const good = readFileSync(file, 'utf8')
   const { publicKey, pkcs8 } = JSON.parse(good) as { publicKey: string; pkcs8: string }
@@ -45,14 +54,16 @@ test('a damaged key file is named, and not replaced by a new identity', async ()
     JSON.stringify({ publicKey }),
     JSON.stringify({ publicKey, pkcs8: 'not base64!' }),
     JSON.stringify({ publicKey, pkcs8: pkcs8.slice(0, 32) }),
+    JSON.stringify({ publicKey, pkcs8: `A${pkcs8.slice(1)}` }),
+    JSON.stringify({ publicKey: coordinatorKeys(freshFolder(), world).publicKey, pkcs8 }),
     JSON.stringify({ publicKey, pkcs8, more: 1 }),
   ]) {
     writeFileSync(file, damaged)
-    await assert.rejects(coordinatorKeys(folder), coded('WR_CONFIG', { file }), damaged)
+    assert.throws(() => coordinatorKeys(folder, world), coded('WR_CONFIG', { file }), damaged)
     assert.equal(readFileSync(file, 'utf8'), damaged)
   }
   writeFileSync(file, good)
-  assert.equal((await coordinatorKeys(folder)).publicKey, publicKey)
+  assert.equal(coordinatorKeys(folder, world).publicKey, publicKey)
 })
 
 test('the certificate is kept as long as it names every host, and made anew, with its key, where it does not', async () => {
@@ -111,6 +122,6 @@ test('a folder that cannot be written to is named', async () => {
   const inside = join(file, 'coordinator')
   assert.throws(() => privateFolder(inside), coded('WR_PERMISSION', { path: inside, action: 'write' }))
   assert.throws(() => writePrivate(join(inside, 'x'), ''), coded('WR_PERMISSION', { path: join(inside, 'x') }))
-  await assert.rejects(coordinatorKeys(inside), coded('WR_PERMISSION', { path: join(inside, 'identity.json') }))
+  assert.throws(() => coordinatorKeys(inside, world), coded('WR_PERMISSION', { path: join(inside, 'identity.json') }))
   await assert.rejects(ownCertificate(inside, ['localhost'], now), coded('WR_PERMISSION'))
 })

@@ -4,27 +4,26 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
-import { generateKeyPair, importKeyPair, type KeyPair } from '@wardround/core/protocol/signing.ts'
-import { z } from 'zod'
+import type { World } from '@wardround/core/ports.ts'
+import { type KeyPair, keyFileSchema, newKeyFile, readKeyFile } from '@wardround/core/protocol/signing.ts'
 
 export type TlsFiles = { readonly certificate: string; readonly key: string }
 
-const identitySchema = z.strictObject({ publicKey: z.string(), pkcs8: z.base64() })
-
 /** The key pair in `folder`, made at the first start. Errors: WR_CONFIG for a damaged file, WR_PERMISSION. */
-export async function coordinatorKeys(folder: string): Promise<KeyPair> {
+export function coordinatorKeys(folder: string, { ed25519, entropy }: Pick<World, 'ed25519' | 'entropy'>): KeyPair {
   const path = join(folder, 'identity.json')
-  if (!existsSync(path)) {
-    const { publicKey, pkcs8 } = await generateKeyPair()
-    writePrivate(path, `${JSON.stringify({ publicKey, pkcs8: pkcs8.toBase64() })}\n`)
+  if (!existsSync(path)) writePrivate(path, `${JSON.stringify(newKeyFile(ed25519, entropy))}\n`)
+  const damaged = (cause?: unknown): WardroundError => {
+    const problem = 'it is damaged; restore it from a backup'
+    return new WardroundError('WR_CONFIG', { file: path, field: '', problem }, { cause })
   }
   try {
-    const { publicKey, pkcs8 } = identitySchema.parse(JSON.parse(readFileSync(path, 'utf8')))
-    return await importKeyPair(Uint8Array.fromBase64(pkcs8), publicKey)
+    const keys = readKeyFile(ed25519, keyFileSchema.parse(JSON.parse(readFileSync(path, 'utf8'))))
+    if (keys !== undefined) return keys
   } catch (error) {
-    const problem = 'it is damaged; restore it from a backup'
-    throw new WardroundError('WR_CONFIG', { file: path, field: '', problem }, { cause: error })
+    throw damaged(error)
   }
+  throw damaged()
 }
 
 /** A certificate for `hosts`, made at the first start and kept as long as it names them all. */

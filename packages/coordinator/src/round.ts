@@ -63,7 +63,7 @@ async function recruit(context: Context, running: Running, round: RoundRow): Pro
     weights: blobRefSchema.parse(JSON.parse(round.weights_in)),
     bestRound: row.best_round,
   }
-  const tasks = await makeTasks(context, row, {
+  const tasks = makeTasks(context, row, {
     sites: cohort.filter((site) => !working.has(site)),
     number: round.number,
     content,
@@ -132,7 +132,7 @@ async function aggregate(context: Context, running: Running, round: RoundRow): P
   })
   const content = { kind: 'evaluate' as const, ...running.prepared, round: round.number, weights }
   const sites = updates.map(({ site }) => site)
-  const asked = await makeTasks(context, running.row, {
+  const asked = makeTasks(context, running.row, {
     sites,
     number: round.number,
     content,

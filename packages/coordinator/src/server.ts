@@ -1,7 +1,7 @@
 /** The coordinator, put together from parts that are given to it. */
 
 import { WardroundError } from '@wardround/core/errors.ts'
-import type { Clock, Entropy } from '@wardround/core/ports.ts'
+import type { World } from '@wardround/core/ports.ts'
 import type { KeyPair } from '@wardround/core/protocol/signing.ts'
 import { encodeToken } from '@wardround/core/protocol/token.ts'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -22,11 +22,9 @@ import { studyHandlers } from './routes/studies.ts'
 import type { Store } from './store/store.ts'
 import { advanceStudy, nextDeadline } from './study-run.ts'
 
-export type CoordinatorOptions = {
+export type CoordinatorOptions = World & {
   readonly store: Store
   readonly blobs: BlobStore
-  readonly clock: Clock
-  readonly entropy: Entropy
   readonly keys: KeyPair
   readonly version: string
   readonly log: Log

@@ -12,6 +12,7 @@ import { type Started, type StartOptions, startCoordinator } from './start.ts'
 import { testClock } from './testing/clock.ts'
 import { testEntropy } from './testing/entropy.ts'
 import { coded } from './testing/errors.ts'
+import { ed25519 } from './testing/keys.ts'
 import { asAccount, caller } from './testing/requests.ts'
 import { scratch } from './testing/scratch.ts'
 
@@ -31,6 +32,7 @@ async function start(change: Partial<StartOptions> & { folder: string }): Promis
     store: 'sqlite',
     clock: testClock(),
     entropy,
+    ed25519,
     version: '0.1.0',
     log: () => undefined,
     ...change,

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
-import type { Clock, Entropy } from '@wardround/core/ports.ts'
+import type { World } from '@wardround/core/ports.ts'
 import { folderBlobs } from './blobs/fs.ts'
 import { recentBlobs } from './blobs/recent.ts'
 import type { Log } from './context.ts'
@@ -11,7 +11,7 @@ import { coordinatorKeys, ownCertificate, privateFolder, type TlsFiles, writePri
 import { type Coordinator, createCoordinator } from './server.ts'
 import { openStore, type StoreOptions } from './store/store.ts'
 
-export type StartOptions = {
+export type StartOptions = World & {
   readonly folder: string
   readonly host: string
   /** 0 picks a free one. */
@@ -22,8 +22,6 @@ export type StartOptions = {
   readonly store: string
   /** An own certificate and key; otherwise one is made, and pinned by tokens. */
   readonly tlsFiles?: { readonly certificate: string; readonly key: string }
-  readonly clock: Clock
-  readonly entropy: Entropy
   readonly version: string
   readonly log: Log
 }
@@ -31,7 +29,7 @@ export type StartOptions = {
 export type Started = { readonly coordinator: Coordinator; readonly url: string; readonly accessFile: string }
 
 export async function startCoordinator(options: StartOptions): Promise<Started> {
-  const { clock, entropy, version, log } = options
+  const { clock, entropy, ed25519, version, log } = options
   const folder = privateFolder(options.folder)
   const host = options.host === '0.0.0.0' || options.host === '::' ? 'localhost' : options.host
   const hosts = [...new Set([host, ...(options.publicUrl === undefined ? [] : [hostOf(options.publicUrl)])])]
@@ -43,7 +41,7 @@ export async function startCoordinator(options: StartOptions): Promise<Started> 
     options.store === 'sqlite'
       ? { kind: 'sqlite', path: join(folder, 'coordinator.sqlite') }
       : { kind: 'postgres', url: options.store }
-  const keys = await coordinatorKeys(folder)
+  const keys = coordinatorKeys(folder, options)
   const blobs = recentBlobs(await folderBlobs(join(folder, 'blobs')))
   // Last: what it takes is let go of by the coordinator alone.
   const store = await openStore(storeOptions, () => new Date(clock.now()).toISOString())
@@ -52,6 +50,7 @@ export async function startCoordinator(options: StartOptions): Promise<Started> 
     blobs,
     clock,
     entropy,
+    ed25519,
     keys,
     version,
     log,

@@ -72,7 +72,7 @@ async function prepare(context: Context, row: StudyRow): Promise<boolean> {
   if (tasks.length === 0) {
     const sites = await activeSites(context, row)
     if (sites.length === 0) return block(context, row, { findings: {}, tasks })
-    const made = await makeTasks(context, row, {
+    const made = makeTasks(context, row, {
       sites,
       number: row.attempt,
       content: { kind: 'prepare', attempt: row.attempt },
@@ -220,7 +220,7 @@ async function finish(context: Context, running: Running): Promise<boolean> {
       round: row.best_round,
       weights: blobRefSchema.parse(JSON.parse(best.weights_out)),
     }
-    const made = await makeTasks(context, row, {
+    const made = makeTasks(context, row, {
       sites,
       number: row.best_round,
       content,

@@ -20,7 +20,7 @@ export const taskId = (study: string, kind: TaskKind, { number, site }: { number
   `${study}-${kind}-${number}-${site}`
 
 /** One signed task for each site. `number` is the round, or the attempt. */
-export async function makeTasks(
+export function makeTasks(
   { keys, clock }: Pick<Context, 'keys' | 'clock'>,
   study: StudyRow,
   {
@@ -29,38 +29,36 @@ export async function makeTasks(
     content,
     lifeMs,
   }: { sites: readonly string[]; number: number; content: TaskContent; lifeMs: number },
-): Promise<TaskRow[]> {
+): TaskRow[] {
   const issuedAt = clock.now()
-  return Promise.all(
-    sites.map(async (site): Promise<TaskRow> => {
-      const id = taskId(study.id, content.kind, { number, site })
-      const task = {
-        version: 1,
-        id,
-        study: study.id,
-        planHash: study.plan_hash,
-        site,
-        issuedAt,
-        expiresAt: issuedAt + lifeMs,
-        ...content,
-      }
-      const document = canonicalJson(task)
-      const signature = await sign(keys, 'wardround-task-v1', document)
-      const empty = { result: null, settled_at: null, counted_in: null, bytes_up: 0, bytes_down: 0 }
-      return {
-        id,
-        study: study.id,
-        kind: content.kind,
-        round: number,
-        site,
-        state: 'open',
-        document,
-        signature,
-        issued_at: issuedAt,
-        ...empty,
-      }
-    }),
-  )
+  return sites.map((site): TaskRow => {
+    const id = taskId(study.id, content.kind, { number, site })
+    const task = {
+      version: 1,
+      id,
+      study: study.id,
+      planHash: study.plan_hash,
+      site,
+      issuedAt,
+      expiresAt: issuedAt + lifeMs,
+      ...content,
+    }
+    const document = canonicalJson(task)
+    const signature = sign(keys, 'wardround-task-v1', document)
+    const empty = { result: null, settled_at: null, counted_in: null, bytes_up: 0, bytes_down: 0 }
+    return {
+      id,
+      study: study.id,
+      kind: content.kind,
+      round: number,
+      site,
+      state: 'open',
+      document,
+      signature,
+      issued_at: issuedAt,
+      ...empty,
+    }
+  })
 }
 
 /** Writes tasks with their events; to be followed by wakeSites() after the commit. */

@@ -1,7 +1,7 @@
 /** The site's loop: ask for work, do it, ask again. Outbound only; whatever goes wrong is waited out and said. */
 import { join } from 'node:path'
 import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
-import type { Clock, Entropy, Network } from '@wardround/core/ports.ts'
+import type { Network, World } from '@wardround/core/ports.ts'
 import type { Signed } from '@wardround/core/protocol/signing.ts'
 import { siteWords } from '@wardround/core/words/en/site.ts'
 import { blobFetcher } from './blob.ts'
@@ -19,15 +19,13 @@ import { progressReader } from './progress.ts'
 import { runTask } from './task.ts'
 import type { Trainer } from './training/trainer.ts'
 
-export type SiteOptions = {
+export type SiteOptions = World & {
   /** Where the site keeps its key, journal and studies. */
   readonly folder: string
   readonly config: SiteConfig
   /** Where data.file is looked for. */
   readonly dataFolder: string
   readonly trainer: Trainer
-  readonly clock: Clock
-  readonly entropy: Entropy
   readonly version: string
   readonly log: SiteLog
   readonly signal?: AbortSignal
@@ -39,9 +37,9 @@ export type OpenSite = SiteContext & { close(): Promise<void> }
 
 /** Errors: WR_NOT_JOINED, WR_CHAIN_BROKEN, WR_PERMISSION. */
 export async function openSite(options: SiteOptions): Promise<OpenSite> {
-  const { folder, config, clock, entropy, version, log } = options
+  const { folder, config, clock, entropy, ed25519, version, log } = options
   const membership = membershipOf(folder)
-  const keys = await siteKeys(folder)
+  const keys = siteKeys(folder, options)
   const progress = progressReader()
   const journal = openJournal(join(folder, 'journal.ndjson'), clock, progress.read)
   const closable = options.network === undefined ? httpsNetwork(membership.url, membership.trust) : undefined
@@ -69,6 +67,7 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
     config,
     clock,
     entropy,
+    ed25519,
     log,
     trainer: options.trainer,
     client,

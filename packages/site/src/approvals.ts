@@ -1,12 +1,13 @@
 /** The data owner's word: which studies are offered, what they are, and the signed decision on one. */
 import { WardroundError } from '@wardround/core/errors.ts'
-import type { Clock } from '@wardround/core/ports.ts'
+import type { World } from '@wardround/core/ports.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { readPlan, validatePlan } from '@wardround/core/protocol/plan.ts'
 import { type KeyPair, sign, verify } from '@wardround/core/protocol/signing.ts'
 import { type Grant, grantSchema, offerSchema } from '@wardround/core/protocol/task.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import type { Client } from './client.ts'
+import type { SiteContext } from './context.ts'
 import type { Journal } from './journal.ts'
 import { studyFolder } from './study-folder.ts'
 
@@ -19,27 +20,28 @@ export type OfferedStudy = {
 }
 
 /** Offers with the coordinator's signature, read and hashed for ourselves. Errors: WR_SIGNATURE_INVALID, WR_PLAN_ALTERED, WR_STUDY_INVALID. */
-export async function offeredStudies(client: Client, coordinatorKey: string): Promise<OfferedStudy[]> {
+export async function offeredStudies({
+  client,
+  ed25519,
+  membership,
+}: Pick<SiteContext, 'client' | 'ed25519' | 'membership'>): Promise<OfferedStudy[]> {
   const { offers } = await client.call('offers')
-  return Promise.all(
-    offers.map(async ({ document, signature, decision }) => {
-      if (!(await verify(coordinatorKey, 'wardround-offer-v1', { document, signature })))
-        throw new WardroundError('WR_SIGNATURE_INVALID', { what: 'an offer' })
-      const offer = offerSchema.parse(JSON.parse(document))
-      const { study, plan, planHash } = validatePlan(offer.plan)
-      if (planHash !== offer.planHash) throw new WardroundError('WR_PLAN_ALTERED', { study: offer.study })
-      return { id: offer.study, study, plan, planHash, decision }
-    }),
-  )
+  return offers.map(({ document, signature, decision }) => {
+    if (!verify(ed25519, membership.coordinatorKey, { context: 'wardround-offer-v1', document, signature }))
+      throw new WardroundError('WR_SIGNATURE_INVALID', { what: 'an offer' })
+    const offer = offerSchema.parse(JSON.parse(document))
+    const { study, plan, planHash } = validatePlan(offer.plan)
+    if (planHash !== offer.planHash) throw new WardroundError('WR_PLAN_ALTERED', { study: offer.study })
+    return { id: offer.study, study, plan, planHash, decision }
+  })
 }
 
-export type DecideOptions = {
+export type DecideOptions = Pick<World, 'clock'> & {
   readonly folder: string
   readonly site: string
   readonly keys: KeyPair
   readonly client: Client
   readonly journal: Journal
-  readonly clock: Clock
   readonly reason?: string
 }
 
@@ -56,7 +58,7 @@ export async function decide(offer: OfferedStudy, decision: Grant['decision'], o
     ...(reason === undefined ? {} : { reason }),
   }
   const document = canonicalJson(grant)
-  const signed = { document, signature: await sign(keys, 'wardround-grant-v1', document) }
+  const signed = { document, signature: sign(keys, 'wardround-grant-v1', document) }
   const kept = studyFolder(folder, offer.id)
   kept.savePlan(offer.plan)
   kept.saveGrant(signed)
@@ -66,18 +68,18 @@ export async function decide(offer: OfferedStudy, decision: Grant['decision'], o
 }
 
 /** The approved plan of a study, as this site's own files have it. Errors: WR_NOT_APPROVED, WR_PLAN_ALTERED, WR_SIGNATURE_INVALID. */
-export async function approvedPlan(
-  { folder, keys, site }: Pick<DecideOptions, 'folder' | 'keys' | 'site'>,
+export function approvedPlan(
+  { folder, keys, membership, ed25519 }: Pick<SiteContext, 'folder' | 'keys' | 'membership' | 'ed25519'>,
   id: string,
   planHash: string,
-): Promise<Study> {
+): Study {
   const kept = studyFolder(folder, id)
   const [signed, plan] = [kept.grant(), kept.plan()]
   if (signed === undefined || plan === undefined) throw new WardroundError('WR_NOT_APPROVED', { study: id })
-  if (!(await verify(keys.publicKey, 'wardround-grant-v1', signed)))
+  if (!verify(ed25519, keys.publicKey, { context: 'wardround-grant-v1', ...signed }))
     throw new WardroundError('WR_SIGNATURE_INVALID', { what: 'the grant' })
   const grant = grantSchema.parse(JSON.parse(signed.document))
-  if (grant.decision !== 'approved' || grant.study !== id || grant.site !== site)
+  if (grant.decision !== 'approved' || grant.study !== id || grant.site !== membership.site)
     throw new WardroundError('WR_NOT_APPROVED', { study: id })
   const { study, planHash: own } = readPlan(JSON.stringify(plan))
   if (own !== grant.planHash || planHash !== grant.planHash) throw new WardroundError('WR_PLAN_ALTERED', { study: id })

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { WardroundError } from '@wardround/core/errors.ts'
-import { generateKeyPair } from '@wardround/core/protocol/signing.ts'
 import { blobFetcher, fetchBlob } from './blob.ts'
 import { type ClientOptions, createClient, persistently } from './client.ts'
 import { errorBody, fakeCoordinator } from './testing/fake-coordinator.ts'
 import { testClock, testEntropy } from './testing/hospital.ts'
+import { newKeys } from './testing/keys.ts'
 
 const coded = (code: string) => (error: unknown) => {
   assert.ok(error instanceof WardroundError, String(error))
@@ -15,7 +15,7 @@ const coded = (code: string) => (error: unknown) => {
 
 /** A joined site's client, and the coordinator that it talks to. */
 async function site({ aheadMs = 0, onSend }: { aheadMs?: number; onSend?: ClientOptions['onSend'] } = {}) {
-  const [clock, entropy, keys] = [testClock(), testEntropy(), await generateKeyPair()]
+  const [clock, entropy, keys] = [testClock(), testEntropy(), newKeys()]
   const coordinator = await fakeCoordinator({ clock, aheadMs })
   coordinator.state.sites.set('budapest', keys.publicKey)
   const identity = { kind: 'site' as const, site: 'budapest', keys, coordinatorKey: coordinator.publicKey }

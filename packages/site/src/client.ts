@@ -68,7 +68,7 @@ export function createClient(options: ClientOptions): Client {
   ): Promise<HttpResponse> => {
     const headers: Record<string, string> = {
       'wardround-version': options.version,
-      ...(await authorization(options, prepared, options.clock.now() + offsetMs)),
+      ...authorization(options, prepared, options.clock.now() + offsetMs),
       ...(prepared.body === undefined
         ? {}
         : { 'content-type': prepared.json ? 'application/json' : 'application/octet-stream' }),
@@ -158,16 +158,16 @@ function prepare(
   return { method, path: pathOf(path, (input.params ?? {}) as Record<string, string>) + search, body, sha256, json }
 }
 
-async function authorization(
+function authorization(
   { identity, entropy }: ClientOptions,
   { method, path, sha256 }: Prepared,
   time: number,
-): Promise<Record<string, string>> {
+): Record<string, string> {
   if (identity.kind === 'nobody') return {}
   if (identity.kind === 'account') return { authorization: `Bearer ${identity.secret}` }
   const nonce = base64urlnopad.encode(entropy(16))
   return {
-    authorization: await prove(
+    authorization: prove(
       identity,
       { method, path, bodySha256: sha256, audience: identity.coordinatorKey },
       { time, nonce },

@@ -1,7 +1,7 @@
 /** What every part of a site works with. */
 
 import type { WardroundError } from '@wardround/core/errors.ts'
-import type { Clock, Entropy } from '@wardround/core/ports.ts'
+import type { World } from '@wardround/core/ports.ts'
 import type { KeyPair } from '@wardround/core/protocol/signing.ts'
 import type { BlobFetcher } from './blob.ts'
 import type { Client } from './client.ts'
@@ -17,7 +17,7 @@ import type { Trainer } from './training/trainer.ts'
 /** For people at this hospital; never a row's value. */
 export type SiteLog = (level: 'info' | 'warn' | 'error', message: string, cause?: unknown) => void
 
-export type SiteContext = {
+export type SiteContext = World & {
   readonly folder: string
   readonly membership: Membership
   readonly keys: KeyPair
@@ -29,8 +29,6 @@ export type SiteContext = {
   readonly dataset: DatasetCache
   readonly config: SiteConfig
   readonly trainer: Trainer
-  readonly clock: Clock
-  readonly entropy: Entropy
   readonly log: SiteLog
   readonly signal: AbortSignal | undefined
   /** Says under which plan the next bodies leave, and as which task's result, for the journal. */

@@ -1,12 +1,11 @@
 /** Who this site is: its key, born here, and the coordinator that it joined. */
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
-import { generateKeyPair, importKeyPair, type KeyPair } from '@wardround/core/protocol/signing.ts'
+import type { World } from '@wardround/core/ports.ts'
+import { type KeyPair, keyFileSchema, newKeyFile, readKeyFile } from '@wardround/core/protocol/signing.ts'
 import { siteNameSchema } from '@wardround/core/protocol/task.ts'
 import { z } from 'zod'
 import { readJson, writeJson } from './files.ts'
-
-const keySchema = z.strictObject({ publicKey: z.string(), pkcs8: z.base64() })
 
 const trustSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('certificate'), pem: z.string() }),
@@ -23,13 +22,14 @@ const membershipSchema = z.strictObject({
 export type Membership = z.output<typeof membershipSchema>
 
 /** The key in `folder`; made at the first call. It never leaves this machine. */
-export async function siteKeys(folder: string): Promise<KeyPair> {
+export function siteKeys(folder: string, { ed25519, entropy }: Pick<World, 'ed25519' | 'entropy'>): KeyPair {
   const path = join(folder, 'identity.json')
-  const found = readJson(path, keySchema)
-  if (found !== undefined) return importKeyPair(Uint8Array.fromBase64(found.pkcs8), found.publicKey)
-  const { publicKey, pkcs8 } = await generateKeyPair()
-  writeJson(path, { publicKey, pkcs8: pkcs8.toBase64() })
-  return siteKeys(folder)
+  if (readJson(path, keyFileSchema) === undefined) writeJson(path, newKeyFile(ed25519, entropy))
+  const file = readJson(path, keyFileSchema)
+  const keys = file === undefined ? undefined : readKeyFile(ed25519, file)
+  if (keys === undefined)
+    throw new WardroundError('WR_CONFIG', { file: path, field: 'pkcs8', problem: 'it is not what was written here' })
+  return keys
 }
 
 const membershipPath = (folder: string): string => join(folder, 'coordinator.json')

@@ -12,6 +12,9 @@ import { joinNetwork } from './join.ts'
 import { readJournal } from './journal.ts'
 import { fakeCoordinator } from './testing/fake-coordinator.ts'
 import { hospital, testClock, testEntropy } from './testing/hospital.ts'
+import { ed25519 } from './testing/keys.ts'
+
+const world = { ed25519, entropy: testEntropy() }
 
 const coded = (code: string) => (error: unknown) => {
   assert.ok(error instanceof WardroundError, String(error))
@@ -25,7 +28,7 @@ async function newcomer(t: TestContext) {
   const clock = testClock()
   const coordinator = await fakeCoordinator({ clock })
   const joining = (token: string) =>
-    joinNetwork({ folder, token, clock, entropy: testEntropy(), version: '0.1.0', network: coordinator.network })
+    joinNetwork({ folder, token, ...world, clock, version: '0.1.0', network: coordinator.network })
   const kinds = () => readJournal(join(folder, 'journal.ndjson')).entries.map(({ kind }) => kind)
   return { folder, coordinator, joining, kinds }
 }
@@ -37,7 +40,7 @@ test('joining: the key is born here and stays here; only its public half leaves'
   const { site, coordinatorKey } = await joining(coordinator.token('budapest'))
   assert.deepEqual([site, coordinatorKey, isJoined(folder)], ['budapest', coordinator.publicKey, true])
   assert.deepEqual(membershipOf(folder).site, 'budapest')
-  assert.equal((await siteKeys(folder)).publicKey, coordinator.state.sites.get('budapest'))
+  assert.equal(siteKeys(folder, world).publicKey, coordinator.state.sites.get('budapest'))
   assert.equal(statSync(join(folder, 'identity.json')).mode & 0o777, 0o600)
   assert.deepEqual(kinds(), ['released', 'joined'])
   assert.doesNotMatch(readFileSync(join(folder, 'journal.ndjson'), 'utf8'), /pkcs8|AAAAAAAA/)
@@ -71,29 +74,29 @@ test('an offer is read by its signature and its own hash, and the decision is si
   const at = await hospital()
   t.after(at.remove)
   const site = await at.open()
-  const [offer] = await offeredStudies(site.client, at.coordinator.publicKey)
+  const [offer] = await offeredStudies(site)
   assert.deepEqual([offer?.id, offer?.planHash, offer?.decision], [at.study, at.planHash, null])
   assert.ok(offer)
   await decide(offer, 'refused', { ...site, site: 'budapest', reason: 'not this year' })
   const grant = at.coordinator.state.grants.at(-1)
   assert.deepEqual([grant?.decision, grant?.reason, grant?.planHash], ['refused', 'not this year', at.planHash])
   const kept = JSON.parse(readFileSync(join(at.folder, 'studies', at.study, 'grant.json'), 'utf8'))
-  assert.ok(await verify((await siteKeys(at.folder)).publicKey, 'wardround-grant-v1', kept))
-  const [again] = await offeredStudies(site.client, at.coordinator.publicKey)
+  assert.ok(verify(ed25519, siteKeys(at.folder, world).publicKey, { context: 'wardround-grant-v1', ...kept }))
+  const [again] = await offeredStudies(site)
   assert.equal(again?.decision, 'refused')
 })
 
 test('an offer that was changed, or whose plan has another hash, is not shown for approval', async (t) => {
   const at = await hospital()
   t.after(at.remove)
-  const { client } = await at.open()
+  const site = await at.open()
   const { offers } = at.coordinator.state
   const [honest] = offers
   assert.ok(honest)
   offers[0] = { ...honest, document: honest.document.replace('"epochs":1', '"epochs":9') }
-  await assert.rejects(offeredStudies(client, at.coordinator.publicKey), coded('WR_SIGNATURE_INVALID'))
+  await assert.rejects(offeredStudies(site), coded('WR_SIGNATURE_INVALID'))
   offers.length = 0
   const { plan } = JSON.parse(honest.document)
   await at.coordinator.offer({ study: at.study, planHash: 'f'.repeat(64), plan })
-  await assert.rejects(offeredStudies(client, at.coordinator.publicKey), coded('WR_PLAN_ALTERED'))
+  await assert.rejects(offeredStudies(site), coded('WR_PLAN_ALTERED'))
 })

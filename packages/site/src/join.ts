@@ -1,7 +1,7 @@
 /** Joining a network with a one-time token: whom to trust is in it, the key is born here. */
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
-import type { Clock, Entropy, Network } from '@wardround/core/ports.ts'
+import type { Network, World } from '@wardround/core/ports.ts'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
 import { createClient } from './client.ts'
 import { journalled } from './egress/release.ts'
@@ -9,13 +9,11 @@ import { httpsNetwork, trustOf } from './http.ts'
 import { type Membership, saveMembership, siteKeys } from './identity.ts'
 import { openJournal } from './journal.ts'
 
-export type JoinOptions = {
+export type JoinOptions = World & {
   readonly folder: string
   readonly token: string
   /** PEM of an authority of the hospital's own. */
   readonly authority?: string
-  readonly clock: Clock
-  readonly entropy: Entropy
   readonly version: string
   /** In one process with the coordinator: requests without a network. */
   readonly network?: Network
@@ -24,7 +22,7 @@ export type JoinOptions = {
 /** Errors: WR_TOKEN_INVALID, WR_TOKEN_EXPIRED, WR_TOKEN_USED, WR_CERTIFICATE_PIN, WR_UNREACHABLE, WR_VERSION, WR_SIGNATURE_INVALID. */
 export async function joinNetwork(options: JoinOptions): Promise<Membership> {
   const token = decodeToken('join', options.token)
-  const keys = await siteKeys(options.folder)
+  const keys = siteKeys(options.folder, options)
   const trust = options.network === undefined ? await trustOf(token, options.authority) : ({ kind: 'public' } as const)
   const closable = options.network === undefined ? httpsNetwork(token.url, trust) : undefined
   const network = options.network ?? closable

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type ErrorCode, WardroundError } from '@wardround/core/errors.ts'
 import { canonicalJson, sha256Hex } from '@wardround/core/protocol/canonical.ts'
-import { generateKeyPair, type Signed, sign } from '@wardround/core/protocol/signing.ts'
+import { type Signed, sign } from '@wardround/core/protocol/signing.ts'
 import type { Task } from '@wardround/core/protocol/task.ts'
 import { decodeWeights, encodeWeights } from '@wardround/core/safetensors.ts'
 import { runSite } from './agent.ts'
@@ -12,6 +12,7 @@ import { readJournal } from './journal.ts'
 import { runTask } from './task.ts'
 import { errorBody } from './testing/fake-coordinator.ts'
 import { type Hospital, type HospitalOptions, hospital, testCsv, testPlan } from './testing/hospital.ts'
+import { newKeys } from './testing/keys.ts'
 
 async function approved(t: TestContext, options: HospitalOptions = {}): Promise<Hospital> {
   const made = await hospital(options)
@@ -140,11 +141,11 @@ test('a preparation that changes between rounds, or does not fit the plan, is re
 
 test('a signature of another key, for another purpose, or over another text is refused', async (t) => {
   const at = await approved(t)
-  const stranger = await generateKeyPair()
+  const stranger = newKeys()
   const document = canonicalJson(at.tasks.train(1))
-  const forged = await sign(stranger, 'wardround-task-v1', document)
+  const forged = sign(stranger, 'wardround-task-v1', document)
   await refusedAs('WR_SIGNATURE_INVALID', at, [at.tasks.train(1), (given) => ({ ...given, signature: forged })])
-  const purpose = await sign(at.coordinator.state.keys, 'wardround-offer-v1', canonicalJson(at.tasks.train(2)))
+  const purpose = sign(at.coordinator.state.keys, 'wardround-offer-v1', canonicalJson(at.tasks.train(2)))
   await refusedAs('WR_SIGNATURE_INVALID', at, [at.tasks.train(2), (given) => ({ ...given, signature: purpose })])
   await refusedAs('WR_SIGNATURE_INVALID', at, [
     at.tasks.train(3),

@@ -39,7 +39,7 @@ export async function runTask(site: SiteContext, signed: Signed): Promise<Signed
 
 /** The coordinator's signature, our address, the time. */
 async function verifyTask(site: SiteContext, signed: Signed): Promise<Task> {
-  if (!(await verify(site.membership.coordinatorKey, 'wardround-task-v1', signed)))
+  if (!verify(site.ed25519, site.membership.coordinatorKey, { context: 'wardround-task-v1', ...signed }))
     throw new WardroundError('WR_SIGNATURE_INVALID', { what: 'a task' })
   const parsed = taskSchema.safeParse(JSON.parse(signed.document))
   if (!parsed.success)
@@ -54,8 +54,7 @@ async function verifyTask(site: SiteContext, signed: Signed): Promise<Task> {
 }
 
 /** Our own grant, and the plan's hash; for a result that waits in the outbox, too: the grant may have been taken back. */
-const approve = ({ folder, keys, membership }: SiteContext, task: Task): Promise<Study> =>
-  approvedPlan({ folder, keys, site: membership.site }, task.study, task.planHash)
+const approve = async (site: SiteContext, task: Task): Promise<Study> => approvedPlan(site, task.study, task.planHash)
 
 /** The preparation's hash, the round's number; then the work; then the policy. */
 async function perform(site: SiteContext, task: Task, study: Study): Promise<Packed> {

@@ -22,7 +22,7 @@ type Options = CommonOptions & {
 
 /** Runs until Ctrl-C. With --json the address is said once, as a document of one line, as soon as it listens. */
 export async function coordinatorCommand(runtime: Runtime, { options }: { options: Options }): Promise<Outcome> {
-  const { clock, entropy, version, signal } = runtime
+  const { clock, entropy, ed25519, version, signal } = runtime
   const { certificate, key } = options
   if ((certificate === undefined) !== (key === undefined)) throw usage(usageWords.certificateAlone())
   const tlsFiles = certificate === undefined || key === undefined ? {} : { tlsFiles: { certificate, key } }
@@ -35,6 +35,7 @@ export async function coordinatorCommand(runtime: Runtime, { options }: { option
     ...tlsFiles,
     clock,
     entropy,
+    ed25519,
     version,
     log: logger(options.jsonLogs === true),
   })

@@ -15,7 +15,7 @@ type Typed = { readonly args: readonly string[]; readonly options: Options }
 
 export const siteApprove = (runtime: Runtime, { args: [id = ''], options }: Typed): Promise<Outcome> =>
   withSite(runtime, options, async (site) => {
-    const offers = await offeredStudies(site.client, site.membership.coordinatorKey)
+    const offers = await offeredStudies(site)
     if (id === '') return listed(offers)
     const offer = chosen(offers, id)
     const lines = explained(offer, site)
@@ -36,7 +36,7 @@ export const siteApprove = (runtime: Runtime, { args: [id = ''], options }: Type
 
 export const siteRefuse = (runtime: Runtime, { args: [id = ''], options }: Typed): Promise<Outcome> =>
   withSite(runtime, options, async (site) => {
-    const offer = chosen(await offeredStudies(site.client, site.membership.coordinatorKey), id)
+    const offer = chosen(await offeredStudies(site), id)
     await sendDecision(site, offer, {
       decision: 'refused',
       ...(options.reason === undefined ? {} : { reason: options.reason }),

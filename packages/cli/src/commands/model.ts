@@ -38,7 +38,7 @@ export const siteExport = (runtime: Runtime, { args: [id = ''], options }: Typed
     if (grant === undefined || preparation === undefined)
       throw new WardroundError('WR_NOT_FOUND', { what: 'finished study', name: id })
     const { planHash } = grantSchema.parse(JSON.parse(grant.document))
-    const study = await approvedPlan({ ...site, site: site.membership.site }, id, planHash)
+    const study = approvedPlan(site, id, planHash)
     const weights = kept.weights(weightSpecs(study.model, inputWidth(preparation)))
     if (weights === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'finished study', name: id })
     const { scales } = await site.dataset.prepared(study, planHash, preparation)

@@ -17,10 +17,10 @@ type Options = CommonOptions & { dir?: string; config?: string; ca?: string }
 type Typed = { readonly args: readonly string[]; readonly options: Options }
 
 export async function siteJoin(runtime: Runtime, { args: [token = ''], options }: Typed): Promise<Outcome> {
-  const { clock, entropy, version } = runtime
+  const { clock, entropy, ed25519, version } = runtime
   const authority = options.ca === undefined ? {} : { authority: readText(options.ca) }
   const folder = siteFolder(runtime, options.dir)
-  const { site, url } = await joinNetwork({ folder, token, ...authority, clock, entropy, version })
+  const { site, url } = await joinNetwork({ folder, token, ...authority, clock, entropy, ed25519, version })
   const config = join(folder, 'site.yaml')
   if (!existsSync(config)) writeDurably(config, configWords.template())
   return { data: { site, url, config }, lines: cliWords.joined({ site, url, config }) }

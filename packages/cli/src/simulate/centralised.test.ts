@@ -10,6 +10,7 @@ import type { ModelResult } from '@wardround/core/protocol/task.ts'
 import { parseConfig } from '@wardround/site/config.ts'
 import { datasetCache } from '@wardround/site/dataset.ts'
 import { testCsv, testEntropy, testPlan } from '@wardround/site/testing/hospital.ts'
+import { ed25519 } from '@wardround/site/testing/keys.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
 import { virtualClock } from '../testing/virtual-clock.ts'
 import { trainCentralised, withCentralised } from './centralised.ts'
@@ -51,6 +52,7 @@ async function federate(name: string, plan: object, sites: readonly SimulatedSit
       trainer,
       clock: virtualClock(sites.length + 2),
       entropy: testEntropy(),
+      ed25519,
       version: '0.1.0',
       signal: new AbortController().signal,
       onEvent: () => undefined,

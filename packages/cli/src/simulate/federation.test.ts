@@ -11,6 +11,7 @@ import { type ParsedStudy, validatePlan } from '@wardround/core/protocol/plan.ts
 import { parseConfig } from '@wardround/site/config.ts'
 import { readJournal } from '@wardround/site/journal.ts'
 import { testCsv, testEntropy, testPlan, testTrainer } from '@wardround/site/testing/hospital.ts'
+import { ed25519 } from '@wardround/site/testing/keys.ts'
 import type { Trainer } from '@wardround/site/training/trainer.ts'
 import { virtualClock } from '../testing/virtual-clock.ts'
 import { type SimulatedSite, simulate } from './federation.ts'
@@ -79,6 +80,7 @@ async function federate(taking: readonly SimulatedSite[], { name, parsed, silent
       trainer: slow(deaf(testTrainer(), clock, silent), clock, takesMs),
       clock,
       entropy: testEntropy(),
+      ed25519,
       version: '0.1.0',
       signal: new AbortController().signal,
       onEvent: (event) => void events.push(event),
@@ -178,6 +180,7 @@ test('Ctrl-C ends a simulation with WR_CANCELLED, wherever it stands, and leaves
         trainer: testTrainer(),
         clock,
         entropy: testEntropy(),
+        ed25519,
         version: '0.1.0',
         signal: stop.signal,
         onEvent: (event) => event.kind === kind && stop.abort(),

@@ -7,11 +7,11 @@ import { memoryBlobs } from '@wardround/coordinator/blobs/memory.ts'
 import { createCoordinator } from '@wardround/coordinator/server.ts'
 import { openStore } from '@wardround/coordinator/store/store.ts'
 import { WardroundError } from '@wardround/core/errors.ts'
-import type { Clock, Entropy, Network } from '@wardround/core/ports.ts'
+import type { Network, World } from '@wardround/core/ports.ts'
 import type { StoredEvent } from '@wardround/core/protocol/events.ts'
 import type { ParsedStudy } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
-import { generateKeyPair } from '@wardround/core/protocol/signing.ts'
+import { newKeyPair } from '@wardround/core/protocol/signing.ts'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
 import { openSite, runSite, type SiteOptions } from '@wardround/site/agent.ts'
 import { type Client, createClient } from '@wardround/site/client.ts'
@@ -24,14 +24,12 @@ import { approveAt, findingSentences, watchStudy } from '../federation.ts'
 
 export type SimulatedSite = { readonly name: string; readonly config: SiteConfig; readonly dataFolder: string }
 
-export type SimulationOptions = {
+export type SimulationOptions = World & {
   readonly parsed: ParsedStudy
   readonly sites: readonly SimulatedSite[]
   /** Where sites keep their keys, journals and studies. */
   readonly folder: string
   readonly trainer: Trainer
-  readonly clock: Clock
-  readonly entropy: Entropy
   readonly version: string
   readonly signal: AbortSignal
   readonly onEvent: (event: StoredEvent) => void
@@ -75,14 +73,15 @@ export type Simulated = { readonly results: Results; readonly client: Client }
 
 /** From nothing to results; then `after` may still ask the coordinator. */
 export async function simulate<T>(options: SimulationOptions, after: (simulated: Simulated) => Promise<T>): Promise<T> {
-  const { clock, entropy, version } = options
+  const { clock, entropy, ed25519, version } = options
   const store = await openStore({ kind: 'sqlite', path: ':memory:' }, () => new Date(clock.now()).toISOString())
   const coordinator = await createCoordinator({
     store,
     blobs: memoryBlobs(),
     clock,
     entropy,
-    keys: await generateKeyPair(),
+    ed25519,
+    keys: newKeyPair(ed25519, entropy),
     version,
     log: () => undefined,
   })
@@ -99,6 +98,7 @@ export async function simulate<T>(options: SimulationOptions, after: (simulated:
       trainer: options.trainer,
       clock,
       entropy,
+      ed25519,
       version,
       log: (level, message, cause) => options.log(level, `${site.name}: ${message}`, cause),
       signal,
@@ -110,7 +110,7 @@ export async function simulate<T>(options: SimulationOptions, after: (simulated:
     for (const [index, site] of options.sites.entries()) {
       const { token } = await client.call('createToken', { body: { site: site.name } })
       const folder = siteOptions[index]?.folder ?? ''
-      await joinNetwork({ folder, token, clock, entropy, version, network })
+      await joinNetwork({ folder, token, clock, entropy, ed25519, version, network })
     }
     const { id } = await client.call('publish', { body: { plan: options.parsed.plan } })
     for (const own of siteOptions) await withOpen(own, (site) => approveAt(site, id))

@@ -1,6 +1,7 @@
 /** A world for commands: what they print is caught, Ctrl-C is a call, and nothing of the machine's own environment is seen. */
 import type { Clock, Entropy } from '@wardround/core/ports.ts'
 import { testClock, testEntropy } from '@wardround/site/testing/hospital.ts'
+import { ed25519 } from '@wardround/site/testing/keys.ts'
 import { buildProgram } from '../program.ts'
 import type { Output, Runtime } from '../runtime.ts'
 
@@ -30,6 +31,7 @@ export function testRuntime({ clock = testClock(), entropy = testEntropy(), env 
   const runtime: Runtime = {
     clock,
     entropy,
+    ed25519,
     stdout,
     stderr,
     env,

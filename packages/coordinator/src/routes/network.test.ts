@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { generateKeyPair } from '@wardround/core/protocol/signing.ts'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
 import { sha256 } from '../auth.ts'
 import { closed } from '../testing/closed.ts'
 import { coded } from '../testing/errors.ts'
 import { startedStudy, type TestFederation, testFederation } from '../testing/federation.ts'
+import { newKeys } from '../testing/keys.ts'
 import { asNobody, caller, requestOf, send } from '../testing/requests.ts'
 
 const day = 86_400_000
@@ -14,7 +14,7 @@ const day = 86_400_000
 async function invited(federation: TestFederation, name: string, validForMs = day) {
   const { token, expiresAt } = await federation.account('createToken', { body: { site: name, validForMs } })
   const { secret, ...rest } = decodeToken('join', token)
-  const { publicKey } = await generateKeyPair()
+  const { publicKey } = newKeys()
   const call = caller(federation.way, asNobody)
   const join = (change: Partial<{ site: string; secret: string; publicKey: string; version: string }> = {}) =>
     call('join', { body: { site: name, secret, publicKey, version: '0.1.0', ...change } })
@@ -63,7 +63,7 @@ test('a token that was used is refused to any other key, and welcomes the same s
   const { join, publicKey } = await invited(federation, 'a')
   const first = await join()
   assert.deepEqual(await join(), first)
-  const other = (await generateKeyPair()).publicKey
+  const other = newKeys().publicKey
   await assert.rejects(join({ publicKey: other }), coded('WR_TOKEN_USED', { site: 'a' }))
   assert.equal(await keyOf(federation, 'a'), publicKey)
   // The second welcome is no second joining.
@@ -76,7 +76,7 @@ test('a token that was used is refused to any other key, and welcomes the same s
 test('of two who race with one token, one joins', async () => {
   const federation = await testFederation([])
   const { join } = await invited(federation, 'a')
-  const keys = await Promise.all([1, 2, 3, 4].map(async () => (await generateKeyPair()).publicKey))
+  const keys = await Promise.all([1, 2, 3, 4].map(async () => newKeys().publicKey))
   const settled = await Promise.allSettled(keys.map((publicKey) => join({ publicKey })))
   const won = settled.findIndex(({ status }) => status === 'fulfilled')
   assert.equal(await keyOf(federation, 'a'), keys[won])

@@ -16,6 +16,7 @@ import {
   testWorld,
   type World,
 } from '../testing/federation.ts'
+import { ed25519 } from '../testing/keys.ts'
 import { asSite, requestOf, send } from '../testing/requests.ts'
 import { pieceOf } from '../testing/site.ts'
 import { parsedPlan, survey, updateBytes } from '../testing/study.ts'
@@ -27,7 +28,7 @@ test("an offer is signed with the coordinator's key, says what was hashed, and e
   const site = federation.site('a')
   const [offer] = (await site.call('offers')).offers
   assert.ok(offer !== undefined && offer.decision === null)
-  assert.ok(await verify(federation.world.keys.publicKey, 'wardround-offer-v1', offer))
+  assert.ok(verify(ed25519, federation.world.keys.publicKey, { context: 'wardround-offer-v1', ...offer }))
   const { planHash, plan, study } = offerSchema.parse(JSON.parse(offer.document))
   assert.deepEqual([study, planHash, plan], [id, parsed.planHash, parsed.plan])
   await site.decide(id, planHash, { decision: 'refused', reason: 'Not yet.' })
@@ -45,7 +46,7 @@ async function decide(federation: TestFederation, grant: object | string, signat
   const { keys, call } = federation.site('a')
   const document = typeof grant === 'string' ? grant : canonicalJson(grant)
   return call('decide', {
-    body: { document, signature: signature ?? (await sign(keys, 'wardround-grant-v1', document)) },
+    body: { document, signature: signature ?? sign(keys, 'wardround-grant-v1', document) },
   })
 }
 
@@ -57,12 +58,12 @@ test('a decision counts if its site has signed it, about this plan, for itself',
   const { keys } = federation.site('a')
   const invalid = coded('WR_SIGNATURE_INVALID')
   const document = canonicalJson(grant)
-  await assert.rejects(decide(federation, grant, await sign(keys, 'wardround-proof-v1', document)), invalid)
+  await assert.rejects(decide(federation, grant, sign(keys, 'wardround-proof-v1', document)), invalid)
   await assert.rejects(
-    decide(federation, grant, await sign(federation.site('b').keys, 'wardround-grant-v1', document)),
+    decide(federation, grant, sign(federation.site('b').keys, 'wardround-grant-v1', document)),
     invalid,
   )
-  await assert.rejects(decide(federation, grant, await sign(keys, 'wardround-grant-v1', `${document} `)), invalid)
+  await assert.rejects(decide(federation, grant, sign(keys, 'wardround-grant-v1', `${document} `)), invalid)
   await assert.rejects(decide(federation, grant, 'nonsense'), invalid)
   await assert.rejects(decide(federation, { ...grant, planHash: 'f'.repeat(64) }), coded('WR_PLAN_ALTERED', { study }))
   await assert.rejects(decide(federation, { ...grant, site: 'b' }), coded('WR_TASK_FOREIGN'))
@@ -76,7 +77,11 @@ test('a decision counts if its site has signed it, about this plan, for itself',
   // Kept as it was signed, to be shown to whoever asks later.
   assert.ok(
     row !== undefined &&
-      (await verify(keys.publicKey, 'wardround-grant-v1', { document: row.grant, signature: row.signature })),
+      verify(ed25519, keys.publicKey, {
+        context: 'wardround-grant-v1',
+        document: row.grant,
+        signature: row.signature,
+      }),
   )
   await closed(federation)
 })

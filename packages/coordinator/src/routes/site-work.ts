@@ -116,9 +116,9 @@ async function upload(
 }
 
 async function decide(context: Context, site: string, signed: { document: string; signature: string }): Promise<void> {
-  const { store, clock } = context
+  const { store, clock, ed25519 } = context
   const row = await store.site(site)
-  if (row === undefined || !(await verify(row.public_key, 'wardround-grant-v1', signed)))
+  if (row === undefined || !verify(ed25519, row.public_key, { context: 'wardround-grant-v1', ...signed }))
     throw new WardroundError('WR_SIGNATURE_INVALID', { what: 'the decision' })
   const grant = grantSchema.safeParse(parsed(signed.document))
   if (!grant.success)

@@ -87,7 +87,7 @@ async function publish(context: Context, given: unknown, by: string): Promise<St
   const row: StudyRow = {
     ...identity,
     name: study.name,
-    offer_signature: await sign(context.keys, 'wardround-offer-v1', offerDocument(identity)),
+    offer_signature: sign(context.keys, 'wardround-offer-v1', offerDocument(identity)),
     published_at: new Date(context.clock.now()).toISOString(),
     ...freshStudy,
   }

@@ -1,10 +1,10 @@
 /** The real coordinator on virtual time, with sites that act by hand. */
-import type { Entropy } from '@wardround/core/ports.ts'
+import type * as ports from '@wardround/core/ports.ts'
 import type { StoredEvent } from '@wardround/core/protocol/events.ts'
 import type { ParsedStudy } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
 import type { RouteAnswer } from '@wardround/core/protocol/routes.ts'
-import { generateKeyPair, type KeyPair } from '@wardround/core/protocol/signing.ts'
+import type { KeyPair } from '@wardround/core/protocol/signing.ts'
 import { blobRefSchema, type Task } from '@wardround/core/protocol/task.ts'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
 import { decodeWeights, flatten } from '@wardround/core/safetensors.ts'
@@ -17,16 +17,16 @@ import type { RoundRow } from '../store/schema.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { type TestClock, testClock } from './clock.ts'
 import { testEntropy } from './entropy.ts'
+import { ed25519, newKeys } from './keys.ts'
 import { asAccount, type Call, caller, overHttp, type Way } from './requests.ts'
 import { type Act, type Behaviour, type TestSite, testSite } from './site.ts'
 import { finished, lossFigure, type PlanChange, parsedPlan, specsOf, survey, updateBytes } from './study.ts'
 
 /** What outlives a coordinator's process. */
-export type World = {
+export type World = ports.World & {
   readonly store: Store
   readonly blobs: BlobStore
   readonly clock: TestClock
-  readonly entropy: Entropy
   readonly keys: KeyPair
 }
 
@@ -39,7 +39,8 @@ export async function testWorld(change: Partial<World> = {}): Promise<World> {
     store: change.store ?? (await openStore({ kind: 'sqlite', path: ':memory:' }, isoNow(clock))),
     blobs: memoryBlobs(),
     entropy: testEntropy('world'),
-    keys: await generateKeyPair(),
+    ed25519,
+    keys: newKeys(),
     ...change,
   }
 }
@@ -95,7 +96,7 @@ export async function testFederation(names: readonly string[], given?: World): P
   const account = caller(way, asAccount(secret))
   const sites: TestSite[] = []
   const join = async (name: string): Promise<TestSite> => {
-    const site = await testSite({ line: overHttp(way), site: name, clock, entropy, coordinatorKey: keys.publicKey })
+    const site = testSite({ line: overHttp(way), site: name, clock, entropy, coordinatorKey: keys.publicKey })
     await site.join((await account('createToken', { body: { site: name } })).token)
     return site
   }

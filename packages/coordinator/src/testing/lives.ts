@@ -77,7 +77,7 @@ export async function live(
     }
   const sites: TestSite[] = []
   for (const site of scenario.sites)
-    sites.push(await testSite({ ...world, line, site, coordinatorKey: world.keys.publicKey }))
+    sites.push(testSite({ ...world, line, site, coordinatorKey: world.keys.publicKey }))
   const go = people(sites, line(asAccount(secret), 'tester'), parsed)
   const watch = onlyForward()
   for (let life = 0; ; life++) {

@@ -70,7 +70,7 @@ export const asSite =
   async ({ method, path, body }) => {
     const subject = { method, path, bodySha256: sha256(body ?? ''), audience: coordinatorKey }
     const stamp = { time: clock.now(), nonce: base64urlnopad.encode(entropy(16)) }
-    return { authorization: await prove(prover, subject, stamp) }
+    return { authorization: prove(prover, subject, stamp) }
   }
 
 export type Given<N extends RouteName> = Partial<RouteInput<N>> & { readonly bytes?: Uint8Array }

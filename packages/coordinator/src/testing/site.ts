@@ -1,8 +1,9 @@
 /** A hospital without data: it joins, approves, and says what a test tells it to say. */
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
-import { generateKeyPair, sign, verify } from '@wardround/core/protocol/signing.ts'
+import { sign, verify } from '@wardround/core/protocol/signing.ts'
 import { type BlobRef, type Grant, type Report, type Task, taskSchema } from '@wardround/core/protocol/task.ts'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
+import { ed25519, newKeys } from './keys.ts'
 import { asNobody, asSite, type Call, type Line, type Signer, sha256 } from './requests.ts'
 
 /** What a site does about a task: it reports, or sends an update, announced as what it is or as something else; or nothing at all. */
@@ -17,18 +18,19 @@ export type Act =
   | 'silent'
 export type Behaviour = (task: Task, site: string) => Act
 
-export type TestSite = Awaited<ReturnType<typeof testSite>>
+export type TestSite = ReturnType<typeof testSite>
 
 type SiteOptions = Omit<Signer, 'keys'> & { readonly line: Line }
 
-export async function testSite({ line, ...signer }: SiteOptions) {
-  const keys = await generateKeyPair()
+export function testSite({ line, ...signer }: SiteOptions) {
+  const keys = newKeys()
   const { site, clock, coordinatorKey } = signer
   const call: Call = line(asSite({ ...signer, keys }), site)
   const next = async (): Promise<Task | undefined> => {
     const { task } = await call('nextTask')
     if (task === null) return undefined
-    if (!(await verify(coordinatorKey, 'wardround-task-v1', task))) throw new Error('The task is not signed.')
+    if (!verify(ed25519, coordinatorKey, { context: 'wardround-task-v1', ...task }))
+      throw new Error('The task is not signed.')
     return taskSchema.parse(JSON.parse(task.document))
   }
   const perform = async (task: Task, act: Act): Promise<void> => {
@@ -58,7 +60,7 @@ export async function testSite({ line, ...signer }: SiteOptions) {
     async decide(study: string, planHash: string, change: Partial<Grant> = {}): Promise<void> {
       const decision = { version: 1, study, planHash, site, decision: 'approved', decidedAt: clock.now(), ...change }
       const document = canonicalJson(decision)
-      await call('decide', { body: { document, signature: await sign(keys, 'wardround-grant-v1', document) } })
+      await call('decide', { body: { document, signature: sign(keys, 'wardround-grant-v1', document) } })
     },
     next,
     perform,

@@ -2,6 +2,7 @@
  * A signed request. The signature covers the method, the path, the body's digest, the time, a nonce and the coordinator's
  * key, so that a captured request is worth nothing later, elsewhere or with another body.
  */
+import type { Ed25519 } from '../ports.ts'
 import { type KeyPair, type PublicKey, sign, verify } from './signing.ts'
 
 /** How far a proof's time may lie from the coordinator's clock. Nonces are remembered for twice as long. */
@@ -30,8 +31,8 @@ const proofPattern =
 export type Prover = { readonly site: string; readonly keys: KeyPair }
 
 /** The value of the `authorization` header for one request. */
-export async function prove(prover: Prover, subject: ProofSubject, stamp: { time: number; nonce: string }) {
-  const signature = await sign(prover.keys, 'wardround-proof-v1', proofText(prover.site, subject, stamp))
+export function prove(prover: Prover, subject: ProofSubject, stamp: { time: number; nonce: string }): string {
+  const signature = sign(prover.keys, 'wardround-proof-v1', proofText(prover.site, subject, stamp))
   return `Wardround site="${prover.site}", time="${stamp.time}", nonce="${stamp.nonce}", signature="${signature}"`
 }
 
@@ -42,8 +43,14 @@ export function parseProof(header: string): Proof | undefined {
   return { site, time: Number(time), nonce, signature }
 }
 
-export const proofHolds = (proof: Proof, subject: ProofSubject, publicKey: PublicKey): Promise<boolean> =>
-  verify(publicKey, 'wardround-proof-v1', {
+/** `publicKey` is the site's, as it joined. */
+export const proofHolds = (
+  ed25519: Ed25519,
+  proof: Proof,
+  { subject, publicKey }: { readonly subject: ProofSubject; readonly publicKey: PublicKey },
+): boolean =>
+  verify(ed25519, publicKey, {
+    context: 'wardround-proof-v1',
     document: proofText(proof.site, subject, proof),
     signature: proof.signature,
   })

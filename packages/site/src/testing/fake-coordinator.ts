@@ -8,7 +8,7 @@ import type { Clock, HttpRequest, HttpResponse, Network } from '@wardround/core/
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { parseProof, proofHolds, proofWindowMs } from '@wardround/core/protocol/proof.ts'
 import { routes } from '@wardround/core/protocol/routes.ts'
-import { generateKeyPair, type Signed, sign, verify } from '@wardround/core/protocol/signing.ts'
+import { type Signed, sign, verify } from '@wardround/core/protocol/signing.ts'
 import {
   type BlobRef,
   type Grant,
@@ -20,6 +20,7 @@ import {
 import { encodeToken } from '@wardround/core/protocol/token.ts'
 import { updateFacts } from '@wardround/core/protocol/update.ts'
 import { parseHeader } from '@wardround/core/safetensors.ts'
+import { ed25519, newKeys } from './keys.ts'
 
 /** What befalls a request: lost before it arrives, or its answer lost after it took effect, or another answer instead. */
 export type Fault = 'lose request' | 'lose answer' | { readonly status: number; readonly body: string }
@@ -89,7 +90,7 @@ type Given = Signed & { readonly id: string }
 async function newState(now: () => number) {
   return {
     now,
-    keys: await generateKeyPair(),
+    keys: newKeys(),
     secret: 'A'.repeat(43),
     sites: new Map<string, string>(),
     nonces: new Set<string>(),
@@ -109,7 +110,7 @@ type State = Awaited<ReturnType<typeof newState>>
 
 async function signed(state: State, context: 'wardround-offer-v1' | 'wardround-task-v1', content: unknown) {
   const document = canonicalJson(content)
-  return { document, signature: await sign(state.keys, context, document) }
+  return { document, signature: sign(state.keys, context, document) }
 }
 
 async function respond(state: State, request: HttpRequest, clock: Clock): Promise<HttpResponse> {
@@ -153,7 +154,7 @@ async function prove(state: State, { method, path, headers, body }: HttpRequest)
   if (proof === undefined || publicKey === undefined) throw new WardroundError('WR_PROOF_INVALID')
   const bodySha256 = sha256Hex(body ?? new Uint8Array())
   const subject = { method, path, bodySha256, audience: state.keys.publicKey }
-  if (!(await proofHolds(proof, subject, publicKey))) throw new WardroundError('WR_PROOF_INVALID')
+  if (!proofHolds(ed25519, proof, { subject, publicKey })) throw new WardroundError('WR_PROOF_INVALID')
   const skewMs = proof.time - state.now()
   if (Math.abs(skewMs) > proofWindowMs) throw new WardroundError('WR_PROOF_CLOCK', { skewMs })
   if (state.nonces.has(proof.nonce)) throw new WardroundError('WR_PROOF_REPLAYED')
@@ -203,7 +204,7 @@ const decisionOn = (state: State, { document }: Signed, site: string): Grant['de
 
 async function decide(state: State, body: unknown, site: string): Promise<object> {
   const given = routes.decide.body.parse(body)
-  if (!(await verify(state.sites.get(site) ?? '', 'wardround-grant-v1', given)))
+  if (!verify(ed25519, state.sites.get(site) ?? '', { context: 'wardround-grant-v1', ...given }))
     throw new WardroundError('WR_SIGNATURE_INVALID', { what: 'the decision' })
   state.grants.push(grantSchema.parse(JSON.parse(given.document)))
   return {}

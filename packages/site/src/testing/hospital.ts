@@ -17,6 +17,7 @@ import { parseConfig } from '../config.ts'
 import { joinNetwork } from '../join.ts'
 import type { Trainer } from '../training/trainer.ts'
 import { fakeCoordinator } from './fake-coordinator.ts'
+import { ed25519 } from './keys.ts'
 
 /** Time that passes only while somebody sleeps. */
 export function testClock(): Clock & { slept: number[] } {
@@ -105,11 +106,12 @@ export async function hospital({ patients = 40, policy = '', plan = testPlan }: 
     trainer,
     clock,
     entropy,
+    ed25519,
     version,
     network,
     log: (level, message) => void said.push(`${level}: ${message}`),
   }
-  await joinNetwork({ folder, token: coordinator.token('budapest'), clock, entropy, version, network })
+  await joinNetwork({ folder, token: coordinator.token('budapest'), clock, entropy, ed25519, version, network })
   const { study, plan: full, planHash } = validatePlan(plan)
   const id = `${study.name}-${planHash.slice(0, 8)}`
   await coordinator.offer({ study: id, planHash, plan: full })
@@ -117,7 +119,7 @@ export async function hospital({ patients = 40, policy = '', plan = testPlan }: 
     openSite({ ...options, ...(signal === undefined ? {} : { signal }) })
   const say = async (decision: 'approved' | 'refused'): Promise<void> => {
     const site = await open()
-    const [offer] = await offeredStudies(site.client, coordinator.publicKey)
+    const [offer] = await offeredStudies(site)
     if (offer !== undefined) await decide(offer, decision, { ...site, site: 'budapest' })
   }
   const weights: Weights = splitSpecs(study.model, inputWidth(preparation)).shared.map(({ name, shape }) => ({
