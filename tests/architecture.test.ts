@@ -102,6 +102,12 @@ test('real clock and entropy appear in main files and world.ts only', () => {
   }
 })
 
+test("a site's own files go through its disk; what people wrote, its data and site.yaml, is read where it stands", () => {
+  const disk = /^packages\/site\/src\/(?:real-disk|locks|config|data\/[a-z-]+)\.ts$/
+  for (const path of sources.filter((file) => packageOf(file) === 'site' && !isTest(file) && !disk.test(file)))
+    assert.doesNotMatch(read(path), /\bfrom 'node:fs/, path)
+})
+
 test('secrets and row values have no way into messages: nothing prints to the console', () => {
   for (const path of sources.filter((file) => !isTest(file))) {
     assert.doesNotMatch(read(path), /\bconsole\./, path)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { readJournal } from '@wardround/site/journal.ts'
 import { openFederation } from './federation.ts'
-import { parsedSmall, scratch, smallTable } from './support.ts'
+import { disk, parsedSmall, scratch, smallTable } from './support.ts'
 import { requestsIn, tapWire, type WireTap } from './wire-tap.ts'
 
 const folder = scratch('canary')
@@ -90,7 +90,7 @@ test('what was sent is what the journals say left: each body, its size and diges
       ({ method, path, body }) => `${method} ${path} ${body.length} ${createHash('sha256').update(body).digest('hex')}`,
     )
   const journalled = federation.sites.flatMap(({ folder: own }) => {
-    const { entries, broken } = readJournal(join(own, 'journal.ndjson'))
+    const { entries, broken } = readJournal(disk, join(own, 'journal.ndjson'))
     assert.equal(broken, undefined)
     return entries
       .filter(({ kind }) => kind === 'released')

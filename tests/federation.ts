@@ -11,7 +11,7 @@ import { httpsNetwork, trustOf } from '@wardround/site/http.ts'
 import { joinNetwork } from '@wardround/site/join.ts'
 import { createTrainer, type Trainer } from '@wardround/site/training/trainer.ts'
 import { approveAt, watchStudy } from '../packages/cli/src/federation.ts'
-import { clock, ed25519, entropy, hospital, version } from './support.ts'
+import { clock, disk, ed25519, entropy, hospital, version } from './support.ts'
 
 export type TestSite = {
   readonly name: string
@@ -103,7 +103,7 @@ export async function approves(options: SiteOptions, study: string): Promise<voi
 
 /** A hospital that has joined. */
 export async function settled({ name, folder, token, trainer, signal }: Settling): Promise<TestSite> {
-  await joinNetwork({ folder, token, clock, entropy, ed25519, version })
+  await joinNetwork({ folder, token, clock, entropy, ed25519, disk, version })
   const log: string[] = []
   const config = readConfig(join(folder, 'site.yaml'))
   const options: SiteOptions = {
@@ -114,6 +114,7 @@ export async function settled({ name, folder, token, trainer, signal }: Settling
     clock,
     entropy,
     ed25519,
+    disk,
     version,
     log: (_, message) => void log.push(message),
     signal,

@@ -19,7 +19,7 @@ import { runTask } from '@wardround/site/task.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
 import { approveAt } from '../packages/cli/src/federation.ts'
 import { injectedNetwork } from '../packages/cli/src/simulate/federation.ts'
-import { clock, ed25519, entropy, hospital, parsedSmall, scratch, smallTable, version } from './support.ts'
+import { clock, disk, ed25519, entropy, hospital, parsedSmall, scratch, smallTable, version } from './support.ts'
 
 const trainer = createTrainer()
 after(() => trainer.close())
@@ -44,7 +44,7 @@ async function hostile(name: string) {
   const client = createClient({ network, clock, entropy, version, identity: { kind: 'account', secret } })
   const folder = hospital(join(scratch(name), 'ward'), smallTable('ward'))
   const { token } = await client.call('createToken', { body: { site: 'ward' } })
-  await joinNetwork({ folder, token, clock, entropy, ed25519, version, network })
+  await joinNetwork({ folder, token, clock, entropy, ed25519, disk, version, network })
   const log: string[] = []
   const options: SiteOptions = {
     folder,
@@ -54,6 +54,7 @@ async function hostile(name: string) {
     clock,
     entropy,
     ed25519,
+    disk,
     version,
     network,
     log: (_, message) => void log.push(message),
@@ -74,7 +75,9 @@ async function hostile(name: string) {
   }
   /** What the site wrote down, said, and told. */
   const outcome = async () => {
-    const refused = readJournal(join(folder, 'journal.ndjson')).entries.filter(({ kind }) => kind === 'task-refused')
+    const refused = readJournal(disk, join(folder, 'journal.ndjson')).entries.filter(
+      ({ kind }) => kind === 'task-refused',
+    )
     const { failures } = await client.call('study', { params: { study: id } })
     return { journal: refused.map(({ body }) => String(body.code)), log: log.join('\n'), failures }
   }
@@ -226,7 +229,7 @@ test('an expired task', async () => {
 test('nothing left the site in any of these but the refusal itself', async () => {
   const world = await inRoundOne('quiet')
   await world.send({ ...world.task, planHash: 'f'.repeat(64) })
-  const { entries } = readJournal(join(world.site.folder, 'journal.ndjson'))
+  const { entries } = readJournal(disk, join(world.site.folder, 'journal.ndjson'))
   const refusedAt = entries.findIndex(({ kind }) => kind === 'task-refused')
   const later = entries.slice(refusedAt + 1).filter(({ kind }) => kind === 'released')
   assert.deepEqual(

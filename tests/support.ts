@@ -8,7 +8,7 @@ import { seededRandom } from '@wardround/core/random.ts'
 import { realWorld } from '../packages/cli/src/world.ts'
 import { root } from './repository.ts'
 
-export const { clock, entropy, ed25519 } = realWorld
+export const { clock, disk, ed25519, entropy } = realWorld
 export const version = '0.1.0'
 
 /** A folder that is gone when the test process ends. */

@@ -90,14 +90,14 @@ async function settle(
   runtime: Runtime,
   { client, folder, number, study }: { client: Client; folder: string; number: number; study: string },
 ): Promise<string> {
-  const { clock, entropy, ed25519, version } = runtime
+  const { clock, entropy, ed25519, disk, version } = runtime
   const name = `site-${number}`
   const own = join(folder, name)
   mkdirSync(own, { recursive: true, mode: 0o700 })
   writeFileSync(join(own, 'data.csv'), table())
   writeFileSync(join(own, 'site.yaml'), 'data: { file: data.csv }\n')
   const { token } = await client.call('createToken', { body: { site: name } })
-  await joinNetwork({ folder: own, token, clock, entropy, ed25519, version })
+  await joinNetwork({ folder: own, token, clock, entropy, ed25519, disk, version })
   const trainer = createTrainer()
   const config = readConfig(join(own, 'site.yaml'))
   const options = {
@@ -108,6 +108,7 @@ async function settle(
     clock,
     entropy,
     ed25519,
+    disk,
     version,
     log: () => undefined,
   }

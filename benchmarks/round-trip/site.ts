@@ -29,7 +29,7 @@ function idleTrainer(number: number): Trainer {
 const [, , folder = '', number = '1'] = process.argv
 const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
-const { clock, entropy, ed25519, version, signal } = benchRuntime(interrupted.signal)
+const { clock, entropy, ed25519, disk, version, signal } = benchRuntime(interrupted.signal)
 await runSite({
   folder,
   config: readConfig(join(folder, 'site.yaml')),
@@ -38,6 +38,7 @@ await runSite({
   clock,
   entropy,
   ed25519,
+  disk,
   version,
   log: () => undefined,
   signal,

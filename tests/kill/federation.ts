@@ -16,7 +16,7 @@ import { readJournal } from '@wardround/site/journal.ts'
 import { releasedResultSchema } from '@wardround/site/progress.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
 import { approves, settled } from '../federation.ts'
-import { clock, entropy, hospital, smallStudy, smallTable, version } from '../support.ts'
+import { clock, disk, entropy, hospital, smallStudy, smallTable, version } from '../support.ts'
 
 const program = (name: string): string => fileURLToPath(new URL(`${name}.ts`, import.meta.url))
 export const siteNames = ['north', 'south'] as const
@@ -166,7 +166,7 @@ export async function holdsTogether(store: Store, folder: string, { id, rounds }
   )
   assert.equal(firstBroken(await store.auditEntries(0, 100_000)), undefined)
   for (const name of siteNames) {
-    const { broken, entries } = readJournal(join(folder, name, 'journal.ndjson'))
+    const { broken, entries } = readJournal(disk, join(folder, name, 'journal.ndjson'))
     assert.equal(broken, undefined, `the journal of ${name}`)
     const left = entries.flatMap(({ body }) => releasedResultSchema.safeParse(body.result).data ?? [])
     const digests = Map.groupBy(left, ({ task }) => task)

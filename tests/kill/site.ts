@@ -9,7 +9,7 @@ import { readConfig } from '@wardround/site/config.ts'
 import { httpsNetwork } from '@wardround/site/http.ts'
 import { membershipOf } from '@wardround/site/identity.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
-import { clock, ed25519, entropy, version } from '../support.ts'
+import { clock, disk, ed25519, entropy, version } from '../support.ts'
 import { dying } from './dying.ts'
 
 const [, , folder = '', point = ''] = process.argv
@@ -23,7 +23,7 @@ function nameOf(method: string, path: string): string {
   return kind === undefined ? 'task' : `report ${kind}`
 }
 
-const membership = membershipOf(folder)
+const membership = membershipOf(disk, folder)
 const network = httpsNetwork(membership.url, membership.trust)
 const mortalNetwork: Network = {
   send: (request) => step(nameOf(request.method, request.path), () => network.send(request)),
@@ -45,6 +45,7 @@ await runSite({
   clock: { ...clock, sleep: (delayMs, signal) => clock.sleep(Math.min(delayMs, 50), signal) },
   entropy,
   ed25519,
+  disk,
   version,
   network: mortalNetwork,
   // What it says of a task comes after a line in the journal, and after the work.

@@ -1,5 +1,5 @@
 /** What the commands get from the world; main.ts makes the real one. */
-import type { World } from '@wardround/core/ports.ts'
+import type { SiteWorld } from '@wardround/core/ports.ts'
 
 export type Output = {
   write(text: string): void
@@ -7,7 +7,7 @@ export type Output = {
   readonly columns: number
 }
 
-export type Runtime = World & {
+export type Runtime = SiteWorld & {
   readonly stdout: Output
   readonly stderr: Output
   readonly env: Readonly<Record<string, string | undefined>>

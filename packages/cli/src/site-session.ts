@@ -19,7 +19,7 @@ export function configPath(folder: string, given?: string): string {
 }
 
 export function siteOptions(runtime: Runtime, options: SiteCommandOptions, log: SiteLog): SiteOptions {
-  const { clock, entropy, ed25519, version, signal } = runtime
+  const { clock, entropy, ed25519, disk, version, signal } = runtime
   const folder = siteFolder(runtime, options.dir)
   const path = configPath(folder, options.config)
   return {
@@ -30,6 +30,7 @@ export function siteOptions(runtime: Runtime, options: SiteCommandOptions, log: 
     clock,
     entropy,
     ed25519,
+    disk,
     version,
     log,
     signal,

@@ -1,7 +1,8 @@
 /** The real world, for whoever starts a process: main.ts, and benchmarks. */
 import crypto, { type KeyObject } from 'node:crypto'
 import { ed25519By } from '@wardround/core/ed25519.ts'
-import type { Clock, Entropy, World } from '@wardround/core/ports.ts'
+import type { Clock, Entropy, SiteWorld } from '@wardround/core/ports.ts'
+import { realDisk } from '@wardround/site/real-disk.ts'
 
 /** Timers hold at most 2^31 − 1 ms; whoever waits longer wakes up and looks again. */
 const longestMs = 2 ** 31 - 1
@@ -23,4 +24,4 @@ const clock: Clock = {
 
 const entropy: Entropy = (sizeBytes) => crypto.randomBytes(sizeBytes)
 
-export const realWorld: World = { clock, entropy, ed25519: ed25519By<KeyObject>(crypto) }
+export const realWorld: SiteWorld = { clock, entropy, ed25519: ed25519By<KeyObject>(crypto), disk: realDisk() }

@@ -50,5 +50,47 @@ export interface Network {
   send(request: HttpRequest): Promise<HttpResponse>
 }
 
+/** Whether it is to be there after a power cut. */
+export type Durability = { readonly durably: boolean }
+
+/**
+ * A site's own files, for their owner only. At once, not by promise: what comes first is said by the caller. What it cannot do it throws as the
+ * operating system does, an error with a `code` (ENOSPC, EACCES, …).
+ */
+export interface Disk {
+  /** A file's bytes; undefined where there is none. */
+  read(path: string): Uint8Array | undefined
+  /** undefined where there is no such file. */
+  sizeBytes(path: string): number | undefined
+  /** Names in a folder, in no order; none where there is no folder. */
+  list(folder: string): readonly string[]
+  /** A folder and those above it, durably. */
+  makeFolder(path: string): void
+  /** A file's whole content. Its name, where it is new, is durable after syncFolder(). */
+  write(path: string, parts: readonly Uint8Array[], durability: Durability): void
+  /** Bytes at the end of a file, which is made where there is none. Durable are then all bytes before them, too. */
+  append(path: string, bytes: Uint8Array, durability: Durability): void
+  /** Durable with the next append() that is. */
+  truncate(path: string, sizeBytes: number): void
+  /** Replaces what was called `to`, in one step. Durable after syncFolder(). */
+  rename(from: string, to: string): void
+  /** Removes a file; one that is not there is removed already. Durable after syncFolder(). */
+  remove(path: string): void
+  /** The names in a folder, durably. */
+  syncFolder(path: string): void
+  /** A lock that one process at a time holds; it is free when its holder has died, however it died. */
+  lock(path: string): Lock
+  /** The number of the living process that holds a lock; undefined where nobody does. Errors: WR_PERMISSION, WR_DISK. */
+  lockedBy(path: string): number | undefined
+}
+
+export interface Lock {
+  /** Waits for another process for so long, holding this one up, or not at all. Gives what frees it. Errors: WR_LOCKED, WR_PERMISSION, WR_DISK. */
+  take(patienceMs?: number): () => void
+  /** Not while it is held. */
+  close(): void
+}
+
 /** What is injected into coordinator and site alike. */
 export type World = { readonly clock: Clock; readonly entropy: Entropy; readonly ed25519: Ed25519 }
+export type SiteWorld = World & { readonly disk: Disk }

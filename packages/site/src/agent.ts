@@ -1,7 +1,7 @@
 /** The site's loop: ask for work, do it, ask again. Outbound only; whatever goes wrong is waited out and said. */
 import { join } from 'node:path'
 import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
-import type { Network, World } from '@wardround/core/ports.ts'
+import type { Network, SiteWorld } from '@wardround/core/ports.ts'
 import type { Signed } from '@wardround/core/protocol/signing.ts'
 import { siteWords } from '@wardround/core/words/en/site.ts'
 import { blobFetcher } from './blob.ts'
@@ -10,7 +10,6 @@ import type { SiteConfig } from './config.ts'
 import type { SiteContext, SiteLog } from './context.ts'
 import { datasetCache } from './dataset.ts'
 import { type Errand, journalled } from './egress/release.ts'
-import { lockFile } from './files.ts'
 import { httpsNetwork } from './http.ts'
 import { membershipOf, siteKeys } from './identity.ts'
 import { openJournal } from './journal.ts'
@@ -19,7 +18,7 @@ import { progressReader } from './progress.ts'
 import { runTask } from './task.ts'
 import type { Trainer } from './training/trainer.ts'
 
-export type SiteOptions = World & {
+export type SiteOptions = SiteWorld & {
   /** Where the site keeps its key, journal and studies. */
   readonly folder: string
   readonly config: SiteConfig
@@ -37,11 +36,11 @@ export type OpenSite = SiteContext & { close(): Promise<void> }
 
 /** Errors: WR_NOT_JOINED, WR_CHAIN_BROKEN, WR_PERMISSION. */
 export async function openSite(options: SiteOptions): Promise<OpenSite> {
-  const { folder, config, clock, entropy, ed25519, version, log } = options
-  const membership = membershipOf(folder)
+  const { folder, config, clock, entropy, ed25519, disk, version, log } = options
+  const membership = membershipOf(disk, folder)
   const keys = siteKeys(folder, options)
   const progress = progressReader()
-  const journal = openJournal(join(folder, 'journal.ndjson'), clock, progress.read)
+  const journal = openJournal({ path: join(folder, 'journal.ndjson'), disk, clock, read: progress.read })
   const closable = options.network === undefined ? httpsNetwork(membership.url, membership.trust) : undefined
   const network = options.network ?? closable
   if (network === undefined) throw new WardroundError('WR_INTERNAL', { what: 'no way to the coordinator' })
@@ -68,11 +67,12 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
     clock,
     entropy,
     ed25519,
+    disk,
     log,
     trainer: options.trainer,
     client,
     fetchBlob: blobFetcher({ client, clock, entropy, signal, onWait }),
-    outbox: createOutbox(folder),
+    outbox: createOutbox(disk, folder),
     dataset: datasetCache({ config, folder: options.dataFolder, site: membership.site }),
     signal,
     errand: (next) => {
@@ -88,17 +88,18 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
 
 /** Runs until `signal` aborts. Errors: those that no waiting mends (WR_SITE_UNKNOWN, WR_SITE_LEFT, WR_LOCKED, WR_CHAIN_BROKEN, WR_VERSION). */
 export async function runSite(options: SiteOptions): Promise<void> {
-  const release = lockFile(join(options.folder, 'run.lock'))
+  const lock = options.disk.lock(join(options.folder, 'run.lock'))
   try {
-    const site = await openSite(options)
-    try {
-      await loop(site)
-    } finally {
-      await site.close()
-    }
+    const release = lock.take()
+    await runLocked(options).finally(release)
   } finally {
-    release()
+    lock.close()
   }
+}
+
+async function runLocked(options: SiteOptions): Promise<void> {
+  const site = await openSite(options)
+  await loop(site).finally(site.close)
 }
 
 async function loop(site: SiteContext): Promise<void> {

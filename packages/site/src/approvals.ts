@@ -1,6 +1,6 @@
 /** The data owner's word: which studies are offered, what they are, and the signed decision on one. */
 import { WardroundError } from '@wardround/core/errors.ts'
-import type { World } from '@wardround/core/ports.ts'
+import type { SiteWorld } from '@wardround/core/ports.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { readPlan, validatePlan } from '@wardround/core/protocol/plan.ts'
 import { type KeyPair, sign, verify } from '@wardround/core/protocol/signing.ts'
@@ -36,7 +36,7 @@ export async function offeredStudies({
   })
 }
 
-export type DecideOptions = Pick<World, 'clock'> & {
+export type DecideOptions = Pick<SiteWorld, 'clock' | 'disk'> & {
   readonly folder: string
   readonly site: string
   readonly keys: KeyPair
@@ -47,7 +47,7 @@ export type DecideOptions = Pick<World, 'clock'> & {
 
 /** Signs the decision, keeps it, and tells the coordinator. The plan that it is about is kept beside it. */
 export async function decide(offer: OfferedStudy, decision: Grant['decision'], options: DecideOptions): Promise<Grant> {
-  const { folder, site, keys, client, journal, clock, reason } = options
+  const { site, keys, client, journal, clock, reason } = options
   const grant: Grant = {
     version: 1,
     study: offer.id,
@@ -59,7 +59,7 @@ export async function decide(offer: OfferedStudy, decision: Grant['decision'], o
   }
   const document = canonicalJson(grant)
   const signed = { document, signature: sign(keys, 'wardround-grant-v1', document) }
-  const kept = studyFolder(folder, offer.id)
+  const kept = studyFolder(options, offer.id)
   kept.savePlan(offer.plan)
   kept.saveGrant(signed)
   journal.write('decided', { study: offer.id, planHash: offer.planHash, decision })
@@ -69,11 +69,11 @@ export async function decide(offer: OfferedStudy, decision: Grant['decision'], o
 
 /** The approved plan of a study, as this site's own files have it. Errors: WR_NOT_APPROVED, WR_PLAN_ALTERED, WR_SIGNATURE_INVALID. */
 export function approvedPlan(
-  { folder, keys, membership, ed25519 }: Pick<SiteContext, 'folder' | 'keys' | 'membership' | 'ed25519'>,
+  { folder, disk, keys, membership, ed25519 }: Pick<SiteContext, 'folder' | 'disk' | 'keys' | 'membership' | 'ed25519'>,
   id: string,
   planHash: string,
 ): Study {
-  const kept = studyFolder(folder, id)
+  const kept = studyFolder({ disk, folder }, id)
   const [signed, plan] = [kept.grant(), kept.plan()]
   if (signed === undefined || plan === undefined) throw new WardroundError('WR_NOT_APPROVED', { study: id })
   if (!verify(ed25519, keys.publicKey, { context: 'wardround-grant-v1', ...signed }))

@@ -1,7 +1,7 @@
 /** What every part of a site works with. */
 
 import type { WardroundError } from '@wardround/core/errors.ts'
-import type { World } from '@wardround/core/ports.ts'
+import type { SiteWorld } from '@wardround/core/ports.ts'
 import type { KeyPair } from '@wardround/core/protocol/signing.ts'
 import type { BlobFetcher } from './blob.ts'
 import type { Client } from './client.ts'
@@ -17,7 +17,7 @@ import type { Trainer } from './training/trainer.ts'
 /** For people at this hospital; never a row's value. */
 export type SiteLog = (level: 'info' | 'warn' | 'error', message: string, cause?: unknown) => void
 
-export type SiteContext = World & {
+export type SiteContext = SiteWorld & {
   readonly folder: string
   readonly membership: Membership
   readonly keys: KeyPair

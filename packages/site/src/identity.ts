@@ -1,7 +1,7 @@
 /** Who this site is: its key, born here, and the coordinator that it joined. */
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
-import type { World } from '@wardround/core/ports.ts'
+import type { Disk, SiteWorld } from '@wardround/core/ports.ts'
 import { type KeyPair, keyFileSchema, newKeyFile, readKeyFile } from '@wardround/core/protocol/signing.ts'
 import { siteNameSchema } from '@wardround/core/protocol/task.ts'
 import { z } from 'zod'
@@ -22,10 +22,13 @@ const membershipSchema = z.strictObject({
 export type Membership = z.output<typeof membershipSchema>
 
 /** The key in `folder`; made at the first call. It never leaves this machine. */
-export function siteKeys(folder: string, { ed25519, entropy }: Pick<World, 'ed25519' | 'entropy'>): KeyPair {
+export function siteKeys(
+  folder: string,
+  { disk, ed25519, entropy }: Pick<SiteWorld, 'disk' | 'ed25519' | 'entropy'>,
+): KeyPair {
   const path = join(folder, 'identity.json')
-  if (readJson(path, keyFileSchema) === undefined) writeJson(path, newKeyFile(ed25519, entropy))
-  const file = readJson(path, keyFileSchema)
+  if (readJson(disk, path, keyFileSchema) === undefined) writeJson(disk, path, newKeyFile(ed25519, entropy))
+  const file = readJson(disk, path, keyFileSchema)
   const keys = file === undefined ? undefined : readKeyFile(ed25519, file)
   if (keys === undefined)
     throw new WardroundError('WR_CONFIG', { file: path, field: 'pkcs8', problem: 'it is not what was written here' })
@@ -35,13 +38,14 @@ export function siteKeys(folder: string, { ed25519, entropy }: Pick<World, 'ed25
 const membershipPath = (folder: string): string => join(folder, 'coordinator.json')
 
 /** Errors: WR_NOT_JOINED. */
-export function membershipOf(folder: string): Membership {
-  const found = readJson(membershipPath(folder), membershipSchema)
+export function membershipOf(disk: Disk, folder: string): Membership {
+  const found = readJson(disk, membershipPath(folder), membershipSchema)
   if (found === undefined) throw new WardroundError('WR_NOT_JOINED', { directory: folder })
   return found
 }
 
-export const isJoined = (folder: string): boolean => readJson(membershipPath(folder), membershipSchema) !== undefined
+export const isJoined = (disk: Disk, folder: string): boolean =>
+  readJson(disk, membershipPath(folder), membershipSchema) !== undefined
 
-export const saveMembership = (folder: string, membership: Membership): void =>
-  writeJson(membershipPath(folder), membership)
+export const saveMembership = (disk: Disk, folder: string, membership: Membership): void =>
+  writeJson(disk, membershipPath(folder), membership)

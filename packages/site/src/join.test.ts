@@ -10,11 +10,13 @@ import { decide, offeredStudies } from './approvals.ts'
 import { isJoined, membershipOf, siteKeys } from './identity.ts'
 import { joinNetwork } from './join.ts'
 import { readJournal } from './journal.ts'
+import { realDisk } from './real-disk.ts'
 import { fakeCoordinator } from './testing/fake-coordinator.ts'
 import { hospital, testClock, testEntropy } from './testing/hospital.ts'
 import { ed25519 } from './testing/keys.ts'
 
-const world = { ed25519, entropy: testEntropy() }
+const disk = realDisk()
+const world = { disk, ed25519, entropy: testEntropy() }
 
 const coded = (code: string) => (error: unknown) => {
   assert.ok(error instanceof WardroundError, String(error))
@@ -29,17 +31,17 @@ async function newcomer(t: TestContext) {
   const coordinator = await fakeCoordinator({ clock })
   const joining = (token: string) =>
     joinNetwork({ folder, token, ...world, clock, version: '0.1.0', network: coordinator.network })
-  const kinds = () => readJournal(join(folder, 'journal.ndjson')).entries.map(({ kind }) => kind)
+  const kinds = () => readJournal(disk, join(folder, 'journal.ndjson')).entries.map(({ kind }) => kind)
   return { folder, coordinator, joining, kinds }
 }
 
 test('joining: the key is born here and stays here; only its public half leaves', async (t) => {
   const { folder, coordinator, joining, kinds } = await newcomer(t)
-  assert.equal(isJoined(folder), false)
-  assert.throws(() => membershipOf(folder), coded('WR_NOT_JOINED'))
+  assert.equal(isJoined(disk, folder), false)
+  assert.throws(() => membershipOf(disk, folder), coded('WR_NOT_JOINED'))
   const { site, coordinatorKey } = await joining(coordinator.token('budapest'))
-  assert.deepEqual([site, coordinatorKey, isJoined(folder)], ['budapest', coordinator.publicKey, true])
-  assert.deepEqual(membershipOf(folder).site, 'budapest')
+  assert.deepEqual([site, coordinatorKey, isJoined(disk, folder)], ['budapest', coordinator.publicKey, true])
+  assert.deepEqual(membershipOf(disk, folder).site, 'budapest')
   assert.equal(siteKeys(folder, world).publicKey, coordinator.state.sites.get('budapest'))
   assert.equal(statSync(join(folder, 'identity.json')).mode & 0o777, 0o600)
   assert.deepEqual(kinds(), ['released', 'joined'])
@@ -53,7 +55,7 @@ test('a token works once, and only whole', async (t) => {
   await assert.rejects(joining(token), coded('WR_TOKEN_USED'))
   for (const bad of ['', 'wrj1_', token.slice(0, -4), token.replace('wrj1_', 'wra1_')])
     await assert.rejects(joining(bad), coded('WR_TOKEN_INVALID'))
-  assert.equal(isJoined(folder), false)
+  assert.equal(isJoined(disk, folder), false)
   assert.ok(!kinds().includes('joined'), 'what did not happen is not in the journal')
 })
 

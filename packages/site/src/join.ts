@@ -1,7 +1,7 @@
 /** Joining a network with a one-time token: whom to trust is in it, the key is born here. */
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
-import type { Network, World } from '@wardround/core/ports.ts'
+import type { Network, SiteWorld } from '@wardround/core/ports.ts'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
 import { createClient } from './client.ts'
 import { journalled } from './egress/release.ts'
@@ -9,7 +9,7 @@ import { httpsNetwork, trustOf } from './http.ts'
 import { type Membership, saveMembership, siteKeys } from './identity.ts'
 import { openJournal } from './journal.ts'
 
-export type JoinOptions = World & {
+export type JoinOptions = SiteWorld & {
   readonly folder: string
   readonly token: string
   /** PEM of an authority of the hospital's own. */
@@ -28,7 +28,7 @@ export async function joinNetwork(options: JoinOptions): Promise<Membership> {
   const network = options.network ?? closable
   if (network === undefined || trust.kind === 'unverified')
     throw new WardroundError('WR_INTERNAL', { what: 'no way to the coordinator' })
-  const journal = openJournal(join(options.folder, 'journal.ndjson'), options.clock)
+  const journal = openJournal({ ...options, path: join(options.folder, 'journal.ndjson') })
   try {
     const onSend = journalled(journal, { to: token.url, study: '', planHash: '' })
     const client = createClient({ ...options, network, identity: { kind: 'nobody' }, onSend })
@@ -38,7 +38,7 @@ export async function joinNetwork(options: JoinOptions): Promise<Membership> {
       throw new WardroundError('WR_SIGNATURE_INVALID', { what: 'the welcome' })
     const membership: Membership = { site: token.name, url: token.url, coordinatorKey: token.coordinatorKey, trust }
     journal.write('joined', { site: token.name, coordinator: token.url, publicKey: keys.publicKey })
-    saveMembership(options.folder, membership)
+    saveMembership(options.disk, options.folder, membership)
     return membership
   } finally {
     journal.close()

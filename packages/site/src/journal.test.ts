@@ -9,12 +9,14 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { chained } from '@wardround/core/protocol/chain.ts'
 import fc from 'fast-check'
 import { openJournal, readJournal } from './journal.ts'
+import { realDisk } from './real-disk.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'wardround-journal-'))
 after(() => rmSync(folder, { recursive: true }))
 let files = 0
 const fresh = (): string => join(folder, `${files++}.ndjson`)
 
+const disk = realDisk()
 const clock = { now: () => Date.UTC(2026, 0, 1), sleep: async () => undefined }
 const coded =
   (code: string, parameters: object = {}) =>
@@ -27,7 +29,7 @@ const coded =
 
 /** A journal of three entries, one of them with letters of several bytes. */
 function written(path = fresh()): string {
-  const journal = openJournal(path, clock)
+  const journal = openJournal({ path, disk, clock })
   journal.write('joined', { site: 'budapest', coordinator: 'https://a', publicKey: 'k' })
   journal.write('task-refused', { task: 't', study: 's', code: 'WR_X', why: 'größer als 10 – 名前' })
   journal.write('task-refused', { task: 'u', study: 's', code: 'WR_X', why: 'größer als 10 – 名前' })
@@ -37,31 +39,31 @@ const lines = (path: string): string[] => readFileSync(path, 'utf8').split('\n')
 
 test('what was written is read back, chained, for the owner only', () => {
   const path = written()
-  const { entries, broken, tornBytes } = readJournal(path)
+  const { entries, broken, tornBytes } = readJournal(disk, path)
   assert.deepEqual([entries.length, broken, tornBytes], [3, undefined, 0])
   assert.deepEqual(entries[0]?.body, { site: 'budapest', coordinator: 'https://a', publicKey: 'k' })
   assert.equal(statSync(path).mode & 0o777, 0o600)
 })
 
 test('a missing journal is an empty one, and the chain goes on over a restart', () => {
-  assert.deepEqual(readJournal(fresh()), { entries: [], broken: undefined, tornBytes: 0 })
+  assert.deepEqual(readJournal(disk, fresh()), { entries: [], broken: undefined, tornBytes: 0 })
   const path = written()
-  const journal = openJournal(path, clock)
+  const journal = openJournal({ path, disk, clock })
   journal.write('left', { site: 'budapest' })
-  const { entries, broken } = readJournal(path)
+  const { entries, broken } = readJournal(disk, path)
   assert.deepEqual([entries.length, entries.at(-1)?.sequence, broken], [4, 4, undefined])
 })
 
 test('a note is in the file at once, in the same chain as what is written durably', () => {
   const path = fresh()
-  const journal = openJournal(path, clock)
+  const journal = openJournal({ path, disk, clock })
   journal.note('task-accepted', { task: 't', study: 's', kind: 'train', round: 1 })
   assert.deepEqual(
-    readJournal(path).entries.map(({ kind }) => kind),
+    readJournal(disk, path).entries.map(({ kind }) => kind),
     ['task-accepted'],
   )
   journal.write('left', { site: 'budapest' })
-  const { entries, broken } = readJournal(path)
+  const { entries, broken } = readJournal(disk, path)
   assert.deepEqual([entries.map(({ sequence }) => sequence), broken], [[1, 2], undefined])
 })
 
@@ -73,8 +75,8 @@ test('any change of one byte is found', () => {
       const bad = Buffer.from(good)
       bad[at] = (bad[at] ?? 0) ^ flip
       writeFileSync(path, bad)
-      assert.notEqual(readJournal(path).broken, undefined)
-      assert.throws(() => openJournal(path, clock), coded('WR_CHAIN_BROKEN', { file: path }))
+      assert.notEqual(readJournal(disk, path).broken, undefined)
+      assert.throws(() => openJournal({ path, disk, clock }), coded('WR_CHAIN_BROKEN', { file: path }))
     }),
     { numRuns: 200 },
   )
@@ -83,7 +85,7 @@ test('any change of one byte is found', () => {
 test('a line removed, swapped, doubled or rewritten with a hash of its own is found where it is', () => {
   const good = lines(written())
   const [first = '', second = '', third = ''] = good
-  const entry = readJournal(written()).entries[1]
+  const entry = readJournal(disk, written()).entries[1]
   assert.ok(entry)
   const { sequence, at, kind, previous } = entry
   const forged = JSON.stringify(chained({ sequence, at, kind, body: { task: 'other' } }, previous))
@@ -99,7 +101,7 @@ test('a line removed, swapped, doubled or rewritten with a hash of its own is fo
   for (const [name, text, sequenceOfFault] of cases) {
     const path = fresh()
     writeFileSync(path, `${text.join('\n')}\n`)
-    assert.equal(readJournal(path).broken, sequenceOfFault, name)
+    assert.equal(readJournal(disk, path).broken, sequenceOfFault, name)
   }
 })
 
@@ -109,23 +111,31 @@ test('wherever the last line is torn, it is cut off, noted, and what stood befor
   const start = good.subarray(0, -1).lastIndexOf(0x0a) + 1
   for (let end = start + 1; end < good.length; end++) {
     writeFileSync(path, good.subarray(0, end))
-    assert.equal(readJournal(path).tornBytes, end - start)
-    openJournal(path, clock).write('left', { site: 's' })
-    const { entries, broken, tornBytes } = readJournal(path)
+    assert.equal(readJournal(disk, path).tornBytes, end - start)
+    openJournal({ path, disk, clock }).write('left', { site: 's' })
+    const { entries, broken, tornBytes } = readJournal(disk, path)
     assert.deepEqual([entries.length, broken, tornBytes], [4, undefined, 0], `torn at byte ${end}`)
     assert.deepEqual([entries[2]?.kind, entries[2]?.body], ['torn-line-cut', { bytes: end - start }])
   }
 })
 
+/** For a script of a process of its own. */
+const imports = ['openJournal ./journal.ts', 'realDisk ./real-disk.ts']
+  .map((text) => text.split(' '))
+  .map(
+    ([name, file = '']) => `import { ${name} } from ${JSON.stringify(fileURLToPath(new URL(file, import.meta.url)))}`,
+  )
+  .join('\n')
+
 test('several processes write one journal: every entry is there, and the chain holds', async () => {
   const path = fresh()
   const script = `
-    import { openJournal } from ${JSON.stringify(fileURLToPath(new URL('./journal.ts', import.meta.url)))}
-    const journal = openJournal(process.argv.at(-1), { now: () => 0, sleep: async () => undefined })
+    ${imports}
+    const journal = openJournal({ path: process.argv.at(-1), disk: realDisk(), clock: { now: () => 0, sleep: async () => undefined } })
     for (let i = 0; i < 40; i++) journal.write('left', { site: 's' })`
   const codes = await Promise.all(Array.from({ length: 4 }, () => ended(script, path)))
   assert.deepEqual(codes, [0, 0, 0, 0])
-  const { entries, broken, tornBytes } = readJournal(path)
+  const { entries, broken, tornBytes } = readJournal(disk, path)
   assert.deepEqual([entries.length, broken, tornBytes], [160, undefined, 0])
 })
 
@@ -142,17 +152,17 @@ test('a lock that a dead process left behind is taken over, even where this proc
   // Our own number: after a restart, a container's first process has the number that the last one had.
   for (const pid of [dead, process.pid]) {
     writeFileSync(`${path}.lock`, String(pid))
-    openJournal(path, clock).write('left', { site: 's' })
+    openJournal({ path, disk, clock }).write('left', { site: 's' })
     assert.throws(() => statSync(`${path}.lock`), { code: 'ENOENT' })
   }
-  assert.equal(readJournal(path).broken, undefined)
+  assert.equal(readJournal(disk, path).broken, undefined)
 })
 
 test('a full disk tears nothing that was acknowledged: what is left of the failed entry is cut off and noted', (t) => {
   const path = fresh()
   const script = `
-    import { openJournal } from ${JSON.stringify(fileURLToPath(new URL('./journal.ts', import.meta.url)))}
-    const journal = openJournal(process.argv.at(-1), { now: () => 0, sleep: async () => undefined })
+    ${imports}
+    const journal = openJournal({ path: process.argv.at(-1), disk: realDisk(), clock: { now: () => 0, sleep: async () => undefined } })
     const codes = []
     for (const length of [300, 300, 900, 900, 10]) {
       try {
@@ -166,7 +176,7 @@ test('a full disk tears nothing that was acknowledged: what is left of the faile
   const child = spawnSync('bash', [...argv, script, path], { encoding: 'utf8' })
   if (child.error !== undefined) return t.skip('no bash here')
   assert.equal(child.stdout, 'ok ok WR_DISK WR_DISK ok', child.stderr)
-  const { broken, tornBytes, entries } = readJournal(path)
+  const { broken, tornBytes, entries } = readJournal(disk, path)
   assert.deepEqual([broken, tornBytes], [undefined, 0])
   const whys = entries.flatMap(({ kind, body }) => (kind === 'task-refused' ? [String(body.why).length] : []))
   assert.deepEqual(whys, [300, 300, 10])

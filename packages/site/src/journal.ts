@@ -2,13 +2,13 @@
  * What this site did, and above all what left it: one line an entry, hash-chained, on disk before anything leaves. The chain makes a change
  * visible; a line torn by a power cut is cut off at the next start, and that is written down too.
  */
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, statSync, truncateSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
-import type { Clock } from '@wardround/core/ports.ts'
+import type { Clock, Disk } from '@wardround/core/ports.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { type ChainEntry, chained, firstBroken, genesis, linkHash } from '@wardround/core/protocol/chain.ts'
 import { z } from 'zod'
-import { createLock, diskError, type Lock } from './files.ts'
+import { guarded } from './files.ts'
 import type { ReleasedResult } from './progress.ts'
 
 /** Bodies by kind. `released` is the one that an auditor reads first. */
@@ -64,12 +64,11 @@ export type JournalCheck = {
 }
 
 /** Reads and checks a journal; a missing one is empty. Errors: WR_PERMISSION. */
-export function readJournal(path: string): JournalCheck {
-  if (!existsSync(path)) return { entries: [], broken: undefined, tornBytes: 0 }
-  const bytes = readBytes(path)
+export function readJournal(disk: Disk, path: string): JournalCheck {
+  const bytes = readBytes(disk, path)
   const end = bytes.lastIndexOf(0x0a) + 1
   const entries: JournalEntry[] = []
-  for (const line of bytes.subarray(0, end).toString('utf8').split('\n').slice(0, -1)) {
+  for (const line of linesOf(bytes.subarray(0, end))) {
     const entry = parseLine(line)
     if (entry === undefined) return { entries, broken: entries.length + 1, tornBytes: 0 }
     entries.push(entry)
@@ -77,13 +76,19 @@ export function readJournal(path: string): JournalCheck {
   return { entries, broken: firstBroken(entries), tornBytes: bytes.length - end }
 }
 
-function readBytes(path: string): Buffer {
+const readBytes = (disk: Disk, path: string): Uint8Array => reading(path, () => disk.read(path)) ?? new Uint8Array()
+
+function reading<T>(path: string, read: () => T): T {
   try {
-    return readFileSync(path)
+    return read()
   } catch (error) {
     throw new WardroundError('WR_PERMISSION', { path, action: 'read' }, { cause: error })
   }
 }
+
+/** Of bytes that end with a line's end, or are none. */
+const linesOf = (bytes: Uint8Array): string[] =>
+  new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes).split('\n').slice(0, -1)
 
 function parseLine(line: string): JournalEntry | undefined {
   try {
@@ -94,35 +99,42 @@ function parseLine(line: string): JournalEntry | undefined {
   }
 }
 
+export type JournalPlace = {
+  readonly path: string
+  readonly disk: Disk
+  readonly clock: Clock
+  /** Given every entry, in order: those that are there, and those that come. */
+  readonly read?: (entry: JournalEntry) => void
+}
+
+/** Another process of this site holds the lock for one entry: milliseconds. */
+const patienceMs = 5000
+
 /**
  * Opens a journal for writing, together with other processes of this site (a running agent, a person who approves): the lock is held for one
- * entry at a time, and entries of others are read before the next is chained to them. `read` is given every entry, in order: those that are
- * there, and those that come. Errors: WR_CHAIN_BROKEN, WR_DISK, WR_PERMISSION.
+ * entry at a time, and entries of others are read before the next is chained to them. Errors: WR_CHAIN_BROKEN, WR_DISK, WR_PERMISSION.
  */
-export function openJournal(
-  path: string,
-  clock: Clock,
-  read: (entry: JournalEntry) => void = () => undefined,
-): Journal {
+export function openJournal({ path, disk, clock, read = () => undefined }: JournalPlace): Journal {
   let known: Position = { bytes: 0, sequence: 0, hash: genesis }
-  const lock = createLock(`${path}.lock`)
+  const lock = disk.lock(`${path}.lock`)
+  const appendLine = lineAppender(disk, path)
   const append = (kind: JournalKind, body: Record<string, unknown>, durably = true): void => {
     const entry = chained(
       { sequence: known.sequence + 1, at: new Date(clock.now()).toISOString(), kind, body },
       known.hash,
     )
     const line = Buffer.from(`${canonicalJson(entry)}\n`)
-    appendLine(path, line, durably)
+    appendLine(line, durably)
     known = { bytes: known.bytes + line.length, sequence: entry.sequence, hash: entry.hash }
     read({ ...entry, body })
   }
   const add = (kind: JournalKind, body: Record<string, unknown>, durably: boolean): void => {
-    const release = patiently(lock)
+    const release = lock.take(patienceMs)
     try {
-      const { position, tornBytes } = caughtUp(path, known, read)
+      const { position, tornBytes } = caughtUp({ path, disk, read }, known)
       known = position
       if (tornBytes > 0) {
-        truncateSync(path, known.bytes)
+        guarded(path, () => disk.truncate(path, known.bytes))
         append('torn-line-cut', { bytes: tornBytes })
       }
       append(kind, body, durably)
@@ -130,7 +142,7 @@ export function openJournal(
       release()
     }
   }
-  known = caughtUp(path, known, read).position
+  known = caughtUp({ path, disk, read }, known).position
   return {
     write: (kind, body) => add(kind, body, true),
     note: (kind, body) => add(kind, body, false),
@@ -142,17 +154,15 @@ type Position = { readonly bytes: number; readonly sequence: number; readonly ha
 
 /** From a known position to the last whole entry on disk, checking and reading each on the way. */
 function caughtUp(
-  path: string,
+  { path, disk, read }: Required<Omit<JournalPlace, 'clock'>>,
   known: Position,
-  read: (entry: JournalEntry) => void,
 ): { position: Position; tornBytes: number } {
-  if (!existsSync(path)) return { position: known, tornBytes: 0 }
-  const size = statSync(path).size
-  if (size === known.bytes) return { position: known, tornBytes: 0 }
-  const fresh = readBytes(path).subarray(known.bytes)
+  const size = reading(path, () => disk.sizeBytes(path))
+  if (size === undefined || size === known.bytes) return { position: known, tornBytes: 0 }
+  const fresh = readBytes(disk, path).subarray(known.bytes)
   const end = fresh.lastIndexOf(0x0a) + 1
   let { sequence, hash } = known
-  for (const line of fresh.subarray(0, end).toString('utf8').split('\n').slice(0, -1)) {
+  for (const line of linesOf(fresh.subarray(0, end))) {
     const entry = parseLine(line)
     sequence += 1
     if (entry?.sequence !== sequence || entry.previous !== hash || entry.hash !== linkHash(entry, hash))
@@ -163,31 +173,16 @@ function caughtUp(
   return { position: { bytes: known.bytes + end, sequence, hash }, tornBytes: fresh.length - end }
 }
 
-function appendLine(path: string, line: Uint8Array, durably: boolean): void {
-  try {
-    const file = openSync(path, 'a', 0o600)
-    try {
-      for (let at = 0; at < line.length; ) at += writeSync(file, line, at)
-      if (durably) fsyncSync(file)
-    } finally {
-      closeSync(file)
-    }
-  } catch (error) {
-    throw diskError(path, error)
-  }
-}
-
-/** Another process of this site holds the lock for one entry: milliseconds. */
-const patienceMs = 5000
-
-function patiently(lock: Lock): () => void {
-  const pause = new Int32Array(new SharedArrayBuffer(4))
-  for (let waitedMs = 0; ; waitedMs += 2) {
-    try {
-      return lock.take()
-    } catch (error) {
-      if (!(error instanceof WardroundError) || error.code !== 'WR_LOCKED' || waitedMs >= patienceMs) throw error
-      Atomics.wait(pause, 0, 0, 2)
-    }
-  }
+function lineAppender(disk: Disk, path: string): (line: Uint8Array, durably: boolean) => void {
+  const folder = dirname(path)
+  let named = false
+  return (line, durably) =>
+    guarded(path, () => {
+      if (!named) disk.makeFolder(folder)
+      disk.append(path, line, { durably })
+      if (named || !durably) return
+      // Once is enough: the file keeps its name.
+      disk.syncFolder(folder)
+      named = true
+    })
 }

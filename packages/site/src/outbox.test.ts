@@ -93,8 +93,8 @@ test('the next task comes with the thanks', async (t) => {
 test('a result is found as it was put until it is dropped, by another process too', async (t) => {
   const { at, task, update } = await withUpdate(t)
   for (const result of [pack({ update }), pack({ report: figure })]) {
-    createOutbox(at.folder).put(task, result)
-    const outbox = createOutbox(at.folder)
+    createOutbox(at.options.disk, at.folder).put(task, result)
+    const outbox = createOutbox(at.options.disk, at.folder)
     const found = outbox.find(task)
     assert.deepEqual([found?.kind, found?.sha256], [result.kind, result.sha256])
     assert.ok(Buffer.from(found?.bytes ?? '').equals(result.bytes))
@@ -109,7 +109,7 @@ test('a result is found as it was put until it is dropped, by another process to
 test('a file that a power cut has torn, emptied or turned to zeros is no result, and makes way', async (t) => {
   const { at, task } = await withUpdate(t)
   const path = join(at.folder, 'outbox', `${task}.report`)
-  const outbox = createOutbox(at.folder)
+  const outbox = createOutbox(at.options.disk, at.folder)
   outbox.put(task, pack({ report: figure }))
   const whole = readFileSync(path)
   for (const torn of [whole.subarray(0, -1), whole.subarray(0, 10), Buffer.alloc(0), Buffer.alloc(whole.length)]) {

@@ -3,9 +3,9 @@
  * for it. It need not outlive a power cut: a task that is done again gives the same bytes, and the journal knows their digest.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
+import type { Disk } from '@wardround/core/ports.ts'
 import type { Signed } from '@wardround/core/protocol/signing.ts'
 import type { Report } from '@wardround/core/protocol/task.ts'
 import type { Client } from './client.ts'
@@ -28,24 +28,24 @@ export type Delivery = {
 
 export type Outbox = ReturnType<typeof createOutbox>
 
-export function createOutbox(folder: string) {
+export function createOutbox(disk: Disk, folder: string) {
   const pathOf = (task: string, kind: Packed['kind']): string => join(folder, 'outbox', `${task}.${kind}`)
   return {
     put: (task: string, { kind, bytes, sha256 }: Packed): void =>
-      writeWhole(pathOf(task, kind), [Buffer.from(sha256, 'hex'), bytes]),
+      writeWhole(disk, pathOf(task, kind), [Buffer.from(sha256, 'hex'), bytes]),
     /** What is kept for a task; a file that was torn by a power cut is none. */
     find: (task: string): Packed | undefined => {
       for (const kind of ['report', 'update'] as const) {
-        if (!existsSync(pathOf(task, kind))) continue
-        const file = readFileSync(pathOf(task, kind))
+        const file = disk.read(pathOf(task, kind))
+        if (file === undefined) continue
         const bytes = file.subarray(digestBytes)
-        const sha256 = file.subarray(0, digestBytes).toString('hex')
+        const sha256 = file.subarray(0, digestBytes).toHex()
         if (sha256Of(bytes) === sha256) return { kind, bytes, sha256 }
-        remove(pathOf(task, kind))
+        remove(disk, pathOf(task, kind))
       }
       return undefined
     },
-    drop: (task: string, { kind }: Pick<Packed, 'kind'>): void => remove(pathOf(task, kind)),
+    drop: (task: string, { kind }: Pick<Packed, 'kind'>): void => remove(disk, pathOf(task, kind)),
   }
 }
 

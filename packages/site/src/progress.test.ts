@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { openJournal } from './journal.ts'
 import { progressReader, type ReleasedResult } from './progress.ts'
+import { realDisk } from './real-disk.ts'
 
+const disk = realDisk()
 const clock = { now: () => Date.UTC(2026, 0, 1), sleep: async () => undefined }
 
 function at(t: TestContext) {
@@ -13,7 +15,10 @@ function at(t: TestContext) {
   t.after(() => rmSync(folder, { recursive: true }))
   const open = () => {
     const progress = progressReader()
-    return { progress, journal: openJournal(join(folder, 'journal.ndjson'), clock, progress.read) }
+    return {
+      progress,
+      journal: openJournal({ path: join(folder, 'journal.ndjson'), disk, clock, read: progress.read }),
+    }
   }
   return { ...open(), open }
 }

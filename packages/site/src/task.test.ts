@@ -37,7 +37,7 @@ async function done(at: Hospital, ...tasks: (Task | readonly [Task, (given: Sign
   return state.results.get(last)
 }
 
-const journal = (at: Hospital) => readJournal(join(at.folder, 'journal.ndjson')).entries
+const journal = (at: Hospital) => readJournal(at.options.disk, join(at.folder, 'journal.ndjson')).entries
 const released = (at: Hospital, what: string) =>
   journal(at).filter(({ kind, body }) => kind === 'released' && body.what === what)
 
@@ -74,7 +74,7 @@ test('a study from survey to the end: what leaves is what is expected, and all o
   const finished = await done(at, tasks.finish(1))
   assert.ok(finished?.kind === 'finish')
   assert.deepEqual([finished.nTrain, finished.nTest, finished.federated.auroc.n], [28, 12, 12])
-  const { broken, entries } = readJournal(join(at.folder, 'journal.ndjson'))
+  const { broken, entries } = readJournal(at.options.disk, join(at.folder, 'journal.ndjson'))
   assert.equal(broken, undefined)
   const bodies = coordinator.state.heard.filter(({ sizeBytes }) => sizeBytes > 0)
   const outgoing = entries.filter(({ kind }) => kind === 'released')

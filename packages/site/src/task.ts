@@ -103,7 +103,7 @@ function requireFresh(site: SiteContext, task: Task, study: Study): ReleasedResu
 
 /** The preparation that the plan asks for, and the same in every task. */
 function requirePreparation(site: SiteContext, task: Exclude<Task, { kind: 'prepare' }>, study: Study): void {
-  const kept = studyFolder(site.folder, task.study)
+  const kept = studyFolder(site, task.study)
   const first = kept.preparation()
   const own = canonicalJson(task.preparation)
   const altered =

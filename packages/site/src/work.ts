@@ -97,7 +97,7 @@ function changeOf(before: Weights, after: Weights): Float32Array<ArrayBuffer> {
 
 function keepPersonal(site: SiteContext, task: Of<'train'>, personal: Weights): void {
   if (personal.length === 0) return
-  const kept = studyFolder(site.folder, task.study)
+  const kept = studyFolder(site, task.study)
   kept.savePersonal(task.round, personal)
   kept.keepPersonal([task.bestRound, task.round - 1, task.round])
 }
@@ -120,7 +120,7 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
   const { training, test } = prepared
   const shared = await fetchShared(site, task, study)
   const federated = await fullWeights(site, { task, study, prepared, shared, personalRound: task.round })
-  const keep = (): void => studyFolder(site.folder, task.study).saveWeights(encodeWeights(federated))
+  const keep = (): void => studyFolder(site, task.study).saveWeights(encodeWeights(federated))
   // Alone means alone: without the others' fill values and scales, too.
   const own = preparedWith(prepared.records, ownPreparation(study, prepared.records, site.membership.site))
   const alone = await trainAlone(site, study, { prepared: own, maximumRounds: task.maximumRounds })
@@ -217,7 +217,7 @@ async function fullWeights(
 ): Promise<Weights> {
   const specs = splitSpecs(study.model, inputWidth(task.preparation)).personal
   if (specs.length === 0) return shared
-  const stored = studyFolder(site.folder, task.study).personal(personalRound, specs)
+  const stored = studyFolder(site, task.study).personal(personalRound, specs)
   const start = withPersonalStart(study, firstWeights(study, prepared.training.width), prepared.training.target)
   return start.map((tensor) => [...shared, ...(stored ?? [])].find(({ name }) => name === tensor.name) ?? tensor)
 }

@@ -26,9 +26,9 @@ export async function doctorCommand(runtime: Runtime, { options }: { options: Op
     await check(doctorWords.node(), async () => nodeVersion()),
     await check(doctorWords.training(), trainOneStep),
     await check(doctorWords.folder(folder), async () => writable(folder)),
-    ...(isJoined(folder)
+    ...(isJoined(runtime.disk, folder)
       ? [
-          await check(doctorWords.journal(), async () => journalHolds(folder)),
+          await check(doctorWords.journal(), async () => journalHolds(runtime, folder)),
           await check(doctorWords.coordinator(), () => reachable(runtime, folder)),
         ]
       : [{ name: doctorWords.coordinator(), state: 'warning' as const, detail: doctorWords.notJoined() }]),
@@ -99,16 +99,16 @@ function writable(folder: string): Found {
     : ok(doctorWords.room(bavail * bsize))
 }
 
-function journalHolds(folder: string): Found {
-  const { entries, broken } = readJournal(join(folder, 'journal.ndjson'))
+function journalHolds({ disk }: Runtime, folder: string): Found {
+  const { entries, broken } = readJournal(disk, join(folder, 'journal.ndjson'))
   return broken === undefined
     ? ok(doctorWords.entries(entries.length))
     : { state: 'failed', detail: doctorWords.broken(broken) }
 }
 
 /** Address, TLS, proxy, version and clock in one request. */
-async function reachable({ clock, entropy, version, env }: Runtime, folder: string): Promise<Found> {
-  const { url, trust } = membershipOf(folder)
+async function reachable({ clock, entropy, disk, version, env }: Runtime, folder: string): Promise<Found> {
+  const { url, trust } = membershipOf(disk, folder)
   const network = httpsNetwork(url, trust)
   try {
     const answer = await createClient({ network, clock, entropy, version, identity: { kind: 'nobody' } }).call('health')

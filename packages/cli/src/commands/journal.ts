@@ -21,7 +21,7 @@ function journalPath(runtime: Runtime, dir: string | undefined): string {
 /** Errors: WR_CHAIN_BROKEN, with the first entry that does not fit. */
 export async function journalVerify(runtime: Runtime, { options }: Typed): Promise<Outcome> {
   const path = journalPath(runtime, options.dir)
-  const { entries, broken, tornBytes } = readJournal(path)
+  const { entries, broken, tornBytes } = readJournal(runtime.disk, path)
   if (broken !== undefined) throw new WardroundError('WR_CHAIN_BROKEN', { file: path, sequence: broken })
   const releasedBytes = entries.reduce(
     (sum, { kind, body }) => sum + (kind === 'released' ? Number(body.sizeBytes) : 0),
@@ -37,7 +37,7 @@ export async function journalVerify(runtime: Runtime, { options }: Typed): Promi
 }
 
 export async function journalShow(runtime: Runtime, { options }: Typed): Promise<Outcome> {
-  const { entries } = readJournal(journalPath(runtime, options.dir))
+  const { entries } = readJournal(runtime.disk, journalPath(runtime, options.dir))
   const lines = entries.map(({ at, kind, body }) => `${at}  ${kind}  ${fields(body).join(' ')}`)
   return { data: { entries }, lines }
 }

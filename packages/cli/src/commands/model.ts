@@ -32,7 +32,7 @@ export const modelPull = (runtime: Runtime, { args: [study = ''], options }: Typ
 /** The finished model with this hospital's personal weights and, where it normalises by itself, its own scales. */
 export const siteExport = (runtime: Runtime, { args: [id = ''], options }: Typed): Promise<Outcome> =>
   withSite(runtime, options, async (site) => {
-    const kept = studyFolder(site.folder, id)
+    const kept = studyFolder(site, id)
     const grant = kept.grant()
     const preparation = preparationSchema.safeParse(kept.preparation()).data
     if (grant === undefined || preparation === undefined)

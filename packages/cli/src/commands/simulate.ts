@@ -29,14 +29,14 @@ export async function simulateCommand(
 ): Promise<Outcome> {
   const parsed = changedPlan(parseStudy(readText(file), file), options, 'simulate')
   const sites = sitesOf(options.site ?? [])
-  const { clock, entropy, ed25519, version, signal, stderr } = runtime
+  const { clock, entropy, ed25519, disk, version, signal, stderr } = runtime
   const folder = mkdtempSync(join(tmpdir(), 'wardround-'))
   const trainer = createTrainer()
   const screen = createScreen(stderr)
   try {
     const log = (level: string, message: string): void => (level === 'info' ? undefined : screen.note(message))
     const results = await simulate(
-      { parsed, sites, folder, trainer, clock, entropy, ed25519, version, signal, onEvent: screen.apply, log },
+      { parsed, sites, folder, trainer, clock, entropy, ed25519, disk, version, signal, onEvent: screen.apply, log },
       async ({ results: found }) => {
         if (found.preparation === null) return found
         const pooled = sites.map(({ name, config, dataFolder }) => ({

@@ -90,7 +90,7 @@ async function federate(
   options: DemoOptions,
   { hospitals, processes, trainer }: Parts,
 ): Promise<Results> {
-  const { clock, entropy, ed25519, version, signal } = runtime
+  const { clock, entropy, ed25519, disk, version, signal } = runtime
   const coordinatorFolder = join(options.out, 'coordinator')
   rmSync(coordinatorFolder, { recursive: true, force: true })
   mkdirSync(coordinatorFolder, { recursive: true, mode: 0o700 })
@@ -107,7 +107,7 @@ async function federate(
     const { client } = account
     for (const { name, folder, config } of hospitals) {
       const { token } = await client.call('createToken', { body: { site: name } })
-      await joinNetwork({ folder, token, clock, entropy, ed25519, version })
+      await joinNetwork({ folder, token, clock, entropy, ed25519, disk, version })
       processes.start(name, ['site', 'run', '--dir', folder, '--config', config], join(folder, 'site.log'))
     }
     const { id } = await client.call('publish', { body: { plan: options.parsed.plan } })
@@ -138,7 +138,7 @@ async function approve(
   runtime: Runtime,
   { hospital, trainer, study }: { hospital: Hospital; trainer: Trainer; study: string },
 ): Promise<void> {
-  const { clock, entropy, ed25519, version } = runtime
+  const { clock, entropy, ed25519, disk, version } = runtime
   const site = await openSite({
     folder: hospital.folder,
     config: readConfig(hospital.config),
@@ -147,6 +147,7 @@ async function approve(
     clock,
     entropy,
     ed25519,
+    disk,
     version,
     log: () => undefined,
   })

@@ -9,6 +9,7 @@ import type { Results } from '@wardround/core/protocol/results.ts'
 import type { ModelResult } from '@wardround/core/protocol/task.ts'
 import { parseConfig } from '@wardround/site/config.ts'
 import { datasetCache } from '@wardround/site/dataset.ts'
+import { realDisk } from '@wardround/site/real-disk.ts'
 import { testCsv, testEntropy, testPlan } from '@wardround/site/testing/hospital.ts'
 import { ed25519 } from '@wardround/site/testing/keys.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
@@ -53,6 +54,7 @@ async function federate(name: string, plan: object, sites: readonly SimulatedSit
       clock: virtualClock(sites.length + 2),
       entropy: testEntropy(),
       ed25519,
+      disk: realDisk(),
       version: '0.1.0',
       signal: new AbortController().signal,
       onEvent: () => undefined,

@@ -10,6 +10,7 @@ import type { StoredEvent } from '@wardround/core/protocol/events.ts'
 import { type ParsedStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
 import { parseConfig } from '@wardround/site/config.ts'
 import { readJournal } from '@wardround/site/journal.ts'
+import { realDisk } from '@wardround/site/real-disk.ts'
 import { testCsv, testEntropy, testPlan, testTrainer } from '@wardround/site/testing/hospital.ts'
 import { ed25519 } from '@wardround/site/testing/keys.ts'
 import type { Trainer } from '@wardround/site/training/trainer.ts'
@@ -19,6 +20,7 @@ import { type SimulatedSite, simulate } from './federation.ts'
 const folder = mkdtempSync(join(tmpdir(), 'wardround-simulate-'))
 after(() => rmSync(folder, { recursive: true }))
 
+const disk = realDisk()
 const names = ['north', 'south', 'west']
 const sites = names.map((name): SimulatedSite => {
   const dataFolder = join(folder, 'data', name)
@@ -81,6 +83,7 @@ async function federate(taking: readonly SimulatedSite[], { name, parsed, silent
       clock,
       entropy: testEntropy(),
       ed25519,
+      disk,
       version: '0.1.0',
       signal: new AbortController().signal,
       onEvent: (event) => void events.push(event),
@@ -139,7 +142,7 @@ test('where everybody answers no deadline is waited for, and every journal holds
   assert.deepEqual(results.contributed, names)
   assert.ok(passedMs < hour)
   for (const name of names) {
-    const { broken, entries } = readJournal(join(own, name, 'journal.ndjson'))
+    const { broken, entries } = readJournal(disk, join(own, name, 'journal.ndjson'))
     assert.equal(broken, undefined)
     assert.ok(entries.some(({ kind }) => kind === 'released'))
   }
@@ -164,7 +167,7 @@ test('FedBuff: rounds go at the pace of those who are ready; a slow hospital cou
   assert.ok(west.every((part) => part?.state === 'contributed' || part?.state === 'working'))
   // Waiting for west each time would have taken six hours.
   assert.ok(passedMs < 4 * hour, `${passedMs / hour} h`)
-  for (const name of names) assert.equal(readJournal(join(own, name, 'journal.ndjson')).broken, undefined)
+  for (const name of names) assert.equal(readJournal(disk, join(own, name, 'journal.ndjson')).broken, undefined)
 })
 
 test('Ctrl-C ends a simulation with WR_CANCELLED, wherever it stands, and leaves nothing running', async () => {
@@ -181,6 +184,7 @@ test('Ctrl-C ends a simulation with WR_CANCELLED, wherever it stands, and leaves
         clock,
         entropy: testEntropy(),
         ed25519,
+        disk,
         version: '0.1.0',
         signal: stop.signal,
         onEvent: (event) => event.kind === kind && stop.abort(),

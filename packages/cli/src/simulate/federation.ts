@@ -7,7 +7,7 @@ import { memoryBlobs } from '@wardround/coordinator/blobs/memory.ts'
 import { createCoordinator } from '@wardround/coordinator/server.ts'
 import { openStore } from '@wardround/coordinator/store/store.ts'
 import { WardroundError } from '@wardround/core/errors.ts'
-import type { Network, World } from '@wardround/core/ports.ts'
+import type { Network, SiteWorld } from '@wardround/core/ports.ts'
 import type { StoredEvent } from '@wardround/core/protocol/events.ts'
 import type { ParsedStudy } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
@@ -24,7 +24,7 @@ import { approveAt, findingSentences, watchStudy } from '../federation.ts'
 
 export type SimulatedSite = { readonly name: string; readonly config: SiteConfig; readonly dataFolder: string }
 
-export type SimulationOptions = World & {
+export type SimulationOptions = SiteWorld & {
   readonly parsed: ParsedStudy
   readonly sites: readonly SimulatedSite[]
   /** Where sites keep their keys, journals and studies. */
@@ -73,7 +73,7 @@ export type Simulated = { readonly results: Results; readonly client: Client }
 
 /** From nothing to results; then `after` may still ask the coordinator. */
 export async function simulate<T>(options: SimulationOptions, after: (simulated: Simulated) => Promise<T>): Promise<T> {
-  const { clock, entropy, ed25519, version } = options
+  const { clock, entropy, ed25519, disk, version } = options
   const store = await openStore({ kind: 'sqlite', path: ':memory:' }, () => new Date(clock.now()).toISOString())
   const coordinator = await createCoordinator({
     store,
@@ -99,6 +99,7 @@ export async function simulate<T>(options: SimulationOptions, after: (simulated:
       clock,
       entropy,
       ed25519,
+      disk,
       version,
       log: (level, message, cause) => options.log(level, `${site.name}: ${message}`, cause),
       signal,
@@ -110,7 +111,7 @@ export async function simulate<T>(options: SimulationOptions, after: (simulated:
     for (const [index, site] of options.sites.entries()) {
       const { token } = await client.call('createToken', { body: { site: site.name } })
       const folder = siteOptions[index]?.folder ?? ''
-      await joinNetwork({ folder, token, clock, entropy, ed25519, version, network })
+      await joinNetwork({ folder, token, clock, entropy, ed25519, disk, version, network })
     }
     const { id } = await client.call('publish', { body: { plan: options.parsed.plan } })
     for (const own of siteOptions) await withOpen(own, (site) => approveAt(site, id))

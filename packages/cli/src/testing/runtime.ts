@@ -1,5 +1,6 @@
 /** A world for commands: what they print is caught, Ctrl-C is a call, and nothing of the machine's own environment is seen. */
 import type { Clock, Entropy } from '@wardround/core/ports.ts'
+import { realDisk } from '@wardround/site/real-disk.ts'
 import { testClock, testEntropy } from '@wardround/site/testing/hospital.ts'
 import { ed25519 } from '@wardround/site/testing/keys.ts'
 import { buildProgram } from '../program.ts'
@@ -32,6 +33,7 @@ export function testRuntime({ clock = testClock(), entropy = testEntropy(), env 
     clock,
     entropy,
     ed25519,
+    disk: realDisk(),
     stdout,
     stderr,
     env,

@@ -15,6 +15,7 @@ import { type OpenSite, openSite, type SiteOptions } from '../agent.ts'
 import { decide, offeredStudies } from '../approvals.ts'
 import { parseConfig } from '../config.ts'
 import { joinNetwork } from '../join.ts'
+import { realDisk } from '../real-disk.ts'
 import type { Trainer } from '../training/trainer.ts'
 import { fakeCoordinator } from './fake-coordinator.ts'
 import { ed25519 } from './keys.ts'
@@ -92,7 +93,7 @@ export type Hospital = Awaited<ReturnType<typeof hospital>>
 /** Joined and approved; `open()` gives the site as its process would have it, again after each "restart". */
 export async function hospital({ patients = 40, policy = '', plan = testPlan }: HospitalOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'wardround-site-'))
-  const [clock, entropy, trainer] = [testClock(), testEntropy(), testTrainer()]
+  const [clock, entropy, disk, trainer] = [testClock(), testEntropy(), realDisk(), testTrainer()]
   const coordinator = await fakeCoordinator({ clock })
   const { network } = coordinator
   const version = '0.1.0'
@@ -107,11 +108,12 @@ export async function hospital({ patients = 40, policy = '', plan = testPlan }: 
     clock,
     entropy,
     ed25519,
+    disk,
     version,
     network,
     log: (level, message) => void said.push(`${level}: ${message}`),
   }
-  await joinNetwork({ folder, token: coordinator.token('budapest'), clock, entropy, ed25519, version, network })
+  await joinNetwork({ folder, token: coordinator.token('budapest'), clock, entropy, ed25519, disk, version, network })
   const { study, plan: full, planHash } = validatePlan(plan)
   const id = `${study.name}-${planHash.slice(0, 8)}`
   await coordinator.offer({ study: id, planHash, plan: full })
