@@ -1,10 +1,9 @@
-/** Every strategy against the same laws, and each one's published rule on numbers worked by hand. */
+/** Every strategy against the same laws. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { decodeVectors, encodeSafetensors } from '../safetensors.ts'
 import { type StrategySpec, strategySchema } from '../study/strategy.ts'
-import { trimmedOf } from './aggregators.ts'
 import {
   initialState,
   type Strategy,
@@ -17,6 +16,7 @@ import {
 } from './process.ts'
 import { addProducts, finishProducts, startProducts } from './products.ts'
 import { strategyOf } from './strategies.ts'
+import { type Between, play, type Rounds } from './testing/rounds.ts'
 
 const specs: readonly StrategySpec[] = [
   { fedAvg: { rate: 1 } },
@@ -66,20 +66,6 @@ const run = fc.integer({ min: 1, max: 7 }).chain((dimension) =>
     ),
   }),
 )
-
-type Rounds = { weights: Float32Array; rounds: readonly (readonly Update[])[] }
-type Between = (state: StrategyState) => StrategyState
-
-/** Weights and state after all rounds. `between` is done to the state before every round. */
-function play(strategy: Strategy, { weights, rounds }: Rounds, between: Between = (state) => state) {
-  const measurements: Readonly<Record<string, number>> = {}
-  let now = { weights, state: initialState(strategy, weights.length), measurements }
-  for (const updates of rounds) {
-    const { result, state, measurements } = step(strategy, { weights: now.weights, updates }, between(now.state))
-    now = { weights: result, state, measurements }
-  }
-  return now
-}
 
 const stored: Between = ({ aggregator, serverOptimizer }) => ({
   aggregator: throughFile(aggregator),
@@ -245,125 +231,6 @@ law('updates of zero leave fresh weights alone', (strategy) => {
 
 law('the schema gives back the very same strategy', (_, spec) => {
   assert.deepEqual(strategySchema.parse(spec), spec)
-})
-
-/** One weight through two rounds: two sites of 1 and 3 examples, whose updates average to Δ₁ = 4 and Δ₂ = −2. */
-function twoRounds(spec: StrategySpec): number[] {
-  const strategy = strategyOf(spec)
-  const rounds = [
-    // (1·10 + 3·2) / 4 = 4
-    [
-      { site: 'b', numExamples: 3, delta: Float32Array.of(2) },
-      { site: 'a', numExamples: 1, delta: Float32Array.of(10) },
-    ],
-    // (1·1 + 3·(−3)) / 4 = −2
-    [
-      { site: 'a', numExamples: 1, delta: Float32Array.of(1) },
-      { site: 'b', numExamples: 3, delta: Float32Array.of(-3) },
-    ],
-  ]
-  const weights = Float32Array.of(1)
-  return [rounds.slice(0, 1), rounds].map((rounds) => play(strategy, { weights, rounds }).weights[0] ?? Number.NaN)
-}
-const near = (found: readonly number[], wanted: readonly number[]) =>
-  // Weights are Float32: half a unit in the last place is 2^-24 of the value.
-  wanted.forEach((value, round) => {
-    assert.ok(Math.abs((found[round] ?? Number.NaN) - value) <= 2 ** -23 * Math.abs(value), `${found} and ${wanted}`)
-  })
-
-test('FedAvg: w ← w + Σ nᵢΔᵢ / Σ nᵢ (McMahan et al. 2017, Algorithm 1)', () => {
-  // 1 + 4 = 5; 5 − 2 = 3.
-  assert.deepEqual(twoRounds({ fedAvg: { rate: 1 } }), [5, 3])
-  // Half of each: 1 + 2 = 3; 3 − 1 = 2.
-  assert.deepEqual(twoRounds({ fedAvg: { rate: 0.5 } }), [3, 2])
-})
-
-test('FedProx averages like FedAvg and asks the sites for a proximal term (Li et al. 2020, Algorithm 2)', () => {
-  assert.deepEqual(twoRounds({ fedProx: { rate: 1, mu: 0.25 } }), [5, 3])
-  assert.deepEqual(strategyOf({ fedProx: { rate: 1, mu: 0.25 } }).client, { proximalMu: 0.25 })
-  assert.deepEqual(strategyOf({ fedAvg: { rate: 1 } }).client, {})
-})
-
-test('FedAvgM: v ← βv + Δ, w ← w + v (Hsu, Qi and Brown 2019, section 4)', () => {
-  // v₁ = 4: 1 + 4 = 5. v₂ = 0.5·4 − 2 = 0: 5.
-  assert.deepEqual(twoRounds({ fedAvgM: { rate: 1, momentum: 0.5 } }), [5, 5])
-  // v₂ = 0.75·4 − 2 = 1; at rate 0.5: 1 + 2 = 3, 3 + 0.5 = 3.5.
-  assert.deepEqual(twoRounds({ fedAvgM: { rate: 0.5, momentum: 0.75 } }), [3, 3.5])
-})
-
-test('FedAdagrad: v ← v + Δ², w ← w + η·m / (√v + τ) (Reddi et al. 2021, Algorithm 2)', () => {
-  // τ = 3: v₁ = 9 + 16 = 25, m₁ = 4: step 4 / (5 + 3) = 1/2. v₂ = 25 + 4 = 29, m₂ = −2: step −2 / (√29 + 3).
-  near(twoRounds({ fedAdagrad: { rate: 1, beta1: 0, tau: 3 } }), [1.5, 1.5 - 2 / (Math.sqrt(29) + 3)])
-  // β₁ = 1/2: m₁ = 2, step 2/8; m₂ = 1 − 1 = 0, no step.
-  near(twoRounds({ fedAdagrad: { rate: 1, beta1: 0.5, tau: 3 } }), [1.25, 1.25])
-})
-
-test('FedAdam: v ← β₂v + (1 − β₂)Δ², no bias correction (Reddi et al. 2021, Algorithm 2)', () => {
-  // τ = 2, β₂ = 3/4: v₁ = 3/4·4 + 1/4·16 = 7, m₁ = 1/2·4 = 2: step 2 / (√7 + 2), at rate 1/2 half of it.
-  // v₂ = 3/4·7 + 1/4·4 = 25/4, √ = 5/2; m₂ = 1/2·2 + 1/2·(−2) = 0: no step.
-  const first = 1 + 1 / (Math.sqrt(7) + 2)
-  near(twoRounds({ fedAdam: { rate: 0.5, beta1: 0.5, beta2: 0.75, tau: 2 } }), [first, first])
-  // β₁ = 0: m₂ = −2, step ½·(−2) / (5/2 + 2) = −2/9; the first is ½·4 / (√7 + 2).
-  const plain = 1 + 2 / (Math.sqrt(7) + 2)
-  near(twoRounds({ fedAdam: { rate: 0.5, beta1: 0, beta2: 0.75, tau: 2 } }), [plain, plain - 2 / 9])
-})
-
-test('FedYogi: v ← v − (1 − β₂)Δ²·sign(v − Δ²) (Reddi et al. 2021, Algorithm 2)', () => {
-  // τ = 2, β₂ = 3/4, Δ₁² = 16 > v₀ = 4: v₁ = 4 + 1/4·16 = 8, step 4 / (√8 + 2).
-  // Δ₂² = 4 < 8: v₂ = 8 − 1/4·4 = 7, step −2 / (√7 + 2).
-  const first = 1 + 4 / (Math.sqrt(8) + 2)
-  near(twoRounds({ fedYogi: { rate: 1, beta1: 0, beta2: 0.75, tau: 2 } }), [first, first - 2 / (Math.sqrt(7) + 2)])
-  // τ = 4: Δ₁² = v₀ = 16, sign 0: v₁ = 16, step 4 / (4 + 4). v₂ = 16 − 1 = 15, step −2 / (√15 + 4).
-  near(twoRounds({ fedYogi: { rate: 1, beta1: 0, beta2: 0.75, tau: 4 } }), [1.5, 1.5 - 2 / (Math.sqrt(15) + 4)])
-})
-
-/** One weight at 0, one round: each site's update is its change. */
-const oneRound = (spec: StrategySpec, changes: readonly number[]): number => {
-  const updates = changes.map((change, index) => ({
-    site: `site ${index}`,
-    numExamples: 1 + 1000 * index,
-    delta: Float32Array.of(change),
-  }))
-  const strategy = strategyOf(spec)
-  return step(strategy, { weights: Float32Array.of(0), updates }, initialState(strategy, 1)).result[0] ?? Number.NaN
-}
-
-test('median: the middle value, or the mean of the middle two, whatever the sizes (Yin et al. 2018, Definition 1)', () => {
-  assert.equal(oneRound({ median: { rate: 1 } }, [7]), 7)
-  assert.equal(oneRound({ median: { rate: 1 } }, [1e6, -2, 3]), 3)
-  assert.equal(oneRound({ median: { rate: 1 } }, [4, 1, -1e6, 2]), 1.5)
-  assert.equal(oneRound({ median: { rate: 0.5 } }, [1e6, -2, 3]), 1.5)
-  // −10 < −9 < 2: numbers are in order of size, not of their letters.
-  assert.equal(oneRound({ median: { rate: 1 } }, [2, -10, -9]), -9)
-})
-
-test('trimmedMean: the mean without ⌊βm⌋ values on either side (Yin et al. 2018, Definition 2)', () => {
-  const trimmed = (beta: number): StrategySpec => ({ trimmedMean: { rate: 1, beta } })
-  // ⌊0.2·5⌋ = 1: (2 + 3 + 7) / 3 = 4.
-  assert.equal(oneRound(trimmed(0.2), [1e6, 2, 7, -1e6, 3]), 4)
-  // ⌊0.2·4⌋ = 0: nothing is left out. (1 + 2 + 3 + 6) / 4 = 3.
-  assert.equal(oneRound(trimmed(0.2), [1, 6, 2, 3]), 3)
-  // ⌊0.4·5⌋ = 2: the median is left.
-  assert.equal(oneRound(trimmed(0.4), [1e6, 2, 7, -1e6, 3]), 3)
-  assert.equal(oneRound(trimmed(0.49), [5]), 5)
-})
-
-test('what fewer sites than a robust rule bears send cannot move a weight beyond what the others sent', () => {
-  const honest = fc.array(fc.float({ min: -10, max: 10, noNaN: true }), { minLength: 2, maxLength: 12 })
-  const hostile = fc.infiniteStream(fc.float({ min: Math.fround(-1e30), max: Math.fround(1e30), noNaN: true }))
-  fc.assert(
-    fc.property(honest, hostile, fc.double({ min: 0.05, max: 0.49, noNaN: true }), (values, lies, beta) => {
-      const within = (spec: StrategySpec, liars: number): void => {
-        const found = oneRound(spec, [...values, ...Array.from({ length: liars }, () => lies.next().value ?? 0)])
-        assert.ok(found >= Math.min(...values) && found <= Math.max(...values), `${JSON.stringify(spec)}: ${found}`)
-      }
-      within({ median: { rate: 1 } }, values.length - 1)
-      const most = Array.from({ length: values.length }, (_, count) => count).findLast(
-        (count) => trimmedOf(beta, values.length + count) >= count,
-      )
-      within({ trimmedMean: { rate: 1, beta } }, most ?? 0)
-    }),
-  )
 })
 
 test('sites are summed in the order of their names, so that a sum of unlike sizes has one result', () => {
