@@ -1,5 +1,6 @@
 /** A study with another seed or strategy: another plan, with another hash, as a researcher would publish it. */
 import { type ParsedStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
+import type { Study } from '@wardround/core/study/study.ts'
 import { usageWords } from '@wardround/core/words/en/usage.ts'
 import { usageOf } from './usage.ts'
 
@@ -11,7 +12,10 @@ export type PlanChanges = {
 }
 
 /** What each strategy starts from when only its name is given: the rates of its paper's recommendations for small models. */
-const strategiesFor = (quorum: number | undefined): Readonly<Record<string, Record<string, unknown>>> => ({
+const strategiesFor = (
+  quorum: number | undefined,
+  { optimizer }: Study['training'],
+): Readonly<Record<string, Record<string, unknown>>> => ({
   fedAvg: {},
   fedAvgM: { rate: 1, momentum: 0.9 },
   fedProx: { mu: 0.01 },
@@ -21,6 +25,8 @@ const strategiesFor = (quorum: number | undefined): Readonly<Record<string, Reco
   median: {},
   trimmedMean: {},
   fedBuff: { buffer: quorum ?? 2 },
+  fedNova: {},
+  qFedAvg: { q: 1, lipschitz: 1 / localRate(optimizer) },
   krum: {},
   multiKrum: {},
   geometricMedian: {},
@@ -28,9 +34,12 @@ const strategiesFor = (quorum: number | undefined): Readonly<Record<string, Reco
   centredClipping: {},
 })
 
+const localRate = (optimizer: Study['training']['optimizer']): number =>
+  'sgd' in optimizer ? optimizer.sgd.rate : optimizer.adam.rate
+
 /** `command` is where the changes were typed. Errors: WR_USAGE for a seed that is no number or an unknown strategy. */
 export function changedPlan(
-  { plan, study: { rounds } }: Pick<ParsedStudy, 'plan' | 'study'>,
+  { plan, study: { rounds, training } }: Pick<ParsedStudy, 'plan' | 'study'>,
   { seed, strategy, hospitals = Number.POSITIVE_INFINITY }: PlanChanges,
   command: string,
 ): ParsedStudy {
@@ -38,7 +47,7 @@ export function changedPlan(
   if (seed !== undefined && !(/^\d{1,10}$/.test(seed) && Number(seed) < 2 ** 32))
     throw usage(usageWords.noSeed(seed, 2 ** 32 - 1))
   const quorum = rounds.quorum === undefined ? undefined : Math.min(hospitals, rounds.quorum)
-  const strategies = strategiesFor(quorum)
+  const strategies = strategiesFor(quorum, training)
   if (strategy !== undefined && !Object.hasOwn(strategies, strategy))
     throw usage(usageWords.noStrategy(strategy, Object.keys(strategies)))
   return validatePlan({

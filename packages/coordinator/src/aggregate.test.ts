@@ -25,6 +25,8 @@ const strategies: readonly StrategySpec[] = [
   { fedYogi: { rate: 0.02, beta1: 0.9, beta2: 0.99, tau: 1e-3 } },
   { median: { rate: 1 } },
   { trimmedMean: { rate: 1, beta: 0.25 } },
+  { fedNova: { rate: 0.7 } },
+  { qFedAvg: { q: 2, lipschitz: 0.5 } },
   { krum: { rate: 1 } },
   { multiKrum: { rate: 0.5, keep: 2 } },
   { geometricMedian: { rate: 1, smoothing: 1e-6 } },
@@ -54,13 +56,18 @@ const vector = (dimension: number) =>
     .map((values) => Float32Array.from(values))
 const site = fc.string({ minLength: 1, maxLength: 4, unit: fc.constantFrom('a', 'b', 'z', '-', '0') })
 
+const making = {
+  numExamples: fc.integer({ min: 1, max: 5000 }),
+  numSteps: fc.integer({ min: 1, max: 100 }),
+  measurements: fc.record({ lossBefore: fc.double({ min: 0, max: 10, noNaN: true }) }),
+}
 /** A few rounds of a small model; sites may miss rounds, as hospitals do. */
 const run = fc.integer({ min: 3, max: 12 }).chain((dimension) =>
   fc.record({
     weights: vector(dimension),
     rangeLength: fc.integer({ min: 1, max: dimension + 1 }),
     rounds: fc.array(
-      fc.uniqueArray(fc.record({ site, numExamples: fc.integer({ min: 1, max: 5000 }), delta: vector(dimension) }), {
+      fc.uniqueArray(fc.record({ site, ...making, delta: vector(dimension) }), {
         minLength: 1,
         maxLength: 4,
         selector: (update) => update.site,
@@ -78,7 +85,7 @@ async function play(blobs: BlobStore, spec: StrategySpec, { weights, rangeLength
   let first = true
   for (const updates of rounds) {
     const stored = await Promise.all(
-      updates.map(async ({ site, numExamples, delta }) => ({ site, numExamples, update: await put(blobs, delta) })),
+      updates.map(async ({ delta, ...facts }) => ({ ...facts, update: await put(blobs, delta) })),
     )
     const input = {
       strategy: strategyOf(spec),

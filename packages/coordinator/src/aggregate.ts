@@ -7,6 +7,8 @@ import { createHash } from 'node:crypto'
 import { WardroundError } from '@wardround/core/errors.ts'
 import {
   type Combination,
+  inOrder,
+  type Making,
   type Strategy,
   type StrategyState,
   step,
@@ -14,7 +16,7 @@ import {
   type VectorState,
   vectorsOf,
 } from '@wardround/core/learning/process.ts'
-import { addProducts, finishProducts, startProducts } from '@wardround/core/learning/products.ts'
+import { addProducts, finishProducts, noProducts, startProducts } from '@wardround/core/learning/products.ts'
 import { type BlobRef, blobRefSchema } from '@wardround/core/protocol/task.ts'
 import {
   encodeHeader,
@@ -36,13 +38,12 @@ export type AggregateInput = {
   readonly weights: BlobRef
   /** Name → BlobRef of the state after the round before; undefined at first. */
   readonly state: Readonly<Record<string, unknown>> | undefined
-  readonly updates: readonly {
+  readonly updates: readonly (Making & {
     readonly site: string
     readonly update: BlobRef
-    readonly numExamples: number
     /** What the update is multiplied by, to the nearest Float32; below 1 for a late one. Absent: 1. */
     readonly factor?: number
-  }[]
+  })[]
 }
 
 export type Aggregated = {
@@ -90,27 +91,31 @@ function* rangesOf({ specs, rangeLength }: Ranged): Generator<Range> {
 
 async function readUpdates(deltas: Opened['deltas'], range: Range): Promise<Update[]> {
   const updates: Update[] = []
-  for (const { site, numExamples, factor = 1, values } of deltas) {
+  for (const { factor = 1, values, update: _, ...making } of deltas) {
     const delta = await values.read(range)
-    updates.push({ site, numExamples, delta: factor === 1 ? delta : delta.map((value) => factor * value) })
+    updates.push({ ...making, delta: factor === 1 ? delta : delta.map((value) => factor * value) })
   }
   return updates
 }
 
-/** What each update is multiplied by, from one pass over all of them; undefined where the rule does not ask. */
+/** What each update is multiplied by, from one pass over all of them where the rule needs it; undefined where the rule does not ask. */
 async function weighRound(blobs: BlobStore, input: Ranged): Promise<Combination | undefined> {
   const { weighing, init } = input.strategy.aggregator
   if (weighing === undefined) return undefined
+  const { needs, weigh } = weighing
+  const makings = inOrder(input.updates)
   const own = Object.keys(init(0)).map((name) => `aggregator/${name}`)
+  const count = makings.length + own.length
+  if (needs === 'nothing') return weigh(noProducts(count), makings)
   const before = new Map([...openState(blobs, input.state)].filter(([name]) => own.includes(name)))
   const deltas = await openUpdates(blobs, input)
-  const sums = startProducts(deltas.length + own.length, weighing.needs)
+  const sums = startProducts(count, needs)
   for (const range of rangesOf(input)) {
     const state = await stateRange(before, input.strategy, range)
     addProducts(sums, vectorsOf(await readUpdates(deltas, range), state), range.start)
   }
   for (const blob of [...deltas.map(({ values }) => values), ...before.values()]) blob.check()
-  return weighing.weigh(finishProducts(sums))
+  return weigh(finishProducts(sums), makings)
 }
 
 async function aggregateRanges(

@@ -1,5 +1,7 @@
 /** What a site hands in, checked before it counts: digest, names, shapes, plausible values, and figures of the kind that the study asks for. */
 import { WardroundError } from '@wardround/core/errors.ts'
+import { plannedSteps } from '@wardround/core/learning/local-steps.ts'
+import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import type { Statistic } from '@wardround/core/metrics/schema.ts'
 import { classLabels } from '@wardround/core/preparation/encoding.ts'
 import type { BlobRef, Report } from '@wardround/core/protocol/task.ts'
@@ -39,16 +41,33 @@ export function requireSize({ specs }: Running, sizeBytes: number): void {
 }
 
 /** An update, read once from end to end; what its metadata says. Errors: WR_WEIGHTS_INVALID, WR_WEIGHTS_SHAPE, WR_WEIGHTS_NOT_FINITE. */
-export async function checkUpdate({ blobs }: Context, { specs }: Running, update: BlobRef): Promise<UpdateFacts> {
+export async function checkUpdate(
+  { blobs }: Context,
+  { specs, study }: Running,
+  update: BlobRef,
+): Promise<UpdateFacts> {
   const header = await readHeader(blobs, update)
   checkSpecs(header, specs)
-  const facts = updateFacts(header)
+  const facts = checkFacts(study, updateFacts(header))
   const values = floatsOf(blobs, update, header)
   const dimension = dimensionOf(specs)
   for (let start = 0; start < dimension; start += rangeLength) {
     const range = await values({ start, end: Math.min(dimension, start + rangeLength) })
     for (let i = 0; i < range.length; i++) if (!(Math.abs(range[i] ?? 0) <= largestChange)) throw implausible(range[i])
   }
+  return facts
+}
+
+/** No more steps than the plan asks for of so many records, and what its strategy needs to know. */
+function checkFacts(study: Study, facts: UpdateFacts): UpdateFacts {
+  const { numExamples, numSteps, measurements } = facts
+  const most = plannedSteps(study.training, numExamples)
+  if (numSteps !== undefined && numSteps > most)
+    throw new WardroundError('WR_WEIGHTS_INVALID', {
+      problem: `It says that it is from ${numSteps} steps, where the plan asks for ${most}.`,
+    })
+  if (strategyOf(study.strategy).client.lossBefore && !((measurements.lossBefore ?? -1) >= 0))
+    throw new WardroundError('WR_WEIGHTS_INVALID', { problem: 'Its metadata does not say measurements.lossBefore.' })
   return facts
 }
 

@@ -8,6 +8,7 @@
  */
 
 import { collectingOf, stalenessFactor } from '@wardround/core/learning/collecting.ts'
+import { plannedSteps } from '@wardround/core/learning/local-steps.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import { mergeRoundFigures } from '@wardround/core/metrics/round-figure.ts'
 import type { Estimate } from '@wardround/core/metrics/schema.ts'
@@ -120,6 +121,9 @@ async function aggregate(context: Context, running: Running, round: RoundRow): P
     site,
     update: result.update,
     numExamples: result.numExamples,
+    // A site of an older version does not say: it took those of the plan.
+    numSteps: result.numSteps ?? plannedSteps(running.study.training, result.numExamples),
+    measurements: result.measurements,
     factor: stalenessFactor(collecting, round.number - task.round),
   }))
   const previous = await store.completedBefore(running.row.id, round.number)

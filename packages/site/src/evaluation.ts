@@ -1,4 +1,5 @@
 /** Models measured on this site's patients; nothing is said about fewer than the minimum. */
+import { WardroundError } from '@wardround/core/errors.ts'
 import { bootstrap, type Estimates, withoutIntervals } from '@wardround/core/metrics/intervals.ts'
 import { type RoundFigure, roundFigure } from '@wardround/core/metrics/round-figure.ts'
 import type { Estimate } from '@wardround/core/metrics/schema.ts'
@@ -35,6 +36,19 @@ export async function measure(
 ): Promise<RoundFigure | null> {
   const scores = await predict(trainer, study, { weights, inputs })
   return watchedFigure(study, { scores, target: inputs.target, patients: inputs.patients })
+}
+
+/** The mean loss of the records, each alike, without penalties. */
+export async function meanLoss(
+  trainer: Predictor,
+  study: Study,
+  { weights, inputs }: { weights: Weights; inputs: ModelInputs },
+): Promise<number> {
+  const scores = await predict(trainer, study, { weights, inputs })
+  const { target, patients } = inputs
+  const mean = meanOf(roundFigure('loss', study.training.loss, { scores, target, patients }))
+  if (mean === null) throw new WardroundError('WR_INTERNAL', { what: 'a loss of no records' })
+  return mean
 }
 
 export const watchedFigure = (study: Study, scored: Scored): RoundFigure | null =>

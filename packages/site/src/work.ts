@@ -16,7 +16,7 @@ import { dimensionOf, type Weights } from '@wardround/core/weights.ts'
 import type { SiteContext } from './context.ts'
 import { type Prepared, preparedWith } from './dataset.ts'
 import { minimumCohortOf, type ReleaseKind } from './egress/policy.ts'
-import { compare, hiddenResult, meanOf, measure, nothing, patientsIn, predict } from './evaluation.ts'
+import { compare, hiddenResult, meanLoss, meanOf, measure, nothing, patientsIn, predict } from './evaluation.ts'
 import { classWeightsFor, firstWeights, trainRounds, withPersonalStart } from './local-training.ts'
 import type { Result } from './outbox.ts'
 import { studyFolder } from './study-folder.ts'
@@ -60,7 +60,7 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
   const { training } = prepared
   const global = await fetchShared(site, task, study)
   const start = await fullWeights(site, { task, study, prepared, shared: global, personalRound: task.round - 1 })
-  const { proximalMu } = strategyOf(study.strategy).client
+  const { proximalMu, lossBefore } = strategyOf(study.strategy).client
   const trained = await site.trainer.train(
     {
       model: study.model,
@@ -76,8 +76,13 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
   )
   const { shared: specs } = splitSpecs(study.model, inputWidth(task.preparation))
   const delta = changeOf(global, part(study, trained.weights, 'shared'))
-  const measurements = { trainingLoss: trained.lossPerEpoch.at(-1) ?? 0, updateNorm: l2Norm(delta) }
-  const update = encodeUpdate(unflatten(specs, delta), { numExamples: training.rows, measurements })
+  const measurements = {
+    trainingLoss: trained.lossPerEpoch.at(-1) ?? 0,
+    updateNorm: l2Norm(delta),
+    ...(lossBefore ? { lossBefore: await meanLoss(site.trainer, study, { weights: start, inputs: training }) } : {}),
+  }
+  const making = { numExamples: training.rows, numSteps: trained.steps, measurements }
+  const update = encodeUpdate(unflatten(specs, delta), making)
   const keep = (): void => keepPersonal(site, task, part(study, trained.weights, 'personal'))
   return { result: { update }, release: 'updates', patients: patientsIn(training), values: delta, keep }
 }

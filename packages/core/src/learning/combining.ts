@@ -1,13 +1,9 @@
 /** Rules whose result is (Σ cₖ·xₖ) / divisor, of the updates and, where the rule keeps one, of its centre. */
 import { axpy, squareSum } from '../vector.ts'
-import type { Aggregator, Combination } from './process.ts'
-import type { ProductNeeds, Products } from './products.ts'
+import type { Aggregator, Weighing } from './process.ts'
 
-type Rule = {
+type Rule = Weighing & {
   readonly name: string
-  readonly needs: ProductNeeds
-  /** Of n updates and, after them, the centre. */
-  weigh(products: Products): Combination
   /** Whether the result of the round before, at first 0, is a vector of its own: state `centre`. */
   readonly keepsCentre?: boolean
   readonly reach?: number

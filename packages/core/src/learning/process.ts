@@ -3,7 +3,7 @@
  * is pure, returns {state, result, measurements}, and its state is plain data that lives in the coordinator's store.
  */
 import { squareSum, sum32, type Vector } from '../vector.ts'
-import { addProducts, finishProducts, type ProductNeeds, type Products, startProducts } from './products.ts'
+import { addProducts, finishProducts, noProducts, type ProductNeeds, type Products, startProducts } from './products.ts'
 
 export type Measured<S, R> = {
   readonly state: S
@@ -11,8 +11,17 @@ export type Measured<S, R> = {
   readonly measurements: Readonly<Record<string, number>>
 }
 
-/** One site's contribution: what its weights changed by, and how many examples it trained on. */
-export type Update = { readonly site: string; readonly numExamples: number; readonly delta: Float32Array }
+/** What a site says of how it came to its update. All of it is its own word. */
+export type Making = {
+  readonly numExamples: number
+  /** Steps of the local optimizer. A rule that needs them throws where they are not said. */
+  readonly numSteps?: number
+  /** By name: numbers of the site's own training. */
+  readonly measurements?: Readonly<Record<string, number>>
+}
+
+/** One site's contribution: what its weights changed by. */
+export type Update = Making & { readonly site: string; readonly delta: Float32Array }
 
 /** State of a stage: vectors of the model's dimension, by name, as they are stored between rounds (safetensors F64). */
 export type VectorState = Readonly<Record<string, Float64Array<ArrayBuffer>>>
@@ -25,10 +34,14 @@ export type Combination = {
   readonly measurements: Readonly<Record<string, number>>
 }
 
-/** The half of an aggregator that is about whole updates. It is run once a round; nothing is read for an aggregator without it. */
+/**
+ * The half of an aggregator that is about whole updates. It is run once a round. Where it needs products they cost a pass over the updates;
+ * where it needs none, or there is no such half, nothing is read for it.
+ */
 export type Weighing = {
-  readonly needs: ProductNeeds
-  weigh(products: Products): Combination
+  readonly needs: ProductNeeds | 'nothing'
+  /** `makings` are in the order of the updates; the products go on with the state's vectors. */
+  weigh(products: Products, makings: readonly Making[]): Combination
 }
 
 /**
@@ -60,7 +73,11 @@ export type Strategy = {
   readonly name: string
   readonly aggregator: Aggregator
   readonly serverOptimizer: ServerOptimizer
-  readonly client: { readonly proximalMu?: number }
+  readonly client: {
+    readonly proximalMu?: number
+    /** Measurement `lossBefore`: the mean loss over the training records of the weights that the site was given. */
+    readonly lossBefore?: true
+  }
 }
 
 export type StrategyState = { readonly aggregator: VectorState; readonly serverOptimizer: VectorState }
@@ -73,7 +90,7 @@ export const initialState = (strategy: Strategy, dimension: number): StrategySta
 /** Nothing to multiply by: for an aggregator that does not weigh. */
 const unweighed: Combination = { coefficients: [], divisor: 1, measurements: {} }
 
-const inOrder = <U extends { readonly site: string }>(updates: readonly U[]): U[] =>
+export const inOrder = <U extends { readonly site: string }>(updates: readonly U[]): U[] =>
   updates.toSorted((a, b) => (a.site < b.site ? -1 : a.site > b.site ? 1 : 0))
 
 /** The vectors, or a range of them, whose products an aggregator weighs by. */
@@ -85,10 +102,12 @@ export const vectorsOf = (updates: readonly Update[], state: StrategyState): Vec
 /** The combination of whole updates, in memory. */
 export function weighed({ aggregator }: Strategy, updates: readonly Update[], state: StrategyState): Combination {
   if (aggregator.weighing === undefined) return unweighed
+  const { needs, weigh } = aggregator.weighing
   const vectors = vectorsOf(updates, state)
-  const sums = startProducts(vectors.length, aggregator.weighing.needs)
+  if (needs === 'nothing') return weigh(noProducts(vectors.length), inOrder(updates))
+  const sums = startProducts(vectors.length, needs)
   addProducts(sums, vectors, 0)
-  return aggregator.weighing.weigh(finishProducts(sums))
+  return weigh(finishProducts(sums), inOrder(updates))
 }
 
 type Round = {

@@ -98,6 +98,12 @@ export function finishProducts({ needs, count, rows, closed, open }: ProductSums
   return { count, values }
 }
 
+/** For a rule that asks for none: NaN, each of them. */
+export const noProducts = (count: number): Products => ({
+  count,
+  values: new Float64Array(count * count).fill(Number.NaN),
+})
+
 export const productOf = ({ count, values }: Products, i: number, j: number): number =>
   values[i * count + j] ?? Number.NaN
 

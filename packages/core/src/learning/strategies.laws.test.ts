@@ -6,6 +6,7 @@ import { decodeVectors, encodeSafetensors } from '../safetensors.ts'
 import { type StrategySpec, strategySchema } from '../study/strategy.ts'
 import {
   initialState,
+  inOrder,
   type Strategy,
   type StrategyState,
   step,
@@ -28,6 +29,9 @@ const specs: readonly StrategySpec[] = [
   { fedYogi: { rate: 0.02, beta1: 0.9, beta2: 0.99, tau: 1e-3 } },
   { median: { rate: 1 } },
   { fedBuff: { rate: 0.5, buffer: 2, staleness: { exponent: 0.5, maximum: 10 } } },
+  { fedNova: { rate: 0.7 } },
+  { qFedAvg: { q: 0, lipschitz: 10 } },
+  { qFedAvg: { q: 2, lipschitz: 0.5 } },
   { trimmedMean: { rate: 0.7, beta: 0.25 } },
   { krum: { rate: 1 } },
   { multiKrum: { rate: 0.7, faulty: 1, keep: 2 } },
@@ -56,6 +60,11 @@ const run = fc.integer({ min: 1, max: 7 }).chain((dimension) =>
           {
             site: fc.string({ minLength: 1, maxLength: 6 }),
             numExamples: fc.integer({ min: 1, max: 5000 }),
+            numSteps: fc.integer({ min: 1, max: 100 }),
+            measurements: fc.record(
+              { lossBefore: fc.double({ min: 0, max: 1e6, noNaN: true }) },
+              { noNullPrototype: true },
+            ),
             delta: vector(dimension),
           },
           { noNullPrototype: true },
@@ -120,10 +129,11 @@ function playInRanges(strategy: Strategy, { weights, rounds }: Rounds, at: numbe
       updates.map((part) => ({ ...part, delta: part.delta.subarray(from, to) })),
     )
     const { weighing } = strategy.aggregator
-    const sums = startProducts(vectorsOf(updates, now[0]?.state ?? none).length, weighing?.needs ?? 'norms')
+    const needs = weighing?.needs ?? 'nothing'
+    const sums = startProducts(vectorsOf(updates, now[0]?.state ?? none).length, needs === 'nothing' ? 'norms' : needs)
     for (const [index, { from }] of ranges.entries())
       addProducts(sums, vectorsOf(parts[index] ?? [], now[index]?.state ?? none), from)
-    const combination = weighing?.weigh(finishProducts(sums))
+    const combination = weighing?.weigh(finishProducts(sums), inOrder(updates))
     now = now.map(({ weights, state }, index) => {
       const done = step(strategy, { weights, updates: parts[index] ?? [], combination }, state)
       return { weights: done.result, state: done.state, measurements: done.measurements }
@@ -158,26 +168,41 @@ function firstAggregate(strategy: Strategy, updates: readonly Update[]): Float64
   return strategy.aggregator.aggregate(updates, state.aggregator, weighed(strategy, updates, state)).result
 }
 
-law('equal updates are aggregated to that update, exactly, or to as much of it as the rule reaches', (strategy) => {
-  // n·Δ has at most 24 bits more than n, so that every partial sum is exact while Σ n < 2^29.
-  const sizes = fc.array(fc.integer({ min: 1, max: 2 ** 26 }), { minLength: 1, maxLength: 7 })
-  const anyDelta = fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { minLength: 1, maxLength: 5 })
-  const reach = strategy.aggregator.reach ?? Number.POSITIVE_INFINITY
-  fc.assert(
-    fc.property(sizes, anyDelta, (sizes, values) => {
-      const delta = Float32Array.from(values)
-      const updates = sizes.map((numExamples, index) => ({ site: `site ${index}`, numExamples, delta }))
-      const result = firstAggregate(strategy, updates)
-      const length = lengthOf(delta)
-      // Lengths within a millionth of each other: products.ts, squaredDistance().
-      if (length <= reach * (1 - 1e-6))
-        assert.deepEqual(Array.from(result, positiveZero), Array.from(delta, positiveZero))
-      else
-        for (const [i, value] of result.entries())
-          assert.ok(Math.abs(value - ((delta[i] ?? 0) / length) * Math.min(length, reach)) <= 1e-5 * reach)
-    }),
-  )
-})
+/** All of a site's own words but the number of its examples. */
+const making = { numSteps: 7, measurements: { lossBefore: 0.5 } }
+/** Rules that shorten a step by what they think of the losses' curvature. */
+const shortens = (spec: StrategySpec): boolean => 'qFedAvg' in spec && spec.qFedAvg.q > 0
+
+law(
+  'equal updates are aggregated to that update, exactly, or to as much of it as the rule reaches',
+  (strategy, spec) => {
+    // n·Δ has at most 24 bits more than n, so that every partial sum is exact while Σ n < 2^29.
+    const sizes = fc.array(fc.integer({ min: 1, max: 2 ** 26 }), { minLength: 1, maxLength: 7 })
+    const anyDelta = fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { minLength: 1, maxLength: 5 })
+    const reach = strategy.aggregator.reach ?? Number.POSITIVE_INFINITY
+    fc.assert(
+      fc.property(sizes, anyDelta, (sizes, values) => {
+        const delta = Float32Array.from(values)
+        const updates = sizes.map((numExamples, index) => ({ site: `site ${index}`, numExamples, ...making, delta }))
+        const result = firstAggregate(strategy, updates)
+        const length = lengthOf(delta)
+        if (shortens(spec)) {
+          const share = lengthOf(result) / length
+          assert.ok(length === 0 || (share >= 0 && share <= 1))
+          for (const [i, value] of result.entries())
+            assert.ok(Math.abs(value - share * (delta[i] ?? 0)) <= 1e-12 * lengthOf(result))
+          return
+        }
+        // Lengths within a millionth of each other: products.ts, squaredDistance().
+        if (length <= reach * (1 - 1e-6))
+          assert.deepEqual(Array.from(result, positiveZero), Array.from(delta, positiveZero))
+        else
+          for (const [i, value] of result.entries())
+            assert.ok(Math.abs(value - ((delta[i] ?? 0) / length) * Math.min(length, reach)) <= 1e-5 * reach)
+      }),
+    )
+  },
+)
 const positiveZero = (value: number): number => value + 0
 
 law('no round goes farther from its start than the rule says that it reaches', (strategy) => {
@@ -192,6 +217,7 @@ law('no round goes farther from its start than the rule says that it reaches', (
         const updates = deltas.map((delta, index) => ({
           site: `site ${index}`,
           numExamples: 1,
+          ...making,
           delta: Float32Array.from(delta),
         }))
         const { centre = new Float64Array(3) } = state.aggregator
@@ -222,7 +248,7 @@ law('only the proportions of the sizes count', (strategy) => {
 law('updates of zero leave fresh weights alone', (strategy) => {
   fc.assert(
     fc.property(vector(4), (weights) => {
-      const updates = [{ site: 'a', numExamples: 3, delta: new Float32Array(4) }]
+      const updates = [{ site: 'a', numExamples: 3, ...making, delta: new Float32Array(4) }]
       const { result } = step(strategy, { weights, updates }, initialState(strategy, 4))
       assert.deepEqual(Array.from(result, positiveZero), Array.from(weights, positiveZero))
     }),

@@ -2,9 +2,11 @@
 import type { StrategySpec } from '../study/strategy.ts'
 import { coordinateMedian, plainMean, trimmedMeanOf, weightedMean } from './aggregators.ts'
 import { type Bound, centredClippingRule, normBoundRule } from './clipping.ts'
+import { fedNovaRule } from './fed-nova.ts'
 import { geometricMedianRule } from './geometric-median.ts'
 import { krumRule, multiKrumRule } from './krum.ts'
 import type { Aggregator, ServerOptimizer, Strategy } from './process.ts'
+import { qFedAvgRule } from './q-fed-avg.ts'
 import { accumulate, adagradMoment, adamMoment, chain, scale, scaleByMoments, yogiMoment } from './server-optimizers.ts'
 
 const mean = (name: string, serverOptimizer: ServerOptimizer, client: Strategy['client'] = {}): Strategy => ({
@@ -32,8 +34,8 @@ export const fedAdam = ({ rate, beta1, beta2, tau }: Adaptive): Strategy =>
 export const fedYogi = ({ rate, beta1, beta2, tau }: Adaptive): Strategy =>
   mean('fedYogi', chain(scaleByMoments({ beta1, tau, moment: yogiMoment(beta2) }), scale(rate)))
 
-/** Every site counts alike, whatever it says of its size. */
-const alike = (aggregator: Aggregator, rate: number, name = aggregator.name): Strategy => ({
+/** What the aggregator says, times a rate. */
+const put = (aggregator: Aggregator, rate: number, name = aggregator.name): Strategy => ({
   name,
   aggregator,
   serverOptimizer: scale(rate),
@@ -43,25 +45,32 @@ const alike = (aggregator: Aggregator, rate: number, name = aggregator.name): St
 type Rate = { rate: number }
 
 /** Yin et al. 2018: what fewer than half of the sites send cannot move a weight beyond what the others sent. */
-export const median = ({ rate }: Rate): Strategy => alike(coordinateMedian(), rate, 'median')
+export const median = ({ rate }: Rate): Strategy => put(coordinateMedian(), rate, 'median')
 /** Yin et al. 2018: the same for no more sites than are trimmed on either side. */
-export const trimmedMean = ({ rate, beta }: Rate & { beta: number }): Strategy => alike(trimmedMeanOf(beta), rate)
+export const trimmedMean = ({ rate, beta }: Rate & { beta: number }): Strategy => put(trimmedMeanOf(beta), rate)
 /** Blanchard et al. 2017. */
-export const krum = ({ rate, faulty }: Rate & { faulty?: number | undefined }): Strategy =>
-  alike(krumRule(faulty), rate)
+export const krum = ({ rate, faulty }: Rate & { faulty?: number | undefined }): Strategy => put(krumRule(faulty), rate)
 export const multiKrum = (options: Rate & { faulty?: number | undefined; keep?: number | undefined }): Strategy =>
-  alike(multiKrumRule(options.faulty, options.keep), options.rate)
+  put(multiKrumRule(options.faulty, options.keep), options.rate)
 /** Pillutla et al. 2022: RFA. */
 export const geometricMedian = ({ rate, smoothing }: Rate & { smoothing: number }): Strategy =>
-  alike(geometricMedianRule(smoothing), rate)
+  put(geometricMedianRule(smoothing), rate)
 /** Sun et al. 2019. */
-export const normBound = ({ rate, norm }: Rate & { norm: Bound }): Strategy => alike(normBoundRule(norm), rate)
+export const normBound = ({ rate, norm }: Rate & { norm: Bound }): Strategy => put(normBoundRule(norm), rate)
 /** Karimireddy et al. 2021. */
 export const centredClipping = ({ rate, ...clipping }: Rate & { radius: Bound; iterations: number }): Strategy =>
-  alike(centredClippingRule(clipping), rate)
+  put(centredClippingRule(clipping), rate)
+
+/** Wang et al. 2020. */
+export const fedNova = ({ rate }: Rate): Strategy => put(fedNovaRule(), rate)
+/** Li et al. 2020, "Fair Resource Allocation": the sites say their loss before training. */
+export const qFedAvg = (options: { q: number; lipschitz: number }): Strategy => ({
+  ...put(qFedAvgRule(options), 1),
+  client: { lossBefore: true },
+})
 
 /** Nguyen et al. 2022, Algorithm 1: w ← w + η·(1/K)·Σ s(τᵢ)·Δᵢ. When a round has its K updates, and s(τ), are of collecting.ts. */
-export const fedBuff = ({ rate }: Rate): Strategy => alike(plainMean(), rate, 'fedBuff')
+export const fedBuff = ({ rate }: Rate): Strategy => put(plainMean(), rate, 'fedBuff')
 
 /** The strategy that a study names. */
 export function strategyOf(spec: StrategySpec): Strategy {
@@ -77,6 +86,8 @@ export function strategyOf(spec: StrategySpec): Strategy {
   if ('multiKrum' in spec) return multiKrum(spec.multiKrum)
   if ('geometricMedian' in spec) return geometricMedian(spec.geometricMedian)
   if ('normBound' in spec) return normBound(spec.normBound)
+  if ('fedNova' in spec) return fedNova(spec.fedNova)
+  if ('qFedAvg' in spec) return qFedAvg(spec.qFedAvg)
   if ('fedBuff' in spec) return fedBuff(spec.fedBuff)
   return centredClipping(spec.centredClipping)
 }

@@ -1,12 +1,13 @@
 /** What a study may ask for, and should not: said by `study check`, never enforced. */
 import { trimmedOf } from '../learning/aggregators.ts'
 import { faultyOf, keptOf } from '../learning/krum.ts'
+import type { OptimizerSpec } from '../study/model.ts'
 import type { StrategySpec } from '../study/strategy.ts'
 import type { Study } from '../study/study.ts'
 import { problemWords } from '../words/en/study.ts'
 
 /** `hospitals`: how many will take part, where that is known. */
-export function warningsFor({ data, rounds, strategy }: Study, hospitals?: number): string[] {
+export function warningsFor({ data, rounds, strategy, training }: Study, hospitals?: number): string[] {
   const fewest = rounds.quorum ?? hospitals
   return [
     ...(data.minimumCohort < 5 ? [problemWords.smallCohort(data.minimumCohort)] : []),
@@ -16,6 +17,7 @@ export function warningsFor({ data, rounds, strategy }: Study, hospitals?: numbe
       ? [problemWords.quorumOutOfReach(rounds.quorum ?? 0, hospitals)]
       : []),
     ...(fewest === undefined ? [] : tooFewFor(strategy, fewest)),
+    ...unlikeItsPaper(strategy, training.optimizer),
   ]
 }
 
@@ -39,6 +41,14 @@ function tooFewFor(strategy: StrategySpec, sites: number): string[] {
     ('normBound' in strategy && strategy.normBound.norm === 'median') ||
     ('centredClipping' in strategy && strategy.centredClipping.radius === 'median')
   return majority && sites < 3 ? [problemWords.majorityOfFew(Object.keys(strategy).join(''), sites)] : []
+}
+
+/** Strategies that read a gradient, or a number of steps, out of an update: they are about wᵗ⁺¹ = wᵗ − η·g. */
+const forPlainDescent = ['fedNova', 'qFedAvg']
+
+function unlikeItsPaper(strategy: StrategySpec, optimizer: OptimizerSpec): string[] {
+  const plain = 'sgd' in optimizer && optimizer.sgd.momentum === 0
+  return plain ? [] : forPlainDescent.filter((name) => name in strategy).map(problemWords.notPlainDescent)
 }
 
 /** Krum's guarantee needs 2f + 3 hospitals. */

@@ -39,6 +39,8 @@ test('the defaults that the document names are those of the schema', () => {
     median: {},
     trimmedMean: {},
     fedBuff: { buffer: 1 },
+    fedNova: {},
+    qFedAvg: { q: 1, lipschitz: 1 },
     krum: {},
     multiKrum: {},
     geometricMedian: {},

@@ -335,6 +335,25 @@ test('a robust rule that fits the smallest round is not', () => {
   }
 })
 
+test('a strategy that is published for plain gradient descent, with another optimizer, is warned of', () => {
+  const { plan } = parseStudy(source)
+  const warnings = (strategy: object, optimizer: object): string =>
+    validatePlan({ ...plan, strategy, training: { ...Object(plan.training), optimizer }, rounds: { maximum: 5 } })
+      .warnings.filter((warning) => !warning.includes('hospitals that'))
+      .join()
+  const plain = { sgd: { rate: 0.1 } }
+  for (const strategy of [{ fedNova: {} }, { qFedAvg: { q: 1, lipschitz: 10 } }]) {
+    const [name = ''] = Object.keys(strategy)
+    for (const optimizer of [{ sgd: { rate: 0.1, momentum: 0.5 } }, { adam: { rate: 0.1 } }])
+      assert.match(
+        warnings(strategy, optimizer),
+        new RegExp(`strategy.${name} is published for plain gradient descent`),
+      )
+    assert.equal(warnings(strategy, plain), '')
+  }
+  assert.equal(warnings({ fedAvg: {} }, { adam: { rate: 0.1 } }), '')
+})
+
 test('where the number of hospitals is known it counts: instead of a quorum, and against one', () => {
   assert.match(about({ krum: {} }, { hospitals: 4 }), /bears nobody/)
   assert.match(about({ krum: {} }, { quorum: 4, hospitals: 20 }), /bears nobody/)

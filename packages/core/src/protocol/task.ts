@@ -82,6 +82,12 @@ export const trainFacts = {
     .int()
     .min(1)
     .max(2 ** 40),
+  /** Steps of the local optimizer. Absent, from a site of an older version: those of the plan (learning/local-steps.ts). */
+  numSteps: z
+    .int()
+    .min(1)
+    .max(2 ** 50)
+    .optional(),
   measurements,
 } as const
 

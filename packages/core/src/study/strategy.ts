@@ -11,6 +11,14 @@ const faulty = z.int().min(1).max(10_000).optional()
 /** A length in the unit of the weights, or the median of the round's. */
 const bound = z.union([z.literal('median'), z.number().positive()])
 
+/** Li et al. 2020, "Fair Resource Allocation in Federated Learning". */
+const qFedAvg = z.strictObject({
+  /** 0: a plain mean; the larger, the more the hospitals count where the model is worst. */
+  q: z.number().min(0).max(100),
+  /** L, an estimate of the losses' Lipschitz constant: 1 / the local rate. */
+  lipschitz: z.number().positive().max(1e6),
+})
+
 /** Nguyen et al. 2022. */
 const fedBuff = z.strictObject({
   rate: serverRate.default(1),
@@ -34,6 +42,8 @@ export const strategySchema = z.union([
   z.strictObject({
     trimmedMean: z.strictObject({ rate: serverRate.default(1), beta: z.number().positive().lt(0.5).default(0.2) }),
   }),
+  z.strictObject({ fedNova: z.strictObject({ rate: serverRate.default(1) }) }),
+  z.strictObject({ qFedAvg }),
   z.strictObject({ fedBuff }),
   z.strictObject({ krum: z.strictObject({ rate: serverRate.default(1), faulty }) }),
   z.strictObject({

@@ -98,7 +98,8 @@ test('every field that a site sends is told of: a new field in the protocol must
     prepare: { survey: /Once, before training/ },
     train: {
       update: /changes of the shared weights/,
-      numExamples: /number of training records/,
+      numExamples: /numbers of training records/,
+      numSteps: /and of steps/,
       measurements: /their size.*training loss/,
     },
     evaluate: {

@@ -67,6 +67,8 @@ export const problemWords = {
     `strategy.multiKrum.keep: the mean of ${kept} of ${sites} hospitals cannot leave out ${wrong} that ${wrong > 1 ? 'are' : 'is'} wrong; keep at most ${Math.max(1, sites - wrong)}`,
   majorityOfFew: (name: string, sites: number) =>
     `strategy.${name}: a round may have only ${plural(sites, 'hospital')}, no majority against one that is wrong; three are one`,
+  notPlainDescent: (name: string) =>
+    `strategy.${name} is published for plain gradient descent at the hospitals (training.optimizer.sgd without momentum); with another optimizer it is another algorithm`,
   quorumOutOfReach: (quorum: number, hospitals: number) =>
     `rounds.quorum is ${quorum}, and ${plural(hospitals, 'hospital')} will take part: no round can ever have it`,
   patienceTooLong: () => 'rounds.stop.patience is not below rounds.maximum: the stop rule can never stop anything',
@@ -162,7 +164,7 @@ export function describeReleases(
         ? [`Once, of ${categories.join(', ')} on the training records: how often each code occurs.`]
         : []),
       'Once: how many training patients have each outcome.',
-      `Each round (at most ${study.rounds.maximum}): the changes of the shared weights${shared}, their size, the number of training records, the training loss.`,
+      `Each round (at most ${study.rounds.maximum}): the changes of the shared weights${shared}, their size, the numbers of training records and of steps, the training loss${'qFedAvg' in study.strategy ? ', and the loss on the training records before training' : ''}.`,
       `Each round: ${study.rounds.stop?.metric ?? 'loss'} on the ${data.split.validation > 0 ? 'validation' : 'training'} records, as one sum over all of them, and the numbers of records and patients.`,
       `Once, at the end: the numbers of training and test patients; ${figuresText(data.target)} on the test patients, for the federated model, for one trained here alone, and their difference; for both models also ${statisticText(data.target)}; how many rounds training alone took.`,
       'Your decision on this plan, and your reason if you give one. When something fails: an error code, with names of columns where it is about them, never a value.',
