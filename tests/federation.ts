@@ -45,7 +45,7 @@ export async function openFederation(
   if (seen !== undefined) coordinator.setPublicUrl(seen)
   const trainer = createTrainer()
   const access = decodeToken('access', readFileSync(join(folder, 'coordinator', 'access'), 'utf8'))
-  const network = httpsNetwork(url, await trustOf(access))
+  const network = httpsNetwork(url, trustOf(access))
   const client = createClient({
     network,
     clock,

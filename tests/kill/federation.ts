@@ -81,7 +81,7 @@ export async function killFederation(folder: string, { store, rounds }: { store:
   }
   await start('coordinator')
   const access = decodeToken('access', readFileSync(join(home, 'access'), 'utf8'))
-  const network = httpsNetwork(access.url, await trustOf(access))
+  const network = httpsNetwork(access.url, trustOf(access))
   const client = createClient({
     network,
     clock,

@@ -18,7 +18,7 @@ export type Account = { readonly client: Client; readonly url: string; close(): 
 /** `given` is a token, or a file with one; else WARDROUND_ACCESS; else the file that this machine's coordinator wrote. Errors: WR_CREDENTIALS. */
 export async function openAccount(runtime: Runtime, given?: string, authority?: string): Promise<Account> {
   const token = decodeToken('access', accessToken(runtime, given))
-  const network: ClosableNetwork = httpsNetwork(token.url, await trustOf(token, authority))
+  const network: ClosableNetwork = httpsNetwork(token.url, trustOf(token, authority))
   const { clock, entropy, version } = runtime
   const client = createClient({ network, clock, entropy, version, identity: { kind: 'account', secret: token.secret } })
   return { client, url: token.url, close: network.close }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { randomBytes, X509Certificate } from 'node:crypto'
+import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { sign, verify } from '@wardround/core/protocol/signing.ts'
-import { certificateSha256, coordinatorKeys, ownCertificate, privateFolder, writePrivate } from './identity.ts'
+import { certificateKeySha256, coordinatorKeys, ownCertificate, privateFolder, writePrivate } from './identity.ts'
 import { coded } from './testing/errors.ts'
 import { ed25519 } from './testing/keys.ts'
 import { scratch } from './testing/scratch.ts'
@@ -66,7 +66,7 @@ test('a damaged key file is named, and not replaced by a new identity', () => {
   assert.equal(coordinatorKeys(folder, world).publicKey, publicKey)
 })
 
-test('the certificate is kept as long as it names every host, and made anew, with its key, where it does not', async () => {
+test('the certificate is kept as long as it names every host; then another is made, for the same key', async () => {
   const folder = freshFolder()
   const made = await ownCertificate(folder, ['localhost', '127.0.0.1'], now)
   for (const name of ['certificate.pem', 'certificate.key']) assert.equal(modeOf(join(folder, name)), 0o600)
@@ -77,9 +77,35 @@ test('the certificate is kept as long as it names every host, and made anew, wit
     const before = await ownCertificate(other, ['localhost', '127.0.0.1'], now)
     const after = await ownCertificate(other, hosts, now)
     assert.notEqual(after.certificate, before.certificate, hosts.join())
-    assert.notEqual(after.key, before.key)
+    assert.equal(after.key, before.key)
+    assert.equal(certificateKeySha256(after.certificate), certificateKeySha256(before.certificate))
+    assert.ok(new X509Certificate(after.certificate).checkPrivateKey(createPrivateKey(after.key)))
     assert.deepEqual(await ownCertificate(other, hosts, now), after)
   }
+})
+
+test('it is made anew thirty days before it expires, and where it is not valid yet: the clock was set back', async () => {
+  const folder = freshFolder()
+  const first = await ownCertificate(folder, ['localhost'], now)
+  const { validToDate } = new X509Certificate(first.certificate)
+  const at = (days: number): Date => new Date(validToDate.getTime() + days * 86_400_000)
+  assert.deepEqual(await ownCertificate(folder, ['localhost'], at(-31)), first)
+  const second = await ownCertificate(folder, ['localhost'], at(-29))
+  assert.notEqual(second.certificate, first.certificate)
+  assert.ok(new X509Certificate(second.certificate).validToDate > at(300))
+  const third = await ownCertificate(folder, ['localhost'], at(-100))
+  assert.notEqual(third.certificate, second.certificate)
+  for (const { key } of [second, third]) assert.equal(key, first.key)
+})
+
+test('a damaged certificate is made anew; a damaged key is not: another one would shut every site out', async () => {
+  const folder = freshFolder()
+  const first = await ownCertificate(folder, ['localhost'], now)
+  writeFileSync(join(folder, 'certificate.pem'), first.certificate.slice(0, 100))
+  assert.equal((await ownCertificate(folder, ['localhost'], now)).key, first.key)
+  const file = join(folder, 'certificate.key')
+  writeFileSync(file, first.key.slice(0, 100))
+  await assert.rejects(ownCertificate(folder, ['localhost'], now), coded('WR_CONFIG', { file }))
 })
 
 test('an IPv6 address is recognised, however it is written', async () => {
@@ -89,22 +115,31 @@ test('an IPv6 address is recognised, however it is written', async () => {
     assert.deepEqual(await ownCertificate(folder, hosts, now), made, hosts.join())
 })
 
-test('a key without its certificate, or beside an older one, is made anew with it', async () => {
+test('a key without its certificate, or beside that of another, is kept, and a certificate made for it', async () => {
   const folder = freshFolder()
   const first = await ownCertificate(folder, ['localhost'], now)
-  writeFileSync(join(folder, 'certificate.key'), (await ownCertificate(freshFolder(), ['elsewhere'], now)).key)
-  // As a crash between both would leave it: asked for the name that the newer one was made for.
-  const mended = await ownCertificate(folder, ['elsewhere'], now)
+  const other = await ownCertificate(freshFolder(), ['localhost'], now)
+  writeFileSync(join(folder, 'certificate.key'), other.key)
+  const mended = await ownCertificate(folder, ['localhost'], now)
   assert.notEqual(mended.certificate, first.certificate)
-  const { publicKey } = new X509Certificate(mended.certificate)
-  assert.ok(publicKey.asymmetricKeyType === 'ec')
+  assert.equal(certificateKeySha256(mended.certificate), certificateKeySha256(other.certificate))
 })
 
-test('the pin is the SHA-256 of the certificate as it goes over the line', async () => {
-  const { certificate } = await ownCertificate(freshFolder(), ['localhost'], now)
-  // As openssl prints it: upper case, with colons.
-  const { fingerprint256 } = new X509Certificate(certificate)
-  assert.equal(certificateSha256(certificate), fingerprint256.replaceAll(':', '').toLowerCase())
+test('the pin is the SHA-256 of the key as RFC 7469 pins it', () => {
+  // openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=pinned
+  const pem = `-----BEGIN CERTIFICATE-----
+MIIBdzCCAR2gAwIBAgIUZz5POURVxplgr6WOzo2xtSrgoMQwCgYIKoZIzj0EAwIw
+ETEPMA0GA1UEAwwGcGlubmVkMB4XDTI2MTEyNjA0NDUwMloXDTM2MTEyMzA0NDUw
+MlowETEPMA0GA1UEAwwGcGlubmVkMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE
+lAwj3TWBqHfq8zdpnq1QlkFYyLBN7OqMrIuqVxogHPw+WZHiPtl+zOf4iyz8HYi2
+HmejPezIMhGiiv+kRwDTjqNTMFEwHQYDVR0OBBYEFKEKgBePqzqwuUENUPhHED6j
+U0QtMB8GA1UdIwQYMBaAFKEKgBePqzqwuUENUPhHED6jU0QtMA8GA1UdEwEB/wQF
+MAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAJ8dsvnqWxkbjmuliMmYBtExNvbi+SkY
+VGJh/WY7RtTaAiAEbLCPJNZh8V/lz3TG8CD73hykEuL3c2R8jQ9ZGLm+xw==
+-----END CERTIFICATE-----
+`
+  // openssl x509 -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256
+  assert.equal(certificateKeySha256(pem), '1a34978fab71e10b167c0fc389071b4d1deff29d6a117660d74b8970e103a813')
 })
 
 test('private files are written whole, for their owner only, over whatever was there', () => {

@@ -48,7 +48,6 @@ before(async () => {
   examples = {
     health: {},
     metrics: {},
-    certificate: {},
     join: { body: { site: 'b', secret: 'x'.repeat(43), publicKey: signer.keys.publicKey, version: '0.1.0' } },
     leave: { body: {} },
     offers: {},

@@ -1,5 +1,6 @@
 /** The coordinator, put together from parts that are given to it. */
 
+import { Server as TlsServer } from 'node:tls'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { World } from '@wardround/core/ports.ts'
 import type { KeyPair } from '@wardround/core/protocol/signing.ts'
@@ -8,7 +9,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { newSecret, proofChecker, sha256 } from './auth.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import type { Context, Log } from './context.ts'
-import { certificateSha256, type TlsFiles } from './identity.ts'
+import { certificateKeySha256, type TlsFiles } from './identity.ts'
 import { refuseOtherMethods } from './methods.ts'
 import { createMover } from './mover.ts'
 import { createNotifier } from './notifier.ts'
@@ -30,7 +31,7 @@ export type CoordinatorOptions = World & {
   readonly log: Log
   /** Absent in one process with its sites, where nothing is on a network. */
   readonly tls?: TlsFiles
-  /** Whether sites pin the certificate (it is our own) or trust its authority. */
+  /** Whether sites pin the certificate's key (it is our own) or trust its authority. */
   readonly pinned?: boolean
 }
 
@@ -43,6 +44,8 @@ export type Coordinator = {
   createAccess(name: string, url: string): Promise<string>
   /** The address that join tokens carry. */
   setPublicUrl(url: string): void
+  /** For connections from now on; those that are open stay. Errors: of TLS, where key and certificate do not go together. */
+  renewCertificate(tls: TlsFiles): void
   /** Resolves when nothing is being moved on. */
   idle(): Promise<void>
   close(): Promise<void>
@@ -64,7 +67,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   }
   const stopListening = store.onEvents(() => notifier.wake('events'))
   let publicUrl = 'https://localhost'
-  const pin = tls === undefined || options.pinned === false ? undefined : certificateSha256(tls.certificate)
+  const pin = tls === undefined || options.pinned === false ? undefined : certificateKeySha256(tls.certificate)
   const lastSeen = new Map<string, number>()
   const counters = { requests_total: 0, errors_total: 0 }
   const app = createApp(tls, context)
@@ -72,8 +75,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const network = {
     version: options.version,
     publicUrl: () => publicUrl,
-    certificateSha256: pin,
-    certificate: tls?.certificate,
+    certificateKeySha256: pin,
     lastSeen,
   }
   const requests = register(app, {
@@ -103,12 +105,13 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
         secret,
         name,
         coordinatorKey: keys.publicKey,
-        ...(pin === undefined ? {} : { certificateSha256: pin }),
+        ...(pin === undefined ? {} : { certificateKeySha256: pin }),
       })
     },
     setPublicUrl: (url) => {
       publicUrl = url
     },
+    renewCertificate: (renewed) => renewCertificate(app, renewed),
     idle: mover.idle,
     async close() {
       closing.abort()
@@ -121,10 +124,15 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   }
 }
 
+function renewCertificate({ server }: FastifyInstance, { certificate, key }: TlsFiles): void {
+  if (server instanceof TlsServer) server.setSecureContext({ cert: certificate, key, ...tlsVersion })
+}
+
+const tlsVersion = { minVersion: 'TLSv1.3' as const }
+
 /** Fastify with or without TLS. Its types differ by server, which nothing here depends on. */
 function createApp(tls: TlsFiles | undefined, context: Context): FastifyInstance {
-  const https =
-    tls === undefined ? {} : { https: { cert: tls.certificate, key: tls.key, minVersion: 'TLSv1.3' as const } }
+  const https = tls === undefined ? {} : { https: { cert: tls.certificate, key: tls.key, ...tlsVersion } }
   const app = Fastify({
     ...https,
     logger: false,

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { request as httpsRequest } from 'node:https'
+import { Agent, request as httpsRequest } from 'node:https'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { connect } from 'node:tls'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
 import { makeCertificate } from './certificate.ts'
-import { certificateSha256 } from './identity.ts'
+import { certificateKeySha256 } from './identity.ts'
 import { type Started, type StartOptions, startCoordinator } from './start.ts'
 import { testClock } from './testing/clock.ts'
 import { testEntropy } from './testing/entropy.ts'
@@ -70,12 +72,11 @@ test('the first start makes all that it needs, each file for its owner alone, an
   const access = accessOf(started)
   const pem = readFileSync(join(folder, 'certificate.pem'), 'utf8')
   assert.deepEqual(
-    { url: access.url, name: access.name, certificateSha256: access.certificateSha256 },
-    { url: started.url, name: 'admin', certificateSha256: certificateSha256(pem) },
+    { url: access.url, name: access.name, pin: access.certificateKeySha256 },
+    { url: started.url, name: 'admin', pin: certificateKeySha256(pem) },
   )
   assert.deepEqual(await callAs(started, access.secret)('studies'), { studies: [] })
   assert.equal(JSON.parse(await health(started.url, pem)).status, 'ok')
-  assert.equal(await callAs(started, '')('certificate'), pem)
 })
 
 test('a restart is the same coordinator: same key, same certificate, same access, nothing written anew', async () => {
@@ -91,8 +92,8 @@ test('a restart is the same coordinator: same key, same certificate, same access
   await callAs(again, before.secret)('studies')
   const next = await callAs(again, before.secret)('createToken', { body: { site: 'a' } })
   const pinned = (line: string) => {
-    const { coordinatorKey, certificateSha256 } = decodeToken('join', line)
-    return { coordinatorKey, certificateSha256 }
+    const { coordinatorKey, certificateKeySha256 } = decodeToken('join', line)
+    return { coordinatorKey, certificateKeySha256 }
   }
   assert.deepEqual(pinned(next.token), pinned(token))
 })
@@ -130,10 +131,96 @@ test('a certificate of its own: not pinned, because its authority vouches for it
   writeFileSync(certificate, own.certificate)
   writeFileSync(key, own.key)
   const started = await start({ folder, tlsFiles: { certificate, key } })
-  assert.equal(accessOf(started).certificateSha256, undefined)
+  assert.equal(accessOf(started).certificateKeySha256, undefined)
   assert.equal(existsSync(join(folder, 'certificate.pem')), false)
   assert.equal(JSON.parse(await health(started.url, own.certificate)).status, 'ok')
 })
+
+/** The certificate that a new connection is shown. */
+async function shown(url: string): Promise<X509Certificate> {
+  const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', rejectUnauthorized: false })
+  await once(socket, 'secureConnect')
+  const certificate = socket.getPeerX509Certificate()
+  socket.destroy()
+  assert.ok(certificate !== undefined)
+  return certificate
+}
+
+const day = 86_400_000
+
+test('a coordinator that runs on renews its certificate in time, for the same key; who is connected stays so', async () => {
+  const [folder, clock] = [freshFolder(), testClock()]
+  const started = await start({ folder, clock })
+  const first = await shown(started.url)
+  const agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false })
+  const ask = async (): Promise<string> => {
+    const request = httpsRequest(`${started.url}/health`, { agent })
+    request.end()
+    const [response] = await once(request, 'response')
+    response.resume()
+    await once(response, 'end')
+    return String(request.reusedSocket)
+  }
+  assert.equal(await ask(), 'false')
+  await clock.pass(360 * day)
+  assert.equal((await shown(started.url)).fingerprint256, first.fingerprint256)
+  await clock.pass(10 * day)
+  const renewed = await eventually(
+    () => shown(started.url),
+    ({ fingerprint256 }) => fingerprint256 !== first.fingerprint256,
+  )
+  assert.ok(renewed.validToDate.getTime() > clock.now() + 300 * day)
+  assert.equal(certificateKeySha256(renewed.toString()), certificateKeySha256(first.toString()))
+  assert.equal(await ask(), 'true')
+  agent.destroy()
+})
+
+test('a certificate of its own that is replaced is taken up, once key and certificate go together; before it expires it is said', async () => {
+  const [clock, folder, lines] = [testClock(), freshFolder(), [] as string[]]
+  const tlsFiles = { certificate: join(root, 'replaced.pem'), key: join(root, 'replaced.key') }
+  const lay = (name: 'certificate' | 'key', content: string): void => writeFileSync(tlsFiles[name], content)
+  const old = await makeCertificate(['127.0.0.1'], new Date(clock.now()))
+  const next = await makeCertificate(['127.0.0.1'], new Date(clock.now() + 390 * day))
+  lay('certificate', old.certificate)
+  lay('key', old.key)
+  const started = await start({
+    folder,
+    clock,
+    tlsFiles,
+    log: (level, message) => void lines.push(`${level} ${message}`),
+  })
+  await clock.pass(380 * day)
+  assert.deepEqual(lines, [])
+  await clock.pass(5 * day)
+  await eventually(
+    async () => lines.length,
+    (count) => count > 0,
+  )
+  assert.deepEqual(lines.splice(0), ['error the certificate expires soon, or has expired'])
+  lay('certificate', next.certificate)
+  await clock.pass(day)
+  await eventually(
+    async () => lines.length,
+    (count) => count > 1,
+  )
+  assert.equal((await shown(started.url)).fingerprint256, new X509Certificate(old.certificate).fingerprint256)
+  lay('key', next.key)
+  await clock.pass(day)
+  const { fingerprint256 } = new X509Certificate(next.certificate)
+  await eventually(
+    () => shown(started.url),
+    (found) => found.fingerprint256 === fingerprint256,
+  )
+})
+
+async function eventually<T>(look: () => Promise<T>, good: (found: T) => boolean): Promise<T> {
+  for (let tries = 0; tries < 200; tries++) {
+    const found = await look()
+    if (good(found)) return found
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  throw new Error('It never came.')
+}
 
 test('a port that is taken is named, and nothing stays behind: it starts on another', async () => {
   const taken = createServer().listen(0, '127.0.0.1')

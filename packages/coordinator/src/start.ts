@@ -8,6 +8,7 @@ import { folderBlobs } from './blobs/fs.ts'
 import { recentBlobs } from './blobs/recent.ts'
 import type { Log } from './context.ts'
 import { coordinatorKeys, ownCertificate, privateFolder, type TlsFiles, writePrivate } from './identity.ts'
+import { keepCertificate } from './keep-certificate.ts'
 import { type Coordinator, createCoordinator } from './server.ts'
 import { openStore, type StoreOptions } from './store/store.ts'
 
@@ -33,10 +34,10 @@ export async function startCoordinator(options: StartOptions): Promise<Started> 
   const folder = privateFolder(options.folder)
   const host = options.host === '0.0.0.0' || options.host === '::' ? 'localhost' : options.host
   const hosts = [...new Set([host, ...(options.publicUrl === undefined ? [] : [hostOf(options.publicUrl)])])]
-  const tls =
-    options.tlsFiles === undefined
-      ? await ownCertificate(folder, hosts, new Date(clock.now()))
-      : readTls(options.tlsFiles)
+  const { tlsFiles } = options
+  const certificate = async (): Promise<TlsFiles> =>
+    tlsFiles === undefined ? ownCertificate(folder, hosts, new Date(clock.now())) : readTls(tlsFiles)
+  const tls = await certificate()
   const storeOptions: StoreOptions =
     options.store === 'sqlite'
       ? { kind: 'sqlite', path: join(folder, 'coordinator.sqlite') }
@@ -55,8 +56,9 @@ export async function startCoordinator(options: StartOptions): Promise<Started> 
     version,
     log,
     tls,
-    pinned: options.tlsFiles === undefined,
+    pinned: tlsFiles === undefined,
   })
+  const closing = new AbortController()
   try {
     const port = await coordinator.listen({ host: options.host, port: options.port })
     const url = options.publicUrl ?? `https://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
@@ -64,7 +66,12 @@ export async function startCoordinator(options: StartOptions): Promise<Started> 
     const accessFile = join(folder, 'access')
     if ((await store.accounts()).length === 0 || !existsSync(accessFile))
       writePrivate(accessFile, `${await coordinator.createAccess(await freeName(store.accounts), url)}\n`)
-    return { coordinator, url, accessFile }
+    void keepCertificate(tls, { certificate, renew: coordinator.renewCertificate, clock, log, signal: closing.signal })
+    const close = async (): Promise<void> => {
+      closing.abort()
+      await coordinator.close()
+    }
+    return { coordinator: { ...coordinator, close }, url, accessFile }
   } catch (error) {
     await coordinator.close()
     throw error

@@ -63,7 +63,8 @@ export const registry = {
   WR_SITE_UNKNOWN: entry(401, 5),
   WR_SITE_LEFT: entry(403, 5),
   WR_SITE_EXISTS: entry(409, 5),
-  WR_CERTIFICATE_PIN: entry(495, 5, { exposure: 'local' }),
+  // Nothing was sent. What stands between may go away again: a portal that wants a password, a box that looks into every line.
+  WR_CERTIFICATE_PIN: entry(495, 5, { retry: 'transient', exposure: 'local' }),
   WR_SIGNATURE_INVALID: entry(401, 5),
   WR_PLAN_ALTERED: entry(409, 5),
   WR_NOT_APPROVED: entry(403, 5),
@@ -75,6 +76,7 @@ export const registry = {
 
   WR_UNREACHABLE: entry(503, 6, { retry: 'transient', exposure: 'local' }),
   WR_PROXY: entry(502, 6, { retry: 'transient', exposure: 'local' }),
+  WR_CERTIFICATE_EXPIRED: entry(495, 6, { retry: 'transient', exposure: 'local' }),
   WR_TIMEOUT: entry(504, 6, { retry: 'ambiguous' }),
   WR_VERSION: entry(426, 6),
 

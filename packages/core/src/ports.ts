@@ -45,7 +45,7 @@ export type HttpResponse = {
   readonly body: AsyncIterable<Uint8Array>
 }
 
-/** A way to one server. TLS, pins and proxies are behind it; it throws WR_UNREACHABLE, WR_PROXY, WR_TIMEOUT or WR_CERTIFICATE_PIN. */
+/** A way to one server. TLS, pins and proxies are behind it; it throws WR_UNREACHABLE, WR_PROXY, WR_TIMEOUT, WR_CERTIFICATE_PIN or WR_CERTIFICATE_EXPIRED. */
 export interface Network {
   send(request: HttpRequest): Promise<HttpResponse>
 }

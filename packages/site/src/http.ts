@@ -1,34 +1,32 @@
 /** The way to one coordinator: HTTPS, outbound only, through a proxy where the environment names one (HTTPS_PROXY, NO_PROXY). */
-import { createHash, X509Certificate } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { Agent, request } from 'node:https'
-import type { ConnectionOptions } from 'node:tls'
+import { Agent, type AgentOptions, request } from 'node:https'
+import type { TLSSocket } from 'node:tls'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { HttpRequest, HttpResponse, Network } from '@wardround/core/ports.ts'
 
 /** Whom to believe that it is the coordinator. */
 export type Trust =
-  /** This very certificate (PEM), which a token's pin vouched for. */
-  | { readonly kind: 'certificate'; readonly pem: string }
+  /** Whoever has this key, by the SHA-256 of its SubjectPublicKeyInfo: a token's pin. */
+  | { readonly kind: 'key'; readonly sha256: string }
   /** An authority of the hospital's own (PEM). */
   | { readonly kind: 'authority'; readonly pem: string }
   /** The authorities that Node knows. */
   | { readonly kind: 'public' }
-  /** Nobody: only to fetch the certificate that a pin then vouches for. */
-  | { readonly kind: 'unverified' }
 
 /** Longer than the longest poll. */
 const timeoutMs = 60_000
 
 export type ClosableNetwork = Network & { close(): Promise<void> }
 
-/** Errors of send(): WR_UNREACHABLE, WR_PROXY, WR_TIMEOUT, WR_CERTIFICATE_PIN, WR_CANCELLED. */
+/** Errors of send(): WR_UNREACHABLE, WR_PROXY, WR_TIMEOUT, WR_CERTIFICATE_PIN, WR_CERTIFICATE_EXPIRED, WR_CANCELLED. */
 export function httpsNetwork(url: string, trust: Trust): ClosableNetwork {
   const agent = new Agent({ ...tlsOptions(trust), proxyEnv: process.env, keepAlive: true, maxSockets: 4 })
   return {
     async send(asked) {
       try {
-        const response = await answerTo(asked, url, agent)
+        const response = await answerTo(asked, url, { agent, trust })
         const { statusCode: status = 0, headers } = response
         return { status, headers: flat(headers), body: guarded(response, url) }
       } catch (error) {
@@ -45,43 +43,48 @@ export function httpsNetwork(url: string, trust: Trust): ClosableNetwork {
 function answerTo(
   { method, path, headers, body, signal }: HttpRequest,
   url: string,
-  agent: Agent,
+  { agent, trust }: { agent: Agent; trust: Trust },
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'content-length': body.length }
     const options = { agent, method, headers: { ...headers, ...length }, timeout: timeoutMs }
     const sent = request(new URL(path, url), { ...options, ...(signal === undefined ? {} : { signal }) }, resolve)
+    if (trust.kind === 'key')
+      sent.on('socket', (socket) => sent.reusedSocket || requireKey(socket as TLSSocket, trust.sha256))
     sent.on('timeout', () => sent.destroy(Object.assign(new Error('nothing came'), { code: 'ETIMEDOUT' })))
     sent.on('error', reject)
     sent.end(body)
   })
 }
 
-type TlsOptions = {
-  ca?: string[]
-  rejectUnauthorized?: boolean
-  checkServerIdentity?: NonNullable<ConnectionOptions['checkServerIdentity']>
-}
-
-function tlsOptions(trust: Trust): TlsOptions {
+function tlsOptions(trust: Trust): AgentOptions {
   switch (trust.kind) {
-    case 'certificate': {
-      const pinned = new X509Certificate(trust.pem).fingerprint256
-      // The name in it does not matter: it is this certificate or none.
-      const checkServerIdentity: TlsOptions['checkServerIdentity'] = (_, { fingerprint256 }) =>
-        fingerprint256 === pinned ? undefined : new Error(wrongPin)
-      return { ca: [trust.pem], checkServerIdentity }
-    }
+    case 'key':
+      // requireKey() decides. A session that is taken up again would bring no certificate to look at.
+      return { rejectUnauthorized: false, maxCachedSessions: 0 }
     case 'authority':
       return { ca: [trust.pem] }
     case 'public':
       return {}
-    case 'unverified':
-      return { rejectUnauthorized: false }
   }
 }
 
-const wrongPin = 'another certificate than the pinned one'
+/**
+ * Cuts the line before a byte of ours is on it, if the other end has not proved that it has the key. Nothing else in the certificate counts,
+ * neither name nor dates, as with DANE-EE (RFC 7671, section 5.1): the key came with the token, by a way that is trusted, and a coordinator's
+ * certificate is renewed without anybody here noticing.
+ */
+function requireKey(socket: TLSSocket, sha256: string): void {
+  const check = (): void => {
+    const key = socket.getPeerX509Certificate()?.publicKey.export({ type: 'spki', format: 'der' })
+    if (key === undefined || createHash('sha256').update(key).digest('hex') !== sha256)
+      socket.destroy(new Error(wrongPin))
+  }
+  if (socket.getPeerX509Certificate() === undefined) socket.once('secureConnect', check)
+  else check()
+}
+
+const wrongPin = 'another key than the pinned one'
 const certificateProblems = new Set([
   wrongPin,
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -90,8 +93,11 @@ const certificateProblems = new Set([
   'CERT_SIGNATURE_FAILURE',
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   'ERR_TLS_CERT_ALTNAME_INVALID',
-  'CERT_HAS_EXPIRED',
 ])
+const expired: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'It has expired.',
+  CERT_NOT_YET_VALID: 'It is not valid yet.',
+}
 
 function networkError(error: unknown, url: string): WardroundError {
   if (error instanceof WardroundError) return error
@@ -100,6 +106,8 @@ function networkError(error: unknown, url: string): WardroundError {
   const options = { cause: error }
   if (certificateProblems.has(code) || message === wrongPin)
     return new WardroundError('WR_CERTIFICATE_PIN', { url }, options)
+  const reason = expired[code]
+  if (reason !== undefined) return new WardroundError('WR_CERTIFICATE_EXPIRED', { url, reason }, options)
   if (code.includes('TIMEOUT') || name.includes('Timeout'))
     return new WardroundError('WR_TIMEOUT', { url, seconds: timeoutMs / 1000 }, options)
   if (proxy !== undefined)
@@ -163,33 +171,13 @@ async function* guarded(body: AsyncIterable<Uint8Array>, url: string): AsyncGene
   }
 }
 
-/**
- * The trust that a token asks for. With a pin: the certificate is fetched unverified, and proves itself by its digest.
- * Errors: WR_CERTIFICATE_PIN where it is another one.
- */
-export async function trustOf(
-  { url, certificateSha256 }: { url: string; certificateSha256?: string | undefined },
+/** The trust that a token asks for; an authority of the hospital's own (PEM) comes first. */
+export function trustOf(
+  { certificateKeySha256 }: { certificateKeySha256?: string | undefined },
   authority?: string,
-): Promise<Trust> {
+): Trust {
   if (authority !== undefined) return { kind: 'authority', pem: authority }
-  if (certificateSha256 === undefined) return { kind: 'public' }
-  const network = httpsNetwork(url, { kind: 'unverified' })
-  try {
-    const pem = await textOf(await network.send({ method: 'GET', path: '/v1/certificate', headers: {} }))
-    if (digestOf(pem) !== certificateSha256) throw new WardroundError('WR_CERTIFICATE_PIN', { url })
-    return { kind: 'certificate', pem }
-  } finally {
-    await network.close()
-  }
-}
-
-function digestOf(pem: string): string {
-  try {
-    return createHash('sha256').update(new X509Certificate(pem).raw).digest('hex')
-  } catch {
-    // Not a certificate at all: it has no digest that a pin could name.
-    return ''
-  }
+  return certificateKeySha256 === undefined ? { kind: 'public' } : { kind: 'key', sha256: certificateKeySha256 }
 }
 
 const answerLimitBytes = 64 << 20
@@ -204,5 +192,3 @@ export async function bytesOf({ body }: Pick<HttpResponse, 'body'>, limit = answ
   }
   return Buffer.concat(chunks)
 }
-
-const textOf = async (response: HttpResponse): Promise<string> => (await bytesOf(response, 1 << 20)).toString('utf8')

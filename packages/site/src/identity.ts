@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Disk, SiteWorld } from '@wardround/core/ports.ts'
 import { type KeyPair, keyFileSchema, newKeyFile, readKeyFile } from '@wardround/core/protocol/signing.ts'
-import { siteNameSchema } from '@wardround/core/protocol/task.ts'
+import { sha256Schema, siteNameSchema } from '@wardround/core/protocol/task.ts'
 import { z } from 'zod'
 import { readJson, writeJson } from './files.ts'
 
 const trustSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('certificate'), pem: z.string() }),
+  z.strictObject({ kind: z.literal('key'), sha256: sha256Schema }),
   z.strictObject({ kind: z.literal('authority'), pem: z.string() }),
   z.strictObject({ kind: z.literal('public') }),
 ])

@@ -11,19 +11,18 @@ export type NetworkOptions = {
   readonly version: string
   /** The address that tokens carry; known once the server listens. */
   readonly publicUrl: () => string
-  readonly certificateSha256: string | undefined
-  readonly certificate: string | undefined
+  /** What tokens pin; undefined where an authority vouches for us. */
+  readonly certificateKeySha256: string | undefined
   /** When each site was last heard of. */
   readonly lastSeen: ReadonlyMap<string, number>
 }
 
-type Names = 'health' | 'certificate' | 'join' | 'leave' | 'createToken' | 'sites' | 'removeSite'
+type Names = 'health' | 'join' | 'leave' | 'createToken' | 'sites' | 'removeSite'
 
 export function networkHandlers(context: Context, options: NetworkOptions): Pick<Handlers, Names> {
   const { store, clock, entropy, keys } = context
   return {
     health: async () => ({ status: 'ok', version: options.version, nowMs: clock.now() }),
-    certificate: async () => options.certificate ?? '',
     async join({ body }) {
       checkVersion(body.version, options.version)
       await join(context, body)
@@ -42,7 +41,8 @@ export function networkHandlers(context: Context, options: NetworkOptions): Pick
         await tables.addToken({ secret_sha256: sha256(secret), site: body.site, expires_at: expiresAt, used_at: null })
         await tables.audit('token.created', { site: body.site, by: caller.name, expiresAt })
       })
-      const pin = options.certificateSha256 === undefined ? {} : { certificateSha256: options.certificateSha256 }
+      const pin =
+        options.certificateKeySha256 === undefined ? {} : { certificateKeySha256: options.certificateKeySha256 }
       const token = encodeToken('join', {
         url: options.publicUrl(),
         secret,

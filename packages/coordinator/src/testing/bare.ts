@@ -44,8 +44,7 @@ export async function startBare(world: World): Promise<Bare> {
   const network = {
     version: '0.1.0',
     publicUrl: () => 'https://localhost',
-    certificateSha256: undefined,
-    certificate: undefined,
+    certificateKeySha256: undefined,
     lastSeen: new Map(),
   }
   const handlers: Partial<Record<RouteName, AnyHandler>> = {

@@ -91,13 +91,6 @@ export const routes = {
     answer: z.strictObject({ status: z.literal('ok'), version: versionSchema, nowMs: z.int() }),
   },
   metrics: { method: 'GET', path: '/metrics', by: 'anybody', summary: 'Counters for Prometheus', answer: 'text' },
-  certificate: {
-    method: 'GET',
-    path: '/v1/certificate',
-    by: 'anybody',
-    summary: 'The certificate in PEM, to check against the pin of a token',
-    answer: 'text',
-  },
   join: {
     method: 'POST',
     path: '/v1/join',

@@ -11,7 +11,7 @@ const token = {
   secret: 's'.repeat(43),
   name: 'ward-1',
   coordinatorKey: 'k'.repeat(43),
-  certificateSha256: 'a'.repeat(64),
+  certificateKeySha256: 'a'.repeat(64),
 }
 const refused = (line: string) =>
   assert.throws(
@@ -21,7 +21,7 @@ const refused = (line: string) =>
 
 test('a token survives the clipboard, blanks around it included', () => {
   assert.deepEqual(decodeToken('join', ` ${encodeToken('join', token)}\n`), token)
-  const { certificateSha256: _, ...publicAuthority } = token
+  const { certificateKeySha256: _, ...publicAuthority } = token
   assert.deepEqual(decodeToken('access', encodeToken('access', publicAuthority)), publicAuthority)
 })
 

@@ -16,8 +16,11 @@ const tokenSchema = z.strictObject({
   name: z.string().min(1).max(63),
   /** The coordinator's Ed25519 key; every task is signed with it. */
   coordinatorKey: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
-  /** SHA-256 of the coordinator's certificate (DER); absent where a public or an own authority vouches for it. */
-  certificateSha256: z
+  /**
+   * SHA-256 of the public key in the coordinator's certificate (SubjectPublicKeyInfo in DER, as RFC 7469 pins it), which outlives the
+   * certificate; absent where a public or an own authority vouches for it.
+   */
+  certificateKeySha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .optional(),

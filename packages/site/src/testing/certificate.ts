@@ -1,5 +1,5 @@
 /** A self-signed certificate for tests (X.509 version 3, RFC 5280), written as DER by hand: no key lies in the repository. */
-import { generateKeyPairSync, sign } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
 
 const der = (tag: number, ...parts: readonly Uint8Array[]): Buffer => {
   const content = Buffer.concat(parts)
@@ -28,8 +28,11 @@ const authority = sequence(
 
 export type TestCertificate = { readonly certificate: string; readonly key: string }
 
-export function testCertificate(host: string, years: { from: number; to: number }): TestCertificate {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+/** `key` (PEM): that of another one. */
+export function testCertificate(host: string, years: { from: number; to: number }, key?: string): TestCertificate {
+  const privateKey =
+    key === undefined ? generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey : createPrivateKey(key)
+  const publicKey = createPublicKey(privateKey)
   const year = (value: number): Buffer => utcTime(new Date(Date.UTC(value, 0, 1)))
   const body = sequence(
     der(0xa0, der(0x02, Uint8Array.of(2))),

@@ -188,9 +188,9 @@ const trustErrors = {
     ),
   WR_CERTIFICATE_PIN: (p: { url: string }) =>
     say(
-      `The certificate of ${p.url} is not the one that the token names.`,
-      'Somebody stands between, or the coordinator has a new certificate.',
-      'Ask the coordinator for a new token; do not go on without one.',
+      `The certificate of ${p.url} is not vouched for as the token says.`,
+      'Somebody stands between (a proxy that looks into every line does), or the coordinator has a new key.',
+      'Nothing was sent. Ask your network people for a way around; where the coordinator has a new key, it gives you a new token.',
     ),
   WR_SIGNATURE_INVALID: (p: { what: string }) =>
     say(
@@ -250,6 +250,12 @@ const networkErrors = {
       `The proxy ${p.proxy} does not let us through.`,
       p.reason,
       'Check HTTPS_PROXY and NO_PROXY, and that CONNECT is allowed.',
+    ),
+  WR_CERTIFICATE_EXPIRED: (p: { url: string; reason: string }) =>
+    say(
+      `The certificate of ${p.url} is not valid today.`,
+      p.reason,
+      'Whoever runs the coordinator renews it; if it is the clock of this machine that is wrong, set it. Nothing is lost meanwhile.',
     ),
   WR_TIMEOUT: (p: { url: string; seconds: number }) =>
     say(
