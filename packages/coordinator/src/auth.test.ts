@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Prover, proofWindowMs, prove } from '@wardround/core/protocol/proof.ts'
 import fc from 'fast-check'
-import { accountOf, checkVersion, newSecret, proofChecker, sha256 } from './auth.ts'
+import { accountOf, checkVersion, newSecret, proofChecker, requireBody, sha256 } from './auth.ts'
 import { testEntropy } from './testing/entropy.ts'
 import { coded } from './testing/errors.ts'
 import { testWorld } from './testing/federation.ts'
@@ -23,7 +23,15 @@ async function gate() {
   }
   for (const { site, keys } of Object.values(provers))
     await store.putSite(siteRow(site, { public_key: keys.publicKey }))
-  const restart = () => proofChecker(world)
+  /** As the registrar does it: the head first, then the body. */
+  const restart = () => {
+    const check = proofChecker(world)
+    return async (header: string | undefined, { bodySha256, ...head }: typeof subject): Promise<string> => {
+      const proven = await check(header, head)
+      requireBody(proven, bodySha256)
+      return proven.site
+    }
+  }
   const sign = (
     prover: Prover,
     change: Partial<typeof subject & { audience: string }> = {},

@@ -19,7 +19,17 @@ export async function accountOf(store: Store, header: string | undefined): Promi
   return account.name
 }
 
-export type ProofChecker = (header: string | undefined, subject: Omit<ProofSubject, 'audience'>) => Promise<string>
+/** Who asks, and what the digest of the body must be that comes with it. */
+export type Proven = { readonly site: string; readonly bodySha256: string }
+export type ProofChecker = (
+  header: string | undefined,
+  subject: Pick<ProofSubject, 'method' | 'path'>,
+) => Promise<Proven>
+
+/** Errors: WR_PROOF_INVALID where another body came than was signed. */
+export function requireBody(proven: Proven, bodySha256: string): void {
+  if (bodySha256 !== proven.bodySha256) throw new WardroundError('WR_PROOF_INVALID')
+}
 
 /**
  * Checks signed requests and remembers their nonces for as long as their times are accepted. A restart forgets them, so a
@@ -50,7 +60,7 @@ export function proofChecker({
     forgetOld(seen, now)
     seen.set(nonce, proof.time + proofWindowMs)
     if (row.state === 'left') throw new WardroundError('WR_SITE_LEFT', { site: proof.site })
-    return proof.site
+    return { site: proof.site, bodySha256: proof.bodySha256 }
   }
 }
 

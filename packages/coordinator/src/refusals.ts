@@ -12,7 +12,7 @@ type Asked = { readonly request: FastifyRequest; readonly reply: FastifyReply; r
 
 /** Anything thrown, as an answer. */
 export function refuse(thrown: unknown, { request, reply, context }: Asked): FastifyReply {
-  const error = asCoded(thrown)
+  const error = asCoded(thrown, request.routeOptions.bodyLimit ?? jsonLimitBytes)
   const path = request.url.split('?')[0]
   const body = tell(error, context, { method: request.method, path })
   return reply.code(error.status).type('application/json; charset=utf-8').send(body)
@@ -20,8 +20,10 @@ export function refuse(thrown: unknown, { request, reply, context }: Asked): Fas
 
 /** What is no HTTP request: there is nothing to reply to but the line. */
 export function refuseLine(thrown: Error, socket: Socket, context: Told): void {
-  const reset = 'code' in thrown && thrown.code === 'ECONNRESET'
-  if (reset || !socket.writable) return void socket.destroy()
+  // Only what the HTTP parser complains about has somebody to hear it. A line that is too slow, or gone, or never came through TLS, is cut: to be
+  // tried again, which that says better than a refusal does.
+  const spoken = 'code' in thrown && String(thrown.code).startsWith('HPE_')
+  if (!spoken || !socket.writable) return void socket.destroy()
   const error = new WardroundError(
     'WR_BODY_INVALID',
     { field: 'request', problem: 'it is not HTTP' },
@@ -38,10 +40,10 @@ export function refuseLine(thrown: Error, socket: Socket, context: Told): void {
 }
 
 /** Fastify's own refusals in our words; anything unknown is a bug of ours. */
-function asCoded(error: unknown): WardroundError {
+function asCoded(error: unknown, limitBytes: number): WardroundError {
   if (error instanceof WardroundError) return error
   const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500
-  if (status === 413) return new WardroundError('WR_BODY_TOO_LARGE', { limitBytes: jsonLimitBytes })
+  if (status === 413) return new WardroundError('WR_BODY_TOO_LARGE', { limitBytes })
   if (status < 400 || status >= 500) return asWardroundError(error)
   const problem = error instanceof Error ? error.message.slice(0, 200) : ''
   return new WardroundError('WR_BODY_INVALID', { field: 'request', problem }, { cause: error })

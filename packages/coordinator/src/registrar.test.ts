@@ -156,6 +156,35 @@ test('a body beyond the limit is refused with the limit', async () => {
   assert.equal((await refused(await site(piece), 'WR_BODY_TOO_LARGE')).status, 413)
 })
 
+test('a stranger may send a join and nothing larger; an unknown path, nothing at all', async () => {
+  const limitBytes = 4096
+  const large = { method: 'POST', path: '/v1/join', body: ' '.repeat(limitBytes + 1) }
+  assert.deepEqual((await refused(large, 'WR_BODY_TOO_LARGE')).parameters, { limitBytes })
+  await refused({ ...large, body: ' '.repeat(limitBytes) }, 'WR_BODY_INVALID')
+})
+
+/** What comes back over a real line for a head alone: the body that it announces never comes. */
+async function answerToHead(port: number, head: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(`${head}\r\nhost: x\r\ncontent-length: 4000000\r\n\r\n`)
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  socket.destroy()
+  return answer.toString('latin1')
+}
+
+test('who asks is known from the head alone: nobody unknown makes us wait for a body', {
+  timeout: 10_000,
+}, async () => {
+  const coordinator = await startCoordinator(await testWorld())
+  const port = await coordinator.listen({ host: '127.0.0.1', port: 0 })
+  const { path } = requestOf('upload', { params, query: { offset: 0, sizeBytes: 5, sha256: 'f'.repeat(64) } })
+  assert.match(await answerToHead(port, `PUT ${path} HTTP/1.1`), /^HTTP\/1.1 401 .*WR_PROOF_INVALID/s)
+  assert.match(await answerToHead(port, 'POST /v1/studies HTTP/1.1'), /^HTTP\/1.1 401 .*WR_CREDENTIALS/s)
+  assert.match(await answerToHead(port, 'POST /v1/nothing HTTP/1.1'), /^HTTP\/1.1 404 .*WR_NOT_FOUND/s)
+  assert.match(await answerToHead(port, 'POST /v1/join HTTP/1.1'), /^HTTP\/1.1 413 .*WR_BODY_TOO_LARGE/s)
+  await coordinator.close()
+})
+
 test('versions: ours is in every answer, and theirs may be one minor version away', async () => {
   const health = (version: string) => ({ method: 'GET', path: '/health', headers: { 'wardround-version': version } })
   for (const version of ['0.0.9', '0.1.0', '0.1.99', '0.2.3']) {

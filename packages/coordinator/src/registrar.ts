@@ -1,12 +1,13 @@
-/** Binds handlers to routes: parse, authenticate, handle, answer. */
+/** Binds handlers to routes: authenticate, parse, handle, answer. */
 import { createHash } from 'node:crypto'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { type RouteName, routes } from '@wardround/core/protocol/routes.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
-import { accountOf, checkVersion, type ProofChecker } from './auth.ts'
+import { accountOf, checkVersion, type ProofChecker, type Proven, requireBody } from './auth.ts'
 import type { Context } from './context.ts'
 import type { Caller, Handlers } from './handlers.ts'
+import { requestsOfOneSite, strangerLimitBytes } from './limits.ts'
 import { jsonLimitBytes, refuse } from './refusals.ts'
 import { pieceLimitBytes } from './routes/site-work.ts'
 
@@ -19,6 +20,10 @@ export type RegistrarOptions = {
   readonly closing: AbortSignal
   readonly heard: (site: string) => void
 }
+
+/** Who asks, as far as the head says. */
+type Asker = { readonly name: string; readonly proven?: Proven }
+const nobody: Asker = { name: '' }
 
 type AnyRoute = {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -38,31 +43,37 @@ type AnyHandler = (
 /** `idle` resolves when no handler is at work: whoever closes the store waits for it. */
 export function register(app: FastifyInstance, options: RegistrarOptions): { idle(): Promise<void> } {
   const working = new Set<Promise<unknown>>()
+  const busy = <T>(work: Promise<T>): Promise<T> => {
+    working.add(work)
+    return work.finally(() => working.delete(work))
+  }
+  const askers = new WeakMap<FastifyRequest, Asker>()
+  const crowd = createCrowd()
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser(
-    '*',
-    { parseAs: 'buffer', bodyLimit: Math.max(jsonLimitBytes, pieceLimitBytes) },
-    (_request, body, done) => done(null, body),
-  )
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   for (const name of Object.keys(routes) as RouteName[]) {
     const route: AnyRoute = routes[name]
     const handler = options.handlers[name] as AnyHandler
     app.route({
       method: route.method,
       url: route.path,
+      bodyLimit: route.by === 'anybody' ? strangerLimitBytes : Math.max(jsonLimitBytes, pieceLimitBytes),
+      // From the head alone: nobody unknown makes us take in a body.
+      onRequest: async (request, reply) => {
+        reply.header('wardround-version', options.version)
+        checkVersion(header(request, 'wardround-version'), options.version)
+        const asker = await busy(authenticate(route.by, request, options))
+        askers.set(request, asker)
+        if (route.by === 'site') crowd.enter(asker.name, reply)
+      },
       handler: async (request, reply) => {
-        const work = handle(route, { handler, request, reply }, options)
-        working.add(work)
-        return work.finally(() => working.delete(work))
+        const asker = askers.get(request) ?? nobody
+        return busy(handle(route, { handler, request, reply, asker }, options))
       },
     })
   }
   const { context } = options
   app.setErrorHandler((error, request, reply) => refuse(error, { request, reply, context }))
-  app.setNotFoundHandler((request, reply) => {
-    const name = `${request.method} ${request.url.slice(0, 100)}`
-    return refuse(new WardroundError('WR_NOT_FOUND', { what: 'route', name }), { request, reply, context })
-  })
   return {
     async idle() {
       while (working.size > 0) await Promise.allSettled(working)
@@ -70,19 +81,25 @@ export function register(app: FastifyInstance, options: RegistrarOptions): { idl
   }
 }
 
+type Asked = {
+  readonly handler: AnyHandler
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly asker: Asker
+}
+
 async function handle(
   route: AnyRoute,
-  { handler, request, reply }: { handler: AnyHandler; request: FastifyRequest; reply: FastifyReply },
+  { handler, request, reply, asker }: Asked,
   options: RegistrarOptions,
 ): Promise<unknown> {
   const rawBody = Buffer.isBuffer(request.body) ? request.body : new Uint8Array()
-  reply.header('wardround-version', options.version)
-  checkVersion(header(request, 'wardround-version'), options.version)
   const bodySha256 = createHash('sha256').update(rawBody).digest('hex')
+  if (asker.proven !== undefined) requireBody(asker.proven, bodySha256)
   // Most never ask for it, and making one costs more than their whole work.
   let signal: AbortSignal | undefined
   const caller: Caller = {
-    name: await authenticate(route.by, request, { ...options, bodySha256 }),
+    name: asker.name,
     get signal() {
       signal ??= signalOf(reply, options.closing)
       return signal
@@ -110,13 +127,32 @@ const header = (request: FastifyRequest, name: string): string | undefined => {
 async function authenticate(
   by: AnyRoute['by'],
   request: FastifyRequest,
-  { context, proofs, heard, bodySha256 }: RegistrarOptions & { bodySha256: string },
-): Promise<string> {
-  if (by === 'anybody') return ''
-  if (by === 'account') return accountOf(context.store, header(request, 'authorization'))
-  const site = await proofs(header(request, 'authorization'), { method: request.method, path: request.url, bodySha256 })
-  heard(site)
-  return site
+  { context, proofs, heard }: RegistrarOptions,
+): Promise<Asker> {
+  if (by === 'anybody') return nobody
+  const authorization = header(request, 'authorization')
+  if (by === 'account') return { name: await accountOf(context.store, authorization) }
+  const proven = await proofs(authorization, { method: request.method, path: request.url })
+  heard(proven.site)
+  return { name: proven.site, proven }
+}
+
+/** Counts the requests of each site that are being served. */
+function createCrowd(): { enter(site: string, reply: FastifyReply): void } {
+  const inside = new Map<string, number>()
+  return {
+    /** Errors: WR_UNAVAILABLE. */
+    enter(site, { raw }) {
+      const count = inside.get(site) ?? 0
+      if (count >= requestsOfOneSite) throw new WardroundError('WR_UNAVAILABLE', { reason: 'crowd' })
+      inside.set(site, count + 1)
+      raw.once('close', () => {
+        const left = (inside.get(site) ?? 1) - 1
+        if (left === 0) inside.delete(site)
+        else inside.set(site, left)
+      })
+    },
+  }
 }
 
 /** Aborted when the asker hangs up or the coordinator closes. */

@@ -10,7 +10,7 @@ import { newSecret, proofChecker, sha256 } from './auth.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import type { Context, Log } from './context.ts'
 import { certificateKeySha256, type TlsFiles } from './identity.ts'
-import { refuseOtherMethods } from './methods.ts'
+import { defaultLimits, fastifyLimits, httpLimits, type Limits, limitConnections, tlsLimits } from './limits.ts'
 import { createMover } from './mover.ts'
 import { createNotifier } from './notifier.ts'
 import { apiPage, openApiDocument } from './openapi.ts'
@@ -22,6 +22,7 @@ import { siteWorkHandlers } from './routes/site-work.ts'
 import { studyHandlers } from './routes/studies.ts'
 import type { Store } from './store/store.ts'
 import { advanceStudy, nextDeadline } from './study-run.ts'
+import { refuseUnknownRoutes } from './unknown-routes.ts'
 
 export type CoordinatorOptions = World & {
   readonly store: Store
@@ -31,6 +32,7 @@ export type CoordinatorOptions = World & {
   readonly log: Log
   /** Absent in one process with its sites, where nothing is on a network. */
   readonly tls?: TlsFiles
+  readonly limits?: Limits
   /** Whether sites pin the certificate's key (it is our own) or trust its authority. */
   readonly pinned?: boolean
 }
@@ -70,7 +72,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const pin = tls === undefined || options.pinned === false ? undefined : certificateKeySha256(tls.certificate)
   const lastSeen = new Map<string, number>()
   const counters = { requests_total: 0, errors_total: 0 }
-  const app = createApp(tls, context)
+  const app = createApp(context, options)
   countResponses(app, counters)
   const network = {
     version: options.version,
@@ -131,10 +133,17 @@ function renewCertificate({ server }: FastifyInstance, { certificate, key }: Tls
 const tlsVersion = { minVersion: 'TLSv1.3' as const }
 
 /** Fastify with or without TLS. Its types differ by server, which nothing here depends on. */
-function createApp(tls: TlsFiles | undefined, context: Context): FastifyInstance {
-  const https = tls === undefined ? {} : { https: { cert: tls.certificate, key: tls.key, ...tlsVersion } }
+function createApp(
+  context: Context,
+  { tls, limits = defaultLimits }: Pick<CoordinatorOptions, 'tls' | 'limits'>,
+): FastifyInstance {
+  const line =
+    tls === undefined
+      ? { http: httpLimits(limits) }
+      : { https: { cert: tls.certificate, key: tls.key, ...tlsVersion, ...httpLimits(limits), ...tlsLimits(limits) } }
   const app = Fastify({
-    ...https,
+    ...line,
+    ...fastifyLimits(limits),
     logger: false,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },
@@ -142,7 +151,8 @@ function createApp(tls: TlsFiles | undefined, context: Context): FastifyInstance
     frameworkErrors: (error, request, reply) => void refuse(error, { request, reply, context }),
     clientErrorHandler: (error, socket) => refuseLine(error, socket, context),
   }) as unknown as FastifyInstance
-  refuseOtherMethods(app)
+  limitConnections(app.server, limits)
+  refuseUnknownRoutes(app)
   return app
 }
 

@@ -77,6 +77,7 @@ export const registry = {
   WR_UNREACHABLE: entry(503, 6, { retry: 'transient', exposure: 'local' }),
   WR_PROXY: entry(502, 6, { retry: 'transient', exposure: 'local' }),
   WR_CERTIFICATE_EXPIRED: entry(495, 6, { retry: 'transient', exposure: 'local' }),
+  WR_UNAVAILABLE: entry(503, 6, { retry: 'transient' }),
   WR_TIMEOUT: entry(504, 6, { retry: 'ambiguous' }),
   WR_VERSION: entry(426, 6),
 

@@ -8,7 +8,12 @@ import type { Handlers } from '../handlers.ts'
 type Names = 'events' | 'eventStream' | 'audit' | 'metrics'
 
 const pageSize = 1000
+/** A stream that is not read holds one page, of events that may each name a thousand sites. */
+const streamPageSize = 100
 const heartbeatMs = 15_000
+const stillHere = ': still here\n\n'
+const asText = (event: StoredEvent): string =>
+  `id: ${event.sequence}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`
 
 export function recordHandlers(
   context: Context,
@@ -19,22 +24,24 @@ export function recordHandlers(
     after,
     study,
     wait,
+    limit,
     signal,
   }: {
     after: number
     study?: string | undefined
     wait: number
+    limit: number
     signal: AbortSignal
   }): Promise<StoredEvent[]> => {
     const look = async (): Promise<StoredEvent[] | undefined> => {
-      const events = await store.events({ after, study, limit: pageSize })
+      const events = await store.events({ after, study, limit })
       return events.length > 0 ? events : undefined
     }
     return (await notifier.until('events', look, { waitMs: wait * 1000, signal })) ?? []
   }
   return {
     async events({ query }, caller) {
-      const events = await page({ ...query, signal: caller.signal })
+      const events = await page({ ...query, limit: pageSize, signal: caller.signal })
       return { events, sequence: events.at(-1)?.sequence ?? query.after }
     },
     async eventStream({ query }, caller, reply) {
@@ -44,12 +51,16 @@ export function recordHandlers(
       let after = Math.max(query.after, lastEventId(caller.headers['last-event-id']))
       try {
         while (!caller.signal.aborted) {
-          const events = await page({ after, study: query.study, wait: heartbeatMs / 1000, signal: caller.signal })
-          const text = events
-            .map((event) => `id: ${event.sequence}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`)
-            .join('')
+          const events = await page({
+            after,
+            study: query.study,
+            wait: heartbeatMs / 1000,
+            limit: streamPageSize,
+            signal: caller.signal,
+          })
           // A watcher that does not read is waited for, not buffered for: the sequence lets it go on where it was.
-          if (!raw.write(text === '' ? ': still here\n\n' : text)) await drained(raw, caller.signal)
+          for (const text of events.length === 0 ? [stillHere] : events.map(asText))
+            if (!raw.write(text)) await drained(raw, caller.signal)
           after = events.at(-1)?.sequence ?? after
         }
       } catch (error) {
@@ -80,7 +91,12 @@ const lastEventId = (header: string | undefined): number => Number(/^\d{1,15}$/.
 
 const drained = (raw: NodeJS.WritableStream, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
+    const end = (): void => {
+      raw.off('drain', end)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
     if (signal.aborted) return resolve()
-    raw.once('drain', resolve)
-    signal.addEventListener('abort', () => resolve(), { once: true })
+    raw.once('drain', end)
+    signal.addEventListener('abort', end, { once: true })
   })

@@ -152,9 +152,9 @@ async function prove(state: State, { method, path, headers, body }: HttpRequest)
   const proof = parseProof(headers.authorization ?? '')
   const publicKey = state.sites.get(proof?.site ?? '')
   if (proof === undefined || publicKey === undefined) throw new WardroundError('WR_PROOF_INVALID')
-  const bodySha256 = sha256Hex(body ?? new Uint8Array())
-  const subject = { method, path, bodySha256, audience: state.keys.publicKey }
-  if (!proofHolds(ed25519, proof, { subject, publicKey })) throw new WardroundError('WR_PROOF_INVALID')
+  const subject = { method, path, audience: state.keys.publicKey }
+  const whole = proof.bodySha256 === sha256Hex(body ?? new Uint8Array())
+  if (!whole || !proofHolds(ed25519, proof, { subject, publicKey })) throw new WardroundError('WR_PROOF_INVALID')
   const skewMs = proof.time - state.now()
   if (Math.abs(skewMs) > proofWindowMs) throw new WardroundError('WR_PROOF_CLOCK', { skewMs })
   if (state.nonces.has(proof.nonce)) throw new WardroundError('WR_PROOF_REPLAYED')

@@ -257,6 +257,16 @@ const networkErrors = {
       p.reason,
       'Whoever runs the coordinator renews it; if it is the clock of this machine that is wrong, set it. Nothing is lost meanwhile.',
     ),
+  WR_UNAVAILABLE: (p: { reason: string }) =>
+    say(
+      'The coordinator cannot take this in now.',
+      {
+        disk: 'Its disk is full, or cannot be written.',
+        store: 'Its database is out of reach.',
+        crowd: 'There are too many requests of the same site at once.',
+      }[p.reason] ?? 'Something is wrong there.',
+      'Nothing to do here: it is tried again until it can. Whoever runs the coordinator finds more with: wardround doctor',
+    ),
   WR_TIMEOUT: (p: { url: string; seconds: number }) =>
     say(
       `${p.url} did not answer within ${p.seconds} s.`,
