@@ -40,6 +40,16 @@ ${change}`
 export const parsedSmall = (change = '', quorum = 2) =>
   parseStudy(smallStudy(change).replace('quorum: 2', `quorum: ${quorum}`))
 
+/** So many rounds, and time enough for each whatever happens. */
+export const parsedLong = (rounds: number) =>
+  parseStudy(smallStudy().replace('maximum: 3', `maximum: ${rounds}`).replace('20s', '10m'))
+
+/** The same with a model of 55 KB. */
+export const parsedWide = (rounds: number) =>
+  parseStudy(
+    smallStudy().replace('dense: 4', 'dense: 2000').replace('maximum: 3', `maximum: ${rounds}`).replace('20s', '10m'),
+  )
+
 /** 80 patients with a signal, as CSV. `mark` makes every value of this hospital recognisable. */
 export function smallTable(
   site: string,

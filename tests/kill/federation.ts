@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { openStore, type Store } from '@wardround/coordinator/store/store.ts'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { firstBroken } from '@wardround/core/protocol/chain.ts'
-import { parseStudy } from '@wardround/core/protocol/plan.ts'
+import type { ParsedStudy } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
 import { createClient, persistently } from '@wardround/site/client.ts'
@@ -16,7 +16,7 @@ import { readJournal } from '@wardround/site/journal.ts'
 import { releasedResultSchema } from '@wardround/site/progress.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
 import { approves, settled } from '../federation.ts'
-import { clock, disk, entropy, hospital, smallStudy, smallTable, version } from '../support.ts'
+import { clock, disk, entropy, hospital, smallTable, version } from '../support.ts'
 
 const program = (name: string): string => fileURLToPath(new URL(`${name}.ts`, import.meta.url))
 export const siteNames = ['north', 'south'] as const
@@ -62,7 +62,7 @@ function live(name: string, args: readonly string[]): Life {
 export type KillFederation = Awaited<ReturnType<typeof killFederation>>
 
 /** Joined, approved and started, with nobody running but the coordinator. `store` is 'sqlite' or a URL. */
-export async function killFederation(folder: string, { store, rounds }: { store: string; rounds: number }) {
+export async function killFederation(folder: string, { store, plan }: { store: string; plan: ParsedStudy['plan'] }) {
   const home = join(folder, 'coordinator')
   const lives = new Map<Name, Life>()
   let port = '0'
@@ -89,7 +89,6 @@ export async function killFederation(folder: string, { store, rounds }: { store:
     version,
     identity: { kind: 'account', secret: access.secret },
   })
-  const { plan } = parseStudy(smallStudy().replace('maximum: 3', `maximum: ${rounds}`).replace('20s', '10m'))
   const { id } = await client.call('publish', { body: { plan } })
   const [trainer, { signal }] = [createTrainer(), new AbortController()]
   for (const name of siteNames) {

@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { seededRandom } from '@wardround/core/random.ts'
 import { startTestPostgres, type TestPostgres } from '../../packages/coordinator/src/testing/postgres.ts'
-import { scratch } from '../support.ts'
+import { parsedLong, scratch } from '../support.ts'
 import { essence, holdsTogether, type KillFederation, killFederation, type Name, siteNames } from './federation.ts'
 
 /** What becomes durable at the coordinator, in the order in which it does: first once, then in each round, then once. */
@@ -60,7 +60,8 @@ type Disturbance = { readonly count: number; disturb(federation: KillFederation)
 
 /** A study from its start to its end, and what it came to; whatever happened to it, it must hold together. */
 async function ended(folder: string, store: string, { count, disturb }: Disturbance): Promise<unknown> {
-  const federation = await killFederation(folder, { store, rounds: count })
+  const { plan } = parsedLong(count)
+  const federation = await killFederation(folder, { store, plan })
   for (const name of siteNames) await federation.start(name)
   const disturbed = disturb(federation)
   await federation.begin()

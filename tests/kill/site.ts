@@ -24,7 +24,8 @@ function nameOf(method: string, path: string): string {
 }
 
 const membership = membershipOf(disk, folder)
-const network = httpsNetwork(membership.url, membership.trust)
+// Nor long for an answer that never comes.
+const network = httpsNetwork(membership.url, membership.trust, 2000)
 const mortalNetwork: Network = {
   send: (request) => step(nameOf(request.method, request.path), () => network.send(request)),
 }

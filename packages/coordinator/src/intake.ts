@@ -54,7 +54,8 @@ export async function fit<T>(context: Context, task: TaskRow, check: () => Promi
   try {
     return await check()
   } catch (error) {
-    if (error instanceof WardroundError && error.retry === 'permanent')
+    // What is wrong with us is not the site's failure.
+    if (error instanceof WardroundError && error.retry === 'permanent' && error.status < 500)
       await settle(context, task, { result: failure(error), sizeBytes: 0 })
     throw error
   }

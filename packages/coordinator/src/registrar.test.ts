@@ -234,20 +234,22 @@ async function failing(error: unknown) {
   return { own, answer: (code: string) => refused({ ...request, headers }, code, own) }
 }
 
-test('an error that is ours alone says its code and no more; the log has its cause', async () => {
+test('a trouble of ours is to be waited out, whatever it is; only the log has its cause', async () => {
   const cause = new Error('connect ECONNREFUSED 10.1.2.3:5432')
-  const { own, answer } = await failing(
-    new WardroundError('WR_STORE', { store: 'PostgreSQL', reason: 'connect ECONNREFUSED 10.1.2.3:5432' }, { cause }),
-  )
-  const { status, parameters, message, retry, text } = await answer('WR_STORE')
-  assert.deepEqual(
-    { status, parameters, message, retry },
-    { status: 503, parameters: {}, message: 'WR_STORE', retry: 'transient' },
-  )
-  assert.doesNotMatch(text, /10\.1\.2\.3|PostgreSQL/)
-  const logged = own.lines.find(({ level }) => level === 'error')
-  assert.match(String(logged?.fields.cause), /ECONNREFUSED/)
-  await own.close()
+  const full = Object.assign(new Error('ENOSPC: no space left on device, /home/here'), { code: 'ENOSPC' })
+  for (const [trouble, reason, logged] of [
+    [new WardroundError('WR_STORE', { store: 'PostgreSQL', reason: '10.1.2.3' }, { cause }), 'store', /ECONNREFUSED/],
+    [new WardroundError('WR_DISK', { path: '/home/here', reason: 'full' }, { cause: full }), 'disk', /ENOSPC/],
+    [new WardroundError('WR_PERMISSION', { path: '/home/here', action: 'write' }, { cause: full }), 'disk', /ENOSPC/],
+    [full, 'disk', /ENOSPC/],
+  ] as const) {
+    const { own, answer } = await failing(trouble)
+    const { status, parameters, retry, text } = await answer('WR_UNAVAILABLE')
+    assert.deepEqual({ status, parameters, retry }, { status: 503, parameters: { reason }, retry: 'transient' })
+    assert.doesNotMatch(text, /10\.1\.2\.3|PostgreSQL|home|ENOSPC/)
+    assert.match(String(own.lines.find(({ level }) => level === 'error')?.fields.cause), logged)
+    await own.close()
+  }
 })
 
 test('a bug of ours is WR_INTERNAL, and shows nothing of itself', async () => {

@@ -377,7 +377,7 @@ test('a report whose commit was done but not heard of moves the study on when it
   failures = 1
   const act = usual(task, 'a')
   assert.ok(act !== 'silent')
-  await assert.rejects(site.perform(task, act), coded('WR_STORE'))
+  await assert.rejects(site.perform(task, act), coded('WR_UNAVAILABLE', { reason: 'store' }))
   const told = running.lines.splice(0).filter(({ level }) => level === 'error')
   assert.deepEqual(
     told.map(({ fields }) => fields?.code),

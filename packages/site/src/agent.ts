@@ -5,7 +5,7 @@ import type { Network, SiteWorld } from '@wardround/core/ports.ts'
 import type { Signed } from '@wardround/core/protocol/signing.ts'
 import { siteWords } from '@wardround/core/words/en/site.ts'
 import { blobFetcher } from './blob.ts'
-import { createClient, persistently, pollSeconds } from './client.ts'
+import { createClient, type Patience, persistently, pollSeconds } from './client.ts'
 import type { SiteConfig } from './config.ts'
 import type { SiteContext, SiteLog } from './context.ts'
 import { datasetCache } from './dataset.ts'
@@ -54,9 +54,14 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
     version,
     onSend,
   })
-  const onWait: SiteContext['onWait'] = (error, waitMs) =>
-    log('warn', siteWords.unreachable(membership.url, Math.ceil(waitMs / 1000)), error)
   const { signal } = options
+  const patience: Patience = {
+    clock,
+    entropy,
+    signal,
+    onWait: (error, waitMs) => log('warn', siteWords.waitingFor(error.sentences, Math.ceil(waitMs / 1000)), error),
+    onBack: () => log('info', siteWords.back()),
+  }
   return {
     folder,
     membership,
@@ -71,14 +76,14 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
     log,
     trainer: options.trainer,
     client,
-    fetchBlob: blobFetcher({ client, clock, entropy, signal, onWait }),
+    fetchBlob: blobFetcher({ client, patience }),
     outbox: createOutbox(disk, folder),
     dataset: datasetCache({ config, folder: options.dataFolder, site: membership.site }),
     signal,
     errand: (next) => {
       errand = { to: membership.url, ...next }
     },
-    onWait,
+    patience,
     close: async () => {
       journal.close()
       await closable?.close()
@@ -103,7 +108,7 @@ async function runLocked(options: SiteOptions): Promise<void> {
 }
 
 async function loop(site: SiteContext): Promise<void> {
-  const { client, clock, entropy, signal } = site
+  const { client, patience, signal } = site
   const options = signal === undefined ? {} : { signal }
   const ask = () => client.call('nextTask', { query: { wait: pollSeconds } }, options)
   site.log('info', siteWords.waiting())
@@ -111,8 +116,9 @@ async function loop(site: SiteContext): Promise<void> {
   while (signal?.aborted !== true) {
     try {
       // What came with the thanks for the last task need not be asked for.
-      task ??= (await persistently(ask, { clock, entropy, signal, onWait: site.onWait })).task
-      if (task !== null) task = await runTask(site, task)
+      task ??= (await persistently(ask, patience)).task
+      const given: Signed | null = task
+      if (given !== null) task = await persistently(() => runTask(site, given), patience)
     } catch (error) {
       if (signal?.aborted || asWardroundError(error).code === 'WR_CANCELLED') return
       throw error

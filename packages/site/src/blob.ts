@@ -5,11 +5,12 @@ import { persistently } from './client.ts'
 import type { SiteContext } from './context.ts'
 import { sha256Of } from './outbox.ts'
 
-type Needs = Pick<SiteContext, 'client' | 'clock' | 'entropy' | 'signal' | 'onWait'>
+type Needs = Pick<SiteContext, 'client' | 'patience'>
 
 /** The whole blob; what a broken line has brought is kept, and the rest asked for. Errors: WR_DIGEST_MISMATCH, WR_BODY_TOO_LARGE, WR_BLOB_MISSING, … */
 export async function fetchBlob(site: Needs, { sha256, sizeBytes }: BlobRef): Promise<Uint8Array> {
-  const { client, clock, entropy, signal, onWait } = site
+  const { client, patience } = site
+  const { signal } = patience
   let chunks: Uint8Array[] = []
   let received = 0
   const attempt = async (): Promise<Uint8Array> => {
@@ -30,7 +31,7 @@ export async function fetchBlob(site: Needs, { sha256, sizeBytes }: BlobRef): Pr
     ;[chunks, received] = [[], 0]
     throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The weights' })
   }
-  return persistently(attempt, { clock, entropy, signal, tries: 5, onWait })
+  return persistently(attempt, patience, 5)
 }
 
 export type BlobFetcher = (ref: BlobRef) => Promise<Uint8Array>

@@ -80,6 +80,15 @@ test('a coded refusal keeps its code and parameters; an answer that is none of o
   await assert.rejects(client.call('offers'), coded('WR_SITE_LEFT'))
 })
 
+test('what is wrong at the coordinator is no verdict on what a site brings: it is tried again', async () => {
+  const { client, state } = await site()
+  state.fault = () => ({ status: 500, body: errorBody('WR_INTERNAL', 0) })
+  await assert.rejects(client.call('offers'), (error: unknown) => {
+    assert.ok(coded('WR_UNAVAILABLE')(error))
+    return error instanceof WardroundError && error.retry === 'transient'
+  })
+})
+
 test('a body that may not be written down does not leave', async () => {
   const { client, state } = await site({
     onSend: () => {
@@ -128,7 +137,7 @@ test('persistence: transient errors are tried again, permanent ones and a stop a
   assert.equal(await persistently(failing(unreachable, 7), tools), 'done')
   assert.equal(attempts, 8)
   attempts = 0
-  await assert.rejects(persistently(failing(unreachable, 7), { ...tools, tries: 3 }), coded('WR_UNREACHABLE'))
+  await assert.rejects(persistently(failing(unreachable, 7), tools, 3), coded('WR_UNREACHABLE'))
   assert.equal(attempts, 3)
   for (const error of [new WardroundError('WR_SITE_LEFT', { site: 'x' }), new WardroundError('WR_CANCELLED')]) {
     attempts = 0
@@ -150,7 +159,7 @@ test('persistence: pauses double, with a jitter, and stay below half a minute', 
   const always = async (): Promise<never> => {
     throw unreachable
   }
-  await assert.rejects(persistently(always, { clock, entropy: testEntropy(), tries: 15 }), coded('WR_UNREACHABLE'))
+  await assert.rejects(persistently(always, { clock, entropy: testEntropy() }, 15), coded('WR_UNREACHABLE'))
   for (const [index, waitMs] of clock.slept.entries()) {
     const whole = Math.min(30_000, 200 * 2 ** index)
     assert.ok(waitMs >= whole / 2 - 1 && waitMs <= whole, `${waitMs} of ${whole}`)
@@ -162,14 +171,14 @@ test('a download that breaks off goes on where it was, and arrives whole', async
   const bytes = Uint8Array.from({ length: 10_500 }, (_, index) => index % 251)
   const ref = blob(bytes)
   state.cutAfterBytes = 3000
-  const needs = { client, clock, entropy, signal: undefined, onWait: () => undefined }
+  const needs = { client, patience: { clock, entropy } }
   assert.deepEqual(Uint8Array.from(await fetchBlob(needs, ref)), bytes)
   assert.equal(state.heard.length, 4)
 })
 
 test('a download that is damaged, longer than announced, or of another digest is not taken', async () => {
   const { client, clock, entropy, state, blob } = await site()
-  const needs = { client, clock, entropy, signal: undefined, onWait: () => undefined }
+  const needs = { client, patience: { clock, entropy } }
   const ref = blob(new Uint8Array(5000))
   await assert.rejects(fetchBlob(needs, { ...ref, sizeBytes: 4999 }), coded('WR_BODY_TOO_LARGE'))
   await assert.rejects(fetchBlob(needs, { ...ref, sizeBytes: 5001 }), coded('WR_DIGEST_MISMATCH'))
@@ -179,7 +188,7 @@ test('a download that is damaged, longer than announced, or of another digest is
 
 test('the last blob is kept: it is fetched once, until another one is', async () => {
   const { client, clock, entropy, state, blob } = await site()
-  const fetch = blobFetcher({ client, clock, entropy, signal: undefined, onWait: () => undefined })
+  const fetch = blobFetcher({ client, patience: { clock, entropy } })
   const [one, two] = [Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5)]
   const [first, second] = [blob(one), blob(two)]
   for (const [ref, bytes, heard] of [

@@ -84,7 +84,10 @@ export function createClient(options: ClientOptions): Client {
       ...(signal === undefined ? {} : { signal }),
     })
     if (response.status < 400) return response
-    throw await answeredError(response, `${routes[name].method} ${path}`)
+    const error = await answeredError(response, `${routes[name].method} ${path}`)
+    // What is wrong at the coordinator is no verdict on what a site brings.
+    const theirs = options.identity.kind === 'site' && error.status >= 500 && error.retry === 'permanent'
+    throw theirs ? new WardroundError('WR_UNAVAILABLE', { reason: error.code }, { cause: error }) : error
   }
   /** Once more where our clock is off: the refusal says by how much. */
   const sendCorrected: typeof send = async (name, prepared, rest) => {
@@ -188,26 +191,27 @@ async function answeredError(response: HttpResponse, request: string): Promise<W
 /** How long one request waits for work. */
 export const pollSeconds = 25
 
+/** What waiting needs, and whom to tell of it. */
+export type Patience = {
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly signal?: AbortSignal | undefined
+  readonly onWait?: (error: WardroundError, waitMs: number) => void
+  /** What was waited for is over. */
+  readonly onBack?: () => void
+}
+
 /** Tries again while errors are transient, waiting longer each time: 0.2, 0.4, … at most 30 s, with a jitter. Others are thrown at once. */
 export async function persistently<T>(
   work: () => Promise<T>,
-  {
-    clock,
-    entropy,
-    signal,
-    onWait,
-    tries = Number.POSITIVE_INFINITY,
-  }: {
-    clock: Clock
-    entropy: Entropy
-    signal?: AbortSignal | undefined
-    tries?: number
-    onWait?: (error: WardroundError, waitMs: number) => void
-  },
+  { clock, entropy, signal, onWait, onBack }: Patience,
+  tries = Number.POSITIVE_INFINITY,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await work()
+      const done = await work()
+      if (attempt > 1) onBack?.()
+      return done
     } catch (error) {
       const again =
         error instanceof WardroundError &&

@@ -1,10 +1,9 @@
 /** What every part of a site works with. */
 
-import type { WardroundError } from '@wardround/core/errors.ts'
 import type { SiteWorld } from '@wardround/core/ports.ts'
 import type { KeyPair } from '@wardround/core/protocol/signing.ts'
 import type { BlobFetcher } from './blob.ts'
-import type { Client } from './client.ts'
+import type { Client, Patience } from './client.ts'
 import type { SiteConfig } from './config.ts'
 import type { DatasetCache } from './dataset.ts'
 import type { Errand } from './egress/release.ts'
@@ -33,5 +32,5 @@ export type SiteContext = SiteWorld & {
   readonly signal: AbortSignal | undefined
   /** Says under which plan the next bodies leave, and as which task's result, for the journal. */
   readonly errand: (errand: Omit<Errand, 'to'>) => void
-  readonly onWait: (error: WardroundError, waitMs: number) => void
+  readonly patience: Patience
 }

@@ -15,18 +15,18 @@ export type Trust =
   /** The authorities that Node knows. */
   | { readonly kind: 'public' }
 
-/** Longer than the longest poll. */
-const timeoutMs = 60_000
+/** Silence for so long, longer than the longest poll, is a line that is dead. */
+const silenceMs = 60_000
 
 export type ClosableNetwork = Network & { close(): Promise<void> }
 
 /** Errors of send(): WR_UNREACHABLE, WR_PROXY, WR_TIMEOUT, WR_CERTIFICATE_PIN, WR_CERTIFICATE_EXPIRED, WR_CANCELLED. */
-export function httpsNetwork(url: string, trust: Trust): ClosableNetwork {
+export function httpsNetwork(url: string, trust: Trust, timeoutMs = silenceMs): ClosableNetwork {
   const agent = new Agent({ ...tlsOptions(trust), proxyEnv: process.env, keepAlive: true, maxSockets: 4 })
   return {
     async send(asked) {
       try {
-        const response = await answerTo(asked, url, { agent, trust })
+        const response = await answerTo(asked, url, { agent, trust, timeoutMs })
         const { statusCode: status = 0, headers } = response
         return { status, headers: flat(headers), body: guarded(response, url) }
       } catch (error) {
@@ -39,11 +39,13 @@ export function httpsNetwork(url: string, trust: Trust): ClosableNetwork {
   }
 }
 
+type Way = { readonly agent: Agent; readonly trust: Trust; readonly timeoutMs: number }
+
 /** The answer as soon as its head is here. Nothing for `timeoutMs`, before it or within it, is an error. */
 function answerTo(
   { method, path, headers, body, signal }: HttpRequest,
   url: string,
-  { agent, trust }: { agent: Agent; trust: Trust },
+  { agent, trust, timeoutMs }: Way,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'content-length': body.length }
@@ -109,7 +111,7 @@ function networkError(error: unknown, url: string): WardroundError {
   const reason = expired[code]
   if (reason !== undefined) return new WardroundError('WR_CERTIFICATE_EXPIRED', { url, reason }, options)
   if (code.includes('TIMEOUT') || name.includes('Timeout'))
-    return new WardroundError('WR_TIMEOUT', { url, seconds: timeoutMs / 1000 }, options)
+    return new WardroundError('WR_TIMEOUT', { url, seconds: silenceMs / 1000 }, options)
   if (proxy !== undefined)
     return new WardroundError(
       'WR_PROXY',

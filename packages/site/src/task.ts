@@ -20,7 +20,7 @@ import { doTask } from './work.ts'
 
 /**
  * Runs a task to its end: delivered, refused, or failed. The next one, if the coordinator has given it already. Throws only what makes going
- * on senseless (WR_CANCELLED, disk, journal).
+ * on senseless (WR_CANCELLED, WR_CHAIN_BROKEN, WR_PERMISSION), and WR_DISK, after which it can be called again.
  */
 export async function runTask(site: SiteContext, signed: Signed): Promise<Signed | null> {
   const task = await verifyTask(site, signed).catch((error: unknown) => refuse(site, named(signed), error))
@@ -116,13 +116,13 @@ function requirePreparation(site: SiteContext, task: Exclude<Task, { kind: 'prep
 
 /** Sends what is in the outbox until the coordinator has thanked for it, or says that it no longer wants it. */
 async function deliver(site: SiteContext, task: Task, result: Packed): Promise<Signed | null> {
-  const { client, outbox, clock, entropy, signal } = site
+  const { client, outbox, signal } = site
   const { id, study, planHash, kind } = task
   site.errand({ study, planHash, result: { task: id, kind, round: roundOf(task), sha256: result.sha256 } })
   let next: Signed | null = null
   try {
     const attempt = () => send(client, id, { result, waitSeconds: pollSeconds, signal })
-    next = await persistently(attempt, { clock, entropy, signal, onWait: site.onWait })
+    next = await persistently(attempt, site.patience)
     site.journal.note('thanked', { task: id, study })
   } catch (error) {
     const { code, sentences } = asWardroundError(error)
@@ -157,7 +157,8 @@ function safeJson(text: string): unknown {
 /** Journalled, explained here, shown to the researcher. */
 async function refuse(site: SiteContext, task: Named, thrown: unknown): Promise<undefined> {
   const error = asWardroundError(thrown)
-  if (site.signal?.aborted || error.code === 'WR_CANCELLED' || error.code === 'WR_CHAIN_BROKEN') throw error
+  // A disk that cannot be written to is waited for by whoever called runTask().
+  if (site.signal?.aborted || endsOrWaits.has(error.code)) throw error
   const { what, why } = error.sentences
   if (isOfTheLine(error)) {
     site.log('warn', siteWords.taskFailed(what, why), error.cause)
@@ -172,6 +173,8 @@ async function refuse(site: SiteContext, task: Named, thrown: unknown): Promise<
   return undefined
 }
 
+const endsOrWaits: ReadonlySet<ErrorCode> = new Set(['WR_CANCELLED', 'WR_CHAIN_BROKEN', 'WR_DISK'])
+
 const untoldPauseMs = 30_000
 
 /** The line broke: nobody refused anything. The task stays open, and is asked for again. */
@@ -185,10 +188,9 @@ async function tell(
 ): Promise<boolean> {
   const result: Report = { kind: 'failed', code: error.code, parameters: peerParameters(error), refused }
   site.errand({ study: task.study, planHash: task.planHash })
-  const { client, clock, entropy, signal } = site
   try {
-    const report = () => client.call('report', { params: { task: task.id }, body: result })
-    await persistently(report, { clock, entropy, signal, tries: 5, onWait: site.onWait })
+    const report = () => site.client.call('report', { params: { task: task.id }, body: result })
+    await persistently(report, site.patience, 5)
     return true
   } catch (failure) {
     const { sentences } = asWardroundError(failure)

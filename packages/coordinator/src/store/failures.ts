@@ -17,9 +17,9 @@ function reasonOf(error: unknown): string {
 export const storeError = (dialect: DialectName, error: unknown): unknown =>
   (dialect === 'sqlite' ? sqliteOut(error) : postgresOut(error)) ? storeFailure(dialect, error) : error
 
-/** SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN (sqlite.org/rescode.html), extended codes included. */
+/** SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN (sqlite.org/rescode.html), extended codes included. */
 const sqliteOut = (error: unknown): boolean =>
-  error instanceof Error && 'errcode' in error && [10, 13, 14].includes(Number(error.errcode) & 255)
+  error instanceof Error && 'errcode' in error && [8, 10, 13, 14].includes(Number(error.errcode) & 255)
 
 /**
  * The line is cut, or SQLSTATE class 08 (connection), 40 (rolled back for another), 53 (resources), 57 (operator), 58 (system):

@@ -1,4 +1,6 @@
 /** What a hospital's own process says: why something stays, and what it is doing. */
+import type { ErrorSentences } from './errors.ts'
+
 export const egressWords = {
   kind: () => 'The policy of this hospital does not list this kind of release.',
   study: (study: string) => `The policy of this hospital does not list the study ${study}.`,
@@ -7,7 +9,10 @@ export const egressWords = {
 
 export const siteWords = {
   waiting: () => 'waiting for work',
-  unreachable: (url: string, seconds: number) => `${url} does not answer; trying again in ${seconds} s`,
+  /** What is waited for, why, and what somebody here can do about it. */
+  waitingFor: ({ what, why, next }: ErrorSentences, seconds: number) =>
+    `waiting: ${[what, why].filter((text) => text !== '').join(' ')} Trying again in ${seconds} s.${next === '' ? '' : ` ${next}`}`,
+  back: () => 'working again',
   taskAccepted: (kind: string, round: number) =>
     ({
       prepare: 'surveying the training records',
