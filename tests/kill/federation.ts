@@ -23,6 +23,7 @@ export const siteNames = ['north', 'south'] as const
 export type Name = 'coordinator' | (typeof siteNames)[number]
 
 export type Life = {
+  readonly pid: number
   /** The first line it prints: it is up. Rejects if it ends before. */
   readonly up: Promise<string>
   /** How it ended. */
@@ -56,7 +57,7 @@ function live(name: string, args: readonly string[]): Life {
       ended(signal ?? code)
     }),
   )
-  return { up, end, output: () => output, kill: (signal) => void child.kill(signal) }
+  return { pid: child.pid ?? 0, up, end, output: () => output, kill: (signal) => void child.kill(signal) }
 }
 
 export type KillFederation = Awaited<ReturnType<typeof killFederation>>
@@ -114,6 +115,7 @@ export async function killFederation(folder: string, { store, plan }: { store: s
     },
     ended: async (): Promise<boolean> =>
       (await persistently(() => client.call('study', { params: { study: id } }), { clock, entropy })).state === 'ended',
+    events: async () => (await client.call('events', { query: { study: id } })).events,
     results: () => client.call('results', { params: { study: id } }),
     async close(): Promise<void> {
       for (const life of lives.values()) life.kill('SIGTERM')

@@ -50,7 +50,10 @@ await runSite({
   version,
   network: mortalNetwork,
   // What it says of a task comes after a line in the journal, and after the work.
-  log: (_, message) => step.after(message.split(' ')[0] ?? ''),
+  log: (_, message) => {
+    process.stderr.write(`${message}\n`)
+    step.after(message.split(' ')[0] ?? '')
+  },
   signal: stop.signal,
 })
 await trainer.close()

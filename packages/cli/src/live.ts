@@ -64,6 +64,10 @@ export function applyEvent(state: LiveState, event: StoredEvent): { state: LiveS
       return { state: doing(event.payload.site, liveWords.busy(event.payload.kind)), lines: [] }
     case 'task.reported':
       return { state: doing(event.payload.site, liveWords.done()), lines: [] }
+    case 'task.waiting': {
+      const { site, waitingFor } = event.payload
+      return { state: doing(site, liveWords.waits(waitingFor)), lines: [liveWords.taskWaits(site, waitingFor)] }
+    }
     case 'task.failed': {
       const { site, kind, code, refused } = event.payload
       return { state: doing(site, liveWords.failed()), lines: [liveWords.taskFailed({ site, kind, code, refused })] }

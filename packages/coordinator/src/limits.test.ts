@@ -5,12 +5,12 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, type TLSSocket } from 'node:tls'
-import { generateKeyPair } from '@wardround/core/protocol/signing.ts'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
 import { makeCertificate } from './certificate.ts'
 import { defaultLimits, requestsOfOneSite } from './limits.ts'
 import { type Coordinator, createCoordinator } from './server.ts'
 import { testWorld, type World } from './testing/federation.ts'
+import { newKeys } from './testing/keys.ts'
 import { asSite, requestOf } from './testing/requests.ts'
 import { siteRow } from './testing/rows.ts'
 
@@ -114,7 +114,7 @@ test('one address has half of the connections at most; those beyond are dropped,
 })
 
 test('one site has so many requests at once, and others are not kept waiting by it', limit, async () => {
-  const keys = await generateKeyPair()
+  const keys = newKeys()
   await world.store.putSite(siteRow('a', { public_key: keys.publicKey }))
   const { clock, entropy } = world
   const sign = asSite({ site: 'a', keys, coordinatorKey: world.keys.publicKey, clock, entropy })

@@ -5,7 +5,7 @@ import type { Network, SiteWorld } from '@wardround/core/ports.ts'
 import type { Signed } from '@wardround/core/protocol/signing.ts'
 import { siteWords } from '@wardround/core/words/en/site.ts'
 import { blobFetcher } from './blob.ts'
-import { createClient, type Patience, persistently, pollSeconds } from './client.ts'
+import { type Client, createClient, type Patience, persistently, pollSeconds } from './client.ts'
 import type { SiteConfig } from './config.ts'
 import type { SiteContext, SiteLog } from './context.ts'
 import { datasetCache } from './dataset.ts'
@@ -59,7 +59,10 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
     clock,
     entropy,
     signal,
-    onWait: (error, waitMs) => log('warn', siteWords.waitingFor(error.sentences, Math.ceil(waitMs / 1000)), error),
+    onWait: (error, waitMs) => {
+      log('warn', siteWords.waitingFor(error.sentences, Math.ceil(waitMs / 1000)), error)
+      if (error.code === 'WR_DISK') void tellHindered(client, log)
+    },
     onBack: () => log('info', siteWords.back()),
   }
   return {
@@ -88,6 +91,15 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
       journal.close()
       await closable?.close()
     },
+  }
+}
+
+/** Tells the coordinator, if it can be told, why nothing comes: by a request without a body, which no journal need record. */
+async function tellHindered(client: Client, log: SiteLog): Promise<void> {
+  try {
+    await client.call('nextTask', { query: { hindered: 'disk' } })
+  } catch (error) {
+    log('warn', siteWords.notTold(asWardroundError(error).sentences.what))
   }
 }
 

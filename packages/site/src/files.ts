@@ -38,7 +38,8 @@ export function guarded<T>(path: string, change: () => T): T {
 /** An operating system's refusal in our words. */
 export function diskError(path: string, error: unknown): WardroundError {
   const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+  // A file system that was mounted read-only, as one is that found an error, is written to again once it is mended.
+  if (code === 'EACCES' || code === 'EPERM')
     return new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })
   return new WardroundError('WR_DISK', { path, reason: message }, { cause: error })
 }

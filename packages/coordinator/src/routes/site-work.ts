@@ -7,6 +7,7 @@ import { type BlobRef, grantSchema } from '@wardround/core/protocol/task.ts'
 import type { Context } from '../context.ts'
 import { requireSize, runningStudy } from '../door.ts'
 import type { Caller, Handlers } from '../handlers.ts'
+import { hindranceNotes } from '../hindrances.ts'
 import { fit, takeReport, takeUpdate, thankForUpdate } from '../intake.ts'
 import { offerDocument } from '../offers.ts'
 import type { TaskRow } from '../store/schema.ts'
@@ -21,6 +22,7 @@ export const pieceLimitBytes = 4 << 20
 
 export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
   const { store, blobs, notifier, bytesDown } = context
+  const hindrances = hindranceNotes(context)
   const nextTask = async ({ name, signal }: Caller, waitSeconds: number): Promise<Signed | null> => {
     const limits = { waitMs: waitSeconds * 1000, signal }
     const task = await notifier.until(`site/${name}`, () => store.openTask(name), limits)
@@ -41,7 +43,10 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
       await decide(context, caller.name, body)
       return {}
     },
-    nextTask: async ({ query }, caller) => ({ task: await nextTask(caller, query.wait) }),
+    async nextTask({ query }, caller) {
+      if (query.hindered !== undefined) await hindrances.note(caller.name, query.hindered)
+      return { task: await nextTask(caller, query.wait) }
+    },
     async blob({ params }, caller, reply) {
       const start = rangeStart(caller.headers.range)
       const size = await blobs.size(params.sha256)

@@ -1,7 +1,7 @@
 /** The durable sequence of what happened. Each row is written in the transaction that changed the state. */
 import { z } from 'zod'
 import { estimateSchema } from '../metrics/schema.ts'
-import { siteNameSchema, studyIdSchema } from './task.ts'
+import { hindranceSchema, siteNameSchema, studyIdSchema } from './task.ts'
 
 /** How a study ended; never a bare success (DESIGN: Outcomes). */
 export const outcomeSchema = z.enum(['completed', 'completed partially', 'stopped early', 'abandoned'])
@@ -60,6 +60,14 @@ const payloads = {
     measurements: z.record(z.string(), z.number()),
   }),
   'task.assigned': z.strictObject({ site: siteNameSchema, task: z.string(), kind: z.string(), round: roundNumber }),
+  /** It cannot go on with it for now, and says why; it goes on by itself. */
+  'task.waiting': z.strictObject({
+    site: siteNameSchema,
+    task: z.string(),
+    kind: z.string(),
+    round: roundNumber,
+    waitingFor: hindranceSchema,
+  }),
   'task.reported': z.strictObject({ site: siteNameSchema, task: z.string(), kind: z.string(), round: roundNumber }),
   'task.failed': z.strictObject({
     site: siteNameSchema,
@@ -99,6 +107,7 @@ export const eventSchema = z.discriminatedUnion('kind', [
   eventOf('round.started'),
   eventOf('round.ended'),
   eventOf('task.assigned'),
+  eventOf('task.waiting'),
   eventOf('task.reported'),
   eventOf('task.failed'),
 ])

@@ -51,10 +51,7 @@ export function parseProof(header: string): Proof | undefined {
 export const proofHolds = (
   ed25519: Ed25519,
   proof: Proof,
-  {
-    subject,
-    publicKey,
-  }: { readonly subject: Omit<ProofSubject, 'bodySha256'>; readonly publicKey: PublicKey },
+  { subject, publicKey }: { readonly subject: Omit<ProofSubject, 'bodySha256'>; readonly publicKey: PublicKey },
 ): boolean =>
   verify(ed25519, publicKey, {
     context: 'wardround-proof-v1',

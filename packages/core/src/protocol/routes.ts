@@ -6,7 +6,15 @@ import { z } from 'zod'
 import { findingSchema, preparationSchema } from '../preparation/schema.ts'
 import { eventSchema, outcomeSchema, stopReasonSchema } from './events.ts'
 import { resultsSchema } from './results.ts'
-import { blobRefSchema, reportSchema, sha256Schema, siteNameSchema, studyIdSchema, taskIdSchema } from './task.ts'
+import {
+  blobRefSchema,
+  hindranceSchema,
+  reportSchema,
+  sha256Schema,
+  siteNameSchema,
+  studyIdSchema,
+  taskIdSchema,
+} from './task.ts'
 
 export const signedSchema = z.strictObject({ document: z.string().max(4_000_000), signature: z.string().max(100) })
 
@@ -138,8 +146,9 @@ export const routes = {
     method: 'GET',
     path: '/v1/site/task',
     by: 'site',
-    summary: 'The next signed task for this site; waits for one up to `wait` seconds',
-    query: z.strictObject({ wait: waitSeconds }),
+    summary:
+      'The next signed task for this site; waits for one up to `wait` seconds. With `hindered` a site says why it cannot go on for now: a request without a body, which it need not write down',
+    query: z.strictObject({ wait: waitSeconds, hindered: hindranceSchema.optional() }),
     answer: nextTask,
   },
   blob: {

@@ -112,11 +112,7 @@ test('a proof holds for one request only', () => {
   assert.ok(proof !== undefined)
   const { publicKey } = keys
   assert.equal(proofHolds(ed25519, proof, { subject, publicKey }), true)
-  for (const change of [
-    { method: 'POST' },
-    { path: '/v1/site/task?wait=21' },
-    { audience: 'B'.repeat(43) },
-  ]) {
+  for (const change of [{ method: 'POST' }, { path: '/v1/site/task?wait=21' }, { audience: 'B'.repeat(43) }]) {
     const changed = { ...subject, ...change }
     assert.equal(proofHolds(ed25519, proof, { subject: changed, publicKey }), false, JSON.stringify(change))
   }

@@ -14,6 +14,10 @@ export const siteNameSchema = z
 export const studyIdSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,79}$/)
 export const taskIdSchema = z.string().regex(/^[a-z0-9-]{1,160}$/)
 
+/** What keeps a site from going on, and passes. */
+export const hindranceSchema = z.enum(['disk'])
+export type Hindrance = z.output<typeof hindranceSchema>
+
 /** A blob by its content. */
 export const blobRefSchema = z.strictObject({
   sha256: sha256Schema,

@@ -14,6 +14,9 @@ export const liveWords = {
   failed: () => 'failed',
   taskFailed: ({ site, kind, code, refused }: { site: string; kind: string; code: string; refused: boolean }) =>
     `  ${site} ${refused ? 'refused' : 'failed'} (${kind}): ${code}`,
+  waits: (waitingFor: 'disk') => ({ disk: 'waiting: its disk is full' })[waitingFor],
+  taskWaits: (site: string, waitingFor: 'disk') =>
+    `  ${site} is waiting: ${{ disk: 'its disk is full, or cannot be written' }[waitingFor]}. Somebody there must make room; it goes on by itself.`,
   siteFigure: (site: string, value: number | null, n: number | null) => `${site} ${figure(value)} (${people(n)})`,
   siteMissing: (site: string, state: string) => `${site} ${state}`,
   round: ({

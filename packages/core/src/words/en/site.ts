@@ -12,6 +12,7 @@ export const siteWords = {
   /** What is waited for, why, and what somebody here can do about it. */
   waitingFor: ({ what, why, next }: ErrorSentences, seconds: number) =>
     `waiting: ${[what, why].filter((text) => text !== '').join(' ')} Trying again in ${seconds} s.${next === '' ? '' : ` ${next}`}`,
+  notTold: (what: string) => `the researcher does not see that: ${what}`,
   back: () => 'working again',
   taskAccepted: (kind: string, round: number) =>
     ({
