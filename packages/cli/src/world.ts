@@ -7,8 +7,11 @@ import { realDisk } from '@wardround/site/real-disk.ts'
 /** Timers hold at most 2^31 − 1 ms; whoever waits longer wakes up and looks again. */
 const longestMs = 2 ** 31 - 1
 
+const startedAt = Date.now() - performance.now()
+
 const clock: Clock = {
   now: () => Date.now(),
+  steadyNow: () => Math.round(startedAt + performance.now()),
   sleep: (delayMs, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted) return resolve()

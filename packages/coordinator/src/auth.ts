@@ -42,7 +42,7 @@ export function proofChecker({
   keys,
   ed25519,
 }: Pick<Context, 'store' | 'clock' | 'keys' | 'ed25519'>): ProofChecker {
-  const startedAt = clock.now()
+  const startedAt = clock.steadyNow()
   const seen = new Map<string, number>()
   return async (header, subject) => {
     const proof = parseProof(header ?? '')
@@ -52,7 +52,7 @@ export function proofChecker({
     const audience = keys.publicKey
     if (!proofHolds(ed25519, proof, { subject: { ...subject, audience }, publicKey: row.public_key }))
       throw new WardroundError('WR_PROOF_INVALID')
-    const now = clock.now()
+    const now = clock.steadyNow()
     const skewMs = proof.time - now
     if (Math.abs(skewMs) > proofWindowMs) throw new WardroundError('WR_PROOF_CLOCK', { skewMs })
     const nonce = `${proof.site}/${proof.nonce}`

@@ -16,6 +16,8 @@ export type Context = World & {
   readonly store: Store
   readonly blobs: BlobStore
   readonly keys: KeyPair
+  /** When this process began, by its steady clock. */
+  readonly startedAt: number
   readonly notifier: Notifier
   readonly log: Log
   /** Site → bytes sent to it since its last result; they are counted with its next one. */

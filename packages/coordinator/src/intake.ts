@@ -89,7 +89,7 @@ async function settle(context: Context, task: TaskRow, { result, sizeBytes, eage
     const settled = await tables.settleTask(id, {
       state: failed ? 'failed' : 'reported',
       result: canonicalJson(result),
-      settled_at: context.clock.now(),
+      settled_at: context.clock.steadyNow(),
       bytes_up: sizeBytes,
       bytes_down: down,
     })

@@ -48,7 +48,7 @@ export function createMover(
         stack,
         cause: error instanceof Error ? error.stack : undefined,
       })
-      wakeAt(id, clock.now() + retryMs)
+      wakeAt(id, clock.steadyNow() + retryMs)
     }
   }
   const schedule = async (id: string): Promise<void> => {
@@ -63,7 +63,7 @@ export function createMover(
     const timer = new AbortController()
     timers.set(id, timer)
     void clock
-      .sleep(Math.max(0, at - clock.now()), AbortSignal.any([timer.signal, closing]))
+      .sleep(Math.max(0, at - clock.steadyNow()), AbortSignal.any([timer.signal, closing]))
       .then(() => !timer.signal.aborted && advance(id))
   }
   const idle = async (): Promise<void> => {

@@ -9,6 +9,7 @@ function stillClock() {
   const sleepers = new Set<{ until: number; resolve: () => void }>()
   const clock: Clock = {
     now: () => now,
+    steadyNow: () => now,
     sleep: (delayMs, signal) =>
       new Promise((resolve) => {
         if (signal?.aborted) resolve()

@@ -34,13 +34,13 @@ export function createNotifier(clock: Clock): Notifier {
       for (const woken of listening.get(topic) ?? []) woken.abort(waking)
     },
     async until(topic, look, { waitMs, signal }) {
-      const deadline = clock.now() + waitMs
+      const deadline = clock.steadyNow() + waitMs
       for (;;) {
         // Before looking: the store may answer with what it was a moment ago.
         const woken = listen(topic)
         try {
           const found = await look()
-          const leftMs = deadline - clock.now()
+          const leftMs = deadline - clock.steadyNow()
           if (found !== undefined || leftMs <= 0 || signal.aborted) return found
           await clock.sleep(leftMs, AbortSignal.any([woken.signal, signal]))
         } finally {

@@ -65,7 +65,7 @@ test('a proof is for one path with its query: who changes either in between is r
 
 test('a clock that is off is told by how much', async () => {
   const { signer } = federation.site('a')
-  const clock = { ...signer.clock, now: () => signer.clock.now() - 3_600_000 }
+  const clock = { ...signer.clock, steadyNow: () => signer.clock.steadyNow() - 3_600_000 }
   const request = requestOf('offers', {})
   const headers = await asSite({ ...signer, clock })(request)
   const { parameters, retry, nowMs } = await refused({ ...request, headers }, 'WR_PROOF_CLOCK')

@@ -391,11 +391,14 @@ test('a report whose commit was done but not heard of moves the study on when it
   await closed(running)
 })
 
-test('a coordinator that was down when a deadline passed moves on when it starts again', async () => {
+test('a coordinator that was down when a deadline passed gives it anew, and moves on when that has passed', async () => {
   const running = await startedStudy(['a', 'b'], { rounds: { maximum: 1, quorum: 1 } })
   const usual = honest(running.parsed, { delta })
   await running.work(silentAt(usual, 'train', 'b'))
   const again = await startCoordinator({ ...running.world, clock: later(running.world.clock, 3 * deadlineMs) })
+  await again.idle()
+  assert.equal((await running.rounds())[0]?.phase, 'collecting')
+  await running.pass(deadlineMs)
   await again.idle()
   assert.equal((await running.rounds())[0]?.phase, 'evaluating')
   await again.app.close()

@@ -24,6 +24,7 @@ import {
   assign,
   closeLate,
   deadlineMsOf,
+  dueAt,
   makeTasks,
   quorumOf,
   reported,
@@ -76,7 +77,7 @@ async function recruit(context: Context, running: Running, round: RoundRow): Pro
       ...round,
       phase: 'collecting',
       cohort: JSON.stringify(cohort),
-      deadline_at: context.clock.now() + deadlineMsOf(study),
+      deadline_at: context.clock.steadyNow() + deadlineMsOf(study),
     })
     await tables.event({ kind: 'round.started', study: row.id, payload: { round: round.number, sites: cohort } })
   })
@@ -89,10 +90,10 @@ async function recruit(context: Context, running: Running, round: RoundRow): Pro
  * round goes on; which updates count in it is written down, and they count in no other.
  */
 async function collect(context: Context, running: Running, round: RoundRow): Promise<boolean> {
-  const { store, clock } = context
+  const { store } = context
   const { goal, staleness } = collectingOf(running.study)
   const seen = await partsOf(context, running, round)
-  const { settled, open } = standing(seen, { deadlineAt: round.deadline_at, now: clock.now(), goal })
+  const { settled, open } = standing(seen, { ...timeLeft(context, running, round), goal })
   if (!settled) return false
   if (staleness === undefined) await closeLate(context, open)
   // Read again: one may have reported while we looked, and was thanked for it.
@@ -144,7 +145,7 @@ async function aggregate(context: Context, running: Running, round: RoundRow): P
   })
   await store.transaction(async (tables) => {
     await assign(tables, asked)
-    const deadline = clock.now() + deadlineMsOf(running.study)
+    const deadline = clock.steadyNow() + deadlineMsOf(running.study)
     const result = JSON.stringify({ measurements })
     await tables.updateRound(round, {
       phase: 'evaluating',
@@ -163,7 +164,7 @@ async function evaluate(context: Context, running: Running, round: RoundRow): Pr
   const { store, clock } = context
   const { row } = running
   const asked = (): Promise<TaskRow[]> => store.tasksOf(row.id, 'evaluate', round.number)
-  const { settled, open } = standing(await asked(), { deadlineAt: round.deadline_at, now: clock.now() })
+  const { settled, open } = standing(await asked(), timeLeft(context, running, round))
   if (!settled) return false
   await closeLate(context, open)
   const trained = await partsOf(context, running, round)
@@ -200,6 +201,11 @@ async function evaluate(context: Context, running: Running, round: RoundRow): Pr
   })
   return true
 }
+
+const timeLeft = (context: Context, { study }: Running, { deadline_at }: RoundRow) => ({
+  deadlineAt: deadline_at === null ? null : dueAt(context, deadline_at, deadlineMsOf(study)),
+  now: context.clock.steadyNow(),
+})
 
 /** Too few sites: the round is thrown away. */
 async function abandon(

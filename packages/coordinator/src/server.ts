@@ -54,7 +54,7 @@ export type Coordinator = {
 }
 
 export async function createCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
-  const { store, clock, entropy, keys, tls } = options
+  const { store, clock, tls } = options
   const closing = new AbortController()
   const notifier = createNotifier(clock)
   const mover = createMover(
@@ -62,7 +62,13 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     (id) => deadlineOf(id),
     { clock, closing: closing.signal, log: options.log },
   )
-  const context: Context = { ...options, notifier, bytesDown: new Map(), advance: mover.advance }
+  const context: Context = {
+    ...options,
+    startedAt: clock.steadyNow(),
+    notifier,
+    bytesDown: new Map(),
+    advance: mover.advance,
+  }
   const deadlineOf = async (id: string): Promise<number | undefined> => {
     const row = await store.study(id)
     return row === undefined ? undefined : nextDeadline(context, row)
@@ -99,17 +105,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   return {
     app,
     listen: (address) => listen(app, address),
-    async createAccess(name, url) {
-      const secret = newSecret(entropy)
-      await store.addAccount({ name, secret_sha256: sha256(secret) })
-      return encodeToken('access', {
-        url,
-        secret,
-        name,
-        coordinatorKey: keys.publicKey,
-        ...(pin === undefined ? {} : { certificateKeySha256: pin }),
-      })
-    },
+    createAccess: (name, url) => createAccess(context, { name, url, pin }),
     setPublicUrl: (url) => {
       publicUrl = url
     },
@@ -124,6 +120,15 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       await store.close()
     },
   }
+}
+
+type Access = { readonly name: string; readonly url: string; readonly pin: string | undefined }
+
+async function createAccess({ store, entropy, keys }: Context, { name, url, pin }: Access): Promise<string> {
+  const secret = newSecret(entropy)
+  await store.addAccount({ name, secret_sha256: sha256(secret) })
+  const trust = pin === undefined ? {} : { certificateKeySha256: pin }
+  return encodeToken('access', { url, secret, name, coordinatorKey: keys.publicKey, ...trust })
 }
 
 function renewCertificate({ server }: FastifyInstance, { certificate, key }: TlsFiles): void {

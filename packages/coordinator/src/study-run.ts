@@ -18,7 +18,7 @@ import { assembleResults } from './results.ts'
 import { advanceRound } from './round.ts'
 import { activeSites, judgeStudy, type Running, runningOf, studyOf } from './running.ts'
 import type { RoundRow, StudyRow, TaskRow } from './store/schema.ts'
-import { assign, closeLate, deadlineMsOf, makeTasks, quorumOf, reported, standing, wakeSites } from './tasks.ts'
+import { assign, closeLate, deadlineMsOf, dueAt, makeTasks, quorumOf, reported, standing, wakeSites } from './tasks.ts'
 
 /** Moves a study as far as it goes now. Safe to call at any time, any number of times, one call at a time. */
 export async function advanceStudy(context: Context, id: string): Promise<void> {
@@ -46,23 +46,31 @@ async function advanceOnce(context: Context, row: StudyRow): Promise<boolean> {
 
 /** When the next deadline of a study passes, if one is set. */
 export async function nextDeadline(context: Context, row: StudyRow): Promise<number | undefined> {
-  if (row.state === 'running') return (await context.store.lastRound(row.id))?.deadline_at ?? undefined
+  const { store } = context
+  if (row.state === 'running') {
+    const at = (await store.lastRound(row.id))?.deadline_at ?? undefined
+    return at === undefined ? undefined : dueAt(context, at, deadlineMsOf(studyOf(row)))
+  }
   if (row.state === 'preparing')
-    return (await context.store.tasksOf(row.id, 'prepare', row.attempt))[0] && preparingDeadline(context, row)
+    return (await store.tasksOf(row.id, 'prepare', row.attempt))[0] && preparingDeadline(context, row)
   if (row.state === 'finishing') return finishingDeadline(context, row)
   return undefined
 }
 
-const preparingDeadline = async (context: Context, row: StudyRow): Promise<number> =>
-  ((await context.store.tasksOf(row.id, 'prepare', row.attempt))[0]?.issued_at ?? context.clock.now()) +
-  deadlineMsOf(studyOf(row))
+async function preparingDeadline(context: Context, row: StudyRow): Promise<number> {
+  const [task] = await context.store.tasksOf(row.id, 'prepare', row.attempt)
+  return dueFrom(context, task, deadlineMsOf(studyOf(row)))
+}
 
 /** Training alone takes as many rounds as the federation did, in one task. */
 async function finishingDeadline(context: Context, row: StudyRow): Promise<number> {
   const [task] = await context.store.tasksOf(row.id, 'finish', row.best_round)
   const rounds = (await context.store.rounds(row.id)).length
-  return (task?.issued_at ?? context.clock.now()) + deadlineMsOf(studyOf(row)) * Math.max(1, rounds)
+  return dueFrom(context, task, deadlineMsOf(studyOf(row)) * Math.max(1, rounds))
 }
+
+const dueFrom = (context: Context, task: TaskRow | undefined, lifeMs: number): number =>
+  dueAt(context, (task?.issued_at ?? context.clock.steadyNow()) + lifeMs, lifeMs)
 
 /** Asks every site for its survey; merges them into the preparation, or stops where preflight found a fault. */
 async function prepare(context: Context, row: StudyRow): Promise<boolean> {
@@ -82,7 +90,10 @@ async function prepare(context: Context, row: StudyRow): Promise<boolean> {
     wakeSites(context, made)
     return false
   }
-  const { settled, open } = standing(tasks, { deadlineAt: await preparingDeadline(context, row), now: clock.now() })
+  const { settled, open } = standing(tasks, {
+    deadlineAt: await preparingDeadline(context, row),
+    now: clock.steadyNow(),
+  })
   if (!settled) return false
   await closeLate(context, open)
   return judgeSurveys(context, row, await store.tasksOf(row.id, 'prepare', row.attempt))
@@ -232,7 +243,10 @@ async function finish(context: Context, running: Running): Promise<boolean> {
       return false
     }
   }
-  const { settled, open } = standing(tasks, { deadlineAt: await finishingDeadline(context, row), now: clock.now() })
+  const { settled, open } = standing(tasks, {
+    deadlineAt: await finishingDeadline(context, row),
+    now: clock.steadyNow(),
+  })
   if (!settled) return false
   await closeLate(context, open)
   const results = await assembleResults(context, running)

@@ -2,9 +2,10 @@
 import { collectingOf } from '@wardround/core/learning/collecting.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import type { NewEvent } from '@wardround/core/protocol/events.ts'
-import { sign } from '@wardround/core/protocol/signing.ts'
+import { type Signed, sign } from '@wardround/core/protocol/signing.ts'
 import { type Task, type TaskKind, type TaskResult, taskResultSchema } from '@wardround/core/protocol/task.ts'
 import { durationMs, type Study } from '@wardround/core/study/study.ts'
+import { z } from 'zod'
 import type { Context } from './context.ts'
 import type { StudyRow, TaskRow } from './store/schema.ts'
 import type { Tables } from './store/store.ts'
@@ -30,7 +31,7 @@ export function makeTasks(
     lifeMs,
   }: { sites: readonly string[]; number: number; content: TaskContent; lifeMs: number },
 ): TaskRow[] {
-  const issuedAt = clock.now()
+  const issuedAt = clock.steadyNow()
   return sites.map((site): TaskRow => {
     const id = taskId(study.id, content.kind, { number, site })
     const task = {
@@ -88,6 +89,30 @@ export function reported<K extends TaskResult['kind']>(
   })
 }
 
+/**
+ * When a deadline passes that gives `lifeMs`. One that another process set says nothing any more, by whatever clock it was: nobody could report
+ * while no coordinator ran, so each start gives the whole time anew.
+ */
+export function dueAt(
+  { clock, startedAt }: Pick<Context, 'clock' | 'startedAt'>,
+  deadlineAt: number,
+  lifeMs: number,
+): number {
+  const begun = deadlineAt - lifeMs
+  return begun >= startedAt && begun <= clock.steadyNow() ? deadlineAt : startedAt + lifeMs
+}
+
+const lifeSchema = z.looseObject({ issuedAt: z.int(), expiresAt: z.int() })
+
+/** A task that is still waited for, as it may be handed out now: one that would have expired, while no coordinator ran, is signed anew. */
+export function freshTask({ keys, clock }: Pick<Context, 'keys' | 'clock'>, { document, signature }: TaskRow): Signed {
+  const task = lifeSchema.parse(JSON.parse(document))
+  const issuedAt = clock.steadyNow()
+  if (task.expiresAt > issuedAt) return { document, signature }
+  const renewed = canonicalJson({ ...task, issuedAt, expiresAt: issuedAt + (task.expiresAt - task.issuedAt) })
+  return { document: renewed, signature: sign(keys, 'wardround-task-v1', renewed) }
+}
+
 export type Standing = { readonly settled: boolean; readonly open: readonly TaskRow[] }
 
 /** Whether there is anything left to wait for: all have settled, or as many as are wanted, or the deadline has passed. */
@@ -111,7 +136,8 @@ export async function closeLate(
 ): Promise<void> {
   if (tasks.length === 0) return
   await store.transaction(async (tables) => {
-    for (const { id } of tasks) await tables.settleTask(id, { state: 'late', result: null, settled_at: clock.now() })
+    for (const { id } of tasks)
+      await tables.settleTask(id, { state: 'late', result: null, settled_at: clock.steadyNow() })
   })
   for (const { id } of tasks) await blobs.staged.discard(id)
 }

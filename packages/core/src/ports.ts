@@ -1,8 +1,10 @@
 /** What Wardround needs from the world, injected everywhere outside a main.ts, so that a federation can run on virtual time. */
 
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
+  /** Milliseconds since the Unix epoch, as people write them down: they may be set, a day forward or back. */
   now(): number
+  /** The same at the start of the process, and never set: for what is waited for, and for what must not come twice. */
+  steadyNow(): number
   /** Resolves after `delayMs`, or at once when `signal` aborts (it never rejects). */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>
 }

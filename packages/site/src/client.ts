@@ -68,7 +68,7 @@ export function createClient(options: ClientOptions): Client {
   ): Promise<HttpResponse> => {
     const headers: Record<string, string> = {
       'wardround-version': options.version,
-      ...authorization(options, prepared, options.clock.now() + offsetMs),
+      ...authorization(options, prepared, options.clock.steadyNow() + offsetMs),
       ...(prepared.body === undefined
         ? {}
         : { 'content-type': prepared.json ? 'application/json' : 'application/octet-stream' }),
@@ -117,7 +117,7 @@ export function createClient(options: ClientOptions): Client {
         })
       return parsed.data as RouteAnswer<typeof name>
     },
-    coordinatorNow: () => options.clock.now() + offsetMs,
+    coordinatorNow: () => options.clock.steadyNow() + offsetMs,
     download: (name, input, { start = 0, signal } = {}) =>
       sendCorrected(name, prepare(name, input, {}), { signal, range: start }),
   }

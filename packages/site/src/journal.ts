@@ -102,7 +102,7 @@ function parseLine(line: string): JournalEntry | undefined {
 export type JournalPlace = {
   readonly path: string
   readonly disk: Disk
-  readonly clock: Clock
+  readonly clock: Pick<Clock, 'now'>
   /** Given every entry, in order: those that are there, and those that come. */
   readonly read?: (entry: JournalEntry) => void
 }

@@ -262,6 +262,28 @@ async function interrupted(at: Hospital, when: (request: { method: string; path:
   at.coordinator.state.fault = undefined
 }
 
+test("a site's clock that is set a day forward or back between any two requests changes nothing", async (t) => {
+  for (const byMs of [86_400_000, -86_400_000]) {
+    const at = await approved(t)
+    const { state } = at.coordinator
+    for (const task of [at.tasks.prepare(), at.tasks.train(), at.tasks.evaluate()]) await at.coordinator.give(task)
+    let requests = 0
+    await runSiteUntil(at, () => {
+      requests += 1
+      at.clock.set(requests % 2 === 0 ? byMs : -byMs)
+      return state.results.size === 3
+    })
+    assert.deepEqual(
+      [...state.results.values()].map(({ kind }) => kind),
+      ['prepare', 'train', 'evaluate'],
+    )
+    assert.ok(
+      at.said.every((line) => line.startsWith('info')),
+      at.said.join(' | '),
+    )
+  }
+})
+
 async function runSiteUntil(at: Hospital, reached: () => boolean): Promise<void> {
   const stop = new AbortController()
   at.coordinator.state.fault = () => {

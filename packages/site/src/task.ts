@@ -62,7 +62,7 @@ async function perform(site: SiteContext, task: Task, study: Study): Promise<Pac
   const round = roundOf(task)
   site.journal.note('task-accepted', { task: task.id, study: task.study, kind: task.kind, round })
   site.log('info', siteWords.taskAccepted(task.kind, round))
-  const started = site.clock.now()
+  const started = site.clock.steadyNow()
   const answer = await doTask(site, task, study)
   const values = answer.values === undefined ? {} : { values: answer.values }
   requireAllowed(
@@ -74,7 +74,7 @@ async function perform(site: SiteContext, task: Task, study: Study): Promise<Pac
   if (before !== undefined && before.sha256 !== result.sha256)
     throw new WardroundError('WR_ROUND_REPLAYED', { study: task.study, round })
   answer.keep?.()
-  site.log('info', siteWords.taskDone(task.kind, (site.clock.now() - started) / 1000))
+  site.log('info', siteWords.taskDone(task.kind, (site.clock.steadyNow() - started) / 1000))
   return result
 }
 

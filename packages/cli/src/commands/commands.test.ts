@@ -19,6 +19,7 @@ after(() => rmSync(folder, { recursive: true }))
 
 const clock: Clock = {
   now: () => Date.now(),
+  steadyNow: () => Date.now(),
   sleep: (delayMs, signal) =>
     sleep(delayMs, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
       if (signal?.aborted !== true) throw error

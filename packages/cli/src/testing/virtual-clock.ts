@@ -14,6 +14,7 @@ export function virtualClock(everybody: number): Clock {
   }
   return {
     now: () => now,
+    steadyNow: () => now,
     sleep: (delayMs, signal) =>
       new Promise((resolve) => {
         const sleeper: Sleeper = {

@@ -109,7 +109,7 @@ async function depart(context: Context, site: string, by: string): Promise<void>
     await tables.updateSite(site, { state: 'left' })
     const tasks = await tables.openTasksOfSite(site)
     for (const { id } of tasks)
-      await tables.settleTask(id, { state: 'failed', result, settled_at: context.clock.now() })
+      await tables.settleTask(id, { state: 'failed', result, settled_at: context.clock.steadyNow() })
     await tables.event({ kind: 'site.left', study: null, payload: { site } })
     await tables.audit('site.left', { site, by })
     return tasks

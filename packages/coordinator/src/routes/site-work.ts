@@ -11,6 +11,7 @@ import { hindranceNotes } from '../hindrances.ts'
 import { fit, takeReport, takeUpdate, thankForUpdate } from '../intake.ts'
 import { offerDocument } from '../offers.ts'
 import type { TaskRow } from '../store/schema.ts'
+import { freshTask } from '../tasks.ts'
 
 type Names = 'offers' | 'decide' | 'nextTask' | 'blob' | 'uploadState' | 'upload' | 'report' | 'progress'
 
@@ -26,7 +27,7 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
   const nextTask = async ({ name, signal }: Caller, waitSeconds: number): Promise<Signed | null> => {
     const limits = { waitMs: waitSeconds * 1000, signal }
     const task = await notifier.until(`site/${name}`, () => store.openTask(name), limits)
-    return task === undefined ? null : { document: task.document, signature: task.signature }
+    return task === undefined ? null : freshTask(context, task)
   }
   return {
     async offers(_, caller) {

@@ -36,6 +36,7 @@ export async function startBare(world: World): Promise<Bare> {
   })
   const context: Context = {
     ...world,
+    startedAt: clock.steadyNow(),
     notifier: createNotifier(clock),
     log: () => undefined,
     bytesDown: new Map(),

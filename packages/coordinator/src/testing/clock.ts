@@ -4,6 +4,8 @@ import type { Clock } from '@wardround/core/ports.ts'
 export type TestClock = Clock & {
   /** Lets so much time pass, and wakes who slept until then. */
   pass(ms: number): Promise<void>
+  /** Sets what people read off it, as an administrator does, or a time server. */
+  set(byMs: number): void
   /** When those who sleep will wake, soonest first. */
   readonly alarms: () => number[]
 }
@@ -12,9 +14,14 @@ export const startOfTime = Date.UTC(2026, 0, 1)
 
 export function testClock(): TestClock {
   let now = startOfTime
+  let setMs = 0
   const sleepers = new Set<{ readonly until: number; readonly wake: () => void }>()
   return {
-    now: () => now,
+    now: () => now + setMs,
+    steadyNow: () => now,
+    set: (byMs) => {
+      setMs += byMs
+    },
     sleep: (delayMs, signal) =>
       new Promise((resolve) => {
         const sleeper = {
@@ -46,4 +53,8 @@ export async function asleep(clock: TestClock, sleepers: number): Promise<void> 
 export const turn = (): Promise<void> => new Promise((resume) => setImmediate(resume))
 
 /** The same clock, so much later. */
-export const later = (clock: TestClock, ms: number): TestClock => ({ ...clock, now: () => clock.now() + ms })
+export const later = (clock: TestClock, ms: number): TestClock => ({
+  ...clock,
+  now: () => clock.now() + ms,
+  steadyNow: () => clock.steadyNow() + ms,
+})

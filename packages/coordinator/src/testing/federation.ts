@@ -57,6 +57,7 @@ export const startCoordinator = (world: World, lines: LogLine[] = []): Promise<C
 /** For calling a part of the coordinator alone; nothing is moved on by itself. */
 export const contextOf = ({ world }: { readonly world: World }): Context => ({
   ...world,
+  startedAt: world.clock.steadyNow(),
   notifier: createNotifier(world.clock),
   log: () => undefined,
   bytesDown: new Map(),

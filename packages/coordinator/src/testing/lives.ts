@@ -165,6 +165,19 @@ function onlyForward(): (store: Store) => Promise<void> {
   }
 }
 
+/** A coordinator that comes back gives everybody the whole deadline anew: when things happened is each life's own. */
+const times = new Set(
+  'seconds startedAt endedAt started_at ended_at deadline_at settled_at issued_at issuedAt expiresAt'.split(' '),
+)
+
+function timeless<T>(value: T): T {
+  const text = JSON.stringify(value, (key, part: unknown) => {
+    if (times.has(key)) return undefined
+    return typeof part === 'string' && part.startsWith('{') ? timeless(JSON.parse(part)) : part
+  })
+  return JSON.parse(text) as T
+}
+
 /** What must be the same however often the coordinator died. */
 async function outcome(store: Store, parsed: ParsedStudy) {
   const events = await store.events({ after: 0, limit: 1_000_000 })
@@ -176,12 +189,12 @@ async function outcome(store: Store, parsed: ParsedStudy) {
   const id = studyIdOf(parsed)
   const row = await store.study(id)
   const tasks = await store.studyTasks(id)
-  return {
+  return timeless({
     results: JSON.parse(row?.results ?? 'null') as { readonly weightsSha256: string; readonly outcome: string },
     bytesUp: (await store.traffic(id)).up,
     rounds: (await store.rounds(id)).map((round) => ({ ...round })),
     tasks: tasks.map(({ signature: _, ...task }) => task),
     // Two sites may come in another order after a restart; what they said is the same.
-    events: events.map(({ kind, study, payload }) => JSON.stringify({ kind, study, payload })).toSorted(),
-  }
+    events: events.map(({ kind, study, payload }) => JSON.stringify(timeless({ kind, study, payload }))).toSorted(),
+  })
 }

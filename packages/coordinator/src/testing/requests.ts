@@ -69,7 +69,7 @@ export const asSite =
   ({ clock, entropy, coordinatorKey, ...prover }: Signer): Authorise =>
   async ({ method, path, body }) => {
     const subject = { method, path, bodySha256: sha256(body ?? ''), audience: coordinatorKey }
-    const stamp = { time: clock.now(), nonce: base64urlnopad.encode(entropy(16)) }
+    const stamp = { time: clock.steadyNow(), nonce: base64urlnopad.encode(entropy(16)) }
     return { authorization: prove(prover, subject, stamp) }
   }
 

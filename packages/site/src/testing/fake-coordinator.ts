@@ -36,7 +36,7 @@ export type FakeOptions = {
 export type FakeCoordinator = Awaited<ReturnType<typeof fakeCoordinator>>
 
 export async function fakeCoordinator({ clock, aheadMs = 0 }: FakeOptions) {
-  const state = await newState(() => clock.now() + aheadMs)
+  const state = await newState(() => clock.steadyNow() + aheadMs)
   const network: Network = {
     async send(request) {
       if (request.signal?.aborted) throw new WardroundError('WR_CANCELLED')

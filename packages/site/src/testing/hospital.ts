@@ -21,12 +21,18 @@ import { fakeCoordinator } from './fake-coordinator.ts'
 import { ed25519 } from './keys.ts'
 
 /** Time that passes only while somebody sleeps. */
-export function testClock(): Clock & { slept: number[] } {
+export function testClock(): Clock & { slept: number[]; set(byMs: number): void } {
   let now = Date.UTC(2026, 0, 1)
+  /** What somebody has set it by. */
+  let setMs = 0
   const slept: number[] = []
   return {
     slept,
-    now: () => now,
+    now: () => now + setMs,
+    steadyNow: () => now,
+    set: (byMs) => {
+      setMs += byMs
+    },
     sleep: async (delayMs, signal) => {
       await new Promise((resume) => setImmediate(resume))
       if (signal?.aborted) return
