@@ -15,9 +15,9 @@ function moved(weights: Float32Array, change: number): Float32Array<ArrayBuffer>
 function idleTrainer(number: number): Trainer {
   const change = number * 2 ** -20
   return {
-    train: async ({ weights, epochs }) => ({
+    train: async ({ weights }) => ({
       weights: weights.map((tensor) => ({ ...tensor, data: moved(tensor.data, change) })),
-      steps: epochs,
+      steps: 1,
       lossPerEpoch: [0.5],
     }),
     predict: async ({ data }) => new Float32Array(data.rows).fill(0.5),

@@ -8,6 +8,7 @@ import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import type { Weights } from '@wardround/core/weights.ts'
+import type { Amount, TrainRequest } from './training/messages.ts'
 
 /** The weights that everybody starts from, personal ones included. */
 export const firstWeights = (study: Study, width: number): Weights =>
@@ -41,12 +42,27 @@ export function classWeightsFor(
   return classWeights === undefined ? {} : { classWeights }
 }
 
+/**
+ * How much a site trains in a round, and the streams that shuffle it. Epochs are shuffled anew in each round. Steps are one endless sequence over
+ * all rounds: round r takes its steps (r − 1)·steps … r·steps − 1, whether or not the site was there in the rounds before, so that nothing
+ * has to be remembered.
+ */
+export function amountOf(
+  { training: { epochs = 1, steps } }: Study,
+  labels: TrainRequest['labels'],
+  round: number,
+): Amount & Pick<TrainRequest, 'labels'> {
+  return steps === undefined
+    ? { epochs, labels: [...labels, round] }
+    : { steps, from: (round - 1) * steps, labels: [...labels, 'steps'] }
+}
+
 export type RoundsOptions = {
   readonly study: Study
   /** Rounds at most. */
   readonly maximum: number
   readonly start: Weights
-  /** One round: `epochs` passes from `weights`. */
+  /** One round from `weights`. */
   readonly train: (weights: Weights, round: number) => Promise<Weights>
   /** What the stop rule watches. */
   readonly measure: (weights: Weights) => Promise<number | null>

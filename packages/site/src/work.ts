@@ -17,7 +17,7 @@ import type { SiteContext } from './context.ts'
 import { type Prepared, preparedWith } from './dataset.ts'
 import { minimumCohortOf, type ReleaseKind } from './egress/policy.ts'
 import { compare, hiddenResult, meanLoss, meanOf, measure, nothing, patientsIn, predict } from './evaluation.ts'
-import { classWeightsFor, firstWeights, trainRounds, withPersonalStart } from './local-training.ts'
+import { amountOf, classWeightsFor, firstWeights, trainRounds, withPersonalStart } from './local-training.ts'
 import type { Result } from './outbox.ts'
 import { studyFolder } from './study-folder.ts'
 
@@ -67,8 +67,7 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
       training: study.training,
       data: training,
       weights: start,
-      epochs: study.training.epochs,
-      labels: [study.seed, 'train', site.membership.site, task.round],
+      ...amountOf(study, [study.seed, 'train', site.membership.site], task.round),
       ...classWeightsFor(study, training),
       ...(proximalMu === undefined ? {} : { proximal: { mu: proximalMu, anchor: start } }),
     },
@@ -169,14 +168,12 @@ async function trainAlone(
     signal: site.signal,
     measure: async (weights) => meanOf(await measure(site.trainer, study, { weights, inputs })),
     train: async (weights, round) => {
-      const labels = [study.seed, 'alone', site.membership.site, round]
       const request = {
         model: study.model,
         training: study.training,
         data: training,
         weights,
-        epochs: study.training.epochs,
-        labels,
+        ...amountOf(study, [study.seed, 'alone', site.membership.site], round),
         ...classWeightsFor(study, training),
       }
       return (await site.trainer.train(request, site.signal === undefined ? {} : { signal: site.signal })).weights

@@ -12,7 +12,13 @@ import type { Study } from '@wardround/core/study/study.ts'
 import type { Weights } from '@wardround/core/weights.ts'
 import type { DatasetCache, Prepared } from '@wardround/site/dataset.ts'
 import { compare, hiddenResult, meanOf, patientsIn, predict, watchedFigure } from '@wardround/site/evaluation.ts'
-import { classWeightsFor, firstWeights, trainRounds, withPersonalStart } from '@wardround/site/local-training.ts'
+import {
+  amountOf,
+  classWeightsFor,
+  firstWeights,
+  trainRounds,
+  withPersonalStart,
+} from '@wardround/site/local-training.ts'
 import type { Trainer } from '@wardround/site/training/trainer.ts'
 
 export type PooledSite = { readonly name: string; readonly dataset: DatasetCache }
@@ -54,14 +60,12 @@ export async function trainCentralised(options: CentralisedOptions): Promise<Cen
       return meanOf(watchedFigure(study, { scores, target: watched.target, patients: watched.patients }))
     },
     train: async (candidate, round) => {
-      const labels = [study.seed, 'centralised', round]
       const request = {
         model: study.model,
         training: study.training,
         data: training,
         weights: candidate,
-        epochs: study.training.epochs,
-        labels,
+        ...amountOf(study, [study.seed, 'centralised'], round),
         groups,
         ...classWeightsFor(study, training),
       }

@@ -70,7 +70,7 @@ test('the nearest field is looked for at the same place only', () => {
   assert.equal(nearestField(['training', 'Epochs']), 'epochs')
   assert.equal(nearestField(['data', 'columns', 'age', 'unt']), 'unit')
   assert.equal(nearestField(['model', 'layers', 3, 'activaton']), 'activation')
-  // `seed` is a field, but of the study itself.
-  assert.equal(nearestField(['training', 'seeds']), undefined)
+  // `rounds` is a field, but of the study itself.
+  assert.equal(nearestField(['training', 'round']), undefined)
   assert.equal(nearestField(['training', 'colour']), undefined)
 })

@@ -59,6 +59,9 @@ const mistakes: readonly [from: string, to: string, field: string, problem: RegE
   ['epochs: 5', "epochs: '5'", 'training.epochs', /a number, not text/],
   ['epochs: 5', 'epochs: 0', 'training.epochs', /at least 1/],
   ['epochs: 5', 'epochs:', 'training.epochs', /not empty/],
+  ['epochs: 5', 'epochs: 5\n  steps: 100', 'training.epochs', /in epochs or in steps, one of the two/],
+  ['epochs: 5', 'step: 100', 'training.step', /Did you mean steps\?/],
+  ['epochs: 5', 'steps: 0', 'training.steps', /at least 1/],
   ['positive: "> 0"', 'positive: ">0"', 'data.target.positive', /like "> 0"/],
   ['quorum: 3', 'quorum: 0', 'rounds.quorum', /at least 1/],
   ['deadline: 10m', 'deadline: 10 minutes', 'rounds.deadline', /10m/],
@@ -93,6 +96,7 @@ const inner: readonly [from: string, to: string, field: string, problem: RegExp]
   ['[accuracy, auroc, brier]', '[]', 'evaluate', /at least 1 entry/],
   ['number: mean', 'number: none', 'data.missing.number', /mean, median/],
   // Rules between fields.
+  ['  epochs: 5\n', '', 'training.epochs', /in epochs or in steps/],
   ['patient: patient_id', 'patient: age', 'data.columns.age', /told the answer/],
   ['column: num,', 'column: age,', 'data.columns.age', /told the answer/],
   ['column: num,', 'column: patient_id,', 'data.target.column', /told the answer/],

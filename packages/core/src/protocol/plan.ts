@@ -154,6 +154,8 @@ function crossIssues(study: Study): Issue[] {
   if (data.patient === data.target.column) report(['data', 'target', 'column'], problemWords.leak(data.patient))
   const fitting = lossFor(data.target)
   if (training.loss !== fitting) report(['training', 'loss'], problemWords.lossFor(fitting, training.loss))
+  if ((training.epochs === undefined) === (training.steps === undefined))
+    report(['training', 'epochs'], problemWords.amount())
   if (rounds.stop !== undefined && fitting !== 'binaryCrossEntropy' && rounds.stop.metric === 'auroc') {
     report(['rounds', 'stop', 'metric'], problemWords.metricFor(rounds.stop.metric))
   }

@@ -51,10 +51,12 @@ export type OptimizerSpec = z.output<typeof optimizerSchema>
 export const trainingSchema = z.strictObject({
   loss: z.enum(lossNames),
   optimizer: optimizerSchema,
-  /** Examples in one step. The last batch of an epoch is filled up from the start of the same shuffle. */
+  /** Examples in one step. With `epochs`, the last batch of each is filled up from the start of the same shuffle. */
   batch: z.int().min(1).max(65_536),
-  /** Passes over a site's training records in one round. */
-  epochs: z.int().min(1).max(1000),
+  /** Passes over a site's training records in one round. A study has either these or `steps` (plan.ts). */
+  epochs: z.int().min(1).max(1000).optional(),
+  /** Batches in one round, however many records a site has. */
+  steps: z.int().min(1).max(100_000).optional(),
   /** λ of λ/2·‖kernels‖²; biases are not penalised. */
   l2: z.number().min(0).default(0),
   /** `balanced`: each class weighs n / (classes · n_class) at each site; or a weight for each class label. */

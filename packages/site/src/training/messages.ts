@@ -15,7 +15,10 @@ export type Dataset = {
   readonly group?: Int32Array<ArrayBuffer>
 }
 
-export type TrainRequest = {
+/** How much: whole epochs, each shuffled afresh; or `steps` of an endless shuffle, from its step `from` (0 is the first). */
+export type Amount = { readonly epochs: number } | { readonly steps: number; readonly from: number }
+
+export type TrainRequest = Amount & {
   readonly model: ModelSpec
   readonly training: TrainingSpec
   readonly data: Dataset
@@ -23,7 +26,6 @@ export type TrainRequest = {
   readonly weights: Weights
   /** One for each class index (graph/class-weights.ts). */
   readonly classWeights?: readonly number[]
-  readonly epochs: number
   /** Names the random streams of shuffles and dropout. */
   readonly labels: readonly (string | number)[]
   /** FedProx: μ, and the global weights it pulls towards. */
@@ -34,7 +36,7 @@ export type TrainRequest = {
 export type TrainResult = {
   readonly weights: Weights
   readonly steps: number
-  /** Mean data loss over each epoch's steps, before each step, without penalties. */
+  /** Mean data loss over each epoch's steps, before each step, without penalties; of a call by steps, one over them all. */
   readonly lossPerEpoch: readonly number[]
 }
 

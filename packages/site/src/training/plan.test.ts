@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { permutation, seededRandom } from '@wardround/core/random.ts'
 import fc from 'fast-check'
-import { batchIndices, dropoutDraws } from './plan.ts'
+import { batchIndices, dropoutDraws, scheduleOf, stepIndices } from './plan.ts'
 
 const sizes = fc.record({ rows: fc.integer({ min: 1, max: 40 }), batch: fc.integer({ min: 1, max: 40 }) })
 /** A call never has batches larger than its data. */
@@ -39,8 +40,30 @@ test('an epoch has the same order whichever call it falls into, and each its own
   assert.notDeepEqual(batchIndices({ ...plan, labels: ['other'] }, { from: 0, count: 1 }).join(), epochs[0])
 })
 
+test('steps are one permutation after another, cut into batches, whichever steps a call takes', () => {
+  fc.assert(
+    fc.property(fitting, fc.integer({ min: 0, max: 30 }), fc.integer({ min: 1, max: 30 }), (plan, from, count) => {
+      const { rows, batch, labels } = plan
+      const epochs = Math.ceil(((from + count) * batch) / rows)
+      const endless = Array.from({ length: epochs }, (_, epoch) => [
+        ...permutation(rows, seededRandom([...labels, 'shuffle', epoch])),
+      ]).flat()
+      assert.deepEqual([...stepIndices(plan, { from, count })], endless.slice(from * batch, (from + count) * batch))
+    }),
+  )
+})
+
+test('a schedule says which pass over the records a step belongs to', () => {
+  const order = { rows: 10, batch: 4, labels: ['test'] }
+  // An epoch of 10 records has 3 batches of 4; in steps, the third batch (records 8 to 11) begins in the first pass.
+  const { epochOf, parts } = scheduleOf({ epochs: 2 }, order)
+  assert.deepEqual([parts, [0, 2, 3, 5].map(epochOf)], [{ from: 0, count: 2 }, [1, 1, 2, 2]])
+  const bySteps = scheduleOf({ steps: 6, from: 12 }, order)
+  assert.deepEqual([bySteps.parts, [0, 2, 3, 5].map(bySteps.epochOf)], [{ from: 12, count: 6 }, [1, 1, 2, 3]])
+})
+
 test('draws are uniform in [0, 1), a stream for each layer and epoch, whichever call it falls into', () => {
-  const plan = { layer: 'dropout', labels: ['test'], valuesPerEpoch: 5000 }
+  const plan = { layer: 'dropout', labels: ['test'], valuesPerPart: 5000 }
   const whole = dropoutDraws(plan, { from: 0, count: 3 })
   assert.equal(whole.length, 15_000)
   assert.ok(whole.every((value) => value >= 0 && value < 1))

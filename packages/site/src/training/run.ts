@@ -6,7 +6,7 @@ import { firstNotFinite } from '@wardround/core/vector.ts'
 import { sizeOf } from '@wardround/core/weights.ts'
 import type { Tensor } from 'onnxruntime-node'
 import type { PredictRequest, TrainRequest, TrainResult } from './messages.ts'
-import { batchIndices, dropoutDraws } from './plan.ts'
+import { dropoutDraws, type Schedule, scheduleOf } from './plan.ts'
 import { floats, floatsOf, integers, openSession, type Session } from './session.ts'
 
 /** Steps of one runtime call: short enough to hear a cancellation, long enough to hide the call. */
@@ -33,18 +33,28 @@ export function createRunner(): Runner {
       })
       const fixed = { ...dataFeeds(request), ...anchorFeeds(request) }
       let carried = firstValues(request, epoch)
-      const lossPerEpoch: number[] = []
-      const perEpoch = Math.ceil(request.data.rows / options.batch)
-      const pace = epochsPerCall(epoch, perEpoch * options.batch, perEpoch)
-      for (let from = 0; from < request.epochs; from += pace) {
+      const losses: number[] = []
+      const schedule = scheduleOf(request, { rows: request.data.rows, batch: options.batch, labels: request.labels })
+      const { parts, stepsPerPart, epochOf } = schedule
+      const pace = partsPerCall(epoch, stepsPerPart * options.batch, stepsPerPart)
+      for (let done = 0; done < parts.count; done += pace) {
         if (control.cancelled()) throw new WardroundError('WR_CANCELLED')
-        const epochs = { from, count: Math.min(pace, request.epochs - from) }
-        const outputs = await session.run({ ...fixed, ...carried, ...scanFeeds(request, epoch, { options, epochs }) })
-        lossPerEpoch.push(...epochLosses(floatsOf(outputs, 'losses'), perEpoch, from))
+        const now = { from: parts.from + done, count: Math.min(pace, parts.count - done) }
+        const feeds = scanFeeds(request, epoch, { schedule, batch: options.batch, parts: now })
+        const outputs = await session.run({ ...fixed, ...carried, ...feeds })
+        const means = partLosses(floatsOf(outputs, 'losses'), stepsPerPart, (step) =>
+          epochOf(done * stepsPerPart + step),
+        )
+        losses.push(...means)
         carried = nextValues(outputs, carried)
-        control.progress(from + epochs.count)
+        control.progress(done + now.count)
       }
-      return { weights: finalWeights(request, carried), steps: perEpoch * request.epochs, lossPerEpoch }
+      const steps = parts.count * stepsPerPart
+      return {
+        weights: finalWeights(request, carried, epochOf(steps - 1)),
+        steps,
+        lossPerEpoch: 'steps' in request ? [meanOf(losses)] : losses,
+      }
     },
     async predict({ model, loss, weights, data, groups }) {
       const shape = { model, inputs: data.width, loss, ...(groups === undefined ? {} : { groups }) }
@@ -111,24 +121,20 @@ const nextValues = (outputs: Parameters<typeof floatsOf>[0], carried: Carried): 
   )
 
 function scanFeeds(
-  { data, labels }: TrainRequest,
+  { labels }: TrainRequest,
   epoch: EpochGraph,
-  { options, epochs }: { options: EpochOptions; epochs: { from: number; count: number } },
+  { schedule, batch, parts }: { schedule: Schedule; batch: number; parts: Schedule['parts'] },
 ): Carried {
-  const { batch } = options
-  const perEpoch = Math.ceil(data.rows / batch)
-  const steps = perEpoch * epochs.count
+  const { stepsPerPart } = schedule
+  const steps = stepsPerPart * parts.count
   const draws = epoch.dropouts.map(({ name, units }) => {
-    const values = dropoutDraws({ layer: name, labels, valuesPerEpoch: perEpoch * batch * units }, epochs)
+    const values = dropoutDraws({ layer: name, labels, valuesPerPart: stepsPerPart * batch * units }, parts)
     return [`draws/${name}`, floats(values, [steps, batch, units])] as const
   })
-  return {
-    batches: integers(batchIndices({ rows: data.rows, batch, labels }, epochs), [steps, batch]),
-    ...Object.fromEntries(draws),
-  }
+  return { batches: integers(schedule.indices(parts), [steps, batch]), ...Object.fromEntries(draws) }
 }
 
-function epochsPerCall(epoch: EpochGraph, examples: number, steps: number): number {
+function partsPerCall(epoch: EpochGraph, examples: number, steps: number): number {
   const draws = epoch.dropouts.reduce((sum, { units }) => sum + units * examples, 0)
   return Math.max(
     1,
@@ -136,21 +142,23 @@ function epochsPerCall(epoch: EpochGraph, examples: number, steps: number): numb
   )
 }
 
-/** Errors: WR_TRAINING_DIVERGED, with the epoch. */
-function epochLosses(losses: Float32Array, perEpoch: number, from: number): number[] {
+/** The mean of each part's steps. Errors: WR_TRAINING_DIVERGED, with the epoch. */
+function partLosses(losses: Float32Array, stepsPerPart: number, epochOf: (step: number) => number): number[] {
   const bad = firstNotFinite(losses)
-  if (bad >= 0) throw new WardroundError('WR_TRAINING_DIVERGED', { epoch: from + Math.floor(bad / perEpoch) + 1 })
-  return Array.from({ length: losses.length / perEpoch }, (_, epoch) => {
-    const part = losses.subarray(epoch * perEpoch, (epoch + 1) * perEpoch)
-    return part.reduce((sum, loss) => sum + loss, 0) / perEpoch
-  })
+  if (bad >= 0) throw new WardroundError('WR_TRAINING_DIVERGED', { epoch: epochOf(bad) })
+  return Array.from({ length: losses.length / stepsPerPart }, (_, part) =>
+    meanOf(losses.subarray(part * stepsPerPart, (part + 1) * stepsPerPart)),
+  )
 }
 
-function finalWeights({ weights, epochs }: TrainRequest, carried: Carried): TrainResult['weights'] {
+const meanOf = (values: Iterable<number> & { readonly length: number }): number =>
+  Array.from(values).reduce((sum, value) => sum + value, 0) / values.length
+
+function finalWeights({ weights }: TrainRequest, carried: Carried, lastEpoch: number): TrainResult['weights'] {
   return weights.map(({ name, shape, data }) => {
     const value = carried[name]?.data
     const trained = value instanceof Float32Array ? Float32Array.from(value) : data
-    if (firstNotFinite(trained) >= 0) throw new WardroundError('WR_TRAINING_DIVERGED', { epoch: epochs })
+    if (firstNotFinite(trained) >= 0) throw new WardroundError('WR_TRAINING_DIVERGED', { epoch: lastEpoch })
     return { name, shape, data: trained }
   })
 }

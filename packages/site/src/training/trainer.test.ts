@@ -129,7 +129,7 @@ test('training in several calls of the runtime is the training graph over all st
   const all = { from: 0, count: epochs }
   const column = (values: Iterable<number>): NumberValue => float32([rows, 1], Array.from(values))
   const batches = batchIndices({ rows, batch, labels: asked.labels }, all)
-  const draws = dropoutDraws({ layer: 'dropout', labels: asked.labels, valuesPerEpoch: 2 * batch * 2 }, all)
+  const draws = dropoutDraws({ layer: 'dropout', labels: asked.labels, valuesPerPart: 2 * batch * 2 }, all)
   const outputs = await onRuntime(epoch.graph, {
     features: float32([rows, width], Array.from(asked.data.features)),
     target: column(asked.data.target),
@@ -149,6 +149,22 @@ test('training in several calls of the runtime is the training graph over all st
     const mean = ((losses[2 * index] ?? Number.NaN) + (losses[2 * index + 1] ?? Number.NaN)) / 2
     assert.ok(Math.abs(loss - mean) < 1e-12)
   }
+})
+
+test('steps go on where the steps before them ended: 90 in one call are 40 and then 50, to the bit', async () => {
+  const plain = { ...training, optimizer: { sgd: { rate: 0.05, momentum: 0 } } }
+  const ask = (change: { from: number; steps: number; weights?: Weights }) =>
+    trainer.train(request({ training: plain, data: clouds(50), ...change }))
+  const whole = await ask({ from: 7, steps: 90 })
+  const first = await ask({ from: 7, steps: 40 })
+  const second = await ask({ from: 47, steps: 50, weights: first.weights })
+  assert.deepEqual([whole.steps, first.steps, second.steps], [90, 40, 50])
+  assert.deepEqual(second.weights, whole.weights)
+  // The mean over all steps is that of the two calls, weighed by their steps.
+  const [mean = 0] = whole.lossPerEpoch
+  const [a = 0] = first.lossPerEpoch
+  const [b = 0] = second.lossPerEpoch
+  assert.ok(Math.abs(mean - (40 * a + 50 * b) / 90) < 1e-12)
 })
 
 // ---- what a request says ----

@@ -8,7 +8,7 @@ export type { Dataset, PredictRequest, TrainRequest, TrainResult } from './messa
 
 export type Trainer = {
   /**
-   * `epochs` passes of the study's optimizer, whose state starts afresh. The same request gives the same bits.
+   * Steps of the study's optimizer, whose state starts afresh. The same request gives the same bits.
    * Errors: WR_TRAINING_DIVERGED, WR_CANCELLED (after `signal`), WR_TRAINING_FAILED.
    */
   train(

@@ -67,6 +67,8 @@ test('every field that changes what happens to the data changes the words', () =
     { model: { layers: [{ dense: 1 }] } },
     { model: { ...base.model, personal: ['output.bias'] } },
     { training: { ...base.training, epochs: 1 } },
+    { training: { ...base.training, epochs: undefined, steps: 5 } },
+    { training: { ...base.training, epochs: undefined, steps: 6 } },
     { training: { ...base.training, optimizer: { adam: { rate: 0.1 } } } },
     { strategy: { fedAvg: {} } },
     { rounds: { maximum: 60 } },

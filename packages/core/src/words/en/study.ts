@@ -50,6 +50,7 @@ export const problemWords = {
   lateTwice: () => 'strategy.fedBuff.staleness says already what becomes of late updates; leave this out',
   quorumOverBuffer: (quorum: number, buffer: number) =>
     `a round is over with its first ${buffer} updates (strategy.fedBuff.buffer), so it can never have ${quorum}`,
+  amount: () => 'say how much a hospital trains in a round: in epochs or in steps, one of the two',
   metricFor: (metric: string) => `${metric} cannot be measured on this target`,
   classOutputs: (classes: number, outputs: number) =>
     `the target has ${classes} classes, the last layer ${outputs} outputs`,
@@ -101,6 +102,11 @@ const optimizerText = ({ optimizer }: Study['training']): string =>
     ? `gradient descent, rate ${optimizer.sgd.rate}${optimizer.sgd.momentum > 0 ? `, momentum ${optimizer.sgd.momentum}` : ''}`
     : `Adam, rate ${optimizer.adam.rate}`
 
+const amountText = ({ epochs, steps, batch }: Study['training']): string =>
+  steps === undefined
+    ? `goes ${epochs === 1 ? 'once' : `${epochs} times`} through its own training records`
+    : `takes ${plural(steps, 'step')} of ${plural(batch, 'training record')} of its own`
+
 /** The plan, a paragraph a line. */
 export function describePlan(study: Study): readonly string[] {
   const { data, training, rounds } = study
@@ -115,7 +121,7 @@ export function describePlan(study: Study): readonly string[] {
       .join('; ')}.`,
     `Of the patients at each hospital, ${percent(data.split.test)} are kept apart for one test at the end${data.split.validation > 0 ? `, and ${percent(data.split.validation)} to decide when to stop` : ''}. Nothing is said about fewer than ${data.minimumCohort} patients.`,
     `The model is ${modelText(study)}.${study.model.personal.length > 0 ? ` ${study.model.personal.join(', ')} ${study.model.personal.length === 1 ? 'stays' : 'stay'} at each hospital.` : ''}`,
-    `It is trained in at most ${plural(rounds.maximum, 'round')}; in each, every hospital goes ${training.epochs === 1 ? 'once' : `${training.epochs} times`} through its own training records (${optimizerText(training)}), and the coordinator combines the changes by ${Object.keys(study.strategy).join('')}.`,
+    `It is trained in at most ${plural(rounds.maximum, 'round')}; in each, every hospital ${amountText(training)} (${optimizerText(training)}), and the coordinator combines the changes by ${Object.keys(study.strategy).join('')}.`,
     stop === undefined
       ? 'It runs all its rounds.'
       : `It stops when ${stop.metric} on the ${measured} records has not improved by more than ${stop.minimumChange} for ${plural(stop.patience, 'round')}.`,
