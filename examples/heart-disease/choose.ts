@@ -66,14 +66,14 @@ async function trainingOnly(source: string, into: string): Promise<SimulatedSite
 }
 
 /** Another seed splits the patients otherwise, and starts from other weights. */
-function planOf(change: object, split: number): Study {
+function planOf(change: object, split: number): object {
   const again: Study = { ...study, ...change, seed: 1000 + split }
   return { ...again, data: { ...again.data, split: { ...again.data.split, test: 0.25 } } }
 }
 
 type Run = { readonly trainer: Trainer; readonly sites: readonly SimulatedSite[]; readonly folder: string }
 
-function federation(plan: Study, { trainer, sites, folder }: Run): Promise<Results> {
+function federation(plan: object, { trainer, sites, folder }: Run): Promise<Results> {
   mkdirSync(folder)
   return simulate(
     {

@@ -3,7 +3,7 @@ import { splitSpecs } from '@wardround/core/graph/layers.ts'
 import { judge, type MetricPoint, type Verdict } from '@wardround/core/learning/convergence.ts'
 import { inputWidth, type Preparation, preparationSchema } from '@wardround/core/preparation/schema.ts'
 import { readPlan } from '@wardround/core/protocol/plan.ts'
-import type { Study } from '@wardround/core/study/study.ts'
+import { measuredOn, type Study } from '@wardround/core/study/study.ts'
 import type { TensorSpec } from '@wardround/core/weights.ts'
 import type { Context } from './context.ts'
 import type { StudyRow } from './store/schema.ts'
@@ -30,7 +30,7 @@ export function runningOf(row: StudyRow): Running {
     prepared: { preparation, preparationHash: row.preparation_hash ?? '' },
     specs: splitSpecs(study.model, inputWidth(preparation)).shared,
     metric: study.rounds.stop?.metric ?? 'loss',
-    measuredOn: study.data.split.validation > 0 ? 'validation' : 'training',
+    measuredOn: measuredOn(study),
   }
 }
 

@@ -10,7 +10,7 @@ import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
 import type { Task } from '@wardround/core/protocol/task.ts'
 import { encodeUpdate } from '@wardround/core/protocol/update.ts'
 import { decodeWeights, encodeWeights, headerLimitBytes, unflatten } from '@wardround/core/safetensors.ts'
-import type { Study } from '@wardround/core/study/study.ts'
+import { measuredOn, type Study } from '@wardround/core/study/study.ts'
 import { l2Norm, subtract } from '@wardround/core/vector.ts'
 import { dimensionOf, type Weights } from '@wardround/core/weights.ts'
 import type { SiteContext } from './context.ts'
@@ -182,11 +182,10 @@ async function trainAlone(
 }
 
 /** What the rounds are judged by: the validation records, or the training records where there are none. */
-const watched = (
-  study: Study,
-  { training, validation }: Prepared,
-): { inputs: ModelInputs; on: 'validation' | 'training' } =>
-  study.data.split.validation > 0 ? { inputs: validation, on: 'validation' } : { inputs: training, on: 'training' }
+function watched(study: Study, prepared: Prepared): { inputs: ModelInputs; on: 'validation' | 'training' } {
+  const on = measuredOn(study)
+  return { inputs: prepared[on], on }
+}
 
 const minimumCohort = (site: SiteContext, study: Study): number =>
   minimumCohortOf(site.config.policy, study.data.minimumCohort)

@@ -8,7 +8,7 @@ import type { Preparation } from '@wardround/core/preparation/schema.ts'
 import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
 import type { ModelResult } from '@wardround/core/protocol/task.ts'
-import type { Study } from '@wardround/core/study/study.ts'
+import { measuredOn, type Study } from '@wardround/core/study/study.ts'
 import type { Weights } from '@wardround/core/weights.ts'
 import type { DatasetCache, Prepared } from '@wardround/site/dataset.ts'
 import { compare, hiddenResult, meanOf, patientsIn, predict, watchedFigure } from '@wardround/site/evaluation.ts'
@@ -43,7 +43,7 @@ export async function trainCentralised(options: CentralisedOptions): Promise<Cen
   )
   const groups = sites.length
   const training = pool(prepared.map((site) => site.training))
-  const watched = pool(prepared.map((site) => (study.data.split.validation > 0 ? site.validation : site.training)))
+  const watched = pool(prepared.map((site) => site[measuredOn(study)]))
   const { weights, rounds } = await trainRounds({
     maximum: study.rounds.maximum,
     study,

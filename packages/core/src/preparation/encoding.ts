@@ -6,6 +6,13 @@ import type { ColumnSpec, Study, TargetSpec } from '../study/study.ts'
 export const orderedColumns = (columns: Study['data']['columns']): readonly (readonly [string, ColumnSpec])[] =>
   Object.entries(columns).toSorted(([a], [b]) => (a < b ? -1 : 1))
 
+/** Columns that are read beside the inputs: whose record it is, the outcome, and the part of a given split. */
+export const specialColumns = ({ data: { patient, target, split } }: Pick<Study, 'data'>): readonly string[] => [
+  patient,
+  target.column,
+  ...('column' in split ? [split.column] : []),
+]
+
 /** A category's codes in alphabetical order; the first is the reference. */
 export const orderedCodes = (values: Readonly<Record<string, string>>): readonly string[] =>
   Object.keys(values).toSorted((a, b) => (a < b ? -1 : 1))

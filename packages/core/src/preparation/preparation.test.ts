@@ -88,6 +88,35 @@ test('the split does not depend on the order of the file, and differs by seed an
   assert.equal(Array.from(split.test, (row) => table.target[row]).filter((y) => y === 1).length, 15)
 })
 
+test('a given split is taken as it is; what names no part, or a patient in two, is found', () => {
+  const given = (change: object = {}) => studyOf({ split: { column: 'part', ...change } })
+  const load = (parts: readonly (string | null)[], own: Study) => {
+    const builder = tableBuilder(own, new Set(['who', 'y', 'age', 'sex', 'part']))
+    for (const [row, part] of parts.entries())
+      builder.add({ values: { who: `p${Math.floor(row / 2)}`, y: String(row % 2), age: '50', sex: '0', part } })
+    const { table, findings } = builder.finish()
+    const found = findings.filter(({ code }) => code.startsWith('part'))
+    const { training, validation, test } = splitPatients(table, own, 'a')
+    return { found, rows: table.rows, parts: [[...training], [...validation], [...test]] }
+  }
+  const four = load(['test', 'test', 'training', 'training', 'training', 'training', 'test', 'test'], given())
+  assert.deepEqual([four.found, four.parts], [[], [[2, 3, 4, 5], [], [0, 1, 6, 7]]])
+  const three = ['validation', 'validation', 'training', 'training', 'test', 'test']
+  assert.deepEqual(load(three, given({ validation: true })).parts, [
+    [2, 3],
+    [0, 1],
+    [4, 5],
+  ])
+  // Without `validation` in the study, that is no part; nor are spellings of one's own.
+  const unknown = load(['validation', 'Training', 'test', 'test'], given())
+  assert.deepEqual(unknown.found, [{ code: 'partUnknown', severity: 'error', column: 'part', records: 2 }])
+  const missing = load(['test', 'test', null, 'training'], given())
+  assert.deepEqual(missing.found, [{ code: 'partMissing', severity: 'warning', column: 'part', records: 1 }])
+  assert.deepEqual([missing.rows, missing.parts], [3, [[2], [], [0, 1]]])
+  const mixed = load(['training', 'test', 'test', 'test'], given())
+  assert.deepEqual(mixed.found, [{ code: 'partMixed', severity: 'error', column: 'part', records: 2 }])
+})
+
 test('nothing in a survey is about fewer patients than the minimum', () => {
   fc.assert(
     fc.property(rowsArbitrary, fc.integer({ min: 2, max: 12 }), (rows, minimumCohort) => {

@@ -27,6 +27,9 @@ export const findingCodes = [
   'duplicateRows',
   'targetMissing',
   'patientMissing',
+  'partMissing',
+  'partUnknown',
+  'partMixed',
   'unitSuspect',
 ] as const
 export type FindingCode = (typeof findingCodes)[number]

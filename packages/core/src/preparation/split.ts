@@ -1,22 +1,33 @@
 /**
- * Who is tested, who validates, who is trained on: by patient, so that nobody is on two sides; by a hash of the patient and the
- * study's seed, so that the order of the file and the number of hospitals do not matter.
+ * Who is tested, who validates, who is trained on: as the hospital's own column says, or drawn. Drawn by patient, so that nobody is on two sides; by a
+ * hash of the patient and the study's seed, so that the order of the file and the number of hospitals do not matter.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
-import type { Study } from '../study/study.ts'
+import type { DrawnSplit, SplitPart, Study } from '../study/study.ts'
 import type { TypedTable } from './table.ts'
-
-export const splitParts = ['training', 'validation', 'test'] as const
-export type SplitPart = (typeof splitParts)[number]
 
 /** Rows of each part, in file order. */
 export type Split = Readonly<Record<SplitPart, Int32Array<ArrayBuffer>>>
 
+type Splittable = Pick<TypedTable, 'patients' | 'target' | 'parts'>
+
 /** `site` names the stream: the same patient identifier at two hospitals is two draws. */
-export function splitPatients(table: Pick<TypedTable, 'patients' | 'target'>, study: Study, site: string): Split {
-  const { split, target } = study.data
-  const stratified = split.stratify === 'target' && !('range' in target)
+export function splitPatients(table: Splittable, study: Study, site: string): Split {
+  const { split } = study.data
+  const parts = 'column' in split ? table.parts : drawnParts(table, split, { study, site })
+  const rowsOf = (wanted: SplitPart): Int32Array<ArrayBuffer> =>
+    Int32Array.from(table.patients.flatMap((_, row) => (parts?.[row] === wanted ? [row] : [])))
+  return { training: rowsOf('training'), validation: rowsOf('validation'), test: rowsOf('test') }
+}
+
+/** Each row's part, by a draw over the patients. */
+function drawnParts(
+  table: Splittable,
+  split: DrawnSplit,
+  { study, site }: { study: Study; site: string },
+): readonly (SplitPart | undefined)[] {
+  const stratified = split.stratify === 'target' && !('range' in study.data.target)
   const part = new Map<string, SplitPart>()
   for (const patients of strata(table, stratified)) {
     const drawn = patients
@@ -28,13 +39,11 @@ export function splitPatients(table: Pick<TypedTable, 'patients' | 'target'>, st
       part.set(patient, index < tests ? 'test' : index < tests + validations ? 'validation' : 'training')
     }
   }
-  const rowsOf = (wanted: SplitPart): Int32Array<ArrayBuffer> =>
-    Int32Array.from(table.patients.flatMap((patient, row) => (part.get(patient) === wanted ? [row] : [])))
-  return { training: rowsOf('training'), validation: rowsOf('validation'), test: rowsOf('test') }
+  return table.patients.map((patient) => part.get(patient))
 }
 
 /** Patients by class; a patient with several records belongs to the highest class among them (positive, if any is). */
-function strata({ patients, target }: Pick<TypedTable, 'patients' | 'target'>, stratified: boolean): string[][] {
+function strata({ patients, target }: Splittable, stratified: boolean): string[][] {
   const classOf = new Map<string, number>()
   for (const [row, patient] of patients.entries()) {
     classOf.set(patient, stratified ? Math.max(classOf.get(patient) ?? 0, target[row] ?? 0) : 0)

@@ -1,8 +1,8 @@
 /** What a site says of its training records before round 1. Anything about fewer patients than the minimum is null. */
-import type { Study } from '../study/study.ts'
+import { measuredOn, type Study, splitParts } from '../study/study.ts'
 import { classLabels, orderedCodes, orderedColumns } from './encoding.ts'
 import type { CoarseHistogram, ColumnSurvey, Finding, Survey } from './schema.ts'
-import { type Split, splitParts } from './split.ts'
+import type { Split } from './split.ts'
 import type { LocalFinding, TypedTable } from './table.ts'
 
 export type SurveyInput = {
@@ -26,7 +26,7 @@ export function surveyOf({ study, table, findings, split, minimumCohort }: Surve
     test: hide(of(split.test)),
   })
   const partsTooSmall = splitParts.filter(
-    (part) => people(split[part]) < minimumCohort && !(part === 'validation' && study.data.split.validation === 0),
+    (part) => people(split[part]) < minimumCohort && !(part === 'validation' && measuredOn(study) === 'training'),
   )
   const cohort: Finding[] = partsTooSmall.includes('training')
     ? [{ code: 'tooFewPatients', severity: 'error' }]

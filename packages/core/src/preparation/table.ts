@@ -1,7 +1,7 @@
 /** A hospital's records as typed columns, with what preflight noticed on the way. Made row by row, so that text is not kept. */
 import { parseNumber } from '../numbers.ts'
-import type { ColumnSpec, Study } from '../study/study.ts'
-import { classLabels, orderedCodes, orderedColumns, targetRule } from './encoding.ts'
+import { type ColumnSpec, type SplitPart, type Study, splitParts } from '../study/study.ts'
+import { classLabels, orderedCodes, orderedColumns, specialColumns, targetRule } from './encoding.ts'
 import type { Finding, FindingCode } from './schema.ts'
 
 /** A record under the study's column names; null where the hospital's data says that it is missing. */
@@ -19,6 +19,8 @@ export type TypedTable = {
   /** 0 or 1, a class index, or a value. */
   readonly target: Float32Array<ArrayBuffer>
   readonly columns: Readonly<Record<string, TypedColumn>>
+  /** Each row's, where the study has the split given. */
+  readonly parts?: readonly SplitPart[]
 }
 
 /** A finding while its patients are still counted; survey.ts decides what may be said. */
@@ -29,11 +31,11 @@ export type TableBuilder = {
   finish(): { readonly table: TypedTable; readonly findings: readonly LocalFinding[] }
 }
 
-/** Records without a patient or a target are left out and counted. */
+/** Records without a patient, a target or, where the split is given, a part of it are left out and counted. */
 export function tableBuilder(study: Study, available: ReadonlySet<string>): TableBuilder {
   const tally = findingTally()
   const columns = orderedColumns(study.data.columns)
-  for (const name of [study.data.patient, study.data.target.column, ...columns.map(([column]) => column)]) {
+  for (const name of [...specialColumns(study), ...columns.map(([column]) => column)]) {
     if (!available.has(name)) tally.note('missingColumn', 'error', name)
   }
   const readers = columns
@@ -42,6 +44,8 @@ export function tableBuilder(study: Study, available: ReadonlySet<string>): Tabl
   const ruleOf = targetRule(study.data.target)
   const patients: string[] = []
   const target: number[] = []
+  const partOf = partReader(study)
+  const parts: SplitPart[] = []
   const seen = new Set<string>()
   return {
     add({ values }) {
@@ -51,6 +55,9 @@ export function tableBuilder(study: Study, available: ReadonlySet<string>): Tabl
       if (outcome === null) return tally.note('targetMissing', 'warning', study.data.target.column)
       const label = ruleOf(outcome)
       if (Number.isNaN(label)) return tally.note('notNumber', 'error', study.data.target.column)
+      const { part, problem } = partOf(values)
+      if (problem !== undefined) return tally.note(...problem)
+      if (part !== undefined) parts.push(part)
       patients.push(patient)
       target.push(label)
       for (const reader of readers) {
@@ -69,6 +76,7 @@ export function tableBuilder(study: Study, available: ReadonlySet<string>): Tabl
         patients,
         target: Float32Array.from(target),
         columns: Object.fromEntries(readers.map(({ name, type, values }) => [name, typed(type, values)])),
+        ...('column' in study.data.split ? { parts } : {}),
       }
       return { table, findings: [...tally.all(), ...tableFindings(study, table)] }
     },
@@ -79,6 +87,21 @@ const typed = (type: 'number' | 'category', values: readonly number[]): TypedCol
   type === 'number' ? { type, values: Float64Array.from(values) } : { type, values: Int32Array.from(values) }
 
 type Read = { readonly value: number; readonly problem?: FindingCode }
+
+type Problem = readonly [code: FindingCode, severity: Finding['severity'], column: string]
+
+/** The part of the split that a record says it is in; neither part nor problem where the split is drawn. */
+function partReader({ data: { split } }: Study) {
+  return (values: RawRecord['values']): { readonly part?: SplitPart; readonly problem?: Problem } => {
+    if (!('column' in split)) return {}
+    const text = values[split.column] ?? null
+    if (text === null) return { problem: ['partMissing', 'warning', split.column] }
+    const part = splitParts.find((known) => known === text)
+    return part === undefined || (part === 'validation' && !split.validation)
+      ? { problem: ['partUnknown', 'error', split.column] }
+      : { part }
+  }
+}
 
 function columnReader(spec: ColumnSpec): { type: 'number' | 'category'; missing: Read; read(text: string): Read } {
   if (spec.type === 'category') {
@@ -133,8 +156,19 @@ function tableFindings(study: Study, table: TypedTable): LocalFinding[] {
     else if (new Set(Array.from(present)).size === 1)
       findings.push({ code: 'constant', severity: 'warning', column, records: present.length })
   }
+  const divided = dividedRecords(table)
+  if ('column' in study.data.split && divided > 0)
+    findings.push({ code: 'partMixed', severity: 'error', column: study.data.split.column, records: divided })
   if (classLabels(study.data.target).length > 0 && new Set(table.target).size < 2) {
     findings.push({ code: 'oneClass', severity: 'error', column: study.data.target.column, records: table.rows })
   }
   return findings
+}
+
+/** Records of patients who are in more than one part of a given split. */
+function dividedRecords({ patients, parts = [] }: TypedTable): number {
+  const partsOf = Map.groupBy(parts.keys(), (row) => patients[row])
+  return [...partsOf.values()]
+    .filter((rows) => new Set(rows.map((row) => parts[row])).size > 1)
+    .reduce((sum, rows) => sum + rows.length, 0)
 }

@@ -3,7 +3,7 @@ import { trimmedOf } from '../learning/aggregators.ts'
 import { faultyOf, keptOf } from '../learning/krum.ts'
 import type { OptimizerSpec } from '../study/model.ts'
 import type { StrategySpec } from '../study/strategy.ts'
-import type { Study } from '../study/study.ts'
+import { measuredOn, type Study } from '../study/study.ts'
 import { problemWords } from '../words/en/study.ts'
 
 /** `hospitals`: how many will take part, where that is known. */
@@ -11,7 +11,7 @@ export function warningsFor({ data, rounds, strategy, training }: Study, hospita
   const fewest = rounds.quorum ?? hospitals
   return [
     ...(data.minimumCohort < 5 ? [problemWords.smallCohort(data.minimumCohort)] : []),
-    ...(rounds.stop !== undefined && data.split.validation === 0 ? [problemWords.stopsOnTraining()] : []),
+    ...(rounds.stop !== undefined && measuredOn({ data }) === 'training' ? [problemWords.stopsOnTraining()] : []),
     ...(rounds.stop !== undefined && rounds.stop.patience >= rounds.maximum ? [problemWords.patienceTooLong()] : []),
     ...(hospitals !== undefined && (rounds.quorum ?? 0) > hospitals
       ? [problemWords.quorumOutOfReach(rounds.quorum ?? 0, hospitals)]

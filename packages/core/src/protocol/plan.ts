@@ -2,7 +2,7 @@
 import { isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml'
 import { WardroundError } from '../errors.ts'
 import { checkModel } from '../graph/layers.ts'
-import { plannedWidth } from '../preparation/encoding.ts'
+import { plannedWidth, specialColumns } from '../preparation/encoding.ts'
 import { type Study, studySchema, type TargetSpec } from '../study/study.ts'
 import { problemWords } from '../words/en/study.ts'
 import { planHash } from './canonical.ts'
@@ -148,10 +148,12 @@ function crossIssues(study: Study): Issue[] {
   const issues: Issue[] = []
   const report = (path: readonly string[], problem: string): number => issues.push({ path, problem })
   if (Object.keys(data.columns).length === 0) report(['data', 'columns'], problemWords.noColumns())
-  for (const special of [data.patient, data.target.column]) {
+  for (const special of specialColumns(study)) {
     if (Object.hasOwn(data.columns, special)) report(['data', 'columns', special], problemWords.leak(special))
   }
   if (data.patient === data.target.column) report(['data', 'target', 'column'], problemWords.leak(data.patient))
+  if ('column' in data.split && [data.patient, data.target.column].includes(data.split.column))
+    report(['data', 'split', 'column'], problemWords.splitBy(data.split.column))
   const fitting = lossFor(data.target)
   if (training.loss !== fitting) report(['training', 'loss'], problemWords.lossFor(fitting, training.loss))
   if ((training.epochs === undefined) === (training.steps === undefined))

@@ -50,6 +50,27 @@ const numberTarget = z.strictObject({
 export const targetSchema = z.union([binaryTarget, classTarget, numberTarget])
 export type TargetSpec = z.output<typeof targetSchema>
 
+const drawnSplit = z.strictObject({
+  /** Share of patients that no training ever sees. */
+  test: z.number().gt(0).lt(1).default(0.34),
+  /** Share of patients, of all, that measure each round and decide when to stop; 0: the training records do. */
+  validation: z.number().min(0).lt(1).default(0),
+  stratify: z.literal('target').optional(),
+})
+
+export type DrawnSplit = z.output<typeof drawnSplit>
+
+/** Parts of a split, as a given one names them. */
+export const splitParts = ['training', 'validation', 'test'] as const
+export type SplitPart = (typeof splitParts)[number]
+
+const givenSplit = z.strictObject({
+  /** The column that says of each record which part it is in. */
+  column: columnName,
+  /** Whether `validation` is one of the parts. */
+  validation: z.boolean().default(false),
+})
+
 const dataSchema = z.strictObject({
   /** The column that says whose record it is. Cohorts and splits count patients, not rows. */
   patient: columnName,
@@ -64,15 +85,12 @@ const dataSchema = z.strictObject({
   /** z-scores with the federation's mean and deviation, or with each hospital's own. */
   normalise: z.enum(['global', 'per-site']).default('global'),
   split: z
-    .strictObject({
-      /** Share of patients that no training ever sees. */
-      test: z.number().gt(0).lt(1).default(0.34),
-      /** Share of patients, of all, that measure each round and decide when to stop; 0: the training records do. */
-      validation: z.number().min(0).lt(1).default(0),
-      stratify: z.literal('target').optional(),
-    })
+    .union([drawnSplit, givenSplit])
     .prefault({})
-    .refine((split) => split.test + split.validation < 0.95, 'test and validation leave too little to train on'),
+    .refine(
+      (split) => 'column' in split || split.test + split.validation < 0.95,
+      'test and validation leave too little to train on',
+    ),
   /** Nothing is said about fewer patients than this. */
   minimumCohort: z.int().min(1).default(10),
 })
@@ -123,6 +141,10 @@ export const studySchema = z.strictObject({
 })
 
 export type Study = z.output<typeof studySchema>
+
+/** Which records measure each round and decide when to stop. */
+export const measuredOn = ({ data: { split } }: Pick<Study, 'data'>): 'validation' | 'training' =>
+  ('column' in split ? split.validation : split.validation > 0) ? 'validation' : 'training'
 
 const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 

@@ -64,6 +64,16 @@ test("a hospital's names, units, codes and missing markers become the study's", 
   assert.deepEqual(values(factor, 'chol'), [200, 240])
 })
 
+test("a hospital's own codes for training and test become the study's", async () => {
+  const study = studyOf()
+  const given = { ...study, data: { ...study.data, split: { column: 'part', validation: false } } }
+  const csv = 'who,ill,chol,sex,SET\na,0,200,0,1\nb,1,300,1,2\nc,1,250,0,1\n'
+  const loaded = await load(csv, 'columns: { part: { column: SET, codes: { 1: training, 2: test } } }', given)
+  assert.deepEqual(loaded.table.parts, ['training', 'test', 'training'])
+  assert.ok(!codes(loaded).some((code) => code.startsWith('part')))
+  assert.ok(codes(await load(csv, '', given)).includes('missingColumn part'))
+})
+
 test('a marker that is a number stands for every way to write it', async () => {
   const marked = 'columns: { chol: { column: chol, missing: [-9] } }'
   const loaded = await load('who,ill,chol,sex\na,0,-9,0\nb,1,-9.0,1\nc,1,-9.,1\nd,1,90,1\n', marked)

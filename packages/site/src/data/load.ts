@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { parseNumber } from '@wardround/core/numbers.ts'
+import { specialColumns } from '@wardround/core/preparation/encoding.ts'
 import { type LocalFinding, type TypedTable, tableBuilder } from '@wardround/core/preparation/table.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import type { ColumnConfig, SiteConfig } from '../config.ts'
@@ -24,7 +25,7 @@ type Reader = (line: number, cells: readonly string[]) => string | null
 export async function loadTable({ config, folder, study }: LoadOptions): Promise<Loaded> {
   const file = resolve(folder, config.data.file)
   const { columns, decimal, batches } = await csvConnector(file, config.data)
-  const wanted = [study.data.patient, study.data.target.column, ...Object.keys(study.data.columns)]
+  const wanted = [...specialColumns(study), ...Object.keys(study.data.columns)]
   const readers = new Map(
     wanted.flatMap((name): [string, Reader][] => {
       const reader = readerFor(name, { config, study, columns, decimal })

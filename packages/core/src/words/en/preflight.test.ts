@@ -24,6 +24,8 @@ test('errors and unit warnings say how to mend them', () => {
     oneClass: /Check the target/,
     emptySplit: /Check the file/,
     duplicateRows: /Remove/,
+    partUnknown: /columns: \{ chol: \{ column: NAME, codes: \{ CODE: training, CODE: test \} \} \}/,
+    partMixed: /Give each patient one part/,
     unitSuspect: /columns: \{ chol: \{ column: NAME, unit: … \} \}/,
   }
   for (const code of findingCodes) {

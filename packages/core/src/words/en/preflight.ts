@@ -25,6 +25,11 @@ const sentences: Record<FindingCode, (where: Where) => string> = {
     `${site}: ${records} occur twice, patient and all. Remove them if that is an accident of the export.`,
   targetMissing: ({ site, column, records }) => `${site}: ${records} have no ${column} and are left out.`,
   patientMissing: ({ site, column, records }) => `${site}: ${records} have no ${column} and are left out.`,
+  partMissing: ({ site, column, records }) => `${site}: ${records} have no ${column} and are left out.`,
+  partUnknown: ({ site, column, records }) =>
+    `${site}: ${column} does not name a part of the split in ${records}. Say which codes are training and which are test: columns: { ${column}: { column: NAME, codes: { CODE: training, CODE: test } } }`,
+  partMixed: ({ site, column, records }) =>
+    `${site}: ${column} has patients in more than one part of the split (${records}); who is trained on may not be tested. Give each patient one part.`,
   unitSuspect: ({ site, column }) =>
     `${site}: ${column} lies far from what the other hospitals have. It is probably in another unit: say so in its site.yaml (columns: { ${column}: { column: NAME, unit: … } }).`,
 }

@@ -61,6 +61,8 @@ test('every field that changes what happens to the data changes the words', () =
   const changes: readonly Change[] = [
     { data: { ...data, split: { validation: 0.1 } } },
     { data: { ...data, split: { test: 0.2 } } },
+    { data: { ...data, split: { column: 'part' } } },
+    { data: { ...data, split: { column: 'part', validation: true } } },
     { data: { ...data, target: { column: 'back', classes: { a: 'home', b: 'ward' } } } },
     { data: { ...data, target: { column: 'back', unit: 'd', range: [0, 9] } } },
     { data: { ...data, minimumCohort: 20 } },

@@ -1,6 +1,6 @@
 /** A study in plain words: for the researcher who writes it and for the hospital that decides on it. */
 import { scoreBins } from '../../metrics/schema.ts'
-import type { ColumnSpec, Study } from '../../study/study.ts'
+import { type ColumnSpec, measuredOn, type Study } from '../../study/study.ts'
 
 const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`
 const percent = (share: number): string => `${Math.round(share * 100)} %`
@@ -45,7 +45,9 @@ export const problemWords = {
         ? `at most ${plural(limit, 'entry', 'entries')} may stand here`
         : `this must be ${inclusive ? 'at most' : 'below'} ${limit}`,
   noColumns: () => 'name at least one column to learn from',
-  leak: (column: string) => `${column} cannot be an input as well: the model would be told the answer, or who it is`,
+  splitBy: (column: string) => `${column} already says something else; a given split has a column of its own`,
+  leak: (column: string) =>
+    `${column} cannot be an input as well: the model would be told the answer, who it is, or who is tested`,
   lossFor: (fitting: string, given: string) => `this target goes with ${fitting}, not with ${given}`,
   lateTwice: () => 'strategy.fedBuff.staleness says already what becomes of late updates; leave this out',
   quorumOverBuffer: (quorum: number, buffer: number) =>
@@ -57,7 +59,7 @@ export const problemWords = {
   smallCohort: (minimum: number) =>
     `minimumCohort is ${minimum}: figures about so few patients can point to one of them; 5 or more is usual`,
   stopsOnTraining: () =>
-    'split.validation is 0: the stop rule watches the training records, which a large model can learn by heart',
+    'there are no validation patients: the stop rule watches the training records, which a large model can learn by heart',
   medianOfFew: (quorum: number) =>
     `strategy: the median of ${quorum === 1 ? 'one hospital is its own update' : 'two hospitals is their mean'}, and a round may have only ${quorum}; from three on it bears one that is wrong`,
   trimsNobody: (beta: number, quorum: number) =>
@@ -102,6 +104,13 @@ const optimizerText = ({ optimizer }: Study['training']): string =>
     ? `gradient descent, rate ${optimizer.sgd.rate}${optimizer.sgd.momentum > 0 ? `, momentum ${optimizer.sgd.momentum}` : ''}`
     : `Adam, rate ${optimizer.adam.rate}`
 
+const splitText = (split: Study['data']['split']): string => {
+  if ('column' in split)
+    return `Each hospital's column ${split.column} says which patients are trained on, ${split.validation ? 'which decide when to stop, ' : ''}and which are kept apart for one test at the end.`
+  const validation = split.validation > 0 ? `, and ${percent(split.validation)} to decide when to stop` : ''
+  return `Of the patients at each hospital, ${percent(split.test)} are kept apart for one test at the end${validation}.`
+}
+
 const amountText = ({ epochs, steps, batch }: Study['training']): string =>
   steps === undefined
     ? `goes ${epochs === 1 ? 'once' : `${epochs} times`} through its own training records`
@@ -111,7 +120,7 @@ const amountText = ({ epochs, steps, batch }: Study['training']): string =>
 export function describePlan(study: Study): readonly string[] {
   const { data, training, rounds } = study
   const stop = rounds.stop
-  const measured = data.split.validation > 0 ? 'validation' : 'training'
+  const measured = measuredOn(study)
   return [
     `Question: ${study.question}`,
     `It reads, for each record, whose it is (${data.patient}), the outcome ${targetText(data)}, and ${plural(Object.keys(data.columns).length, 'column')}: ${Object.entries(
@@ -119,7 +128,7 @@ export function describePlan(study: Study): readonly string[] {
     )
       .map(([name, spec]) => columnText(name, spec))
       .join('; ')}.`,
-    `Of the patients at each hospital, ${percent(data.split.test)} are kept apart for one test at the end${data.split.validation > 0 ? `, and ${percent(data.split.validation)} to decide when to stop` : ''}. Nothing is said about fewer than ${data.minimumCohort} patients.`,
+    `${splitText(data.split)} Nothing is said about fewer than ${data.minimumCohort} patients.`,
     `The model is ${modelText(study)}.${study.model.personal.length > 0 ? ` ${study.model.personal.join(', ')} ${study.model.personal.length === 1 ? 'stays' : 'stay'} at each hospital.` : ''}`,
     `It is trained in at most ${plural(rounds.maximum, 'round')}; in each, every hospital ${amountText(training)} (${optimizerText(training)}), and the coordinator combines the changes by ${Object.keys(study.strategy).join('')}.`,
     stop === undefined
@@ -171,7 +180,7 @@ export function describeReleases(
         : []),
       'Once: how many training patients have each outcome.',
       `Each round (at most ${study.rounds.maximum}): the changes of the shared weights${shared}, their size, the numbers of training records and of steps, the training loss${'qFedAvg' in study.strategy ? ', and the loss on the training records before training' : ''}.`,
-      `Each round: ${study.rounds.stop?.metric ?? 'loss'} on the ${data.split.validation > 0 ? 'validation' : 'training'} records, as one sum over all of them, and the numbers of records and patients.`,
+      `Each round: ${study.rounds.stop?.metric ?? 'loss'} on the ${measuredOn(study)} records, as one sum over all of them, and the numbers of records and patients.`,
       `Once, at the end: the numbers of training and test patients; ${figuresText(data.target)} on the test patients, for the federated model, for one trained here alone, and their difference; for both models also ${statisticText(data.target)}; how many rounds training alone took.`,
       'Your decision on this plan, and your reason if you give one. When something fails: an error code, with names of columns where it is about them, never a value.',
       `Figures about fewer than ${minimumCohort} patients are left out; the changes of the weights are then not sent at all.`,
