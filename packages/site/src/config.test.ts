@@ -22,7 +22,7 @@ policy:
 
 test('a whole site.yaml, and what is filled in', () => {
   const { data, columns, policy } = parseConfig(whole, 'site.yaml')
-  assert.deepEqual(data, { file: 'hungary.csv', missing: ['?', '-9'], encoding: 'utf-8' })
+  assert.deepEqual(data, { file: 'hungary.csv', missing: ['?', '-9'], encoding: 'utf-8', oneOutcome: false })
   assert.deepEqual(columns.age, { column: 'AGE_YEARS' })
   assert.deepEqual(columns.chol, { column: 'CHOL', unit: 'mmol/L', missing: ['0'] })
   assert.deepEqual(columns.who, { rowNumber: true })

@@ -18,6 +18,8 @@ const dataSchema = z.strictObject({
   delimiter: z.enum([',', ';', '\t', '|']).optional(),
   decimal: z.enum(['.', ',']).optional(),
   encoding: z.enum(['utf-8', 'latin1']).default('utf-8'),
+  /** This hospital knows that all its records have the same outcome; elsewhere that is taken for a fault in the data. */
+  oneOutcome: z.boolean().default(false),
 })
 
 const columnSchema = z.union([

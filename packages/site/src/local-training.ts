@@ -16,13 +16,15 @@ export const firstWeights = (study: Study, width: number): Weights =>
 
 /**
  * A personal weight's first value at a site: as the shared ones, but the last bias under binary cross-entropy starts at the smoothed log-odds
- * log((n₊ + ½) / (n₋ + ½)) of the site's own training records.
+ * log((n₊ + ½) / (n₋ + ½)) of the site's own training records, unless the study says where it starts.
  */
 export function withPersonalStart(study: Study, weights: Weights, target: Float32Array): Weights {
   const width = weights[0]?.shape[0] ?? 0
   const last = resolveLayers(study.model, width).findLast(({ kind }) => kind === 'dense')
   const bias = `${last?.name}.bias`
-  if (study.training.loss !== 'binaryCrossEntropy' || !study.model.personal.includes(bias)) return weights
+  const { personal, start = {} } = study.model
+  if (study.training.loss !== 'binaryCrossEntropy' || !personal.includes(bias) || Object.hasOwn(start, bias))
+    return weights
   const positives = target.reduce((count, label) => count + label, 0)
   const odds = Math.log((positives + 0.5) / (target.length - positives + 0.5))
   return weights.map((tensor) =>

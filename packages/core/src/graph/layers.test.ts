@@ -86,6 +86,17 @@ test('weights are a kernel [inputs, outputs] and a bias for each dense layer, in
   })
 })
 
+test('weights that the study gives are taken as they are, and the others drawn', () => {
+  const layers = [
+    { dense: 2, name: 'hidden' },
+    { dense: 1, name: 'output' },
+  ]
+  const model = { ...modelOf(layers), start: { 'output.kernel': [0.5, -0.25], 'output.bias': [3] } }
+  const [kernel, , output, bias] = initialWeights(model, 2, seededRandom(['start']))
+  assert.deepEqual([output?.data, bias?.data], [Float32Array.of(0.5, -0.25), Float32Array.of(3)])
+  assert.deepEqual(kernel, initialWeights(modelOf(layers), 2, seededRandom(['start']))[0])
+})
+
 // ---- what fits together ----
 
 test('a loss takes the last layer that belongs to it, and no other', () => {

@@ -72,11 +72,13 @@ export function splitSpecs(
 }
 
 /**
- * First values: kernels uniform in ±√(6 / (inputs + outputs)) (Glorot and Bengio 2010, eq. 16), biases zero. Only exact
+ * First values: what the study gives, and else kernels uniform in ±√(6 / (inputs + outputs)) (Glorot and Bengio 2010, eq. 16), biases zero. Only exact
  * operations and a correctly rounded root, so that every machine gets the same bits.
  */
 export function initialWeights(model: ModelSpec, inputs: number, random: Random): Weights {
   return weightSpecs(model, inputs).map(({ name, shape }) => {
+    const given = model.start?.[name]
+    if (given !== undefined) return { name, shape, data: Float32Array.from(given) }
     const data = new Float32Array(sizeOf(shape))
     const [fanIn, fanOut] = shape
     if (fanIn !== undefined && fanOut !== undefined) {
@@ -109,10 +111,17 @@ export function checkModel(model: ModelSpec, { inputs, loss }: { inputs: number;
       `with ${loss} the last layer has ${loss === 'categoricalCrossEntropy' ? 'one output a class' : 'one output'}, not ${last.outputs}`,
     )
   }
-  const names = weightSpecs(model, inputs).map(({ name }) => name)
-  for (const name of model.personal) {
-    if (!names.includes(name))
-      throw misfit('model.personal', `there is no weight ${name}; there are ${names.join(', ')}`)
+  const specs = weightSpecs(model, inputs)
+  const names = specs.map(({ name }) => name)
+  for (const [field, named] of Object.entries({ personal: model.personal, start: Object.keys(model.start ?? {}) })) {
+    const unknown = named.find((name) => !names.includes(name))
+    if (unknown !== undefined)
+      throw misfit(`model.${field}`, `there is no weight ${unknown}; there are ${names.join(', ')}`)
+  }
+  for (const { name, shape } of specs) {
+    const given = model.start?.[name]
+    if (given !== undefined && given.length !== sizeOf(shape))
+      throw misfit('model.start', `${name} has ${sizeOf(shape)} values (${shape.join(' by ')}), not ${given.length}`)
   }
   if (names.every((name) => model.personal.includes(name))) throw misfit('model.personal', 'nothing is left to share')
 }

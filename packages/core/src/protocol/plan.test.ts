@@ -107,6 +107,9 @@ const inner: readonly [from: string, to: string, field: string, problem: RegExp]
   ['loss: binaryCrossEntropy', 'loss: meanSquaredError', 'training.loss', /binaryCrossEntropy/],
   ['[output.bias]', '[out.bias]', 'model.personal', /no weight out.bias.*output.bias/],
   ['[output.bias]', '[output.bias, output.kernel]', 'model.personal', /nothing is left/],
+  ['[output.bias]', '[]\n  start: { out.bias: [0] }', 'model.start', /no weight out.bias.*output.bias/],
+  ['[output.bias]', '[]\n  start: { output.bias: [0, 1] }', 'model.start', /1 values \(1\), not 2/],
+  ['[output.bias]', '[]\n  start: { output.bias: [1e39] }', 'model.start.output.bias.0', /at most/],
   ['dense: 1, name', 'dense: 2, name', 'model.layers', /one output, not 2/],
   ['dense: 1, name', 'dense: 1, activation: relu, name', 'model.layers', /not relu/],
 ]

@@ -22,10 +22,14 @@ const dropout = z.strictObject({
 export const layerSchema = z.union([dense, dropout])
 export type LayerSpec = z.output<typeof layerSchema>
 
+const largestFloat32 = (2 - 2 ** -23) * 2 ** 127
+
 export const modelSchema = z.strictObject({
   layers: z.array(layerSchema).min(1).max(64),
   /** Weights that never leave a site, by tensor name (`output.bias`). */
   personal: z.array(z.string()).default([]),
+  /** First values of weights, by tensor name, row by row; what is not named is drawn. Within what a Float32 can hold. */
+  start: z.record(z.string(), z.array(z.number().min(-largestFloat32).max(largestFloat32))).optional(),
 })
 export type ModelSpec = z.output<typeof modelSchema>
 

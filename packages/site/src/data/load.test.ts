@@ -74,6 +74,18 @@ test("a hospital's own codes for training and test become the study's", async ()
   assert.ok(codes(await load(csv, '', given)).includes('missingColumn part'))
 })
 
+test('one outcome everywhere is a fault in the data, unless the hospital says that it is so', async () => {
+  const csv = 'who,ill,chol,sex\na,1,200,0\nb,2,300,1\n'
+  const severityOf = async (text: string): Promise<string | undefined> => {
+    writeFileSync(join(folder, 'ill.csv'), csv)
+    const config = parseConfig(text, 'site.yaml')
+    return (await loadTable({ config, folder, study: studyOf() })).findings.find(({ code }) => code === 'oneClass')
+      ?.severity
+  }
+  assert.equal(await severityOf('data: { file: ill.csv }'), 'error')
+  assert.equal(await severityOf('data: { file: ill.csv, oneOutcome: true }'), 'warning')
+})
+
 test('a marker that is a number stands for every way to write it', async () => {
   const marked = 'columns: { chol: { column: chol, missing: [-9] } }'
   const loaded = await load('who,ill,chol,sex\na,0,-9,0\nb,1,-9.0,1\nc,1,-9.,1\nd,1,90,1\n', marked)

@@ -41,7 +41,13 @@ export async function loadTable({ config, folder, study }: LoadOptions): Promise
     }
   }
   if (number === 0) throw new WardroundError('WR_DATA_EMPTY', { file })
-  return builder.finish()
+  const { table, findings } = builder.finish()
+  return {
+    table,
+    findings: config.data.oneOutcome
+      ? findings.map((found) => (found.code === 'oneClass' ? { ...found, severity: 'warning' } : found))
+      : findings,
+  }
 }
 
 /** undefined where this hospital has no such column. */

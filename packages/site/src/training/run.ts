@@ -57,7 +57,7 @@ export function createRunner(): Runner {
       }
     },
     async predict({ model, loss, weights, data, groups }) {
-      const shape = { model, inputs: data.width, loss, ...(groups === undefined ? {} : { groups }) }
+      const shape = { model: shapeOf(model), inputs: data.width, loss, ...(groups === undefined ? {} : { groups }) }
       const session = await remembered(predictions, shape, () => openSession(predictionGraph(shape)))
       const outputs = await session.run({
         features: floats(data.features, [data.rows, data.width]),
@@ -81,7 +81,7 @@ async function remembered<V>(cache: Map<string, Promise<V>>, key: unknown, make:
 }
 
 const epochOptions = ({ model, training, data, classWeights, proximal, groups }: TrainRequest): EpochOptions => ({
-  model,
+  model: shapeOf(model),
   training: { loss: training.loss, optimizer: training.optimizer, l2: training.l2 },
   inputs: data.width,
   batch: Math.min(training.batch, data.rows),
@@ -89,6 +89,9 @@ const epochOptions = ({ model, training, data, classWeights, proximal, groups }:
   ...(proximal === undefined ? {} : { proximalMu: proximal.mu }),
   ...(groups === undefined ? {} : { groups }),
 })
+
+/** A graph does not depend on where its weights start: studies that differ in that alone share a session. */
+const shapeOf = ({ layers, personal }: TrainRequest['model']): TrainRequest['model'] => ({ layers, personal })
 
 function dataFeeds({ data, classWeights }: TrainRequest): Carried {
   const weight = classWeights && Float32Array.from(data.target, (label) => classWeights[label] ?? 1)

@@ -21,7 +21,7 @@ test('errors and unit warnings say how to mend them', () => {
     notNumber: /data\.missing/,
     unknownCategory: /Translate/,
     outOfRange: /Check the unit/,
-    oneClass: /Check the target/,
+    oneClass: /Check the target.*data: \{ oneOutcome: true \}/,
     emptySplit: /Check the file/,
     duplicateRows: /Remove/,
     partUnknown: /columns: \{ chol: \{ column: NAME, codes: \{ CODE: training, CODE: test \} \} \}/,

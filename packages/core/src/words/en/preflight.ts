@@ -16,7 +16,7 @@ const sentences: Record<FindingCode, (where: Where) => string> = {
   mostlyMissing: ({ site, column, records }) => `${site}: ${column} is missing in ${records}, more than half.`,
   constant: ({ site, column }) => `${site}: ${column} has one and the same value everywhere; it teaches nothing there.`,
   oneClass: ({ site, column }) =>
-    `${site}: every record has the same ${column}; there is nothing to tell apart. Check the target and its rule.`,
+    `${site}: every record has the same ${column}; there is nothing to tell apart. Check the target and its rule, or, if it is so, say in its site.yaml: data: { oneOutcome: true }`,
   emptySplit: ({ site }) =>
     `${site}: there are no usable records. Check the file and the names of the patient and target columns.`,
   tooFewPatients: ({ site }) =>

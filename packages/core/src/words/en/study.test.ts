@@ -68,6 +68,7 @@ test('every field that changes what happens to the data changes the words', () =
     { data: { ...data, minimumCohort: 20 } },
     { model: { layers: [{ dense: 1 }] } },
     { model: { ...base.model, personal: ['output.bias'] } },
+    { model: { ...base.model, start: { 'output.bias': [1] } } },
     { training: { ...base.training, epochs: 1 } },
     { training: { ...base.training, epochs: undefined, steps: 5 } },
     { training: { ...base.training, epochs: undefined, steps: 6 } },

@@ -99,6 +99,9 @@ const modelText = ({ model }: Study): string => {
     : `a network of ${sizes.length} layers (${sizes.join('; ')})`
 }
 
+const startText = ({ start = {} }: Study['model']): string =>
+  Object.keys(start).length === 0 ? '' : ` ${Object.keys(start).join(', ')} start from the values in the plan.`
+
 const optimizerText = ({ optimizer }: Study['training']): string =>
   'sgd' in optimizer
     ? `gradient descent, rate ${optimizer.sgd.rate}${optimizer.sgd.momentum > 0 ? `, momentum ${optimizer.sgd.momentum}` : ''}`
@@ -129,7 +132,7 @@ export function describePlan(study: Study): readonly string[] {
       .map(([name, spec]) => columnText(name, spec))
       .join('; ')}.`,
     `${splitText(data.split)} Nothing is said about fewer than ${data.minimumCohort} patients.`,
-    `The model is ${modelText(study)}.${study.model.personal.length > 0 ? ` ${study.model.personal.join(', ')} ${study.model.personal.length === 1 ? 'stays' : 'stay'} at each hospital.` : ''}`,
+    `The model is ${modelText(study)}.${study.model.personal.length > 0 ? ` ${study.model.personal.join(', ')} ${study.model.personal.length === 1 ? 'stays' : 'stay'} at each hospital.` : ''}${startText(study.model)}`,
     `It is trained in at most ${plural(rounds.maximum, 'round')}; in each, every hospital ${amountText(training)} (${optimizerText(training)}), and the coordinator combines the changes by ${Object.keys(study.strategy).join('')}.`,
     stop === undefined
       ? 'It runs all its rounds.'

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type Study, studySchema } from '@wardround/core/study/study.ts'
+import { amountOf, firstWeights, withPersonalStart } from './local-training.ts'
+
+const studyOf = (change: { training?: object; model?: object } = {}): Study =>
+  studySchema.parse({
+    wardround: 1,
+    name: 'test',
+    question: 'Is it?',
+    data: {
+      patient: 'who',
+      target: { column: 'ill', positive: '> 0' },
+      columns: { age: { type: 'number', unit: 'a', range: [0, 120] } },
+    },
+    model: { layers: [{ dense: 1, name: 'output' }], personal: ['output.bias'], ...change.model },
+    training: { loss: 'binaryCrossEntropy', optimizer: { sgd: { rate: 0.1 } }, batch: 8, ...change.training },
+    strategy: { fedAvg: {} },
+    rounds: { maximum: 3 },
+  })
+
+test('epochs have streams of their own in each round; steps are one stream that rounds cut by their number', () => {
+  const byEpochs = studyOf({ training: { epochs: 4 } })
+  assert.deepEqual(amountOf(byEpochs, [1, 'train', 'a'], 3), { epochs: 4, labels: [1, 'train', 'a', 3] })
+  const bySteps = studyOf({ training: { steps: 20 } })
+  const [first, third] = [1, 3].map((round) => amountOf(bySteps, [1, 'train', 'a'], round))
+  assert.deepEqual(first, { steps: 20, from: 0, labels: [1, 'train', 'a', 'steps'] })
+  assert.deepEqual(third, { steps: 20, from: 40, labels: [1, 'train', 'a', 'steps'] })
+})
+
+test("a personal bias starts at the site's smoothed log-odds, unless the study says where", () => {
+  // 3 of 4 are positive: log(3.5 / 1.5).
+  const target = Float32Array.of(1, 1, 0, 1)
+  const bias = (study: Study): number | undefined =>
+    withPersonalStart(study, firstWeights(study, 1), target).find(({ name }) => name === 'output.bias')?.data[0]
+  assert.equal(bias(studyOf()), Math.fround(Math.log(3.5 / 1.5)))
+  assert.equal(bias(studyOf({ model: { start: { 'output.bias': [0.25] } } })), 0.25)
+  assert.equal(bias(studyOf({ model: { personal: [], start: { 'output.bias': [0.5] } } })), 0.5)
+})
