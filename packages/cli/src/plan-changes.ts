@@ -22,6 +22,7 @@ const strategiesFor = (
   fedAdagrad: { rate: 0.1 },
   fedAdam: { rate: 0.03 },
   fedYogi: { rate: 0.03 },
+  cyclic: {},
   median: {},
   trimmedMean: {},
   fedBuff: { buffer: quorum ?? 2 },

@@ -4,13 +4,7 @@ import { pooledEstimates } from '@wardround/core/metrics/intervals.ts'
 import type { Statistic } from '@wardround/core/metrics/schema.ts'
 import { mergeStatistics } from '@wardround/core/metrics/statistic.ts'
 import { type Outcome, stopReasonSchema } from '@wardround/core/protocol/events.ts'
-import {
-  type Results,
-  type RoundResult,
-  resultsSchema,
-  roundResultSchema,
-  type SiteResult,
-} from '@wardround/core/protocol/results.ts'
+import { type Results, resultsSchema, roundResultSchema, type SiteResult } from '@wardround/core/protocol/results.ts'
 import { blobRefSchema, type ModelResult } from '@wardround/core/protocol/task.ts'
 import type { Context } from './context.ts'
 import type { Running } from './running.ts'
@@ -28,7 +22,7 @@ export async function assembleResults(context: Context, running: Running): Promi
   })
   const results = rounds.flatMap(({ result }) => (result === null ? [] : [roundResultSchema.parse(JSON.parse(result))]))
   const expected = [...new Set(rounds.flatMap(({ cohort }) => JSON.parse(cohort) as string[]))].toSorted()
-  const contributed = expected.filter((site) => tookPart(site, results) && sites.some(({ name }) => name === site))
+  const contributed = expected.filter((site) => tookPart(site, rounds) && sites.some(({ name }) => name === site))
   const stoppedBecause = stopReasonSchema.parse(row.stopped_because)
   const { up, down } = await store.traffic(row.id)
   const resultsSoFar: Results = {
@@ -79,11 +73,15 @@ export function bestWeights(rounds: readonly RoundRow[], bestRound: number): { s
   return blobRefSchema.parse(JSON.parse(best?.weights_out ?? rounds[0]?.weights_in ?? 'null'))
 }
 
-/** In every completed round; while one goes on with an earlier task, which counts later, it takes part too. */
-function tookPart(site: string, rounds: readonly RoundResult[]): boolean {
-  const completed = rounds.filter(({ state }) => state === 'completed')
-  const states = completed.map(({ sites }) => sites.find((part) => part.site === site)?.state)
-  const present = states.every((state) => state === 'contributed' || state === 'working')
+/** In every completed round; while one goes on with an earlier task, which counts later, or it is another's turn, it takes part too. */
+function tookPart(site: string, rounds: readonly RoundRow[]): boolean {
+  const completed = rounds.filter(({ phase }) => phase === 'completed')
+  const states = completed.map(({ cohort, result }) => {
+    const { sites } = roundResultSchema.parse(JSON.parse(result ?? 'null'))
+    const waits = (JSON.parse(cohort) as string[]).includes(site) ? 'waiting' : 'absent'
+    return sites.find((part) => part.site === site)?.state ?? waits
+  })
+  const present = states.every((state) => state === 'contributed' || state === 'working' || state === 'waiting')
   return present && (states.length === 0 || states.includes('contributed'))
 }
 

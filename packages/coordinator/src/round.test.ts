@@ -76,6 +76,49 @@ test('quorum at the deadline: the round goes on without the late site, names it,
   await closed(running)
 })
 
+test('one after another: a round goes to one hospital, from where the one before it ended, and all are compared at the end', async () => {
+  const running = await startedStudy(['a', 'b', 'c'], {
+    rounds: { maximum: 4, quorum: 3 },
+    strategy: { cyclic: { order: 'name' } },
+  })
+  await running.work(honest(running.parsed, { delta }))
+  const results = await running.results()
+  assert.deepEqual([results.outcome, results.stoppedBecause], ['completed', 'maximum rounds'])
+  assert.deepEqual(
+    results.rounds.map(({ sites }) => parts(sites)),
+    [['a contributed'], ['b contributed'], ['c contributed'], ['a contributed']],
+  )
+  assert.deepEqual(results.contributed, ['a', 'b', 'c'])
+  assert.deepEqual(
+    results.sites.map(({ name }) => name),
+    ['a', 'b', 'c'],
+  )
+  let weights = firstWeights(running.parsed)
+  for (const [index, change] of [1, 2, 4, 1].entries()) {
+    weights = moved(weights, change)
+    assert.deepEqual(await weightsAfter(running, index + 1), weights)
+  }
+  await closed(running)
+})
+
+test('one after another: who never had a turn did not take part, and who fails in its turn ends the study', async () => {
+  const strategy = { cyclic: { order: 'name' } }
+  const short = await startedStudy(['a', 'b', 'c'], { rounds: { maximum: 2 }, strategy })
+  await short.work(honest(short.parsed, { delta }))
+  const results = await short.results()
+  assert.deepEqual([results.outcome, results.contributed], ['completed partially', ['a', 'b']])
+  await closed(short)
+  const failing = await startedStudy(['a', 'b', 'c'], { rounds: { maximum: 6 }, strategy })
+  await failing.work(
+    except(honest(failing.parsed, { delta }), (task, site) =>
+      task.kind === 'train' && site === 'b' ? failed('WR_TRAINING_DIVERGED') : undefined,
+    ),
+  )
+  const ended = await failing.results()
+  assert.deepEqual([ended.outcome, ended.stoppedBecause, ended.bestRound], ['abandoned', 'quorum lost', 1])
+  await closed(failing)
+})
+
 test('quorum lost at the deadline: the round is thrown away, and the study is abandoned, not completed', async () => {
   const running = await startedStudy(['a', 'b', 'c'], { rounds: { maximum: 5 } })
   await running.work(silentAt(honest(running.parsed, { delta }), 'train', 'c'))

@@ -50,7 +50,10 @@ export async function advanceRound(context: Context, running: Running, round: Ro
   }
 }
 
-/** Fixes who takes part: every site that approved and has not left. Each gets a train task, but those that go on with an earlier one. */
+/**
+ * Fixes who takes part: every site that approved and has not left. Those whose turn it is get a train task (all, unless the strategy says whose it
+ * is), but those that go on with an earlier one.
+ */
 async function recruit(context: Context, running: Running, round: RoundRow): Promise<boolean> {
   const { study, row } = running
   const cohort = await activeSites(context, row)
@@ -65,8 +68,10 @@ async function recruit(context: Context, running: Running, round: RoundRow): Pro
     weights: blobRefSchema.parse(JSON.parse(round.weights_in)),
     bestRound: row.best_round,
   }
+  const { turn = (all: readonly string[]) => all } = strategyOf(study.strategy)
+  const asked = turn(cohort, { number: round.number, seed: study.seed })
   const tasks = makeTasks(context, row, {
-    sites: cohort.filter((site) => !working.has(site)),
+    sites: asked.filter((site) => !working.has(site)),
     number: round.number,
     content,
     lifeMs: trainLifeMs(collectingOf(study), deadlineMsOf(study)),
@@ -79,7 +84,7 @@ async function recruit(context: Context, running: Running, round: RoundRow): Pro
       cohort: JSON.stringify(cohort),
       deadline_at: context.clock.steadyNow() + deadlineMsOf(study),
     })
-    await tables.event({ kind: 'round.started', study: row.id, payload: { round: round.number, sites: cohort } })
+    await tables.event({ kind: 'round.started', study: row.id, payload: { round: round.number, sites: [...asked] } })
   })
   wakeSites(context, tasks)
   return true
@@ -99,7 +104,7 @@ async function collect(context: Context, running: Running, round: RoundRow): Pro
   // Read again: one may have reported while we looked, and was thanked for it.
   const tasks = await partsOf(context, running, round)
   const arrived = tasks.filter(({ state }) => state === 'reported')
-  if (arrived.length < Math.max(1, quorumOf(running.study, cohortOf(round)))) {
+  if (arrived.length < Math.max(1, Math.min(tasks.length, quorumOf(running.study, cohortOf(round))))) {
     const late = tasks.filter(({ state }) => state === 'open')
     if (late.length === 0) return abandon(context, running, { round, tasks })
     await closeLate(context, late)

@@ -4,6 +4,7 @@
  */
 import { squareSum, sum32, type Vector } from '../vector.ts'
 import { addProducts, finishProducts, noProducts, type ProductNeeds, type Products, startProducts } from './products.ts'
+import type { Turn } from './turns.ts'
 
 export type Measured<S, R> = {
   readonly state: S
@@ -68,9 +69,10 @@ export type ServerOptimizer = {
   apply(update: Float64Array<ArrayBuffer>, state: VectorState): Measured<VectorState, Float64Array<ArrayBuffer>>
 }
 
-/** An algorithm as a value. `client` is what it asks of the sites. */
+/** An algorithm as a value. `client` is what it asks of the sites; without `turn` every round goes to all of them. */
 export type Strategy = {
   readonly name: string
+  readonly turn?: Turn
   readonly aggregator: Aggregator
   readonly serverOptimizer: ServerOptimizer
   readonly client: {

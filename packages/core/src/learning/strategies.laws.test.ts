@@ -27,6 +27,7 @@ const specs: readonly StrategySpec[] = [
   { fedAdagrad: { rate: 0.3, beta1: 0.5, tau: 1e-3 } },
   { fedAdam: { rate: 0.02, beta1: 0.9, beta2: 0.99, tau: 1e-3 } },
   { fedYogi: { rate: 0.02, beta1: 0.9, beta2: 0.99, tau: 1e-3 } },
+  { cyclic: { order: 'name' } },
   { median: { rate: 1 } },
   { fedBuff: { rate: 0.5, buffer: 2, staleness: { exponent: 0.5, maximum: 10 } } },
   { fedNova: { rate: 0.7 } },

@@ -8,6 +8,7 @@ import { krumRule, multiKrumRule } from './krum.ts'
 import type { Aggregator, ServerOptimizer, Strategy } from './process.ts'
 import { qFedAvgRule } from './q-fed-avg.ts'
 import { accumulate, adagradMoment, adamMoment, chain, scale, scaleByMoments, yogiMoment } from './server-optimizers.ts'
+import { oneAfterAnother } from './turns.ts'
 
 const mean = (name: string, serverOptimizer: ServerOptimizer, client: Strategy['client'] = {}): Strategy => ({
   name,
@@ -43,6 +44,12 @@ const put = (aggregator: Aggregator, rate: number, name = aggregator.name): Stra
 })
 
 type Rate = { rate: number }
+
+/** Chang et al. 2018: the mean of one update is that update, so that each site goes on where the one before it ended. */
+export const cyclic = ({ order }: { order: 'name' | 'shuffled' }): Strategy => ({
+  ...mean('cyclic', scale(1)),
+  turn: oneAfterAnother(order),
+})
 
 /** Yin et al. 2018: what fewer than half of the sites send cannot move a weight beyond what the others sent. */
 export const median = ({ rate }: Rate): Strategy => put(coordinateMedian(), rate, 'median')
@@ -80,6 +87,7 @@ export function strategyOf(spec: StrategySpec): Strategy {
   if ('fedAdagrad' in spec) return fedAdagrad(spec.fedAdagrad)
   if ('fedAdam' in spec) return fedAdam(spec.fedAdam)
   if ('fedYogi' in spec) return fedYogi(spec.fedYogi)
+  if ('cyclic' in spec) return cyclic(spec.cyclic)
   if ('median' in spec) return median(spec.median)
   if ('trimmedMean' in spec) return trimmedMean(spec.trimmedMean)
   if ('krum' in spec) return krum(spec.krum)

@@ -12,6 +12,7 @@ export function warningsFor({ data, rounds, strategy, training }: Study, hospita
   return [
     ...(data.minimumCohort < 5 ? [problemWords.smallCohort(data.minimumCohort)] : []),
     ...(rounds.stop !== undefined && measuredOn({ data }) === 'training' ? [problemWords.stopsOnTraining()] : []),
+    ...('cyclic' in strategy && rounds.stop !== undefined ? [problemWords.stopsOnOne()] : []),
     ...(rounds.stop !== undefined && rounds.stop.patience >= rounds.maximum ? [problemWords.patienceTooLong()] : []),
     ...(hospitals !== undefined && (rounds.quorum ?? 0) > hospitals
       ? [problemWords.quorumOutOfReach(rounds.quorum ?? 0, hospitals)]

@@ -36,6 +36,7 @@ test('the defaults that the document names are those of the schema', () => {
     fedAdagrad: { rate: 1 },
     fedAdam: { rate: 1 },
     fedYogi: { rate: 1 },
+    cyclic: {},
     median: {},
     trimmedMean: {},
     fedBuff: { buffer: 1 },

@@ -284,6 +284,18 @@ test('a little prudence is advised, not enforced', () => {
   assert.equal(warnings('maximum: 60', 'maximum: 5'), 2)
 })
 
+test('one hospital after another: nothing late can count, and a stop rule is warned of', () => {
+  const { plan } = parseStudy(source)
+  const cyclic = { ...plan, strategy: { cyclic: {} } }
+  const rounds = { maximum: 8 }
+  assert.deepEqual(validatePlan({ ...cyclic, rounds }).warnings, [])
+  assert.match(
+    validatePlan({ ...cyclic, rounds: { ...rounds, stop: { patience: 2 } } }).warnings.join(),
+    /one hospital/,
+  )
+  assert.throws(() => validatePlan({ ...cyclic, rounds: { ...rounds, late: {} } }), { code: 'WR_STUDY_INVALID' })
+})
+
 test('asynchronous rounds say once what becomes of late updates, and wait for no more than their buffer', () => {
   const { plan } = parseStudy(source)
   const problemOf = (rounds: object): string => {

@@ -164,6 +164,7 @@ function crossIssues(study: Study): Issue[] {
   if (rounds.stop !== undefined && fitting === 'meanSquaredError' && rounds.stop.metric !== 'loss') {
     report(['rounds', 'stop', 'metric'], problemWords.metricFor(rounds.stop.metric))
   }
+  if ('cyclic' in strategy && rounds.late !== undefined) report(['rounds', 'late'], problemWords.lateInTurn())
   if ('fedBuff' in strategy) {
     if (rounds.late !== undefined) report(['rounds', 'late'], problemWords.lateTwice())
     if ((rounds.quorum ?? 0) > strategy.fedBuff.buffer)

@@ -38,6 +38,7 @@ export const strategySchema = z.union([
   z.strictObject({
     fedYogi: z.strictObject({ rate: serverRate, beta1: beta.default(0.9), beta2: beta.default(0.99), tau }),
   }),
+  z.strictObject({ cyclic: z.strictObject({ order: z.enum(['name', 'shuffled']).default('name') }) }),
   z.strictObject({ median: z.strictObject({ rate: serverRate.default(1) }) }),
   z.strictObject({
     trimmedMean: z.strictObject({ rate: serverRate.default(1), beta: z.number().positive().lt(0.5).default(0.2) }),

@@ -74,6 +74,8 @@ test('every field that changes what happens to the data changes the words', () =
     { training: { ...base.training, epochs: undefined, steps: 6 } },
     { training: { ...base.training, optimizer: { adam: { rate: 0.1 } } } },
     { strategy: { fedAvg: {} } },
+    { strategy: { cyclic: {} } },
+    { strategy: { cyclic: { order: 'shuffled' } } },
     { rounds: { maximum: 60 } },
     { rounds: { ...base.rounds, quorum: undefined } },
   ]

@@ -50,6 +50,8 @@ export const problemWords = {
     `${column} cannot be an input as well: the model would be told the answer, who it is, or who is tested`,
   lossFor: (fitting: string, given: string) => `this target goes with ${fitting}, not with ${given}`,
   lateTwice: () => 'strategy.fedBuff.staleness says already what becomes of late updates; leave this out',
+  lateInTurn: () =>
+    'with strategy.cyclic each hospital goes on where the one before it ended, so nothing that is late can count',
   quorumOverBuffer: (quorum: number, buffer: number) =>
     `a round is over with its first ${buffer} updates (strategy.fedBuff.buffer), so it can never have ${quorum}`,
   amount: () => 'say how much a hospital trains in a round: in epochs or in steps, one of the two',
@@ -60,6 +62,8 @@ export const problemWords = {
     `minimumCohort is ${minimum}: figures about so few patients can point to one of them; 5 or more is usual`,
   stopsOnTraining: () =>
     'there are no validation patients: the stop rule watches the training records, which a large model can learn by heart',
+  stopsOnOne: () =>
+    'rounds.stop: with cyclic each round is measured at one hospital, so that the rule compares different hospitals',
   medianOfFew: (quorum: number) =>
     `strategy: the median of ${quorum === 1 ? 'one hospital is its own update' : 'two hospitals is their mean'}, and a round may have only ${quorum}; from three on it bears one that is wrong`,
   trimsNobody: (beta: number, quorum: number) =>
@@ -119,9 +123,16 @@ const amountText = ({ epochs, steps, batch }: Study['training']): string =>
     ? `goes ${epochs === 1 ? 'once' : `${epochs} times`} through its own training records`
     : `takes ${plural(steps, 'step')} of ${plural(batch, 'training record')} of its own`
 
+const roundText = ({ training, strategy }: Study): string => {
+  const work = `${amountText(training)} (${optimizerText(training)})`
+  return 'cyclic' in strategy
+    ? `each goes to one hospital, in ${strategy.cyclic.order === 'name' ? 'order of name' : 'an order drawn for each cycle'}, which ${work} and hands the model on`
+    : `in each, every hospital ${work}, and the coordinator combines the changes by ${Object.keys(strategy).join('')}`
+}
+
 /** The plan, a paragraph a line. */
 export function describePlan(study: Study): readonly string[] {
-  const { data, training, rounds } = study
+  const { data, rounds } = study
   const stop = rounds.stop
   const measured = measuredOn(study)
   return [
@@ -133,7 +144,7 @@ export function describePlan(study: Study): readonly string[] {
       .join('; ')}.`,
     `${splitText(data.split)} Nothing is said about fewer than ${data.minimumCohort} patients.`,
     `The model is ${modelText(study)}.${study.model.personal.length > 0 ? ` ${study.model.personal.join(', ')} ${study.model.personal.length === 1 ? 'stays' : 'stay'} at each hospital.` : ''}${startText(study.model)}`,
-    `It is trained in at most ${plural(rounds.maximum, 'round')}; in each, every hospital ${amountText(training)} (${optimizerText(training)}), and the coordinator combines the changes by ${Object.keys(study.strategy).join('')}.`,
+    `It is trained in at most ${plural(rounds.maximum, 'round')}; ${roundText(study)}.`,
     stop === undefined
       ? 'It runs all its rounds.'
       : `It stops when ${stop.metric} on the ${measured} records has not improved by more than ${stop.minimumChange} for ${plural(stop.patience, 'round')}.`,
