@@ -5,14 +5,13 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { z } from 'zod'
+import { usualFolder, writeCenters } from '../fed-heart-disease.ts'
 import { type Measured, measure } from './measure.ts'
-import { prepareData } from './prepare.ts'
 import { type Figures, type Row, type Run, rowsOf, secondsPerRound, tableOf } from './rows.ts'
 import { type Launch, obstacle, type Peer, peers } from './systems.ts'
 import { peersWords } from './words.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
-const project = dirname(dirname(here))
 
 export type PeersOptions = {
   readonly rounds?: number
@@ -61,7 +60,7 @@ const settingsOf = (options: PeersOptions) => ({
   rounds: options.rounds ?? 30,
   runs: options.runs ?? 1,
   threads: options.threads ?? ['default', '1'],
-  data: resolve(options.data ?? join(project, '..', 'shared', 'data', 'heart_disease')),
+  data: resolve(options.data ?? usualFolder()),
   environment: resolve(options.environment ?? join(here, '.venv')),
   out: resolve(options.out ?? join('out', 'peers')),
   wardround: options.wardround ?? startWardround,
@@ -78,7 +77,7 @@ export async function peersBench(options: PeersOptions = {}): Promise<PeersRepor
   mkdirSync(settings.out, { recursive: true })
   const prepared = join(settings.out, 'data')
   const study = join(here, 'study.yaml')
-  prepareData({ from: settings.data, to: prepared, studyFile: study })
+  writeCenters({ from: settings.data, to: prepared })
   const chosen = peers.filter(({ system, mode }) => wanted(options.only, system, mode))
   const runs: Run[] = []
   for (let repeat = 1; repeat <= settings.runs; repeat += 1) {

@@ -12,7 +12,7 @@ export type Place = {
   readonly environment: string
   /** Empty, and short: sockets are made in it. */
   readonly work: string
-  /** What prepare.ts wrote. */
+  /** What fed-heart-disease.ts wrote. */
   readonly data: string
   readonly resultFile: string
   readonly rounds: number

@@ -9,7 +9,7 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { parseStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
 import { benchRuntime } from '../runtime.ts'
-import { siteNames } from './prepare.ts'
+import { siteNames } from '../fed-heart-disease.ts'
 
 const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())

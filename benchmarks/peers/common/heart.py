@@ -1,6 +1,6 @@
 """The study as a user of PyTorch writes it: data, model, local training, accuracy. Flower and NVFlare share it.
 
-Reads what prepare.ts wrote, so that every system trains and tests on the same rows. Paths and sizes come in through the
+Reads what fed-heart-disease.ts wrote, so that every system trains and tests on the same rows. Paths and sizes come in through the
 environment (PEERS_*), which the daemons of both systems hand down to the processes that they start.
 """
 
@@ -54,7 +54,7 @@ def load_site(site: str) -> tuple[Part, Part]:
     names = [name for name in rows[0] if name not in ("patient_id", "part", "num")]
     values = torch.tensor([[float(row[name]) for name in names] for row in rows], dtype=torch.float64)
     target = torch.tensor([float(float(row["num"]) > 0) for row in rows])
-    training = torch.tensor([row["part"] == "train" for row in rows])
+    training = torch.tensor([row["part"] == "training" for row in rows])
     deviation = values[training].std(dim=0, correction=0)
     scaled = (values - values[training].mean(dim=0)) / torch.where(deviation > 0, deviation, 1.0)
     features = scaled.float()

@@ -93,7 +93,7 @@ test('one after another: a round goes to one hospital, from where the one before
     results.sites.map(({ name }) => name),
     ['a', 'b', 'c'],
   )
-  let weights = firstWeights(running.parsed)
+  let weights: Float32Array = firstWeights(running.parsed)
   for (const [index, change] of [1, 2, 4, 1].entries()) {
     weights = moved(weights, change)
     assert.deepEqual(await weightsAfter(running, index + 1), weights)
