@@ -6,9 +6,12 @@ import { judge, type MetricPoint } from '@wardround/core/learning/convergence.ts
 import { classLabels } from '@wardround/core/preparation/encoding.ts'
 import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
 import { seededRandom } from '@wardround/core/random.ts'
-import type { Study } from '@wardround/core/study/study.ts'
+import { measuredOn, type Study } from '@wardround/core/study/study.ts'
 import type { Weights } from '@wardround/core/weights.ts'
+import type { Prepared } from './dataset.ts'
+import { meanOf, measure } from './evaluation.ts'
 import type { Amount, TrainRequest } from './training/messages.ts'
+import type { Trainer } from './training/trainer.ts'
 
 /** The weights that everybody starts from, personal ones included. */
 export const firstWeights = (study: Study, width: number): Weights =>
@@ -66,7 +69,7 @@ export type RoundsOptions = {
   readonly start: Weights
   /** One round from `weights`. */
   readonly train: (weights: Weights, round: number) => Promise<Weights>
-  /** What the stop rule watches. */
+  /** What the stop rule watches; without one nobody asks. */
   readonly measure: (weights: Weights) => Promise<number | null>
   readonly signal?: AbortSignal | undefined
 }
@@ -87,9 +90,45 @@ export async function trainRounds({
   for (let round = 1; ; round++) {
     if (signal?.aborted) throw new WardroundError('WR_CANCELLED')
     weights = await train(weights, round)
-    history.push({ round, value: await measure(weights) })
+    history.push({ round, value: stop === undefined ? null : await measure(weights) })
     const verdict = judge(history, stop, maximum)
     if (verdict.bestRound === round) best = { round, weights }
     if (verdict.stop !== undefined) return { weights: best.weights, bestRound: best.round, rounds: round }
   }
+}
+
+/** What the rounds are judged by: the validation records, or the training records where there are none. */
+export function watched(study: Study, prepared: Prepared): { inputs: ModelInputs; on: 'validation' | 'training' } {
+  const on = measuredOn(study)
+  return { inputs: prepared[on], on }
+}
+
+type Alone = { readonly trainer: Trainer; readonly site: string; readonly signal?: AbortSignal | undefined }
+
+/** The same start, budget and stop rule, with one site's records only. */
+export function trainAlone(
+  { trainer, site, signal }: Alone,
+  study: Study,
+  { prepared, maximumRounds }: { prepared: Prepared; maximumRounds: number },
+) {
+  const { training } = prepared
+  const { inputs } = watched(study, prepared)
+  return trainRounds({
+    study,
+    maximum: Math.min(study.rounds.maximum, maximumRounds),
+    start: withPersonalStart(study, firstWeights(study, training.width), training.target),
+    signal,
+    measure: async (weights) => meanOf(await measure(trainer, study, { weights, inputs })),
+    train: async (weights, round) => {
+      const request = {
+        model: study.model,
+        training: study.training,
+        data: training,
+        weights,
+        ...amountOf(study, [study.seed, 'alone', site], round),
+        ...classWeightsFor(study, training),
+      }
+      return (await trainer.train(request, signal === undefined ? {} : { signal })).weights
+    },
+  })
 }

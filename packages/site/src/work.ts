@@ -6,18 +6,17 @@ import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import { ownPreparation } from '@wardround/core/preparation/own.ts'
 import { inputWidth } from '@wardround/core/preparation/schema.ts'
 import { surveyOf } from '@wardround/core/preparation/survey.ts'
-import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
 import type { Task } from '@wardround/core/protocol/task.ts'
 import { encodeUpdate } from '@wardround/core/protocol/update.ts'
 import { decodeWeights, encodeWeights, headerLimitBytes, unflatten } from '@wardround/core/safetensors.ts'
-import { measuredOn, type Study } from '@wardround/core/study/study.ts'
+import type { Study } from '@wardround/core/study/study.ts'
 import { l2Norm, subtract } from '@wardround/core/vector.ts'
 import { dimensionOf, type Weights } from '@wardround/core/weights.ts'
 import type { SiteContext } from './context.ts'
 import { type Prepared, preparedWith } from './dataset.ts'
 import { minimumCohortOf, type ReleaseKind } from './egress/policy.ts'
-import { compare, hiddenResult, meanLoss, meanOf, measure, nothing, patientsIn, predict } from './evaluation.ts'
-import { amountOf, classWeightsFor, firstWeights, trainRounds, withPersonalStart } from './local-training.ts'
+import { compare, hiddenResult, meanLoss, measure, nothing, patientsIn, predict } from './evaluation.ts'
+import { amountOf, classWeightsFor, firstWeights, trainAlone, watched, withPersonalStart } from './local-training.ts'
 import type { Result } from './outbox.ts'
 import { studyFolder } from './study-folder.ts'
 
@@ -127,7 +126,10 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
   const keep = (): void => studyFolder(site, task.study).saveWeights(encodeWeights(federated))
   // Alone means alone: without the others' fill values and scales, too.
   const own = preparedWith(prepared.records, ownPreparation(study, prepared.records, site.membership.site))
-  const alone = await trainAlone(site, study, { prepared: own, maximumRounds: task.maximumRounds })
+  const alone = await trainAlone({ ...site, site: site.membership.site }, study, {
+    prepared: own,
+    maximumRounds: task.maximumRounds,
+  })
   const minimum = minimumCohort(site, study)
   const hide = (count: number): number | null => (count < minimum ? null : count)
   const [nTrain, nTest] = [hide(patientsIn(training)), hide(patientsIn(test))]
@@ -151,40 +153,6 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
     patients: nTest,
     keep,
   }
-}
-
-/** The same start, budget and stop rule, with this site's records only. */
-async function trainAlone(
-  site: SiteContext,
-  study: Study,
-  { prepared, maximumRounds }: { prepared: Prepared; maximumRounds: number },
-) {
-  const { training } = prepared
-  const { inputs } = watched(study, prepared)
-  return trainRounds({
-    study,
-    maximum: Math.min(study.rounds.maximum, maximumRounds),
-    start: withPersonalStart(study, firstWeights(study, training.width), training.target),
-    signal: site.signal,
-    measure: async (weights) => meanOf(await measure(site.trainer, study, { weights, inputs })),
-    train: async (weights, round) => {
-      const request = {
-        model: study.model,
-        training: study.training,
-        data: training,
-        weights,
-        ...amountOf(study, [study.seed, 'alone', site.membership.site], round),
-        ...classWeightsFor(study, training),
-      }
-      return (await site.trainer.train(request, site.signal === undefined ? {} : { signal: site.signal })).weights
-    },
-  })
-}
-
-/** What the rounds are judged by: the validation records, or the training records where there are none. */
-function watched(study: Study, prepared: Prepared): { inputs: ModelInputs; on: 'validation' | 'training' } {
-  const on = measuredOn(study)
-  return { inputs: prepared[on], on }
 }
 
 const minimumCohort = (site: SiteContext, study: Study): number =>
