@@ -62,7 +62,10 @@ test("a study reads from the files FLamby's split, record for record, and finds 
     for (const [center, site] of centerSites.entries()) {
       const config = parseConfig(`data: { file: ${site}.csv }`, 'site.yaml')
       const { table, findings } = await loadTable({ config, folder, study })
-      assert.deepEqual(findings.filter(({ severity }) => severity === 'error'), [])
+      assert.deepEqual(
+        findings.filter(({ severity }) => severity === 'error'),
+        [],
+      )
       const records = readCenter(real, center)
       const rowsOf = (wanted: string) => records.flatMap(({ part }, row) => (part === wanted ? [row] : []))
       const split = splitPatients(table, study, site)

@@ -3,11 +3,17 @@ import { parseArgs } from 'node:util'
 import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
 import type { Bench } from './bench.ts'
 import { bench as byzantine } from './byzantine/bench.ts'
+import { bench as flambyHeart } from './flamby-heart/bench.ts'
 import { bench as peers } from './peers/bench.ts'
 import { bench as roundTrip } from './round-trip/bench.ts'
 import { benchWords } from './words.ts'
 
-const benches: Readonly<Record<string, Bench>> = { byzantine, peers, 'round-trip': roundTrip }
+const benches: Readonly<Record<string, Bench>> = {
+  byzantine,
+  'flamby-heart': flambyHeart,
+  peers,
+  'round-trip': roundTrip,
+}
 
 async function main([name = '', ...args]: readonly string[]): Promise<number> {
   const bench = Object.hasOwn(benches, name) ? benches[name] : undefined

@@ -24,7 +24,7 @@ export function torchLinear(seed: number): { readonly weight: readonly number[];
 }
 
 /** As `model.start` of a study has it: inputs in alphabetical order of column. */
-export function torchStart(seed: number): Readonly<Record<string, readonly number[]>> {
+export function torchStart(seed: number): Record<string, number[]> {
   const { weight, bias } = torchLinear(seed)
   const byColumn = flambyColumns.map((column, index) => ({ column, value: weight[index] ?? 0 }))
   const kernel = byColumn.toSorted((a, b) => (a.column < b.column ? -1 : 1)).map(({ value }) => value)

@@ -8,8 +8,8 @@ import { runDemo } from '@wardround/cli/demo/demo.ts'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { parseStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
-import { benchRuntime } from '../runtime.ts'
 import { siteNames } from '../fed-heart-disease.ts'
+import { benchRuntime } from '../runtime.ts'
 
 const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
