@@ -1,9 +1,11 @@
-/** Somebody sets the coordinator's clock by a day, or the coordinator was away for a day: no deadline passes by it, and nothing counts twice. */
+/** Somebody sets the coordinator's clock by a day, or the coordinator was away for days: no deadline passes by it, and nothing counts twice. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { verify } from '@wardround/core/protocol/signing.ts'
 import { taskSchema } from '@wardround/core/protocol/task.ts'
+import type { Context } from './context.ts'
 import { advanceStudy } from './study-run.ts'
+import { dueAt } from './tasks.ts'
 import { asleep, later } from './testing/clock.ts'
 import { contextOf, except, honest, type Running, startCoordinator, startedStudy } from './testing/federation.ts'
 import { ed25519 } from './testing/keys.ts'
@@ -67,6 +69,17 @@ test('set forward and back again: a recorded request is not taken a second time'
   const again = await send(way, recorded)
   assert.match(again.body.toString(), /WR_PROOF_REPLAYED/)
   await close()
+})
+
+test('of a long deadline a start leaves what was left of it, an hour at least, and never more than the whole', () => {
+  const context = { clock: { steadyNow: () => 100 * day }, startedAt: 100 * day }
+  const left = (deadlineAt: number): number =>
+    dueAt(context as Pick<Context, 'clock' | 'startedAt'>, deadlineAt, 2 * day) - 100 * day
+  assert.equal(left(100 * day + 7 * minute), 60 * minute)
+  assert.equal(left(90 * day), 60 * minute)
+  assert.equal(left(101 * day), day)
+  // Set by a process whose clock was ahead.
+  assert.equal(left(300 * day), 2 * day)
 })
 
 test('away for a day: who was asked has the whole deadline anew, by a task that has not expired', async () => {

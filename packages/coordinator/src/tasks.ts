@@ -90,8 +90,8 @@ export function reported<K extends TaskResult['kind']>(
 }
 
 /**
- * When a deadline passes that gives `lifeMs`. One that another process set says nothing any more, by whatever clock it was: nobody could report
- * while no coordinator ran, so each start gives the whole time anew.
+ * When a deadline passes that gives `lifeMs`. One that another process set holds still, but nobody could report while no coordinator ran, and
+ * its clock may have been another: what is left of it after a start is an hour at least (or all of it), and never more than the whole.
  */
 export function dueAt(
   { clock, startedAt }: Pick<Context, 'clock' | 'startedAt'>,
@@ -99,8 +99,12 @@ export function dueAt(
   lifeMs: number,
 ): number {
   const begun = deadlineAt - lifeMs
-  return begun >= startedAt && begun <= clock.steadyNow() ? deadlineAt : startedAt + lifeMs
+  if (begun >= startedAt && begun <= clock.steadyNow()) return deadlineAt
+  return startedAt + Math.min(lifeMs, Math.max(leastAfterStartMs, deadlineAt - startedAt))
 }
+
+/** Sites that waited for a coordinator come back within a minute. */
+const leastAfterStartMs = 3_600_000
 
 const lifeSchema = z.looseObject({ issuedAt: z.int(), expiresAt: z.int() })
 

@@ -165,7 +165,7 @@ function onlyForward(): (store: Store) => Promise<void> {
   }
 }
 
-/** A coordinator that comes back gives everybody the whole deadline anew: when things happened is each life's own. */
+/** A coordinator that comes back moves deadlines: when things happened is each life's own. */
 const times = new Set(
   'seconds startedAt endedAt started_at ended_at deadline_at settled_at issued_at issuedAt expiresAt'.split(' '),
 )
