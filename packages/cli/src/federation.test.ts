@@ -96,7 +96,7 @@ test('preflight that stops a study stops who watches it, by name of the hospital
   })
   assert.deepEqual(await findingSentences(client, study), [
     'north has no column age. Say in its site.yaml what it is called there: columns: { age: NAME }',
-    'south: every record has the same ill; there is nothing to tell apart. Check the target and its rule.',
+    'south: every record has the same ill; there is nothing to tell apart. Check the target and its rule, or, if it is so, say in its site.yaml: data: { oneOutcome: true }',
   ])
 })
 
@@ -116,6 +116,36 @@ test('with a clock, pages are asked for at a pace', async () => {
   await watchStudy(client, study, { clock, onEvent: (event) => void seen.push(event) })
   assert.deepEqual(seen, history)
   assert.deepEqual(clock.slept, [100, 100])
+})
+
+test('a coordinator that is away for a while is waited for, and no event is missed or seen twice', async () => {
+  const { client, history } = coordinator([started, prepared, ended], { state: 'ended', pageSize: 1 })
+  let asked = 0
+  const away: Client = {
+    ...client,
+    call: (...given) => {
+      asked += 1
+      if (asked === 2 || asked === 3) throw new WardroundError('WR_UNREACHABLE', { url: 'x', reason: 'away' })
+      return client.call(...given)
+    },
+  }
+  const said: string[] = []
+  const seen: StoredEvent[] = []
+  const watching = { onEvent: (event: StoredEvent) => void seen.push(event) }
+  const patience = {
+    clock: testClock(),
+    entropy: testEntropy(),
+    onWait: ({ code }: WardroundError) => void said.push(code),
+    onBack: () => void said.push('back'),
+  }
+  await watchStudy(away, study, { ...watching, patience })
+  assert.deepEqual(seen, history)
+  assert.deepEqual(said, ['WR_UNREACHABLE', 'WR_UNREACHABLE', 'back'])
+  asked = 0
+  await assert.rejects(
+    watchStudy(away, study, watching),
+    (error) => error instanceof WardroundError && error.code === 'WR_UNREACHABLE',
+  )
 })
 
 test('one who has stopped asks nothing more', async () => {

@@ -6,7 +6,7 @@ import type { Results } from '@wardround/core/protocol/results.ts'
 import { preflightSentence } from '@wardround/core/words/en/preflight.ts'
 import type { OpenSite } from '@wardround/site/agent.ts'
 import { decide, offeredStudies } from '@wardround/site/approvals.ts'
-import type { Client } from '@wardround/site/client.ts'
+import { type Client, type Patience, persistently } from '@wardround/site/client.ts'
 
 /** The data owner's part: reads the offer, signs, sends. */
 export async function approveAt(site: OpenSite, studyId: string): Promise<void> {
@@ -21,6 +21,8 @@ export type Watching = {
   /** With a clock, at most ten pages a second: a person sees no faster, and asking after every single event costs more than the round does. */
   readonly clock?: Pick<Clock, 'sleep'>
   readonly after?: number
+  /** A coordinator that cannot be reached for a while is waited for. Absent: that is an error. */
+  readonly patience?: Patience
   readonly signal?: AbortSignal
 }
 
@@ -30,16 +32,15 @@ const pauseMs = 100
 export async function watchStudy(
   client: Client,
   study: string,
-  { onEvent, clock, after = 0, signal }: Watching,
+  { onEvent, clock, after = 0, signal, patience }: Watching,
 ): Promise<void> {
   let sequence = after
+  const ask = <T>(work: () => Promise<T>): Promise<T> =>
+    patience === undefined ? work() : persistently(work, patience)
   for (;;) {
     if (signal?.aborted) throw new WardroundError('WR_CANCELLED')
-    const page = await client.call(
-      'events',
-      { query: { after: sequence, study, wait: 20 } },
-      signal === undefined ? {} : { signal },
-    )
+    const query = { after: sequence, study, wait: 20 }
+    const page = await ask(() => client.call('events', { query }, signal === undefined ? {} : { signal }))
     for (const event of page.events) {
       onEvent(event)
       if (event.kind === 'study.ended') return
@@ -47,7 +48,7 @@ export async function watchStudy(
     sequence = page.sequence
     const blocked = page.events.findLast((event) => event.kind === 'study.blocked')
     // It may have been mended and started again since.
-    if (blocked !== undefined && (await client.call('study', { params: { study } })).state === 'blocked')
+    if (blocked !== undefined && (await ask(() => client.call('study', { params: { study } }))).state === 'blocked')
       throw new WardroundError('WR_STUDY_PREFLIGHT', { study, sites: blocked.payload.sites })
     await clock?.sleep(pauseMs, signal)
   }

@@ -7,9 +7,12 @@ import { reportHtml } from '@wardround/core/report/html.ts'
 import { reportJson } from '@wardround/core/report/json.ts'
 import { resultTable } from '@wardround/core/report/table.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
+import { liveWords } from '@wardround/core/words/en/live.ts'
 import { preflightSentence } from '@wardround/core/words/en/preflight.ts'
+import { siteWords } from '@wardround/core/words/en/site.ts'
 import { describePlan } from '@wardround/core/words/en/study.ts'
 import { usageWords } from '@wardround/core/words/en/usage.ts'
+import type { Patience } from '@wardround/site/client.ts'
 import { publicResults, watchStudy } from '../federation.ts'
 import { outFolder, readText, withAccount, writeOut } from '../homes.ts'
 import { createScreen } from '../live.ts'
@@ -86,8 +89,15 @@ export const studyWatch = (runtime: Runtime, { args: [study = ''], options }: Ty
   withAccount(runtime, options, async (client) => {
     const screen = createScreen(runtime.stderr)
     await client.call('study', { params: { study } })
-    const { clock, signal } = runtime
-    await watchStudy(client, study, { onEvent: screen.apply, clock, signal }).finally(screen.end)
+    const { clock, entropy, signal } = runtime
+    const patience: Patience = {
+      clock,
+      entropy,
+      signal,
+      onWait: ({ sentences }, waitMs) => screen.note(siteWords.waitingFor(sentences, Math.ceil(waitMs / 1000))),
+      onBack: () => screen.note(liveWords.back()),
+    }
+    await watchStudy(client, study, { onEvent: screen.apply, clock, signal, patience }).finally(screen.end)
     const summary = await client.call('study', { params: { study } })
     return {
       data: { id: summary.id, outcome: summary.outcome, stoppedBecause: summary.stoppedBecause },

@@ -37,6 +37,7 @@ export const liveWords = {
   finishing: (bestRound: number, because: string) =>
     `Rounds are over (${because}); best round ${bestRound}. Each hospital trains alone for comparison, and tests once.`,
   decided: (site: string, decision: string) => `${site} ${decision}`,
+  back: () => 'The coordinator answers again.',
   left: (site: string) => `${site} left the network`,
   status: ({
     bar,
