@@ -40,7 +40,7 @@ export const resultsSchema = z.strictObject({
   preparation: preparationSchema.nullable(),
   outcome: outcomeSchema,
   stoppedBecause: stopReasonSchema,
-  /** Sites that were to take part, and those in every completed round and the final comparison. */
+  /** Sites that were to take part, and those that did in every completed round whose turn was theirs, and in the final comparison. */
   expected: z.array(siteNameSchema),
   contributed: z.array(siteNameSchema),
   weightsSha256: sha256Schema,
