@@ -56,6 +56,8 @@ export type WorkerRequest =
       readonly cancel: Int32Array<SharedArrayBuffer>
     }
   | { readonly id: number; readonly kind: 'predict'; readonly request: PredictRequest }
+  /** End, once everything before it is done. */
+  | { readonly kind: 'close' }
 
 export type WorkerAnswer =
   | { readonly id: number; readonly kind: 'trained'; readonly result: TrainResult }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { promisify } from 'node:util'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { epochGraph } from '@wardround/core/graph/epoch.ts'
 import { initialWeights, predictionGraph, weightSpecs } from '@wardround/core/graph/layers.ts'
@@ -390,6 +393,12 @@ test('a request that waits is cancelled at once, and the one that runs is left a
   } finally {
     await own.close()
   }
+})
+
+test('closing ends a worker and nothing else, wherever in the runtime it is', async () => {
+  const program = join(import.meta.dirname, 'testing', 'closing.ts')
+  const { stdout } = await promisify(execFile)(process.execPath, [program, '400'])
+  assert.equal(stdout, '10\n')
 })
 
 test('closing fails what is under way, and says so', async () => {

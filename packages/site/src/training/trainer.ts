@@ -22,13 +22,18 @@ export type Trainer = {
   close(): Promise<void>
 }
 
+/** What is answered. */
+type Asked = Exclude<WorkerRequest, { readonly kind: 'close' }>
+
 type Waiting = {
+  /** Set to 1, it stops a training between two calls of the runtime. */
+  readonly cancel?: Int32Array<SharedArrayBuffer>
   resolve(answer: WorkerAnswer): void
   reject(error: WardroundError): void
   progress(epoch: number): void
 }
 
-/** How long a cancelled worker may take to notice before it is ended. */
+/** How long a cancelled worker may take to notice before another one takes its place. */
 const graceMs = 2000
 
 export function createTrainer(): Trainer {
@@ -51,25 +56,21 @@ export function createTrainer(): Trainer {
     worker = made
     return made
   }
-  const ask = (message: WorkerRequest, progress: (epoch: number) => void): Promise<WorkerAnswer> => {
+  const ask = (message: Asked, progress: (epoch: number) => void): Promise<WorkerAnswer> => {
     // Unreferenced while idle, so that a finished program ends; held while somebody waits.
     const target = started()
     target.ref()
-    const answered = new Promise<WorkerAnswer>((resolve, reject) =>
-      waiting.set(message.id, { resolve, reject, progress }),
-    )
+    const { promise, resolve, reject } = Promise.withResolvers<WorkerAnswer>()
+    const cancel = 'cancel' in message ? { cancel: message.cancel } : {}
+    waiting.set(message.id, { ...cancel, resolve, reject, progress })
     target.postMessage(message)
-    return answered.finally(() => waiting.size === 0 && worker?.unref())
-  }
-  const drop = (id: number): void => {
-    waiting.get(id)?.reject(new WardroundError('WR_CANCELLED'))
-    waiting.delete(id)
+    return promise.finally(() => waiting.size === 0 && worker?.unref())
   }
   const close = async (): Promise<void> => {
     const ending = worker
-    worker = undefined
-    await ending?.terminate()
+    for (const { cancel } of waiting.values()) if (cancel !== undefined) Atomics.store(cancel, 0, 1)
     failAll('the trainer was closed')
+    if (ending !== undefined) await retired(ending)
   }
 
   return {
@@ -82,7 +83,10 @@ export function createTrainer(): Trainer {
         Atomics.store(cancel, 0, 1)
         // Only what runs may have to be ended. The worker passes over the others when it comes to them.
         if (waiting.keys().next().value === id) grace = setTimeout(() => void close(), graceMs)
-        else drop(id)
+        else {
+          waiting.get(id)?.reject(new WardroundError('WR_CANCELLED'))
+          waiting.delete(id)
+        }
       }
       signal?.addEventListener('abort', abort, { once: true })
       try {
@@ -106,6 +110,18 @@ export function createTrainer(): Trainer {
     warm: () => void started(),
     close,
   }
+}
+
+/**
+ * Resolves when a worker has ended, by itself, between two calls of the runtime: one that is terminated inside a call takes the whole process with it
+ * (the runtime's binding throws where nothing can catch).
+ */
+function retired(worker: Worker): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  worker.ref()
+  worker.once('exit', () => resolve())
+  worker.postMessage({ kind: 'close' } satisfies WorkerRequest)
+  return promise
 }
 
 function settle(waiting: Map<number, Waiting>, answer: WorkerAnswer): void {

@@ -13,6 +13,8 @@ parentPort?.on('message', (message: WorkerRequest) => {
 })
 
 async function handle(message: WorkerRequest): Promise<void> {
+  // Of this thread.
+  if (message.kind === 'close') process.exit()
   const { id } = message
   try {
     if (message.kind === 'predict') {
