@@ -4,6 +4,7 @@ import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
 import type { Network, SiteWorld } from '@wardround/core/ports.ts'
 import type { Signed } from '@wardround/core/protocol/signing.ts'
 import { siteWords } from '@wardround/core/words/en/site.ts'
+import { approvedPlan } from './approvals.ts'
 import { blobFetcher } from './blob.ts'
 import { type Client, createClient, type Patience, persistently, pollSeconds } from './client.ts'
 import type { SiteConfig } from './config.ts'
@@ -45,7 +46,12 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
   const network = options.network ?? closable
   if (network === undefined) throw new WardroundError('WR_INTERNAL', { what: 'no way to the coordinator' })
   let errand: Errand = { to: membership.url, study: '', planHash: '' }
-  const onSend: ReturnType<typeof journalled> = (request) => journalled(journal, errand)(request)
+  const onSend: ReturnType<typeof journalled> = (request) => {
+    // The grant may have been taken back since the task began, also between two tries and two pieces.
+    if (errand.result !== undefined)
+      approvedPlan({ folder, disk, keys, membership, ed25519 }, errand.study, errand.planHash)
+    journalled(journal, errand)(request)
+  }
   const client = createClient({
     network,
     identity: { kind: 'site', site: membership.site, keys, coordinatorKey: membership.coordinatorKey },

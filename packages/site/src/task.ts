@@ -114,7 +114,7 @@ function requirePreparation(site: SiteContext, task: Exclude<Task, { kind: 'prep
   if (first === undefined) kept.savePreparation(task.preparation)
 }
 
-/** Sends what is in the outbox until the coordinator has thanked for it, or says that it no longer wants it. */
+/** Sends what is in the outbox until the coordinator has thanked for it, or says that it no longer wants it, or the grant is taken back. */
 async function deliver(site: SiteContext, task: Task, result: Packed): Promise<Signed | null> {
   const { client, outbox, signal } = site
   const { id, study, planHash, kind } = task
@@ -127,6 +127,11 @@ async function deliver(site: SiteContext, task: Task, result: Packed): Promise<S
   } catch (error) {
     const { code, sentences } = asWardroundError(error)
     if (code === 'WR_CANCELLED' || signal?.aborted) throw error
+    if (code === 'WR_NOT_APPROVED') {
+      outbox.drop(id, result)
+      await refuse(site, task, error)
+      return null
+    }
     if (code !== 'WR_TASK_CLOSED') site.journal.write('task-refused', { task: id, study, code, why: sentences.what })
     site.log(
       'warn',
