@@ -127,6 +127,52 @@ const imports = ['openJournal ./journal.ts', 'realDisk ./real-disk.ts']
   )
   .join('\n')
 
+/** Three durable entries, then notes and at last, where wanted, an entry whose writing had begun; `hole` is where zeros are, from the first. */
+function holed(hole: (unsynced: number, length: number) => [number, number], last?: 'begun' | 'done') {
+  const path = written()
+  const durable = readFileSync(path)
+  const journal = openJournal({ path, disk, clock })
+  for (const task of ['t', 'u', 'v', 'w']) journal.note('thanked', { task, study: 's'.repeat(300) })
+  if (last !== undefined) journal.write('left', { site: 'budapest' })
+  if (last === 'done') journal.note('thanked', { task: 'x', study: 's' })
+  const bytes = readFileSync(path)
+  const [start, end] = hole(durable.length, bytes.length)
+  writeFileSync(path, bytes.fill(0, start, end))
+  return { path, durable: durable.toString('utf8') }
+}
+
+test('zeros that a power cut left in front of whole lines are cut off with them, and noted; all that was durable stays', () => {
+  const sector = (at: number): number => Math.ceil(at / 512) * 512
+  for (const [name, hole, last] of [
+    ['from the last durable byte', (at: number) => [at, sector(at + 1)], undefined],
+    ['a sector within', (at: number) => [sector(at + 512), sector(at + 1024)], undefined],
+    ['in front of an entry whose writing had begun', (at: number) => [at, sector(at + 1)], 'begun'],
+    ['to the end', (at: number, length: number) => [sector(at + 512), length], 'begun'],
+  ] as [string, (unsynced: number, length: number) => [number, number], 'begun' | undefined][]) {
+    const { path, durable } = holed(hole, last)
+    const { broken, tornBytes } = readJournal(disk, path)
+    assert.deepEqual([broken, tornBytes > 0], [undefined, true], name)
+    openJournal({ path, disk, clock }).write('left', { site: 'budapest' })
+    const after = readJournal(disk, path)
+    assert.deepEqual([after.broken, after.tornBytes], [undefined, 0], name)
+    assert.ok(readFileSync(path, 'utf8').startsWith(durable), name)
+    const cut = after.entries.find(({ kind }) => kind === 'torn-line-cut')
+    assert.equal(cut?.body.bytes, tornBytes, name)
+  }
+})
+
+test('zeros that no power cut can have left are a broken chain: before what was durable, or of no whole sector', () => {
+  for (const [hole, last] of [
+    [(at: number) => [at, Math.ceil((at + 1) / 512) * 512], 'done'],
+    [(at: number) => [at + 3, at + 4], undefined],
+    [() => [0, 512], 'done'],
+  ] as [(unsynced: number, length: number) => [number, number], 'done' | undefined][]) {
+    const { path } = holed(hole, last)
+    assert.notEqual(readJournal(disk, path).broken, undefined)
+    assert.throws(() => openJournal({ path, disk, clock }), coded('WR_CHAIN_BROKEN'))
+  }
+})
+
 test('several processes write one journal: every entry is there, and the chain holds', async () => {
   const path = fresh()
   const script = `

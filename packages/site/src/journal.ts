@@ -1,6 +1,6 @@
 /**
  * What this site did, and above all what left it: one line an entry, hash-chained, on disk before anything leaves. The chain makes a change
- * visible; a line torn by a power cut is cut off at the next start, and that is written down too.
+ * visible; what a power cut tore is cut off with the next entry, and that is written down too. No line that was durable is ever cut off.
  */
 import { dirname } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
@@ -68,12 +68,49 @@ export function readJournal(disk: Disk, path: string): JournalCheck {
   const bytes = readBytes(disk, path)
   const end = bytes.lastIndexOf(0x0a) + 1
   const entries: JournalEntry[] = []
+  let at = 0
   for (const line of linesOf(bytes.subarray(0, end))) {
     const entry = parseLine(line)
+    if (entry === undefined && isTorn(bytes, at))
+      return { entries, broken: firstBroken(entries), tornBytes: bytes.length - at }
     if (entry === undefined) return { entries, broken: entries.length + 1, tornBytes: 0 }
     entries.push(entry)
+    at += Buffer.byteLength(line) + 1
   }
   return { entries, broken: firstBroken(entries), tornBytes: bytes.length - end }
+}
+
+/** Entries that note() writes: not durable by themselves. */
+const noted: ReadonlySet<string> = new Set(['task-accepted', 'thanked'] satisfies JournalKind[])
+
+/**
+ * Whether what stands from `at` on, where a line is no entry, was never durable. Sectors of a file reach a disk in any order, and its length may come
+ * first: a power cut then leaves zeros in front of whole lines. An entry that was durable made everything before it durable, so behind
+ * zeros there can only be entries that were noted, and at the very end one whose writing had begun. Anything else was changed by somebody.
+ */
+function isTorn(bytes: Uint8Array, at: number): boolean {
+  if (!hasZeroSectors(bytes, at)) return false
+  const end = bytes.lastIndexOf(0x0a) + 1
+  const lines = linesOf(bytes.subarray(at, end))
+  const begun = end === bytes.length ? lines.length - 1 : lines.length
+  return lines.every(
+    (line, index) => index === 0 || index === begun || line.includes('\0') || noted.has(parseLine(line)?.kind ?? ''),
+  )
+}
+
+/** The least that a disk writes at once. */
+const sectorBytes = 512
+
+/** Zeros, and none but from `start` or the beginning of a sector to the end of one or of the file. */
+function hasZeroSectors(bytes: Uint8Array, start: number): boolean {
+  let found = false
+  for (let at = bytes.indexOf(0, start); at >= 0; at = bytes.indexOf(0, at)) {
+    if (at !== start && at % sectorBytes !== 0) return false
+    while (bytes[at] === 0) at += 1
+    if (at !== bytes.length && at % sectorBytes !== 0) return false
+    found = true
+  }
+  return found
 }
 
 const readBytes = (disk: Disk, path: string): Uint8Array => reading(path, () => disk.read(path)) ?? new Uint8Array()
@@ -159,18 +196,20 @@ function caughtUp(
 ): { position: Position; tornBytes: number } {
   const size = reading(path, () => disk.sizeBytes(path))
   if (size === undefined || size === known.bytes) return { position: known, tornBytes: 0 }
-  const fresh = readBytes(disk, path).subarray(known.bytes)
-  const end = fresh.lastIndexOf(0x0a) + 1
-  let { sequence, hash } = known
-  for (const line of linesOf(fresh.subarray(0, end))) {
+  const all = readBytes(disk, path)
+  const end = all.lastIndexOf(0x0a) + 1
+  let { bytes, sequence, hash } = known
+  for (const line of linesOf(all.subarray(bytes, Math.max(bytes, end)))) {
     const entry = parseLine(line)
+    if (entry === undefined && isTorn(all, bytes)) break
     sequence += 1
     if (entry?.sequence !== sequence || entry.previous !== hash || entry.hash !== linkHash(entry, hash))
       throw new WardroundError('WR_CHAIN_BROKEN', { file: path, sequence })
     hash = entry.hash
+    bytes += Buffer.byteLength(line) + 1
     read(entry)
   }
-  return { position: { bytes: known.bytes + end, sequence, hash }, tornBytes: fresh.length - end }
+  return { position: { bytes, sequence, hash }, tornBytes: Math.max(0, all.length - bytes) }
 }
 
 function lineAppender(disk: Disk, path: string): (line: Uint8Array, durably: boolean) => void {
