@@ -14,6 +14,7 @@ const programs = {
   test: 'tooling/test.ts',
   check: 'tooling/check.ts',
   bench: 'benchmarks/main.ts',
+  soak: 'tests/storm/soak.ts',
 }
 
 const fail = (message) => {

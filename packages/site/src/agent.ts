@@ -9,7 +9,7 @@ import { blobFetcher } from './blob.ts'
 import { type Client, createClient, type Patience, persistently, pollSeconds } from './client.ts'
 import type { SiteConfig } from './config.ts'
 import type { SiteContext, SiteLog } from './context.ts'
-import { datasetCache } from './dataset.ts'
+import { type DatasetCache, datasetCache } from './dataset.ts'
 import { type Errand, journalled } from './egress/release.ts'
 import { httpsNetwork } from './http.ts'
 import { membershipOf, siteKeys } from './identity.ts'
@@ -31,6 +31,10 @@ export type SiteOptions = SiteWorld & {
   readonly signal?: AbortSignal
   /** Requests without a network, in one process with the coordinator. */
   readonly network?: Network
+  /** Records that are in memory already, instead of `config.data.file`. */
+  readonly dataset?: DatasetCache
+  /** The largest piece of an upload. */
+  readonly pieceBytes?: number
 }
 
 export type OpenSite = SiteContext & { close(): Promise<void> }
@@ -87,7 +91,8 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
     client,
     fetchBlob: blobFetcher({ client, patience }),
     outbox: createOutbox(disk, folder),
-    dataset: datasetCache({ config, folder: options.dataFolder, site: membership.site }),
+    dataset: options.dataset ?? datasetCache({ config, folder: options.dataFolder, site: membership.site }),
+    pieceBytes: options.pieceBytes,
     signal,
     errand: (next) => {
       errand = { to: membership.url, ...next }

@@ -26,6 +26,7 @@ export type SiteContext = SiteWorld & {
   readonly progress: ProgressReader
   readonly outbox: Outbox
   readonly dataset: DatasetCache
+  readonly pieceBytes: number | undefined
   readonly config: SiteConfig
   readonly trainer: Trainer
   readonly log: SiteLog

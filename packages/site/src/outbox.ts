@@ -11,8 +11,8 @@ import type { Report } from '@wardround/core/protocol/task.ts'
 import type { Client } from './client.ts'
 import { remove, writeWhole } from './files.ts'
 
-/** One piece of an upload. */
-const pieceBytes = 4 << 20
+/** One piece of an upload, if not said otherwise. */
+const usualPieceBytes = 4 << 20
 
 /** What a task brought: a report as JSON, or an update, which is a result in itself (core/protocol/update.ts). */
 export type Result = { readonly report: Report } | { readonly update: Uint8Array }
@@ -23,6 +23,7 @@ export type Packed = { readonly kind: 'report' | 'update'; readonly bytes: Uint8
 export type Delivery = {
   /** How long the coordinator may keep the answer back to give the next task with it. */
   readonly waitSeconds: number
+  readonly pieceBytes?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -61,17 +62,17 @@ export function pack(result: Result): Packed {
 export async function send(
   client: Client,
   task: string,
-  { result, waitSeconds, signal }: Delivery & { readonly result: Packed },
+  { result, waitSeconds, pieceBytes = usualPieceBytes, signal }: Delivery & { readonly result: Packed },
 ): Promise<Signed | null> {
   const options = signal === undefined ? {} : { signal }
-  if (result.kind === 'update') return upload(client, { task, ...result, waitSeconds }, options)
+  if (result.kind === 'update') return upload(client, { task, ...result, waitSeconds, pieceBytes }, options)
   const report = { params: { task }, query: { wait: waitSeconds } }
   return (await client.call('report', report, { ...options, bytes: result.bytes, sha256: result.sha256 })).task
 }
 
 async function upload(
   client: Client,
-  { task, bytes, sha256, waitSeconds }: { task: string; bytes: Uint8Array; sha256: string; waitSeconds: number },
+  { task, bytes, sha256, waitSeconds, pieceBytes }: Packed & { task: string; waitSeconds: number; pieceBytes: number },
   options: { signal?: AbortSignal },
 ): Promise<Signed | null> {
   const whole = { sizeBytes: bytes.length, sha256, wait: waitSeconds }

@@ -116,12 +116,12 @@ function requirePreparation(site: SiteContext, task: Exclude<Task, { kind: 'prep
 
 /** Sends what is in the outbox until the coordinator has thanked for it, or says that it no longer wants it, or the grant is taken back. */
 async function deliver(site: SiteContext, task: Task, result: Packed): Promise<Signed | null> {
-  const { client, outbox, signal } = site
+  const { client, outbox, pieceBytes, signal } = site
   const { id, study, planHash, kind } = task
   site.errand({ study, planHash, result: { task: id, kind, round: roundOf(task), sha256: result.sha256 } })
   let next: Signed | null = null
   try {
-    const attempt = () => send(client, id, { result, waitSeconds: pollSeconds, signal })
+    const attempt = () => send(client, id, { result, waitSeconds: pollSeconds, pieceBytes, signal })
     next = await persistently(attempt, site.patience)
     site.journal.note('thanked', { task: id, study })
   } catch (error) {

@@ -13,15 +13,30 @@ export type Mortal = {
   readonly dead: () => boolean
   /** What has become durable, or was about to, in order. */
   readonly steps: readonly string[]
+  /** Dies now, between two steps. */
+  readonly kill: () => void
 }
 
 type Given = { readonly store: Store; readonly blobs: BlobStore }
-type Options = { readonly death?: Death | undefined; readonly after?: () => Promise<void> }
+type Options = {
+  readonly death?: Death | undefined
+  /** Called after each step that became durable. */
+  readonly after?: () => Promise<void>
+  /** Called at the moment of death. */
+  readonly died?: () => void
+}
 
-/** `after` is called after each step that became durable. */
-export function mortal({ store, blobs }: Given, { death, after = async () => undefined }: Options = {}): Mortal {
+export function mortal(
+  { store, blobs }: Given,
+  { death, after = async () => undefined, died = () => undefined }: Options = {},
+): Mortal {
   const steps: string[] = []
   let dead = false
+  const kill = (): void => {
+    if (dead) return
+    dead = true
+    died()
+  }
   const life: Life = {
     alive() {
       if (dead) throw new Error('The process is dead.')
@@ -30,7 +45,7 @@ export function mortal({ store, blobs }: Given, { death, after = async () => und
       life.alive()
       let here: Death['when'] | undefined
       const end = (when: Death['when']): void => {
-        if (here === when) dead = true
+        if (here === when) kill()
         life.alive()
       }
       const result = await work(() => {
@@ -43,7 +58,7 @@ export function mortal({ store, blobs }: Given, { death, after = async () => und
       return result
     },
   }
-  return { store: mortalStore(store, life), blobs: mortalBlobs(blobs, life), dead: () => dead, steps }
+  return { store: mortalStore(store, life), blobs: mortalBlobs(blobs, life), dead: () => dead, steps, kill }
 }
 
 type Life = {
