@@ -2,10 +2,11 @@
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { World } from '@wardround/core/ports.ts'
 import { type KeyPair, keyFileSchema, newKeyFile, readKeyFile } from '@wardround/core/protocol/signing.ts'
+import { syncFolder } from './sync-folder.ts'
 
 export type TlsFiles = { readonly certificate: string; readonly key: string }
 
@@ -100,11 +101,13 @@ export function privateFolder(path: string): string {
   return path
 }
 
-/** Whole or not at all, and for its owner only. Errors: WR_PERMISSION. */
+/** Whole or not at all, durably, and for its owner only. Errors: WR_PERMISSION. */
 export function writePrivate(path: string, text: string): void {
   try {
     writeFileSync(`${path}.new`, text, { mode: 0o600, flush: true })
     renameSync(`${path}.new`, path)
+    // Or the new name could be lost with the power, and with it who the coordinator is.
+    syncFolder(dirname(path))
   } catch (error) {
     throw new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })
   }

@@ -64,7 +64,9 @@ function put(
   }
 }
 
+/** Windows opens no folder, and writes names down by itself. */
 function syncFolder(path: string): void {
+  if (process.platform === 'win32') return void statSync(path)
   const folder = openSync(path, 'r')
   try {
     fsyncSync(folder)

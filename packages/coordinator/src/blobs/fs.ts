@@ -15,6 +15,7 @@ import { access, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/
 import { dirname, join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
+import { syncFolder, syncFolderSoon } from '../sync-folder.ts'
 import type { BlobStore, BlobWriter } from './blob-store.ts'
 
 export async function folderBlobs(folder: string): Promise<BlobStore> {
@@ -39,10 +40,7 @@ export async function folderBlobs(folder: string): Promise<BlobStore> {
     const parent = dirname(to)
     const made = known.has(parent) ? undefined : await mkdir(parent, { recursive: true, mode: 0o700 })
     await rename(from, to)
-    for (const path of made === undefined ? [parent] : [parent, blobs]) {
-      const folder = await open(path, 'r')
-      await folder.sync().finally(() => folder.close())
-    }
+    for (const path of made === undefined ? [parent] : [parent, blobs]) await syncFolderSoon(path)
     known.add(parent)
     return ref
   }
@@ -101,15 +99,6 @@ function putSmall(
   }
   known.add(parent)
   return ref
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, 'r')
-  try {
-    fsyncSync(folder)
-  } finally {
-    closeSync(folder)
-  }
 }
 
 function diskError(path: string, error: unknown): WardroundError {
