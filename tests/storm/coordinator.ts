@@ -2,7 +2,7 @@
 import type { BlobStore } from '@wardround/coordinator/blobs/blob-store.ts'
 import { type Coordinator, createCoordinator } from '@wardround/coordinator/server.ts'
 import type { Store } from '@wardround/coordinator/store/store.ts'
-import type { World } from '@wardround/core/ports.ts'
+import type { Clock, World } from '@wardround/core/ports.ts'
 import type { KeyPair } from '@wardround/core/protocol/signing.ts'
 import { type Random, seededRandom } from '@wardround/core/random.ts'
 import type { FastifyInstance } from 'fastify'
@@ -17,7 +17,9 @@ export type CoordinatorOptions = {
   readonly scheduler: Scheduler
   readonly faults: Faults
   readonly tally: Tally
-  readonly world: World
+  readonly world: Omit<World, 'clock'>
+  /** The clock of a process that starts now. */
+  readonly clock: () => Clock
   readonly store: Store
   readonly blobs: CrashBlobs
   readonly keys: KeyPair
@@ -65,6 +67,7 @@ export function coordinatorLives(options: CoordinatorOptions): CoordinatorLives 
     const coordinator = await scheduler.hold(
       createCoordinator({
         ...world,
+        clock: options.clock(),
         store: life.store,
         blobs: life.blobs,
         keys,

@@ -55,14 +55,16 @@ export async function federation(given: Given): Promise<StormFederation> {
   const told = (who: string) => (problem: string) => failed(violation(who, problem))
   let offsetMs = 0
   let changed = true
-  const clock = scheduler.clock('the coordinator', () => offsetMs)
+  const newClock = () => scheduler.clock('the coordinator', () => offsetMs)
+  const clock = newClock()
   const store = await openStore({ kind: 'sqlite', path: ':memory:' }, () => new Date(clock.now()).toISOString())
   await store.addAccount({ name: 'researcher', secret_sha256: createHash('sha256').update(secret).digest('hex') })
   const blobs = crashBlobs(seededRandom([seed, 'blobs']), tally)
-  const world = { clock, entropy: seededEntropy(seed, 'coordinator'), ed25519: cheapSignatures }
+  const world = { entropy: seededEntropy(seed, 'coordinator'), ed25519: cheapSignatures }
   const coordinator = coordinatorLives({
     ...given,
     world,
+    clock: newClock,
     store: bugs.store(store),
     blobs,
     keys: newKeyPair(world.ed25519, world.entropy),

@@ -1,5 +1,5 @@
 /** A hospital's machine: what each process on it works with, and when it dies. */
-import type { Ed25519, Entropy, HttpRequest } from '@wardround/core/ports.ts'
+import type { Clock, Ed25519, Entropy, HttpRequest } from '@wardround/core/ports.ts'
 import { type Random, seededRandom } from '@wardround/core/random.ts'
 import type { SiteOptions } from '@wardround/site/agent.ts'
 import { parseConfig } from '@wardround/site/config.ts'
@@ -42,7 +42,7 @@ const config = parseConfig('data: { file: none.csv }\npolicy: { minimumCohort: 3
 export function siteMachine(given: MachineOptions, random: Random, stopped: AbortSignal) {
   const { seed, name, scheduler, faults, disk, line, study, bugs, wire } = given
   let offsetMs = 0
-  const clock = scheduler.clock(name, () => offsetMs)
+  const newClock = (): Clock => scheduler.clock(name, () => offsetMs)
   const folder = folderOf(name)
   const always = {
     folder,
@@ -50,8 +50,7 @@ export function siteMachine(given: MachineOptions, random: Random, stopped: Abor
     dataFolder: folder,
     dataset: datasetOf(name),
     pieceBytes: study.pieceBytes,
-    trainer: stormTrainer(clock, seededRandom([seed, 'training', name]), study.trainingMs),
-    clock,
+    trainer: stormTrainer(newClock(), seededRandom([seed, 'training', name]), study.trainingMs),
     entropy: seededEntropy(seed, name),
     ed25519: given.ed25519,
     version,
@@ -71,7 +70,8 @@ export function siteMachine(given: MachineOptions, random: Random, stopped: Abor
       if (death !== undefined) process.dieAt(death)
       stopped.addEventListener('abort', () => gone.abort('stopped'), { signal: gone.signal })
       const network = line.network({ gone: gone.signal, sending: wire })
-      return { process, death, options: { ...always, disk: bugs.disk(process.disk), signal: gone.signal, network } }
+      const own = { clock: newClock(), disk: bugs.disk(process.disk), signal: gone.signal, network }
+      return { process, death, options: { ...always, ...own } }
     },
   }
 }

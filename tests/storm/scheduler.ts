@@ -61,8 +61,9 @@ export function createScheduler(seed: number, { quietTurns = 2, trace = () => un
       seen = activity
     }
   }
+  const elapsed = (): number => elapsedMs
   return {
-    elapsedMs: () => elapsedMs,
+    elapsedMs: elapsed,
     /** Into the trace: what is done, in order. */
     note,
     park,
@@ -74,11 +75,9 @@ export function createScheduler(seed: number, { quietTurns = 2, trace = () => un
         activity += 1
       })
     },
-    /** A machine's clock: `offsetMs` is how far it is off. It sleeps by a watch that nobody sets. */
-    clock: (name: string, offsetMs: () => number): Clock => ({
-      now: () => startOfTime + elapsedMs + offsetMs(),
-      sleep: (delayMs, signal) => park(`${name} sleeps`, delayMs, signal),
-    }),
+    /** The clock of a process that starts now: `offsetMs` is how far its machine's is off, and may change. It sleeps by a watch that nobody sets. */
+    clock: (name: string, offsetMs: () => number): Clock =>
+      clockOf({ elapsedMs: elapsed, offsetMs, sleep: (delayMs, signal) => park(`${name} sleeps`, delayMs, signal) }),
     /** Lets one after another go until `done`, with `look` after each. False: time was up first, or nobody waits for anything. */
     async run(done: () => boolean, { look, untilMs }: { look: () => Promise<void>; untilMs: number }) {
       for (;;) {
@@ -96,6 +95,17 @@ export function createScheduler(seed: number, { quietTurns = 2, trace = () => un
     waiting: () => [...parked].map(({ at, label }) => `${at} ${label}`),
     traceHash: () => hash.copy().digest('hex'),
     released: () => released,
+  }
+}
+
+type Watch = Pick<Clock, 'sleep'> & { readonly elapsedMs: () => number; readonly offsetMs: () => number }
+
+function clockOf({ elapsedMs, offsetMs, sleep }: Watch): Clock {
+  const steadyMs = startOfTime + offsetMs()
+  return {
+    now: () => startOfTime + elapsedMs() + offsetMs(),
+    steadyNow: () => steadyMs + elapsedMs(),
+    sleep,
   }
 }
 
