@@ -47,12 +47,12 @@ async function blow(options: WeatherOptions, { name, spell, own, random }: Blow)
     const pauseMs = random.below(2 * spell.everyMs)
     if (scheduler.elapsedMs() + pauseMs >= faults.endMs) return
     await scheduler.park(`${name} comes to ${place}`, pauseMs, stopped)
+    if (stopped.aborted) return
     const end = begin(options, { name, own, random })
     if (end === undefined) continue
     const lastsMs = Math.min(1 + random.below(spell.lastsMs), Math.max(0, faults.endMs - scheduler.elapsedMs()))
     await scheduler.park(`${name} leaves ${place}`, lastsMs, stopped)
     await end()
-    if (stopped.aborted) return
   }
 }
 
