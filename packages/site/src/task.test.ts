@@ -114,30 +114,6 @@ test('a result that waits in the outbox stays there when the grant is taken back
   assert.deepEqual([state.staged.size, readdirSync(join(at.folder, 'outbox'))], [0, []])
 })
 
-test('a grant that is taken back while the task is done, or between two tries to send its result, keeps it here', async (t) => {
-  for (const moment of ['training', 'sending'] as const) {
-    const at = await approved(t)
-    const { train } = at.trainer
-    const { sleep } = at.clock
-    if (moment === 'training')
-      at.trainer.train = async (request) => {
-        await at.say('refused')
-        return train(request)
-      }
-    else {
-      at.coordinator.state.fault = ({ method }) => (method === 'PUT' ? 'lose request' : undefined)
-      at.clock.sleep = async (delayMs, signal) => {
-        if (released(at, 'decide').length === 1) await at.say('refused')
-        return sleep(delayMs, signal)
-      }
-    }
-    const result = await done(at, at.tasks.train(1))
-    assert.ok(result?.kind === 'failed' && result.code === 'WR_NOT_APPROVED' && result.refused, moment)
-    assert.equal(released(at, 'upload').length, moment === 'training' ? 0 : 1)
-    assert.deepEqual([at.coordinator.state.staged.size, readdirSync(join(at.folder, 'outbox'))], [0, []])
-  }
-})
-
 test('an altered plan is refused, wherever it was altered', async (t) => {
   const at = await approved(t)
   await refusedAs('WR_PLAN_ALTERED', at, { ...at.tasks.prepare(1), planHash: 'f'.repeat(64) })
