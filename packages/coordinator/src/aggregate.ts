@@ -167,7 +167,7 @@ type Floats = (range: Range) => Promise<Float32Array<ArrayBuffer>>
 
 /** The flat vector of a weights file, by ranges. Errors: WR_BLOB_MISSING. */
 export const floatsOf =
-  (blobs: BlobStore, { sha256 }: BlobRef, { dataStart }: Pick<Header, 'dataStart'>): Floats =>
+  (blobs: Pick<BlobStore, 'read'>, { sha256 }: BlobRef, { dataStart }: Pick<Header, 'dataStart'>): Floats =>
   async ({ start, end }) => {
     const bytes = await blobs.read(sha256, { start: dataStart + start * 4, end: dataStart + end * 4 })
     return float32Of(bytes)
@@ -203,7 +203,7 @@ async function openChecked(blobs: BlobStore, ref: BlobRef): Promise<Checked<Floa
   }
 }
 
-export async function readHeader(blobs: BlobStore, ref: BlobRef): Promise<Header> {
+export async function readHeader(blobs: Pick<BlobStore, 'read'>, ref: BlobRef): Promise<Header> {
   const size = headerSize(await blobs.read(ref.sha256, { start: 0, end: 8 }))
   return parseHeader(await blobs.read(ref.sha256, { start: 0, end: 8 + size }), ref.sizeBytes)
 }

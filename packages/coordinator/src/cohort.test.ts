@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { closed } from './testing/closed.ts'
 import { coded } from './testing/errors.ts'
-import { honest, type Running, startedStudy } from './testing/federation.ts'
+import { honest, lastingWorld, type Running, startedStudy } from './testing/federation.ts'
 import type { Behaviour } from './testing/site.ts'
 import { deadlineMs, firstWeights, updateBytes } from './testing/study.ts'
 
@@ -41,7 +41,7 @@ const near = (found: number, wanted: number): void =>
 
 test('what is late counts in a later round, for less, once; its site goes on with it meanwhile', async () => {
   const late = { exponent: 1, maximum: 3 }
-  const running = await startedStudy(['a', 'b', 'c'], { rounds: { maximum: 3, quorum: 2, late } })
+  const running = await startedStudy(['a', 'b', 'c'], { rounds: { maximum: 3, quorum: 2, late } }, await lastingWorld())
   const usual = honest(running.parsed, { delta })
   await running.work(silentFor(usual, 'c'))
   const slow = running.site('c')
@@ -69,9 +69,13 @@ test('what is late counts in a later round, for less, once; its site goes on wit
 })
 
 test('what is too late even for that is dropped, and its site is asked anew', async () => {
-  const running = await startedStudy(['a', 'b', 'c'], {
-    rounds: { maximum: 3, quorum: 2, late: { maximum: 1 } },
-  })
+  const running = await startedStudy(
+    ['a', 'b', 'c'],
+    {
+      rounds: { maximum: 3, quorum: 2, late: { maximum: 1 } },
+    },
+    await lastingWorld(),
+  )
   const usual = honest(running.parsed, { delta })
   await running.work(silentFor(usual, 'c'))
   const slow = running.site('c')
@@ -96,7 +100,7 @@ test('what is too late even for that is dropped, and its site is asked anew', as
 
 test('FedBuff: a round is over with its K updates, which count alike whatever their sizes, and nobody waits for the slowest', async () => {
   const strategy = { fedBuff: { buffer: 2, staleness: { exponent: 1 } } }
-  const running = await startedStudy(['a', 'b', 'c'], { rounds: { maximum: 3 }, strategy })
+  const running = await startedStudy(['a', 'b', 'c'], { rounds: { maximum: 3 }, strategy }, await lastingWorld())
   const usual = honest(running.parsed, { delta, numExamples: (site) => ({ a: 1, b: 1000 })[site] ?? 20 })
   const started = running.world.clock.now()
   const slow = running.site('c')

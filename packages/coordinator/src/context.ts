@@ -1,7 +1,7 @@
 /** What every part of the coordinator works with; nothing here is global. */
 import type { World } from '@wardround/core/ports.ts'
 import type { KeyPair } from '@wardround/core/protocol/signing.ts'
-import type { BlobStore } from './blobs/blob-store.ts'
+import type { KeptBlobs } from './blobs/kept.ts'
 import type { Notifier } from './notifier.ts'
 import type { Store } from './store/store.ts'
 
@@ -14,7 +14,7 @@ export type Log = (
 
 export type Context = World & {
   readonly store: Store
-  readonly blobs: BlobStore
+  readonly blobs: KeptBlobs
   readonly keys: KeyPair
   /** When this process began, by its steady clock. */
   readonly startedAt: number

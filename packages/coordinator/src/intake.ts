@@ -94,6 +94,7 @@ async function settle(context: Context, task: TaskRow, { result, sizeBytes, eage
       bytes_down: down,
     })
     if (!settled) throw new WardroundError('WR_TASK_CLOSED', { task: id })
+    if (result.kind === 'train') await tables.keepBlob(study, result.update)
     if (result.kind === 'failed') {
       const { code, parameters, refused } = result
       const payload = { site, task: id, kind, round, code, parameters, refused }

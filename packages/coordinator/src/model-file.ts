@@ -14,7 +14,7 @@ import type { StudyRow } from './store/schema.ts'
  * sees, are at their starting values (`wardround site export` has a hospital's own).
  */
 export async function modelFile(
-  blobs: BlobStore,
+  blobs: Pick<BlobStore, 'read'>,
   { row, weights, format }: { row: StudyRow; weights: BlobRef; format: 'safetensors' | 'onnx' },
 ): Promise<{ bytes: Uint8Array; name: string }> {
   const bytes = await blobs.read(weights.sha256)

@@ -13,13 +13,15 @@ export type Mover = {
   advance(study: string): void
   /** Resolves when nothing is being moved on. */
   idle(): Promise<void>
+  /** Resolves when those have been moved on that are being moved on now. */
+  turn(): Promise<void>
 }
 
 export function createMover(
   move: (id: string) => Promise<void>,
   deadlineOf: (id: string) => Promise<number | undefined>,
   { clock, closing, log }: MoverOptions,
-) {
+): Mover {
   const running = new Map<string, Promise<void>>()
   const again = new Set<string>()
   const timers = new Map<string, AbortController>()
@@ -69,5 +71,6 @@ export function createMover(
   const idle = async (): Promise<void> => {
     while (running.size > 0) await Promise.all(running.values())
   }
-  return { advance, idle }
+  const turn = async (): Promise<void> => void (await Promise.all(running.values()))
+  return { advance, idle, turn }
 }

@@ -12,6 +12,7 @@ import {
   contextOf,
   except,
   honest,
+  lastingWorld,
   type Running,
   startCoordinator,
   startedStudy,
@@ -36,7 +37,7 @@ const weightsAfter = async (running: Running, round: number): Promise<Float32Arr
   running.weightsOf((await running.rounds())[round - 1]?.weights_out ?? null)
 
 test('quorum at the deadline: the round goes on without the late site, names it, and asks it again in the next', async () => {
-  const running = await startedStudy(['a', 'b', 'c'], { rounds: { maximum: 2, quorum: 2 } })
+  const running = await startedStudy(['a', 'b', 'c'], { rounds: { maximum: 2, quorum: 2 } }, await lastingWorld())
   const usual = honest(running.parsed, { delta })
   const late = running.site('c')
   await running.work(silentAt(usual, 'train', 'c'))

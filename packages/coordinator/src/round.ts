@@ -15,9 +15,10 @@ import type { Estimate } from '@wardround/core/metrics/schema.ts'
 import type { RoundSite } from '@wardround/core/protocol/events.ts'
 import type { RoundResult } from '@wardround/core/protocol/results.ts'
 import { blobRefSchema, type TaskResult } from '@wardround/core/protocol/task.ts'
-import { aggregateRound } from './aggregate.ts'
+import { type Aggregated, aggregateRound } from './aggregate.ts'
 import { cohortOf, isUnderWay, partsOf, trainLifeMs, underway } from './cohort.ts'
 import type { Context } from './context.ts'
+import { changeStudy } from './needed.ts'
 import { activeSites, judgeStudy, type Running } from './running.ts'
 import type { RoundRow, TaskRow } from './store/schema.ts'
 import {
@@ -76,7 +77,7 @@ async function recruit(context: Context, running: Running, round: RoundRow): Pro
     content,
     lifeMs: trainLifeMs(collectingOf(study), deadlineMsOf(study)),
   })
-  await context.store.transaction(async (tables) => {
+  await changeStudy(context, row.id, async (tables) => {
     await assign(tables, tasks)
     await tables.putRound({
       ...round,
@@ -120,7 +121,7 @@ async function collect(context: Context, running: Running, round: RoundRow): Pro
 
 /** Sums the updates in order of site name, lets the strategy take its step, and asks for the new weights to be measured. */
 async function aggregate(context: Context, running: Running, round: RoundRow): Promise<boolean> {
-  const { store, clock } = context
+  const { store } = context
   const collecting = collectingOf(running.study)
   const tasks = (await partsOf(context, running, round)).filter(({ counted_in }) => counted_in === round.number)
   const updates = reported(tasks, 'train').map(({ site, result, task }) => ({
@@ -133,35 +134,42 @@ async function aggregate(context: Context, running: Running, round: RoundRow): P
     factor: stalenessFactor(collecting, round.number - task.round),
   }))
   const previous = await store.completedBefore(running.row.id, round.number)
-  const { weights, state, measurements } = await aggregateRound(context.blobs, {
+  const input = {
     strategy: strategyOf(running.study.strategy),
     specs: running.specs,
     weights: blobRefSchema.parse(JSON.parse(round.weights_in)),
     state: previous?.strategy_state ? (JSON.parse(previous.strategy_state) as Record<string, unknown>) : undefined,
     updates,
+  }
+  await context.blobs.hold(async (held) => {
+    const aggregated = await aggregateRound(held, input)
+    await askToMeasure(context, running, { round, sites: updates.map(({ site }) => site), ...aggregated })
   })
+  return true
+}
+
+/** The new weights and the strategy's new state are the round's, and those whose updates are in them have them to measure. */
+async function askToMeasure(
+  context: Context,
+  running: Running,
+  { round, sites, weights, state, measurements }: Aggregated & { round: RoundRow; sites: readonly string[] },
+): Promise<void> {
+  const { store, clock } = context
+  const { study, row } = running
   const content = { kind: 'evaluate' as const, ...running.prepared, round: round.number, weights }
-  const sites = updates.map(({ site }) => site)
-  const asked = makeTasks(context, running.row, {
-    sites,
-    number: round.number,
-    content,
-    lifeMs: deadlineMsOf(running.study),
-  })
+  const asked = makeTasks(context, row, { sites, number: round.number, content, lifeMs: deadlineMsOf(study) })
   await store.transaction(async (tables) => {
     await assign(tables, asked)
-    const deadline = clock.steadyNow() + deadlineMsOf(running.study)
-    const result = JSON.stringify({ measurements })
+    for (const ref of [weights, ...Object.values(state)]) await tables.keepBlob(row.id, ref)
     await tables.updateRound(round, {
       phase: 'evaluating',
       weights_out: JSON.stringify(weights),
       strategy_state: JSON.stringify(state),
-      deadline_at: deadline,
-      result,
+      deadline_at: clock.steadyNow() + deadlineMsOf(study),
+      result: JSON.stringify({ measurements }),
     })
   })
   wakeSites(context, asked)
-  return true
 }
 
 /** Merges what the sites measured, judges convergence, and ends the round. */
@@ -182,7 +190,7 @@ async function evaluate(context: Context, running: Running, round: RoundRow): Pr
   })
   const ended = endedRound(context, round, { state: 'completed', overall, sites, measurements })
   const { bestRound } = await judgeStudy(context, running, { round: round.number, value: overall.value })
-  await store.transaction(async (tables) => {
+  await changeStudy(context, row.id, async (tables) => {
     await tables.updateRound(round, {
       phase: 'completed',
       ended_at: clock.now(),
@@ -223,7 +231,7 @@ async function abandon(
     task.state === 'reported' ? contribution(task, round.number, undefined) : absence(task),
   )
   const ended = endedRound(context, round, { state: 'abandoned', overall, sites, measurements: {} })
-  await context.store.transaction(async (tables) => {
+  await changeStudy(context, running.row.id, async (tables) => {
     await tables.putRound({
       ...round,
       phase: 'abandoned',

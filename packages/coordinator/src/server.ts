@@ -8,6 +8,7 @@ import { encodeToken } from '@wardround/core/protocol/token.ts'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { newSecret, proofChecker, sha256 } from './auth.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
+import { keptBlobs } from './blobs/kept.ts'
 import type { Context, Log } from './context.ts'
 import { certificateKeySha256, type TlsFiles } from './identity.ts'
 import { defaultLimits, fastifyLimits, httpLimits, type Limits, limitConnections, tlsLimits } from './limits.ts'
@@ -16,6 +17,7 @@ import { createNotifier } from './notifier.ts'
 import { apiPage, openApiDocument } from './openapi.ts'
 import { refuse, refuseLine } from './refusals.ts'
 import { register } from './registrar.ts'
+import { resume } from './resume.ts'
 import { networkHandlers } from './routes/network.ts'
 import { recordHandlers } from './routes/records.ts'
 import { siteWorkHandlers } from './routes/site-work.ts'
@@ -59,20 +61,11 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const notifier = createNotifier(clock)
   const mover = createMover(
     (id) => advanceStudy(context, id),
-    (id) => deadlineOf(id),
+    (id) => nextDeadline(context, id),
     { clock, closing: closing.signal, log: options.log },
   )
-  const context: Context = {
-    ...options,
-    startedAt: clock.steadyNow(),
-    notifier,
-    bytesDown: new Map(),
-    advance: mover.advance,
-  }
-  const deadlineOf = async (id: string): Promise<number | undefined> => {
-    const row = await store.study(id)
-    return row === undefined ? undefined : nextDeadline(context, row)
-  }
+  const ways = { blobs: keptBlobs(options), notifier, advance: mover.advance }
+  const context: Context = { ...options, ...ways, startedAt: clock.steadyNow(), bytesDown: new Map() }
   const stopListening = store.onEvents(() => notifier.wake('events'))
   let publicUrl = 'https://localhost'
   const pin = tls === undefined || options.pinned === false ? undefined : certificateKeySha256(tls.certificate)
@@ -80,6 +73,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const counters = { requests_total: 0, errors_total: 0 }
   const app = createApp(context, options)
   countResponses(app, counters)
+  addDocuments(app, options.version)
   const network = {
     version: options.version,
     publicUrl: () => publicUrl,
@@ -99,9 +93,8 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     closing: closing.signal,
     heard: (site) => void lastSeen.set(site, clock.now()),
   })
-  addDocuments(app, options.version)
   await app.ready()
-  for (const { id, state } of await store.studies()) if (state !== 'ended') mover.advance(id)
+  const work = await resume(context, mover)
   return {
     app,
     listen: (address) => listen(app, address),
@@ -110,13 +103,13 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       publicUrl = url
     },
     renewCertificate: (renewed) => renewCertificate(app, renewed),
-    idle: mover.idle,
+    idle: work.idle,
     async close() {
       closing.abort()
       stopListening()
       await app.close()
       await requests.idle()
-      await mover.idle()
+      await work.idle()
       await store.close()
     },
   }

@@ -3,7 +3,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { closed } from './testing/closed.ts'
 import { coded } from './testing/errors.ts'
-import { except, honest, startedStudy, type TestFederation, testFederation } from './testing/federation.ts'
+import {
+  except,
+  honest,
+  lastingWorld,
+  startedStudy,
+  type TestFederation,
+  testFederation,
+} from './testing/federation.ts'
 import { deadlineMs, firstWeights, parsedPlan, survey } from './testing/study.ts'
 
 /** Kind, task's kind and site of every event. */
@@ -92,10 +99,8 @@ test('two hospitals, one round: every event in its order, weights and loss by ha
 })
 
 test("a strategy's state goes from round to round: FedAvgM by hand", async () => {
-  const running = await startedStudy(['a'], {
-    strategy: { fedAvgM: { rate: 1, momentum: 0.5 } },
-    rounds: { maximum: 3 },
-  })
+  const change = { strategy: { fedAvgM: { rate: 1, momentum: 0.5 } }, rounds: { maximum: 3 } }
+  const running = await startedStudy(['a'], change, await lastingWorld())
   await running.work(honest(running.parsed, { delta: (round) => [8, 2, -3][round - 1] ?? 0 }))
   const rounds = await running.rounds()
   // v₁ = 8, v₂ = ½·8 + 2 = 6, v₃ = ½·6 − 3 = 0

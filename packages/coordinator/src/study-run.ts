@@ -14,6 +14,7 @@ import { blobRefSchema } from '@wardround/core/protocol/task.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { encodeWeights } from '@wardround/core/safetensors.ts'
 import type { Context } from './context.ts'
+import { changeStudy } from './needed.ts'
 import { assembleResults } from './results.ts'
 import { advanceRound } from './round.ts'
 import { activeSites, judgeStudy, type Running, runningOf, studyOf } from './running.ts'
@@ -45,8 +46,10 @@ async function advanceOnce(context: Context, row: StudyRow): Promise<boolean> {
 }
 
 /** When the next deadline of a study passes, if one is set. */
-export async function nextDeadline(context: Context, row: StudyRow): Promise<number | undefined> {
+export async function nextDeadline(context: Context, id: string): Promise<number | undefined> {
   const { store } = context
+  const row = await store.study(id)
+  if (row === undefined) return undefined
   if (row.state === 'running') {
     const at = (await store.lastRound(row.id))?.deadline_at ?? undefined
     return at === undefined ? undefined : dueAt(context, at, deadlineMsOf(studyOf(row)))
@@ -142,16 +145,19 @@ async function begin(
   const first = initialWeights(study.model, width, seededRandom([study.seed, 'weights'])).filter(({ name }) =>
     shared.has(name),
   )
-  const weights = await context.blobs.put(encodeWeights(first))
-  await context.store.transaction(async (tables) => {
-    await tables.updateStudy(row.id, {
-      state: 'running',
-      preparation: JSON.stringify(preparation),
-      preparation_hash: hash,
-      findings: JSON.stringify(findings),
+  await context.blobs.hold(async (held) => {
+    const weights = await held.put(encodeWeights(first))
+    await context.store.transaction(async (tables) => {
+      await tables.updateStudy(row.id, {
+        state: 'running',
+        preparation: JSON.stringify(preparation),
+        preparation_hash: hash,
+        findings: JSON.stringify(findings),
+      })
+      await tables.putRound(newRound(context, row.id, { number: 1, weights: JSON.stringify(weights) }))
+      await tables.keepBlob(row.id, weights)
+      await tables.event({ kind: 'study.prepared', study: row.id, payload: { preparationHash: hash, inputs: width } })
     })
-    await tables.putRound(newRound(context, row.id, { number: 1, weights: JSON.stringify(weights) }))
-    await tables.event({ kind: 'study.prepared', study: row.id, payload: { preparationHash: hash, inputs: width } })
   })
   return true
 }
@@ -198,7 +204,7 @@ async function conclude(context: Context, running: Running, stoppedBecause: Stop
     context,
     (await context.store.openTasks(row.id)).filter(({ kind }) => kind === 'train'),
   )
-  await context.store.transaction(async (tables) => {
+  await changeStudy(context, row.id, async (tables) => {
     await tables.updateStudy(row.id, { state: 'finishing', stopped_because: stoppedBecause })
     await tables.event({
       kind: 'study.finishing',
@@ -250,7 +256,7 @@ async function finish(context: Context, running: Running): Promise<boolean> {
   if (!settled) return false
   await closeLate(context, open)
   const results = await assembleResults(context, running)
-  await store.transaction(async (tables) => {
+  await changeStudy(context, row.id, async (tables) => {
     await tables.updateStudy(row.id, {
       state: 'ended',
       outcome: results.outcome,

@@ -30,6 +30,12 @@ async function streamed(store: BlobStore, sha256: string, start?: number): Promi
   return Buffer.concat(chunks)
 }
 
+async function listed(store: BlobStore): Promise<string[]> {
+  const digests: string[] = []
+  for await (const sha256 of store.list()) digests.push(sha256)
+  return digests.toSorted()
+}
+
 const equal = (found: Uint8Array, wanted: Uint8Array): void => assert.deepEqual(Buffer.from(found), Buffer.from(wanted))
 const gap = (receivedBytes: number) => coded('WR_UPLOAD_OFFSET', { receivedBytes })
 
@@ -133,6 +139,47 @@ function writing(check: Check): void {
     assert.equal(await store.has(abc), false)
     await assert.rejects(store.read(abc), coded('WR_BLOB_MISSING'))
     equal(await store.read(other.sha256), text('other'))
+  })
+
+  check('every blob is listed, by its digest, and nothing else', async (store) => {
+    assert.deepEqual(await listed(store), [])
+    const refs = [await put(store, text('abc')), await store.put(text('other')), await put(store, text('third'))]
+    await store.put(text('abc'))
+    await store.staged.append('task', 0, text('an upload'))
+    const writer = await store.writer()
+    await writer.write(text('half'))
+    assert.deepEqual(await listed(store), refs.map(({ sha256 }) => sha256).toSorted())
+    await store.delete(abc)
+    assert.deepEqual(
+      await listed(store),
+      refs
+        .slice(1)
+        .map(({ sha256 }) => sha256)
+        .toSorted(),
+    )
+    await writer.abort()
+  })
+
+  for (const [how, written] of [
+    ['a writer', (store: BlobStore) => store.writer()],
+    ['a writer that gathers', async (store: BlobStore) => gatheringWriter(store)],
+  ] as const)
+    check(`${how} says the name before the blob is there`, async (store) => {
+      const writer = await written(store)
+      await writer.write(text('abc'))
+      const heard: unknown[] = []
+      await writer.finish(async (ref) => void heard.push(ref, await store.has(abc)))
+      assert.deepEqual(heard, [{ sha256: abc, sizeBytes: 3 }, false])
+      assert.equal(await store.has(abc), true)
+    })
+
+  check('tidying up takes no blob and no upload', async (store) => {
+    const { sha256 } = await put(store, text('abc'))
+    await store.staged.append('task', 0, text('half'))
+    await store.tidy()
+    equal(await store.read(sha256), text('abc'))
+    assert.equal(await store.staged.receivedBytes('task'), 4)
+    assert.deepEqual(await put(store, text('abc')), { sha256: abc, sizeBytes: 3 })
   })
 
   check('a blob is there when it is finished, and not before', async (store) => {
@@ -270,6 +317,15 @@ function uploads(check: Check): void {
     for (const name of ['a', 'b']) await store.staged.append(name, 0, whole)
     await Promise.all(['a', 'b'].map((name) => store.staged.commit(name, refOf(whole))))
     equal(await store.read(refOf(whole).sha256), whole)
+  })
+
+  check('uploads that have begun are listed, until they are blobs or given up', async (store) => {
+    assert.deepEqual(await store.staged.list(), [])
+    for (const name of ['one', 'two-b', 'three']) await store.staged.append(name, 0, text('abc'))
+    assert.deepEqual((await store.staged.list()).toSorted(), ['one', 'three', 'two-b'])
+    await store.staged.commit('one', refOf(text('abc')))
+    await store.staged.discard('three')
+    assert.deepEqual(await store.staged.list(), ['two-b'])
   })
 
   check('an upload that is given up leaves nothing; others go on', async (store) => {

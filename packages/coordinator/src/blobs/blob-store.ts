@@ -1,20 +1,28 @@
 /** Blobs by content: what is written is durable before its name is known, and is checked against its name when it is taken in. */
+import { createHash } from 'node:crypto'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 
 /** One that is begun is finished or aborted, or its resources stay taken; an error of its own has aborted it, and aborting it again does no harm. */
 export type BlobWriter = {
   write(chunk: Uint8Array): Promise<void>
-  /** Makes what was written durable, and names it. */
-  finish(): Promise<BlobRef>
+  /** Makes what was written durable, and names it. `named` hears the name just before the blob is there under it. */
+  finish(named?: Named): Promise<BlobRef>
   abort(): Promise<void>
 }
+
+export type Named = (ref: BlobRef) => Promise<void>
 
 /** For what is small: gathered in memory, and put whole. */
 export function gatheringWriter(blobs: Pick<BlobStore, 'put'>): BlobWriter {
   let chunks: Uint8Array[] = []
   return {
     write: async (chunk) => void chunks.push(Uint8Array.from(chunk)),
-    finish: () => blobs.put(Buffer.concat(chunks)),
+    async finish(named) {
+      const bytes = Buffer.concat(chunks)
+      const sha256 = createHash('sha256').update(bytes).digest('hex')
+      await named?.({ sha256, sizeBytes: bytes.length })
+      return blobs.put(bytes, sha256)
+    },
     abort: async () => {
       chunks = []
     },
@@ -35,6 +43,10 @@ export type BlobStore = {
   put(bytes: Uint8Array, sha256?: string): Promise<BlobRef>
   writer(): Promise<BlobWriter>
   delete(sha256: string): Promise<void>
+  /** The digest of every blob; of one that comes or goes meanwhile, perhaps. */
+  list(): AsyncIterable<string>
+  /** Clears away what writers of an earlier process left; to be called while there is none. */
+  tidy(): Promise<void>
   /** Uploads that arrive in pieces, under a name that the coordinator chose. */
   readonly staged: {
     receivedBytes(name: string): Promise<number>
@@ -43,5 +55,7 @@ export type BlobStore = {
     /** Turns the upload into a blob. Errors: WR_DIGEST_MISMATCH (the upload is dropped, so that it can start again). */
     commit(name: string, expected: BlobRef): Promise<void>
     discard(name: string): Promise<void>
+    /** Those that have begun. */
+    list(): Promise<string[]>
   }
 }

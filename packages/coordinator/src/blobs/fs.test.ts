@@ -89,6 +89,18 @@ test('after a restart, blobs are there, uploads go on, and what was half written
   assert.deepEqual(Buffer.from(await store.read(digest(whole))), whole)
 })
 
+test('what an earlier process left half written is cleared away; uploads and blobs are not', async () => {
+  const folder = freshFolder()
+  const path = await withBlob(folder)
+  const before = await folderBlobs(folder)
+  await before.staged.append('task', 0, content)
+  await (await before.writer()).write(content)
+  assert.equal(readdirSync(join(folder, 'partial')).length, 2)
+  await (await folderBlobs(folder)).tidy()
+  assert.deepEqual(readdirSync(join(folder, 'partial')), ['task.upload'])
+  assert.deepEqual(readFileSync(path), content)
+})
+
 test('nothing remains of what was finished, given up or refused', async () => {
   const folder = freshFolder()
   const store = await folderBlobs(folder)

@@ -11,7 +11,7 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs'
-import { access, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { access, type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
@@ -67,11 +67,19 @@ export async function folderBlobs(folder: string): Promise<BlobStore> {
     },
     writer,
     delete: (sha256) => rm(pathOf(sha256), { force: true }),
+    async *list() {
+      for (const first of await readdir(blobs))
+        for (const name of await readdir(join(blobs, first))) if (digestPattern.test(name)) yield name
+    },
+    async tidy() {
+      for (const name of await readdir(partial)) if (name.endsWith('.new')) await rm(join(partial, name))
+    },
     staged: stagedIn(partial, settle),
   }
 }
 
 const smallBytes = 1 << 18
+const digestPattern = /^[0-9a-f]{64}$/
 
 const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
@@ -130,16 +138,20 @@ async function fileWriter(path: string, settle: Settle): Promise<BlobWriter> {
       hash.update(chunk)
       sizeBytes += chunk.length
     },
-    async finish() {
+    async finish(named) {
       await file.sync().finally(() => file.close())
-      return settle(path, { sha256: hash.digest('hex'), sizeBytes })
+      const ref = { sha256: hash.digest('hex'), sizeBytes }
+      await named?.(ref)
+      return settle(path, ref)
     },
     abort,
   }
 }
 
+const uploadEnding = '.upload'
+
 function stagedIn(folder: string, settle: Settle): BlobStore['staged'] {
-  const staging = (name: string): string => join(folder, `${name}.upload`)
+  const staging = (name: string): string => join(folder, `${name}${uploadEnding}`)
   return {
     receivedBytes: (name) => sizeOf(staging(name)),
     async append(name, offset, piece) {
@@ -165,6 +177,10 @@ function stagedIn(folder: string, settle: Settle): BlobStore['staged'] {
       await settle(path, expected)
     },
     discard: (name) => rm(staging(name), { force: true }),
+    list: async () =>
+      (await readdir(folder))
+        .filter((name) => name.endsWith(uploadEnding))
+        .map((name) => name.slice(0, -uploadEnding.length)),
   }
 }
 

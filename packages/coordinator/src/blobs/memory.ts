@@ -28,6 +28,10 @@ export function memoryBlobs(): BlobStore {
     put,
     writer: async () => gatheringWriter({ put }),
     delete: async (sha256) => void blobs.delete(sha256),
+    async *list() {
+      yield* [...blobs.keys()]
+    },
+    tidy: async () => undefined,
     staged: {
       receivedBytes: async (name) => staged.get(name)?.length ?? 0,
       async append(name, offset, piece) {
@@ -46,6 +50,7 @@ export function memoryBlobs(): BlobStore {
         keep(bytes)
       },
       discard: async (name) => void staged.delete(name),
+      list: async () => [...staged.keys()],
     },
   }
 }

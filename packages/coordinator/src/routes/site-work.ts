@@ -108,16 +108,17 @@ async function upload(
   await fit(context, task, async () => requireSize(running, sizeBytes))
   if (offset + bytes.length > sizeBytes)
     throw new WardroundError('WR_BODY_INVALID', { field: 'offset', problem: 'the piece ends behind sizeBytes' })
-  if (bytes.length === sizeBytes) {
-    if (sha256 !== update.sha256) throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The update' })
-    await blobs.put(bytes, sha256)
-    await blobs.staged.discard(task.id)
-  } else {
-    const receivedBytes = await blobs.staged.append(task.id, offset, bytes)
-    if (receivedBytes < sizeBytes) return receivedBytes
-    await blobs.staged.commit(task.id, update)
-  }
-  await takeUpdate(context, task, { update, running })
+  const whole = bytes.length === sizeBytes
+  if (whole && sha256 !== update.sha256) throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The update' })
+  const receivedBytes = whole ? sizeBytes : await blobs.staged.append(task.id, offset, bytes)
+  if (receivedBytes < sizeBytes) return receivedBytes
+  await blobs.hold(async (held) => {
+    if (whole) {
+      await held.put(bytes, sha256)
+      await held.staged.discard(task.id)
+    } else await held.staged.commit(task.id, update)
+    await takeUpdate(context, task, { update, running })
+  })
   return sizeBytes
 }
 

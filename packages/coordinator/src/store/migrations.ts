@@ -116,13 +116,51 @@ const countedIn: Migration = async (db, dialect) => {
     where rounds.study = tasks.study and rounds.number = tasks.round and rounds.phase <> 'collecting')`.execute(db)
 }
 
-const migrations: readonly Migration[] = [first, countedIn]
+/** Blobs may be deleted from now on. All that any row of a study names is kept; the coordinator lets go of what is not needed when it starts. */
+const blobRefs: Migration = async (db, dialect) => {
+  const columns: Columns = { study: 'text key', sha256: 'text key', size_bytes: 'integer' }
+  await createTable(db, dialect, { name: 'blob_refs', columns })
+  await db.schema.createIndex('blob_refs_by_sha256').on('blob_refs').columns(['sha256']).execute()
+  const rounds = await db
+    .selectFrom('rounds')
+    .select(['study', 'weights_in', 'weights_out', 'strategy_state'])
+    .execute()
+  const updates = await db
+    .selectFrom('tasks')
+    .select(['study', 'result'])
+    .where('kind', '=', 'train')
+    .where('state', '=', 'reported')
+    .execute()
+  const named = [
+    ...rounds.flatMap(({ study, ...texts }) => Object.values(texts).map((text) => ({ study, text }))),
+    ...updates.map(({ study, result }) => ({ study, text: result })),
+  ]
+  for (const { study, text } of named)
+    for (const { sha256, sizeBytes } of refsIn(JSON.parse(text ?? 'null')))
+      await db
+        .insertInto('blob_refs')
+        .values({ study, sha256, size_bytes: sizeBytes })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute()
+}
+
+type Ref = { readonly sha256: string; readonly sizeBytes: number }
+
+/** Whatever has a digest and a size, at any depth. */
+function refsIn(value: unknown): Ref[] {
+  if (typeof value !== 'object' || value === null) return []
+  if ('sha256' in value && 'sizeBytes' in value)
+    return [{ sha256: String(value.sha256), sizeBytes: Number(value.sizeBytes) }]
+  return Object.values(value).flatMap(refsIn)
+}
+
+const migrations: readonly Migration[] = [first, countedIn, blobRefs]
 
 /**
- * Brings the tables to this version, in one transaction, so that of two who start at once the second finds the work done. Returns the
+ * Brings the tables to a version, in one transaction, so that of two who start at once the second finds the work done. Returns the
  * version found, which is newer than ours if a newer coordinator made it.
  */
-export const migrate = (db: Schema, dialect: DialectName): Promise<number> =>
+export const migrate = (db: Schema, dialect: DialectName, target = migrations.length): Promise<number> =>
   db.transaction().execute(async (transaction) => {
     if (dialect === 'postgres') await waitForOthers(transaction)
     await transaction.schema
@@ -133,9 +171,9 @@ export const migrate = (db: Schema, dialect: DialectName): Promise<number> =>
       .execute()
     const row = await transaction.selectFrom('meta').select('value').where('key', '=', 'version').executeTakeFirst()
     const version = Number(row?.value ?? 0)
-    if (version >= latestVersion) return version
-    for (const migration of migrations.slice(version)) await migration(transaction, dialect)
-    const value = String(latestVersion)
+    if (version >= target) return version
+    for (const migration of migrations.slice(version, target)) await migration(transaction, dialect)
+    const value = String(target)
     await transaction
       .insertInto('meta')
       .values({ key: 'version', value })

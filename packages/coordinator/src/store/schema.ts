@@ -109,6 +109,9 @@ export type TaskRow = {
   bytes_down: number
 }
 
+/** A blob that a study needs: for as long as there is such a row, it stays (blobs/kept.ts). Which those are, ../needed.ts says. */
+export type BlobRefRow = { study: string; sha256: string; size_bytes: number }
+
 export type EventRow = { sequence: number; at: string; study: string | null; kind: string; payload: string }
 
 export type AuditRow = { sequence: number; at: string; kind: string; body: string; previous: string; hash: string }
@@ -126,5 +129,6 @@ export type Database = {
   tasks: TaskRow
   events: EventRow
   audit: AuditRow
+  blob_refs: BlobRefRow
   meta: MetaRow
 }

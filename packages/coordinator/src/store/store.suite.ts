@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { coded } from '../testing/errors.ts'
 import { decisionRow, roundRow, siteRow, studyRow, taskRow } from '../testing/rows.ts'
 import { latestVersion } from './migrations.ts'
+import { references } from './references.suite.ts'
 import { openStore, type Store, type StoreOptions } from './store.ts'
 import { tasks } from './tasks.suite.ts'
 
@@ -52,6 +53,7 @@ export function storeSuite(
   people(check)
   studies(check)
   tasks(check)
+  references(check)
   transactions(check)
   records(check)
   if (outlives) persistence(name, place)
@@ -75,6 +77,7 @@ function people(check: Check): void {
       store.tasksOf('a', 'train', 1),
       store.studyTasks('a'),
       store.openTasksOfSite('a'),
+      store.blobRefs('a'),
       store.events(all),
       store.auditEntries(0, 10),
     ])
@@ -214,6 +217,8 @@ function studies(check: Check): void {
     ])
     assert.deepEqual(plainly(await store.rounds('lung')), [roundRow('lung', 9)])
     assert.deepEqual(await store.lastRound('heart'), (await store.rounds('heart')).at(-1))
+    assert.deepEqual(await store.round('heart', 9), (await store.rounds('heart'))[1])
+    assert.equal(await store.round('heart', 2), undefined)
     assert.equal(await store.lastRound('nothing'), undefined)
     await store.putRound(roundRow('heart', 9, { phase: 'abandoned' }))
     assert.deepEqual(plain((await store.rounds('heart'))[1]), roundRow('heart', 9, { phase: 'abandoned' }))

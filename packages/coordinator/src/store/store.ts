@@ -10,6 +10,7 @@ import { type Insertable, Kysely, type Updateable } from 'kysely'
 import { storeError, storeFailure } from './failures.ts'
 import { latestVersion, migrate } from './migrations.ts'
 import { postgresDialect, waitForOthers } from './postgres.ts'
+import { references } from './references.ts'
 import type { Database, DecisionRow, RoundRow, SiteRow, StudyRow } from './schema.ts'
 import { sqliteDialect } from './sqlite.ts'
 import { tasks } from './tasks.ts'
@@ -89,7 +90,7 @@ const failing = (tables: Tables, fail: (error: unknown) => never): Tables =>
   ) as Tables
 
 function tablesOf(db: Kysely<Database>, isoNow: () => string) {
-  return { ...people(db), ...studies(db), ...tasks(db), ...records(db, isoNow) }
+  return { ...people(db), ...studies(db), ...tasks(db), ...references(db), ...records(db, isoNow) }
 }
 
 const people = (db: Kysely<Database>) => ({
@@ -172,6 +173,8 @@ const studies = (db: Kysely<Database>) => ({
       .orderBy('number', 'desc')
       .limit(1)
       .executeTakeFirst(),
+  round: (study: string, number: number): Promise<RoundRow | undefined> =>
+    db.selectFrom('rounds').selectAll().where('study', '=', study).where('number', '=', number).executeTakeFirst(),
   lastRound: (study: string): Promise<RoundRow | undefined> =>
     db
       .selectFrom('rounds')

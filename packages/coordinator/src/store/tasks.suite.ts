@@ -68,6 +68,26 @@ export function tasks(check: Check): void {
     assert.deepEqual(ids(await store.openTasks('heart')).toSorted(), ['2', '3', '4', '5'])
   })
 
+  check('what may yet count in a round, and what of it is still being trained', async (store) => {
+    const reported = { state: 'reported', kind: 'train' } as const
+    await store.addTasks([
+      taskRow('1', 'a', { round: 2, ...reported, result: 'too old' }),
+      taskRow('2', 'a', { round: 3, ...reported, result: 'counted before', counted_in: 4 }),
+      taskRow('3', 'a', { round: 3, ...reported, result: 'counted', counted_in: 5 }),
+      taskRow('4', 'a', { round: 5, ...reported, result: 'not yet' }),
+      taskRow('5', 'b', { round: 5, ...reported, result: 'measured', kind: 'evaluate' }),
+      taskRow('6', 'a', { round: 5, ...reported, result: 'of another study', study: 'lung' }),
+      taskRow('7', 'b', { round: 5, state: 'failed', result: 'failed' }),
+      taskRow('8', 'b', { round: 5 }),
+      taskRow('9', 'c', { round: 5 }),
+      taskRow('10', 'd', { round: 3 }),
+      taskRow('11', 'd', { round: 4, kind: 'evaluate' }),
+    ])
+    assert.deepEqual((await store.resultsFor('heart', { from: 3, round: 5 })).toSorted(), ['counted', 'not yet'])
+    assert.deepEqual((await store.openRounds('heart')).toSorted(), [3, 5])
+    assert.deepEqual(await store.openRounds('lung'), [])
+  })
+
   check('a site gets its oldest open task first', async (store) => {
     await store.addTasks([
       taskRow('z', 'a', { issued_at: 2 ** 41 + 1 }),

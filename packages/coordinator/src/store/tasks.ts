@@ -93,6 +93,31 @@ const training = (db: Kysely<Database>) => ({
       .execute()
     return rows.toSorted((a, b) => (a.site < b.site ? -1 : a.site > b.site ? 1 : a.round - b.round))
   },
+  /** Rounds of which a site is still training. */
+  openRounds: async (study: string): Promise<number[]> => {
+    const rows = await db
+      .selectFrom('tasks')
+      .select('round')
+      .distinct()
+      .where('study', '=', study)
+      .where('kind', '=', 'train')
+      .where('state', '=', 'open')
+      .execute()
+    return rows.map(({ round }) => round)
+  },
+  /** Results of training of rounds from `from` on that have counted in no round yet, or in `round`. */
+  resultsFor: async (study: string, { from, round }: { from: number; round: number }): Promise<string[]> => {
+    const rows = await db
+      .selectFrom('tasks')
+      .select('result')
+      .where('study', '=', study)
+      .where('kind', '=', 'train')
+      .where('round', '>=', from)
+      .where('state', '=', 'reported')
+      .where((eb) => eb.or([eb('counted_in', 'is', null), eb('counted_in', '=', round)]))
+      .execute()
+    return rows.flatMap(({ result }) => result ?? [])
+  },
   /** Writes down that these updates count in `round`; those that have counted already stay as they are. */
   countIn: async (round: number, ids: readonly string[]): Promise<void> => {
     if (ids.length === 0) return

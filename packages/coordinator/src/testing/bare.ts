@@ -2,9 +2,11 @@
 import { type RouteName, routes } from '@wardround/core/protocol/routes.ts'
 import type { FastifyReply } from 'fastify'
 import type { z } from 'zod'
+import { keptBlobs } from '../blobs/kept.ts'
 import type { Context } from '../context.ts'
 import { createMover } from '../mover.ts'
 import { createNotifier } from '../notifier.ts'
+import { resume } from '../resume.ts'
 import { networkHandlers } from '../routes/network.ts'
 import { siteWorkHandlers } from '../routes/site-work.ts'
 import { studyHandlers } from '../routes/studies.ts'
@@ -25,18 +27,19 @@ type AnyHandler = (request: object, caller: object, reply?: FastifyReply) => Pro
 export async function startBare(world: World): Promise<Bare> {
   const { store, clock } = world
   const closing = new AbortController()
-  const deadlineOf = async (id: string): Promise<number | undefined> => {
-    const row = await store.study(id)
-    return row === undefined ? undefined : nextDeadline(context, row)
-  }
-  const mover = createMover((id) => advanceStudy(context, id), deadlineOf, {
-    clock,
-    closing: closing.signal,
-    log: () => undefined,
-  })
+  const mover = createMover(
+    (id) => advanceStudy(context, id),
+    (id) => nextDeadline(context, id),
+    {
+      clock,
+      closing: closing.signal,
+      log: () => undefined,
+    },
+  )
   const context: Context = {
     ...world,
     startedAt: clock.steadyNow(),
+    blobs: keptBlobs({ ...world, log: () => undefined }),
     notifier: createNotifier(clock),
     log: () => undefined,
     bytesDown: new Map(),
@@ -53,7 +56,7 @@ export async function startBare(world: World): Promise<Bare> {
     ...(siteWorkHandlers(context) as Record<string, AnyHandler>),
     ...(studyHandlers(context) as Record<string, AnyHandler>),
   }
-  for (const { id, state } of await store.studies()) if (state !== 'ended') mover.advance(id)
+  const { idle } = await resume(context, mover)
   const as =
     (name: string): Call =>
     async (route, { params, query, body, bytes } = {}) => {
@@ -66,10 +69,10 @@ export async function startBare(world: World): Promise<Bare> {
     }
   return {
     as,
-    idle: mover.idle,
+    idle,
     async close() {
       closing.abort()
-      await mover.idle()
+      await idle()
       await store.close()
     },
   }

@@ -9,6 +9,7 @@ import { blobRefSchema, type Task } from '@wardround/core/protocol/task.ts'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
 import { decodeWeights, flatten } from '@wardround/core/safetensors.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
+import { keptBlobs } from '../blobs/kept.ts'
 import { memoryBlobs } from '../blobs/memory.ts'
 import type { Context } from '../context.ts'
 import { createNotifier } from '../notifier.ts'
@@ -45,6 +46,10 @@ export async function testWorld(change: Partial<World> = {}): Promise<World> {
   }
 }
 
+/** A world whose blobs all stay, for tests that look back. */
+export const lastingWorld = (): Promise<World> =>
+  testWorld({ blobs: { ...memoryBlobs(), delete: async () => undefined } })
+
 export const isoNow = (clock: TestClock) => (): string => new Date(clock.now()).toISOString()
 
 export const startCoordinator = (world: World, lines: LogLine[] = []): Promise<Coordinator> =>
@@ -58,6 +63,7 @@ export const startCoordinator = (world: World, lines: LogLine[] = []): Promise<C
 export const contextOf = ({ world }: { readonly world: World }): Context => ({
   ...world,
   startedAt: world.clock.steadyNow(),
+  blobs: keptBlobs({ ...world, log: () => undefined }),
   notifier: createNotifier(world.clock),
   log: () => undefined,
   bytesDown: new Map(),

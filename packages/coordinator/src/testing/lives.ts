@@ -11,6 +11,7 @@ import { startBare } from './bare.ts'
 import type { TestClock } from './clock.ts'
 import { isoNow, startCoordinator, testWorld, type World } from './federation.ts'
 import { type Death, mortal } from './mortal.ts'
+import { nothingLeft, nothingMissing } from './needs.ts'
 import { asAccount, type Call, type Line, overHttp } from './requests.ts'
 import { type Behaviour, type TestSite, testSite } from './site.ts'
 import { type PlanChange, parsedPlan, studyIdOf } from './study.ts'
@@ -84,14 +85,23 @@ export async function live(
     const beneath = await habitat.open(world.clock)
     const { store, blobs, dead, steps } = mortal(
       { store: beneath, blobs: world.blobs },
-      { death: deathOf(life), after: () => watch(beneath) },
+      {
+        death: deathOf(life),
+        async after() {
+          await watch(beneath)
+          await nothingMissing(beneath, world.blobs)
+        },
+      },
     )
     const current = await habitat.start({ ...world, store, blobs })
     running = current
     try {
       await go(scenario.behaviour(parsed), { idle: current.idle, clock: world.clock })
+      await current.idle()
       await watch(beneath)
-      if (!dead()) return { ...(await outcome(beneath, parsed)), steps, lives: life + 1 }
+      if (dead()) continue
+      await nothingLeft(beneath, world.blobs)
+      return { ...(await outcome(beneath, parsed)), steps, lives: life + 1 }
     } catch (error) {
       if (!dead()) throw error
     } finally {

@@ -82,6 +82,8 @@ const writes: ReadonlySet<string> = new Set([
   'updateTask',
   'settleTask',
   'countIn',
+  'keepBlob',
+  'keepOnly',
 ] satisfies (keyof Tables)[])
 
 type Method = (...given: never[]) => Promise<unknown>
@@ -124,13 +126,15 @@ function mortalBlobs(blobs: BlobStore, life: Life): BlobStore {
     })
   return {
     ...blobs,
-    put: (bytes) => step('blob', () => blobs.put(bytes)),
+    put: (bytes, sha256) => step('blob', () => blobs.put(bytes, sha256)),
     async writer(): Promise<BlobWriter> {
       life.alive()
       const writer = await blobs.writer()
-      return { ...writer, finish: () => step('blob', writer.finish) }
+      return { ...writer, finish: (named) => step('blob', () => writer.finish(named)) }
     },
+    delete: (sha256) => step('delete', () => blobs.delete(sha256)),
     staged: {
+      list: staged.list,
       receivedBytes: staged.receivedBytes,
       append: (name, offset, piece) => step('append', () => staged.append(name, offset, piece)),
       commit: (name, expected) => step('commit', () => staged.commit(name, expected)),
