@@ -2,6 +2,7 @@
 import type { World } from '@wardround/core/ports.ts'
 import type { KeyPair } from '@wardround/core/protocol/signing.ts'
 import type { KeptBlobs } from './blobs/kept.ts'
+import type { Damage } from './mending.ts'
 import type { Notifier } from './notifier.ts'
 import type { Store } from './store/store.ts'
 
@@ -15,6 +16,7 @@ export type Log = (
 export type Context = World & {
   readonly store: Store
   readonly blobs: KeptBlobs
+  readonly damage: Damage
   readonly keys: KeyPair
   /** When this process began, by its steady clock. */
   readonly startedAt: number

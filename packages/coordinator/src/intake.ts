@@ -4,8 +4,10 @@ import { type ErrorParameters, WardroundError } from '@wardround/core/errors.ts'
 import { collectingOf } from '@wardround/core/learning/collecting.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import type { BlobRef, Report, TaskResult } from '@wardround/core/protocol/task.ts'
+import { weightsOf } from './again.ts'
 import type { Context } from './context.ts'
 import { checkReport, checkUpdate } from './door.ts'
+import { mend } from './mending.ts'
 import type { Running } from './running.ts'
 import type { TaskRow } from './store/schema.ts'
 import { resultOf } from './tasks.ts'
@@ -19,8 +21,23 @@ export async function takeReport(
   if (task.state !== 'open') return thank(context, task, task.result === canonicalJson(report))
   if (report.kind !== 'failed' && report.kind !== task.kind)
     throw new WardroundError('WR_BODY_INVALID', { field: 'kind', problem: `the task is ${task.kind}` })
+  if (report.kind === 'failed' && (await isOurFault(context, task, report.code))) return
   await fit(context, task, () => checkReport(context, task, report))
   await settle(context, task, { result: report, sizeBytes })
+}
+
+/**
+ * Whether a site could not have its weights because they were damaged here: it gets the task again, not the blame. Errors: WR_BLOB_MISSING where they
+ * are lost, so that it waits before it asks again.
+ */
+async function isOurFault(context: Context, task: TaskRow, code: string): Promise<boolean> {
+  if (code !== 'WR_BLOB_MISSING' && code !== 'WR_DIGEST_MISMATCH') return false
+  for (const sha256 of weightsOf(task)) {
+    const found = await mend(context, { sha256 })
+    if (found === 'lost') throw new WardroundError('WR_BLOB_MISSING', { sha256 })
+    if (found === 'made' || context.damage.mended.has(sha256)) return true
+  }
+  return false
 }
 
 /** An update that is a blob now. Errors: WR_TASK_CLOSED, and those of the door. */
@@ -90,6 +107,7 @@ async function settle(context: Context, task: TaskRow, { result, sizeBytes, eage
       state: failed ? 'failed' : 'reported',
       result: canonicalJson(result),
       settled_at: context.clock.steadyNow(),
+      ...(failed ? { counted_in: null } : {}),
       bytes_up: sizeBytes,
       bytes_down: down,
     })

@@ -5,7 +5,8 @@ import { inputWidth, preparationSchema } from '@wardround/core/preparation/schem
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { decodeWeights } from '@wardround/core/safetensors.ts'
-import type { BlobStore } from './blobs/blob-store.ts'
+import type { Context } from './context.ts'
+import { readMended } from './mending.ts'
 import { studyOf } from './running.ts'
 import type { StudyRow } from './store/schema.ts'
 
@@ -14,10 +15,10 @@ import type { StudyRow } from './store/schema.ts'
  * sees, are at their starting values (`wardround site export` has a hospital's own).
  */
 export async function modelFile(
-  blobs: Pick<BlobStore, 'read'>,
+  context: Context,
   { row, weights, format }: { row: StudyRow; weights: BlobRef; format: 'safetensors' | 'onnx' },
 ): Promise<{ bytes: Uint8Array; name: string }> {
-  const bytes = await blobs.read(weights.sha256)
+  const bytes = await readMended(context, weights.sha256)
   if (format === 'safetensors') return { bytes, name: `${row.id}.safetensors` }
   const study = studyOf(row)
   const preparation = preparationSchema.parse(JSON.parse(row.preparation ?? 'null'))

@@ -7,17 +7,18 @@
  *                       ↘ abandoned (quorum lost)
  */
 
-import { collectingOf, stalenessFactor } from '@wardround/core/learning/collecting.ts'
-import { plannedSteps } from '@wardround/core/learning/local-steps.ts'
+import { collectingOf } from '@wardround/core/learning/collecting.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import { mergeRoundFigures } from '@wardround/core/metrics/round-figure.ts'
 import type { Estimate } from '@wardround/core/metrics/schema.ts'
 import type { RoundSite } from '@wardround/core/protocol/events.ts'
 import type { RoundResult } from '@wardround/core/protocol/results.ts'
 import { blobRefSchema, type TaskResult } from '@wardround/core/protocol/task.ts'
+import { mendRound, postponed } from './again.ts'
 import { type Aggregated, aggregateRound } from './aggregate.ts'
 import { cohortOf, isUnderWay, partsOf, trainLifeMs, underway } from './cohort.ts'
 import type { Context } from './context.ts'
+import { aggregateInput, countedTasks } from './inputs.ts'
 import { changeStudy } from './needed.ts'
 import { activeSites, judgeStudy, type Running } from './running.ts'
 import type { RoundRow, TaskRow } from './store/schema.ts'
@@ -100,12 +101,12 @@ async function collect(context: Context, running: Running, round: RoundRow): Pro
   const { goal, staleness } = collectingOf(running.study)
   const seen = await partsOf(context, running, round)
   const { settled, open } = standing(seen, { ...timeLeft(context, running, round), goal })
-  if (!settled) return false
+  if (!settled || (goal === undefined && (await putOff(context, running, { round, open })))) return false
   if (staleness === undefined) await closeLate(context, open)
   // Read again: one may have reported while we looked, and was thanked for it.
   const tasks = await partsOf(context, running, round)
   const arrived = tasks.filter(({ state }) => state === 'reported')
-  if (arrived.length < Math.max(1, Math.min(tasks.length, quorumOf(running.study, cohortOf(round))))) {
+  if (arrived.length < fewest(running, round, tasks)) {
     const late = tasks.filter(({ state }) => state === 'open')
     if (late.length === 0) return abandon(context, running, { round, tasks })
     await closeLate(context, late)
@@ -119,34 +120,49 @@ async function collect(context: Context, running: Running, round: RoundRow): Pro
   return true
 }
 
+/** Updates that a round needs, of the sites that were asked. */
+const fewest = ({ study }: Running, round: RoundRow, asked: readonly TaskRow[]): number =>
+  Math.max(1, Math.min(asked.length, quorumOf(study, cohortOf(round))))
+
 /** Sums the updates in order of site name, lets the strategy take its step, and asks for the new weights to be measured. */
 async function aggregate(context: Context, running: Running, round: RoundRow): Promise<boolean> {
-  const { store } = context
-  const collecting = collectingOf(running.study)
-  const tasks = (await partsOf(context, running, round)).filter(({ counted_in }) => counted_in === round.number)
-  const updates = reported(tasks, 'train').map(({ site, result, task }) => ({
-    site,
-    update: result.update,
-    numExamples: result.numExamples,
-    // A site of an older version does not say: it took those of the plan.
-    numSteps: result.numSteps ?? plannedSteps(running.study.training, result.numExamples),
-    measurements: result.measurements,
-    factor: stalenessFactor(collecting, round.number - task.round),
-  }))
-  const previous = await store.completedBefore(running.row.id, round.number)
-  const input = {
-    strategy: strategyOf(running.study.strategy),
-    specs: running.specs,
-    weights: blobRefSchema.parse(JSON.parse(round.weights_in)),
-    state: previous?.strategy_state ? (JSON.parse(previous.strategy_state) as Record<string, unknown>) : undefined,
-    updates,
+  const open = (await countedTasks(context, running, round)).filter(({ state }) => state === 'open')
+  if (open.length > 0) return collectAgain(context, running, { round, open })
+  const input = await aggregateInput(context, running, round)
+  const tasks = await partsOf(context, running, round)
+  if (input.updates.length < fewest(running, round, tasks)) return abandon(context, running, { round, tasks })
+  try {
+    await context.blobs.hold(async (held) => {
+      const aggregated = await aggregateRound(held, input)
+      await askToMeasure(context, running, { round, sites: input.updates.map(({ site }) => site), ...aggregated })
+    })
+  } catch (error) {
+    if (!(await mendRound(context, running, { round, input }))) throw error
   }
-  await context.blobs.hold(async (held) => {
-    const aggregated = await aggregateRound(held, input)
-    await askToMeasure(context, running, { round, sites: updates.map(({ site }) => site), ...aggregated })
-  })
   return true
 }
+
+/** Waits for updates that were damaged here and are sent again; after the deadline the round goes on without them. */
+async function collectAgain(
+  context: Context,
+  running: Running,
+  { round, open }: { round: RoundRow; open: readonly TaskRow[] },
+): Promise<boolean> {
+  const { settled } = standing(open, timeLeft(context, running, round))
+  if (!settled || (await putOff(context, running, { round, open }))) return false
+  await closeLate(context, open)
+  return true
+}
+
+/** Whether the round's time begins anew, because what the sites need is lost. */
+const putOff = (
+  context: Context,
+  { study }: Running,
+  { round, open }: { round: RoundRow; open: readonly TaskRow[] },
+): Promise<boolean> =>
+  postponed(context, open, (tables) =>
+    tables.updateRound(round, { deadline_at: context.clock.steadyNow() + deadlineMsOf(study) }),
+  )
 
 /** The new weights and the strategy's new state are the round's, and those whose updates are in them have them to measure. */
 async function askToMeasure(
@@ -178,7 +194,7 @@ async function evaluate(context: Context, running: Running, round: RoundRow): Pr
   const { row } = running
   const asked = (): Promise<TaskRow[]> => store.tasksOf(row.id, 'evaluate', round.number)
   const { settled, open } = standing(await asked(), timeLeft(context, running, round))
-  if (!settled) return false
+  if (!settled || (await putOff(context, running, { round, open }))) return false
   await closeLate(context, open)
   const trained = await partsOf(context, running, round)
   const measured = reported(await asked(), 'evaluate')

@@ -65,7 +65,8 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     { clock, closing: closing.signal, log: options.log },
   )
   const ways = { blobs: keptBlobs(options), notifier, advance: mover.advance }
-  const context: Context = { ...options, ...ways, startedAt: clock.steadyNow(), bytesDown: new Map() }
+  const damage = { lost: new Set<string>(), mended: new Set<string>() }
+  const context: Context = { ...options, ...ways, damage, startedAt: clock.steadyNow(), bytesDown: new Map() }
   const stopListening = store.onEvents(() => notifier.wake('events'))
   let publicUrl = 'https://localhost'
   const pin = tls === undefined || options.pinned === false ? undefined : certificateKeySha256(tls.certificate)

@@ -5,14 +5,13 @@
  *     published → preparing → running (rounds) → finishing → ended
  *                     ↘ blocked (preflight; start again)
  */
-import { initialWeights, splitSpecs } from '@wardround/core/graph/layers.ts'
 import { mergeSurveys } from '@wardround/core/preparation/merge.ts'
 import { type Finding, inputWidth, type Preparation } from '@wardround/core/preparation/schema.ts'
 import { canonicalJson, sha256Hex } from '@wardround/core/protocol/canonical.ts'
 import type { StopReason } from '@wardround/core/protocol/events.ts'
 import { blobRefSchema } from '@wardround/core/protocol/task.ts'
-import { seededRandom } from '@wardround/core/random.ts'
 import { encodeWeights } from '@wardround/core/safetensors.ts'
+import { postponed } from './again.ts'
 import type { Context } from './context.ts'
 import { changeStudy } from './needed.ts'
 import { assembleResults } from './results.ts'
@@ -20,6 +19,7 @@ import { advanceRound } from './round.ts'
 import { activeSites, judgeStudy, type Running, runningOf, studyOf } from './running.ts'
 import type { RoundRow, StudyRow, TaskRow } from './store/schema.ts'
 import { assign, closeLate, deadlineMsOf, dueAt, makeTasks, quorumOf, reported, standing, wakeSites } from './tasks.ts'
+import { firstWeights } from './weights.ts'
 
 /** Moves a study as far as it goes now. Safe to call at any time, any number of times, one call at a time. */
 export async function advanceStudy(context: Context, id: string): Promise<void> {
@@ -67,9 +67,10 @@ async function preparingDeadline(context: Context, row: StudyRow): Promise<numbe
 
 /** Training alone takes as many rounds as the federation did, in one task. */
 async function finishingDeadline(context: Context, row: StudyRow): Promise<number> {
-  const [task] = await context.store.tasksOf(row.id, 'finish', row.best_round)
+  const tasks = await context.store.tasksOf(row.id, 'finish', row.best_round)
   const rounds = (await context.store.rounds(row.id)).length
-  return dueFrom(context, task, deadlineMsOf(studyOf(row)) * Math.max(1, rounds))
+  const latest = tasks.toSorted((a, b) => b.issued_at - a.issued_at)[0]
+  return dueFrom(context, latest, deadlineMsOf(studyOf(row)) * Math.max(1, rounds))
 }
 
 const dueFrom = (context: Context, task: TaskRow | undefined, lifeMs: number): number =>
@@ -138,25 +139,25 @@ async function begin(
   row: StudyRow,
   { preparation, findings }: { preparation: Preparation; findings: Findings },
 ): Promise<boolean> {
-  const study = studyOf(row)
+  const prepared = JSON.stringify(preparation)
   const hash = sha256Hex(canonicalJson(preparation))
-  const width = inputWidth(preparation)
-  const shared = new Set(splitSpecs(study.model, width).shared.map(({ name }) => name))
-  const first = initialWeights(study.model, width, seededRandom([study.seed, 'weights'])).filter(({ name }) =>
-    shared.has(name),
-  )
+  const first = firstWeights({ ...row, preparation: prepared })
   await context.blobs.hold(async (held) => {
     const weights = await held.put(encodeWeights(first))
     await context.store.transaction(async (tables) => {
       await tables.updateStudy(row.id, {
         state: 'running',
-        preparation: JSON.stringify(preparation),
+        preparation: prepared,
         preparation_hash: hash,
         findings: JSON.stringify(findings),
       })
       await tables.putRound(newRound(context, row.id, { number: 1, weights: JSON.stringify(weights) }))
       await tables.keepBlob(row.id, weights)
-      await tables.event({ kind: 'study.prepared', study: row.id, payload: { preparationHash: hash, inputs: width } })
+      await tables.event({
+        kind: 'study.prepared',
+        study: row.id,
+        payload: { preparationHash: hash, inputs: inputWidth(preparation) },
+      })
     })
   })
   return true
@@ -253,7 +254,7 @@ async function finish(context: Context, running: Running): Promise<boolean> {
     deadlineAt: await finishingDeadline(context, row),
     now: clock.steadyNow(),
   })
-  if (!settled) return false
+  if (!settled || (await postponed(context, open))) return false
   await closeLate(context, open)
   const results = await assembleResults(context, running)
   await changeStudy(context, row.id, async (tables) => {

@@ -111,8 +111,13 @@ const lifeSchema = z.looseObject({ issuedAt: z.int(), expiresAt: z.int() })
 /** A task that is still waited for, as it may be handed out now: one that would have expired, while no coordinator ran, is signed anew. */
 export function freshTask({ keys, clock }: Pick<Context, 'keys' | 'clock'>, { document, signature }: TaskRow): Signed {
   const task = lifeSchema.parse(JSON.parse(document))
+  return task.expiresAt > clock.steadyNow() ? { document, signature } : signedAnew({ keys, clock }, document)
+}
+
+/** The same task from now on, for as long as it was given at first. */
+export function signedAnew({ keys, clock }: Pick<Context, 'keys' | 'clock'>, document: string): Signed {
+  const task = lifeSchema.parse(JSON.parse(document))
   const issuedAt = clock.steadyNow()
-  if (task.expiresAt > issuedAt) return { document, signature }
   const renewed = canonicalJson({ ...task, issuedAt, expiresAt: issuedAt + (task.expiresAt - task.issuedAt) })
   return { document: renewed, signature: sign(keys, 'wardround-task-v1', renewed) }
 }
@@ -141,7 +146,7 @@ export async function closeLate(
   if (tasks.length === 0) return
   await store.transaction(async (tables) => {
     for (const { id } of tasks)
-      await tables.settleTask(id, { state: 'late', result: null, settled_at: clock.steadyNow() })
+      await tables.settleTask(id, { state: 'late', result: null, counted_in: null, settled_at: clock.steadyNow() })
   })
   for (const { id } of tasks) await blobs.staged.discard(id)
 }

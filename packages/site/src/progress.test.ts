@@ -31,8 +31,6 @@ const result = (kind: ReleasedResult['kind'], round: number, task = `${kind}-${r
   sha256: 'c'.repeat(64),
 })
 
-const waiting = (kind: ReleasedResult['kind'], round: number) => ({ ...result(kind, round), thanked: false })
-
 test('what left is known at once, and by whoever opens the journal later', (t) => {
   const { journal, progress, open } = at(t)
   assert.deepEqual(progress.of('heart'), {})
@@ -41,8 +39,8 @@ test('what left is known at once, and by whoever opens the journal later', (t) =
   journal.write('released', { ...sent, study: 'heart', result: result('evaluate', 1) })
   journal.write('released', { ...sent, study: 'lung', result: result('finish', 9) })
   for (const reader of [progress, open().progress]) {
-    assert.deepEqual(reader.of('heart'), { train: waiting('train', 2), evaluate: waiting('evaluate', 1) })
-    assert.deepEqual(reader.of('lung'), { finish: waiting('finish', 9) })
+    assert.deepEqual(reader.of('heart'), { train: result('train', 2), evaluate: result('evaluate', 1) })
+    assert.deepEqual(reader.of('lung'), { finish: result('finish', 9) })
   }
 })
 
@@ -50,7 +48,7 @@ test('what another process of the site wrote is known with the next entry', (t) 
   const { journal, progress, open } = at(t)
   open().journal.write('released', { ...sent, study: 'heart', result: result('train', 3) })
   journal.note('task-accepted', { task: 't', study: 'heart', kind: 'train', round: 4 })
-  assert.deepEqual(progress.of('heart'), { train: waiting('train', 3) })
+  assert.deepEqual(progress.of('heart'), { train: result('train', 3) })
 })
 
 test('only results count: no refusal, no grant, no task that was merely begun; and no round takes a later one back', (t) => {
@@ -60,20 +58,17 @@ test('only results count: no refusal, no grant, no task that was merely begun; a
   journal.note('task-accepted', { task: 't', study: 'heart', kind: 'train', round: 6 })
   journal.write('task-refused', { task: 't', study: 'heart', code: 'WR_X', why: '' })
   journal.write('released', { ...sent, study: 'heart', result: result('train', 4, 'again') })
-  assert.deepEqual(progress.of('heart'), { train: waiting('train', 5) })
+  assert.deepEqual(progress.of('heart'), { train: result('train', 5) })
 })
 
-test('what was thanked for is known as such, until the next of its kind leaves', (t) => {
+test('what left of each task is known, however long ago, and its first result is the one that counts', (t) => {
   const { journal, progress, open } = at(t)
-  journal.write('released', { ...sent, study: 'heart', result: result('train', 1) })
-  journal.write('released', { ...sent, study: 'heart', result: result('evaluate', 1) })
+  for (const round of [1, 2, 3]) journal.write('released', { ...sent, study: 'heart', result: result('train', round) })
   journal.note('thanked', { task: 'train-1', study: 'heart' })
-  journal.note('thanked', { task: 'another', study: 'heart' })
-  for (const reader of [progress, open().progress])
-    assert.deepEqual(reader.of('heart'), {
-      train: { ...result('train', 1), thanked: true },
-      evaluate: waiting('evaluate', 1),
-    })
-  journal.write('released', { ...sent, study: 'heart', result: result('train', 2) })
-  assert.deepEqual(progress.of('heart').train, waiting('train', 2))
+  journal.write('released', { ...sent, study: 'heart', result: { ...result('train', 1), sha256: 'd'.repeat(64) } })
+  for (const reader of [progress, open().progress]) {
+    for (const round of [1, 2, 3]) assert.deepEqual(reader.released('heart', `train-${round}`), result('train', round))
+    assert.equal(reader.released('heart', 'train-4'), undefined)
+    assert.equal(reader.released('lung', 'train-1'), undefined)
+  }
 })

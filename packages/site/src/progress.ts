@@ -16,30 +16,32 @@ export const releasedResultSchema = z.strictObject({
 })
 export type ReleasedResult = z.output<typeof releasedResultSchema>
 
-/** The latest result of each kind, and whether the coordinator has thanked for it. */
-export type Progress = { readonly [K in TaskKind]?: ReleasedResult & { readonly thanked: boolean } }
+/** The latest result of each kind. */
+export type Progress = { readonly [K in TaskKind]?: ReleasedResult }
 
 export type ProgressReader = {
   /** Takes an entry in, in order of the journal. */
   read(entry: JournalEntry): void
   of(study: string): Progress
+  /** What has left of a task, or has begun to; its first result, which no other may follow. */
+  released(study: string, task: string): ReleasedResult | undefined
 }
 
 export function progressReader(): ProgressReader {
   const studies = new Map<string, Progress>()
+  const results = new Map<string, ReleasedResult>()
+  const name = (study: string, task: string): string => `${study}/${task}`
   return {
     read({ kind, body }) {
       const study = String(body.study)
       const before = studies.get(study) ?? {}
-      if (kind === 'thanked') {
-        for (const result of Object.values(before))
-          if (result.task === body.task) studies.set(study, { ...before, [result.kind]: { ...result, thanked: true } })
-        return
-      }
       const result = kind === 'released' ? releasedResultSchema.safeParse(body.result).data : undefined
-      if (result === undefined || (before[result.kind]?.round ?? 0) > result.round) return
-      studies.set(study, { ...before, [result.kind]: { ...result, thanked: false } })
+      if (result === undefined) return
+      const key = name(study, result.task)
+      if (!results.has(key)) results.set(key, result)
+      if ((before[result.kind]?.round ?? 0) <= result.round) studies.set(study, { ...before, [result.kind]: result })
     },
+    released: (study, task) => results.get(name(study, task)),
     of: (study) => studies.get(study) ?? {},
   }
 }

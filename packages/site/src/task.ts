@@ -79,15 +79,16 @@ async function perform(site: SiteContext, task: Task, study: Study): Promise<Pac
 }
 
 /**
- * What left of this very task before and was not thanked for, where a power cut took it out of the outbox: it may leave again, and nothing
- * else. Errors: WR_PLAN_ALTERED for another preparation than the first one seen, WR_ROUND_REPLAYED.
+ * What left of this very task before: it may leave again, and nothing else. A power cut may have taken it out of the outbox, or the coordinator may
+ * have lost it, or have been restored from a backup. Errors: WR_PLAN_ALTERED for another preparation than the first one seen, WR_ROUND_REPLAYED.
  */
 function requireFresh(site: SiteContext, task: Task, study: Study): ReleasedResult | undefined {
   if (task.kind === 'prepare') return undefined
   requirePreparation(site, task, study)
+  const released = site.progress.released(task.study, task.id)
+  if (released !== undefined) return released
   const progress = site.progress.of(task.study)
   const before = progress[task.kind]
-  if (before?.task === task.id && !before.thanked) return before
   const trained = progress.train?.round ?? 0
   const replayed =
     (task.kind === 'train' && task.round <= trained) ||

@@ -70,6 +70,7 @@ export const studyShow = (runtime: Runtime, { args: [study = ''], options }: Typ
     const lines = [
       cliWords.stateLine(detail),
       ...detail.decisions.map(({ site, decision, reason }) => cliWords.decisionLine(site, decision, reason)),
+      ...detail.lost.map(cliWords.lostLine),
       ...(detail.waitingFor.length > 0 ? [cliWords.waitingHeading(detail.waitingFor)] : []),
       ...(findings.length > 0 ? [cliWords.findingsHeading(), ...findings.map(cliWords.item)] : []),
       ...(failures.length > 0 ? [cliWords.failuresHeading(), ...failures] : []),

@@ -9,6 +9,7 @@ import { requireSize, runningStudy } from '../door.ts'
 import type { Caller, Handlers } from '../handlers.ts'
 import { hindranceNotes } from '../hindrances.ts'
 import { fit, takeReport, takeUpdate, thankForUpdate } from '../intake.ts'
+import { mend, readMended } from '../mending.ts'
 import { offerDocument } from '../offers.ts'
 import type { TaskRow } from '../store/schema.ts'
 import { freshTask } from '../tasks.ts'
@@ -50,7 +51,7 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
     },
     async blob({ params }, caller, reply) {
       const start = rangeStart(caller.headers.range)
-      const size = await blobs.size(params.sha256)
+      const size = await sizeOf(context, params.sha256)
       if (start >= size && size > 0)
         throw new WardroundError('WR_BODY_INVALID', { field: 'range', problem: 'it starts behind the end' })
       bytesDown.set(caller.name, (bytesDown.get(caller.name) ?? 0) + size - start)
@@ -61,7 +62,7 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
       if (start > 0) reply.header('content-range', `bytes ${start}-${size - 1}/${size}`)
       // A small one leaves with its head.
       if (size <= wholeBytes) {
-        const { buffer, byteOffset, length } = (await blobs.read(params.sha256)).subarray(start)
+        const { buffer, byteOffset, length } = (await readMended(context, params.sha256)).subarray(start)
         return reply.send(Buffer.from(buffer, byteOffset, length))
       }
       return reply.send(Readable.from(blobs.stream(params.sha256, start)))
@@ -86,6 +87,16 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
       context.log('info', 'progress', { site: caller.name, task: task.id, done: body.done })
       return {}
     },
+  }
+}
+
+/** Of a blob that has to be made again, too. Errors: WR_BLOB_MISSING. */
+async function sizeOf(context: Context, sha256: string): Promise<number> {
+  try {
+    return await context.blobs.size(sha256)
+  } catch (error) {
+    if ((await mend(context, { sha256 })) === 'lost') throw error
+    return context.blobs.size(sha256)
   }
 }
 

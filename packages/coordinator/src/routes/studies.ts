@@ -10,6 +10,7 @@ import { findingsSchema, type RouteAnswer } from '@wardround/core/protocol/route
 import { sign } from '@wardround/core/protocol/signing.ts'
 import type { Context } from '../context.ts'
 import type { Handlers } from '../handlers.ts'
+import { lostFor } from '../mending.ts'
 import { modelFile } from '../model-file.ts'
 import { offerDocument } from '../offers.ts'
 import { bestWeights } from '../results.ts'
@@ -64,7 +65,7 @@ export function studyHandlers(context: Context): Pick<Handlers, Names> {
     async model({ params, query }, _, reply) {
       const row = await found(params.study)
       const weights = bestWeights(await roundsOf(context, row), row.best_round)
-      const { bytes, name } = await modelFile(context.blobs, { row, weights, format: query.format })
+      const { bytes, name } = await modelFile(context, { row, weights, format: query.format })
       return reply
         .header('content-type', 'application/octet-stream')
         .header('content-disposition', `attachment; filename="${name}"`)
@@ -165,6 +166,7 @@ async function detailOf(context: Context, row: StudyRow, sequence: number): Prom
     preparation: row.preparation === null ? null : preparationSchema.parse(JSON.parse(row.preparation)),
     findings: findingsSchema.parse(JSON.parse(row.findings)),
     failures: tasks.flatMap(failureOf).toReversed().slice(0, 200),
+    lost: await lostFor(context, row.id),
     waitingFor: [...new Set(tasks.filter(({ state }) => state === 'open').map(({ site }) => site))].toSorted(),
     sequence,
   }

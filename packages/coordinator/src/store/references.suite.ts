@@ -24,6 +24,8 @@ export function references(check: Check): void {
       { study: 'heart', sha256: a.sha256, size_bytes: 1 },
       { study: 'heart', sha256: b.sha256, size_bytes: 2 ** 40 },
     ])
+    assert.deepEqual(await store.studiesThatNeed(b.sha256), ['heart', 'lung'])
+    assert.deepEqual(await store.studiesThatNeed(c.sha256), [])
     assert.deepEqual(await store.keepOnly('heart', []), digests(a, b))
     assert.deepEqual(await store.named(digests(a, b, c)), new Set(digests(b)))
     assert.deepEqual(await store.keepOnly('lung', []), digests(b))

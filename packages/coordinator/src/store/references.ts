@@ -10,6 +10,15 @@ export const references = (db: Kysely<Database>) => ({
     const rows = await db.selectFrom('blob_refs').select('sha256').distinct().where('sha256', 'in', digests).execute()
     return new Set(rows.map(({ sha256 }) => sha256))
   },
+  studiesThatNeed: async (sha256: string): Promise<string[]> => {
+    const rows = await db
+      .selectFrom('blob_refs')
+      .select('study')
+      .where('sha256', '=', sha256)
+      .orderBy('study')
+      .execute()
+    return rows.map(({ study }) => study)
+  },
   blobRefs: (study: string): Promise<BlobRefRow[]> =>
     db.selectFrom('blob_refs').selectAll().where('study', '=', study).orderBy('sha256').execute(),
   keepBlob: async (study: string, { sha256, sizeBytes }: BlobRef): Promise<void> => {

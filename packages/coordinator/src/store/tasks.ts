@@ -3,7 +3,8 @@ import type { TaskKind } from '@wardround/core/protocol/task.ts'
 import type { Kysely, Updateable } from 'kysely'
 import type { Database, TaskRow } from './schema.ts'
 
-type Settled = Pick<TaskRow, 'state' | 'result' | 'settled_at'> & Partial<Pick<TaskRow, 'bytes_up' | 'bytes_down'>>
+type Settled = Pick<TaskRow, 'state' | 'result' | 'settled_at'> &
+  Partial<Pick<TaskRow, 'counted_in' | 'bytes_up' | 'bytes_down'>>
 
 /** Tasks of any kind. */
 const anyTasks = (db: Kysely<Database>) => ({

@@ -43,6 +43,7 @@ export async function startBare(world: World): Promise<Bare> {
     notifier: createNotifier(clock),
     log: () => undefined,
     bytesDown: new Map(),
+    damage: { lost: new Set(), mended: new Set() },
     advance: mover.advance,
   }
   const network = {

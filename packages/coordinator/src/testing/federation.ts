@@ -67,6 +67,7 @@ export const contextOf = ({ world }: { readonly world: World }): Context => ({
   notifier: createNotifier(world.clock),
   log: () => undefined,
   bytesDown: new Map(),
+  damage: { lost: new Set(), mended: new Set() },
   advance: () => undefined,
 })
 

@@ -69,6 +69,8 @@ export const studyDetailSchema = studySummarySchema.extend({
       at: z.string(),
     }),
   ),
+  /** Digests of blobs that the study needs and that are lost: it waits for them to be restored. */
+  lost: z.array(sha256Schema),
   /** Sites that the current round still waits for. */
   waitingFor: z.array(siteNameSchema),
   /** The event sequence that this answer reflects. */

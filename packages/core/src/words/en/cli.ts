@@ -57,6 +57,8 @@ export const cliWords = {
   }) => `  ${site}, ${kind}${round > 0 ? ` of round ${round}` : ''}: ${code}. ${why}`,
   failuresHeading: () => 'What failed or was refused, newest first:',
   findingsHeading: () => 'What preflight found:',
+  lostLine: (sha256: string) =>
+    `Lost: the blob ${sha256}. The study waits. Copy the file from a backup into the coordinator's folder, blobs/sha256/${sha256.slice(0, 2)}/; it goes on by itself.`,
   waitingHeading: (sites: readonly string[]) => `Waiting for ${sites.join(', ')}`,
   noSites: () => 'No hospital has joined yet: wardround token create NAME',
   noStudies: () => 'No study has been published yet: wardround study publish FILE',

@@ -1,0 +1,52 @@
+/** Tasks that a coordinator asks for again: it lost an update to its disk, or was restored from a backup. */
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { Task } from '@wardround/core/protocol/task.ts'
+import { readJournal } from './journal.ts'
+import { runTask } from './task.ts'
+import { type Hospital, hospital } from './testing/hospital.ts'
+
+/** Gives the tasks one after another, and returns what the coordinator was told of the last. */
+async function done(at: Hospital, ...tasks: readonly Task[]) {
+  for (const task of tasks) {
+    await at.coordinator.give(task)
+    const site = await at.open()
+    const { task: signed } = await site.client.call('nextTask', { query: { wait: 0 } })
+    assert.ok(signed)
+    await runTask(site, signed)
+  }
+  return at.coordinator.state.results.get(tasks.at(-1)?.id ?? '')
+}
+
+const uploads = (at: Hospital): number =>
+  readJournal(at.options.disk, join(at.folder, 'journal.ndjson')).entries.filter(
+    ({ kind, body }) => kind === 'released' && body.what === 'upload',
+  ).length
+
+test('a task that is asked for again gives the very same bytes, however long ago it was thanked for, and no others', async (t) => {
+  const at = await hospital()
+  t.after(at.remove)
+  await at.say('approved')
+  const { state } = at.coordinator
+  const asked = [at.tasks.train(1), at.tasks.evaluate(1), at.tasks.train(2), at.tasks.evaluate(2)]
+  await done(at, ...asked)
+  const before = new Map(state.results)
+  assert.equal(before.size, 4)
+  // A coordinator that was restored from a backup of before round 1, and signs anew.
+  state.results.clear()
+  state.staged.clear()
+  state.tasks.length = 0
+  await done(at, ...asked.map((task) => ({ ...task, issuedAt: task.issuedAt + 1 })))
+  assert.deepEqual(state.results, before)
+  // From other records comes another update: it stays here.
+  const sent = uploads(at)
+  const data = join(at.folder, 'data.csv')
+  writeFileSync(data, readFileSync(data, 'utf8').split('\n').slice(0, -3).join('\n'))
+  state.results.clear()
+  state.tasks.length = 0
+  const result = await done(at, at.tasks.train(1))
+  assert.ok(result?.kind === 'failed' && result.code === 'WR_ROUND_REPLAYED')
+  assert.equal(uploads(at), sent)
+})
