@@ -37,7 +37,10 @@ export const localCoordinator = (folder: string): ReturnType<typeof startCoordin
 export async function openFederation(
   folder: string,
   tables: Readonly<Record<string, string>>,
-  { publicUrl }: { publicUrl?: (url: string) => Promise<string> } = {},
+  {
+    publicUrl,
+    versions = {},
+  }: { publicUrl?: (url: string) => Promise<string>; versions?: Readonly<Record<string, string>> } = {},
 ) {
   const stop = new AbortController()
   const { coordinator, url } = await localCoordinator(join(folder, 'coordinator'))
@@ -57,7 +60,8 @@ export async function openFederation(
   for (const [name, table] of Object.entries(tables)) {
     const { token } = await client.call('createToken', { body: { site: name } })
     const own = hospital(join(folder, name), table)
-    sites.push(await settled({ name, folder: own, token, trainer, signal: stop.signal }))
+    const settling = { name, folder: own, token, trainer, signal: stop.signal }
+    sites.push(await settled({ ...settling, version: versions[name] ?? version }))
   }
   const running: Promise<void>[] = []
   return {
@@ -93,6 +97,8 @@ type Settling = {
   readonly token: string
   readonly trainer: Trainer
   readonly signal: AbortSignal
+  /** Another than this one. */
+  readonly version?: string
 }
 
 /** Its data owner's yes. */
@@ -102,8 +108,9 @@ export async function approves(options: SiteOptions, study: string): Promise<voi
 }
 
 /** A hospital that has joined. */
-export async function settled({ name, folder, token, trainer, signal }: Settling): Promise<TestSite> {
-  await joinNetwork({ folder, token, clock, entropy, ed25519, disk, version })
+export async function settled({ name, folder, token, trainer, signal, ...given }: Settling): Promise<TestSite> {
+  const own = given.version ?? version
+  await joinNetwork({ folder, token, clock, entropy, ed25519, disk, version: own })
   const log: string[] = []
   const config = readConfig(join(folder, 'site.yaml'))
   const options: SiteOptions = {
@@ -115,7 +122,7 @@ export async function settled({ name, folder, token, trainer, signal }: Settling
     entropy,
     ed25519,
     disk,
-    version,
+    version: own,
     log: (_, message) => void log.push(message),
     signal,
   }

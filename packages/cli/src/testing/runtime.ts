@@ -25,9 +25,10 @@ export type World = {
   readonly entropy?: Entropy
   readonly env?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
+  readonly version?: string
 }
 
-export function testRuntime({ clock = testClock(), entropy = testEntropy(), env = {}, signal }: World = {}) {
+export function testRuntime({ clock = testClock(), entropy = testEntropy(), env = {}, signal, ...given }: World = {}) {
   const [stdout, stderr] = [caughtOutput(), caughtOutput()]
   const runtime: Runtime = {
     clock,
@@ -38,7 +39,7 @@ export function testRuntime({ clock = testClock(), entropy = testEntropy(), env 
     stderr,
     env,
     signal: signal ?? new AbortController().signal,
-    version: '0.1.0',
+    version: given.version ?? '0.1.0',
     startedAt: clock.now(),
     self: ['no program', 'no main'],
   }

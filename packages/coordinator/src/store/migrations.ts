@@ -156,6 +156,18 @@ function refsIn(value: unknown): Ref[] {
 
 const migrations: readonly Migration[] = [first, countedIn, blobRefs]
 
+/** 0 where there are no tables yet; there is a `meta`. */
+async function versionOf(db: Schema): Promise<number> {
+  const row = await db.selectFrom('meta').select('value').where('key', '=', 'version').executeTakeFirst()
+  return Number(row?.value ?? 0)
+}
+
+/** Of a database that may be empty, in which case it is 0. */
+export async function foundVersion(db: Schema): Promise<number> {
+  const tables = await db.introspection.getTables()
+  return tables.some(({ name }) => name === 'meta') ? versionOf(db) : 0
+}
+
 /**
  * Brings the tables to a version, in one transaction, so that of two who start at once the second finds the work done. Returns the
  * version found, which is newer than ours if a newer coordinator made it.
@@ -169,8 +181,7 @@ export const migrate = (db: Schema, dialect: DialectName, target = migrations.le
       .addColumn('key', 'text', (column) => column.primaryKey().notNull())
       .addColumn('value', 'text', (column) => column.notNull())
       .execute()
-    const row = await transaction.selectFrom('meta').select('value').where('key', '=', 'version').executeTakeFirst()
-    const version = Number(row?.value ?? 0)
+    const version = await versionOf(transaction)
     if (version >= target) return version
     for (const migration of migrations.slice(version, target)) await migration(transaction, dialect)
     const value = String(target)

@@ -2,12 +2,17 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { inspect } from 'node:util'
 import { WardroundError } from '@wardround/core/errors.ts'
+import { Kysely } from 'kysely'
 import { turn } from '../testing/clock.ts'
 import { coded } from '../testing/errors.ts'
 import { password, startTestPostgres } from '../testing/postgres.ts'
 import { siteRow } from '../testing/rows.ts'
+import { migrate } from './migrations.ts'
+import { postgresDialect } from './postgres.ts'
+import type { Database } from './schema.ts'
 import { type StorePlace, storeSuite } from './store.suite.ts'
 import { openStore } from './store.ts'
+import { upgradeSuite } from './upgrade.suite.ts'
 
 const postgres = await startTestPostgres()
 after(() => postgres.stop())
@@ -15,6 +20,20 @@ after(() => postgres.stop())
 const open = (url: string) => openStore({ kind: 'postgres', url }, () => '2026-01-01T00:00:00.000Z')
 
 storeSuite('PostgreSQL', { place: freshSchema, outlives: true })
+
+upgradeSuite('PostgreSQL', async () => {
+  const url = await postgres.fresh()
+  return {
+    options: { kind: 'postgres', url },
+    execute: async (statement) => void (await postgres.execute(url, statement)),
+    // The fixture's own are SQLite's.
+    async prepare() {
+      const db = new Kysely<Database>({ dialect: postgresDialect(url) })
+      await migrate(db, 'postgres', 1)
+      await db.destroy()
+    },
+  }
+})
 
 async function freshSchema(): Promise<StorePlace> {
   const url = await postgres.fresh()

@@ -1,16 +1,22 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { WardroundError } from '@wardround/core/errors.ts'
+import { Kysely } from 'kysely'
 import { coded } from '../testing/errors.ts'
+import { siteRow } from '../testing/rows.ts'
 import { scratch } from '../testing/scratch.ts'
 import { storeError } from './failures.ts'
+import { migrate } from './migrations.ts'
+import type { Database } from './schema.ts'
+import { sqliteDialect } from './sqlite.ts'
 import { type StorePlace, storeSuite } from './store.suite.ts'
 import { openStore } from './store.ts'
+import { upgradeSuite } from './upgrade.suite.ts'
 
 const folder = scratch()
 let files = 0
@@ -21,17 +27,57 @@ storeSuite('memory', { place: async () => ({ options: { kind: 'sqlite', path: ':
 
 storeSuite('file', { place: freshFile, outlives: true })
 
+upgradeSuite('file', async () => {
+  const place = await freshFile()
+  const execute = place.execute ?? assert.fail
+  return {
+    ...place,
+    execute,
+    async prepare(schema) {
+      for (const statement of schema) await execute(statement)
+    },
+  }
+})
+
 async function freshFile(): Promise<StorePlace> {
   const path = freshPath()
   return {
     options: { kind: 'sqlite', path },
     async execute(statement) {
       const database = new DatabaseSync(path)
-      database.exec(statement)
-      database.close()
+      try {
+        database.exec(statement)
+      } finally {
+        database.close()
+      }
     },
   }
 }
+
+test('a file that is about to be migrated is kept beside it as it was, once; a new or current one is not', async () => {
+  const path = freshPath()
+  const db = new Kysely<Database>({ dialect: sqliteDialect(path) })
+  await migrate(db, 'sqlite', 1)
+  await db.insertInto('sites').values(siteRow('a')).execute()
+  await db.destroy()
+  const kept = `${path}.version-1`
+  // What a start left that was cut short while it copied.
+  writeFileSync(`${kept}.new`, 'half')
+  for (let turn = 0; turn < 2; turn++) await (await open(path)).close()
+  const beside = (of: string): string[] => readdirSync(folder).filter((name) => name.startsWith(basename(of)))
+  assert.deepEqual(beside(path), [basename(path), basename(kept)])
+  const copy = new DatabaseSync(kept)
+  assert.deepEqual(
+    [copy.prepare('select value from meta').all(), copy.prepare('select name from sites').all()].map((rows) =>
+      rows.map((row) => ({ ...row })),
+    ),
+    [[{ value: '1' }], [{ name: 'a' }]],
+  )
+  copy.close()
+  const fresh = freshPath()
+  for (let turn = 0; turn < 2; turn++) await (await open(fresh)).close()
+  assert.deepEqual(beside(fresh), [basename(fresh)])
+})
 
 /** A process that writes one event and then holds the file until it is killed. */
 async function holder(path: string) {

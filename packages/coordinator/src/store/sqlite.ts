@@ -1,7 +1,10 @@
 /** SQLite, built into Node, for Kysely: durable (WAL, synchronous FULL), one process a file. */
+import { renameSync, rmSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { WardroundError } from '@wardround/core/errors.ts'
-import { type Dialect, type SqliteDatabase, SqliteDialect, type SqliteStatement } from 'kysely'
+import { type Dialect, type Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement, sql } from 'kysely'
+import { foundVersion, latestVersion } from './migrations.ts'
+import type { Database } from './schema.ts'
 
 /** `path` is a file, or ':memory:'. Errors: WR_LOCKED while another process has it open, WR_PERMISSION, WR_STORE. */
 export function sqliteDialect(path: string): Dialect {
@@ -13,6 +16,16 @@ export function sqliteDialect(path: string): Dialect {
       prepare: statements,
     },
   })
+}
+
+/** Before a file of an earlier version is migrated: a copy of it, `NAME.version-N`, for whoever has to go back. */
+export async function keepOld(db: Kysely<Database>, path: string): Promise<void> {
+  const version = await foundVersion(db)
+  const kept = `${path}.version-${version}`
+  if (version === 0 || version >= latestVersion) return
+  rmSync(`${kept}.new`, { force: true })
+  await sql`vacuum into ${`${kept}.new`}`.execute(db)
+  renameSync(`${kept}.new`, kept)
 }
 
 /** Preparing costs more than running: the coordinator's few statements are kept. */

@@ -12,7 +12,7 @@ import { latestVersion, migrate } from './migrations.ts'
 import { postgresDialect, waitForOthers } from './postgres.ts'
 import { references } from './references.ts'
 import type { Database, DecisionRow, RoundRow, SiteRow, StudyRow } from './schema.ts'
-import { sqliteDialect } from './sqlite.ts'
+import { keepOld, sqliteDialect } from './sqlite.ts'
 import { tasks } from './tasks.ts'
 
 /** Events and audit entries are written in transactions only, with the change that they tell of. */
@@ -34,6 +34,7 @@ export async function openStore(options: StoreOptions, isoNow: () => string): Pr
     dialect: options.kind === 'sqlite' ? sqliteDialect(options.path) : postgresDialect(options.url),
   })
   try {
+    if (options.kind === 'sqlite') await keepOld(db, options.path)
     const found = await migrate(db, options.kind)
     if (found > latestVersion)
       throw new WardroundError('WR_VERSION', { theirs: `store ${found}`, ours: `store ${latestVersion}` })
