@@ -15,30 +15,34 @@ import { dying } from './dying.ts'
 const [, , folder = '', port = '0', storeName = 'sqlite', point = ''] = process.argv
 const step = dying(point)
 
-/** Transactions are named by their first event, tasks' by their kind too. */
-function nameOf(events: readonly NewEvent[]): string {
+/** Transactions are named by their first event, tasks' by their kind too; without one, by the phase that a round goes to. */
+function nameOf(events: readonly NewEvent[], phase: string | undefined): string {
   const [first] = events
   const started = events.find(({ kind }) => kind === 'round.started')
-  if (first === undefined) return 'nothing'
+  if (first === undefined) return phase === undefined ? 'nothing' : `round ${phase}`
   if (started !== undefined) return started.kind
   return 'kind' in first.payload ? `${first.kind} ${first.payload.kind}` : first.kind
 }
 
 const mortalStore = (store: Store): Store => ({
   ...store,
-  updateRound: (round, change) => step(`round ${change.phase}`, () => store.updateRound(round, change)),
   async transaction(work) {
     const events: NewEvent[] = []
+    let phase: string | undefined
     const done = await store.transaction(async (tables) => {
       const event: typeof tables.event = (...given) => {
         events.push(...given)
         return tables.event(...given)
       }
-      const result = await work({ ...tables, event })
-      step.before(nameOf(events))
+      const updateRound: typeof tables.updateRound = (round, change) => {
+        phase = change.phase
+        return tables.updateRound(round, change)
+      }
+      const result = await work({ ...tables, event, updateRound })
+      step.before(nameOf(events, phase))
       return result
     })
-    step.after(nameOf(events))
+    step.after(nameOf(events, phase))
     return done
   },
 })
