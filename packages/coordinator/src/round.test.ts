@@ -78,10 +78,14 @@ test('quorum at the deadline: the round goes on without the late site, names it,
 })
 
 test('one after another: a round goes to one hospital, from where the one before it ended, and all are compared at the end', async () => {
-  const running = await startedStudy(['a', 'b', 'c'], {
-    rounds: { maximum: 4, quorum: 3 },
-    strategy: { cyclic: { order: 'name' } },
-  })
+  const running = await startedStudy(
+    ['a', 'b', 'c'],
+    {
+      rounds: { maximum: 4, quorum: 3 },
+      strategy: { cyclic: { order: 'name' } },
+    },
+    await lastingWorld(),
+  )
   await running.work(honest(running.parsed, { delta }))
   const results = await running.results()
   assert.deepEqual([results.outcome, results.stoppedBecause], ['completed', 'maximum rounds'])
