@@ -28,6 +28,7 @@ const strategiesFor = (
   fedBuff: { buffer: quorum ?? 2 },
   fedNova: {},
   qFedAvg: { q: 1, lipschitz: 1 / localRate(optimizer) },
+  scaffold: {},
   krum: {},
   multiKrum: {},
   geometricMedian: {},

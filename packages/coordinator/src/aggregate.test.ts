@@ -27,6 +27,7 @@ const strategies: readonly StrategySpec[] = [
   { trimmedMean: { rate: 1, beta: 0.25 } },
   { fedNova: { rate: 0.7 } },
   { qFedAvg: { q: 2, lipschitz: 0.5 } },
+  { scaffold: { rate: 0.7 } },
   { krum: { rate: 1 } },
   { multiKrum: { rate: 0.5, keep: 2 } },
   { geometricMedian: { rate: 1, smoothing: 1e-6 } },
@@ -172,6 +173,25 @@ test('two hospitals by hand', async () => {
   assert.deepEqual(done.state, {})
   // 1² + 3² + 4² = 26
   assert.deepEqual(done.measurements, { aggregateNorm: Math.sqrt(26), stepNorm: Math.sqrt(26) })
+})
+
+test('what of a round depends on how many were asked is told that number', async () => {
+  const blobs = memoryBlobs()
+  const delta = Float32Array.of(4, 0, 8)
+  const input = {
+    strategy: strategyOf({ scaffold: { rate: 1 } }),
+    specs: specsOf(3),
+    weights: await put(blobs, Float32Array.of(1, 2, 3)),
+    state: undefined,
+    updates: [{ site: 'a', numExamples: 1, numSteps: 2, update: await put(blobs, delta) }],
+  }
+  const variate = async (round: typeof input & { cohort?: number }) => {
+    const { state } = await aggregateRound(blobs, round)
+    return vectorOf(blobs, state['aggregator/variate'] ?? assert.fail())
+  }
+  // −Δ/2 over one, and over four.
+  assert.deepEqual(await variate(input), Float64Array.of(-2, 0, -4))
+  assert.deepEqual(await variate({ ...input, cohort: 4 }), Float64Array.of(-0.5, 0, -1))
 })
 
 test('no read is larger than a range, whatever the model', async () => {

@@ -3,8 +3,6 @@
  * rule that weighs whole updates has them read twice: first for their inner products, then for the step. Where the ranges are cut does not
  * change a bit, because products do not depend on it and the step is coordinate-wise.
  */
-import { createHash } from 'node:crypto'
-import { WardroundError } from '@wardround/core/errors.ts'
 import {
   type Combination,
   inOrder,
@@ -28,9 +26,10 @@ import {
 } from '@wardround/core/safetensors.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
 import { type BlobStore, type BlobWriter, gatheringWriter } from './blobs/blob-store.ts'
+import { type Checked, checkedBytes, type Range } from './blobs/checked.ts'
 
 /** Weights in one range. */
-const defaultRangeLength = 1 << 18
+export const defaultRangeLength = 1 << 18
 
 export type AggregateInput = {
   readonly strategy: Strategy
@@ -44,6 +43,8 @@ export type AggregateInput = {
     /** What the update is multiplied by, to the nearest Float32; below 1 for a late one. Absent: 1. */
     readonly factor?: number
   })[]
+  /** Sites that were asked for an update. Absent: as many as there are updates. */
+  readonly cohort?: number
 }
 
 export type Aggregated = {
@@ -123,11 +124,11 @@ async function aggregateRanges(
   { global, deltas, before, all }: Opened,
   output: Output,
 ): Promise<Record<string, number>> {
-  const { strategy, specs, combination } = input
+  const { strategy, specs, combination, cohort } = input
   await output.weights.write(encodeHeader(specs.map((spec) => ({ ...spec, dataType: 'F32' }))))
   const sums: Record<string, number> = {}
   for (const range of rangesOf(input)) {
-    const round = { weights: await global.read(range), updates: await readUpdates(deltas, range), combination }
+    const round = { weights: await global.read(range), updates: await readUpdates(deltas, range), combination, cohort }
     const { result, state, measurements } = step(strategy, round, await stateRange(before, strategy, range))
     await output.weights.write(bytesOf(result))
     for (const [name, vector] of flatState(state)) await (await output.state(name)).write(bytesOf(vector))
@@ -162,7 +163,6 @@ async function writers(blobs: BlobStore, small: boolean) {
   }
 }
 
-type Range = { readonly start: number; readonly end: number }
 type Floats = (range: Range) => Promise<Float32Array<ArrayBuffer>>
 
 /** The flat vector of a weights file, by ranges. Errors: WR_BLOB_MISSING. */
@@ -172,25 +172,6 @@ export const floatsOf =
     const bytes = await blobs.read(sha256, { start: dataStart + start * 4, end: dataStart + end * 4 })
     return float32Of(bytes)
   }
-
-/** A blob that is read once, from front to back: at its end `check` knows whether it was what its name says. */
-type Checked<Vector> = { read(range: Range): Promise<Vector>; check(): void }
-
-function checkedBytes(blobs: BlobStore, { sha256 }: BlobRef): Checked<Uint8Array> {
-  const hash = createHash('sha256')
-  const damaged = (): WardroundError => new WardroundError('WR_BLOB_MISSING', { sha256 })
-  return {
-    async read(range) {
-      const bytes = await blobs.read(sha256, range)
-      if (bytes.length !== range.end - range.start) throw damaged()
-      hash.update(bytes)
-      return bytes
-    },
-    check() {
-      if (hash.digest('hex') !== sha256) throw damaged()
-    },
-  }
-}
 
 async function openChecked(blobs: BlobStore, ref: BlobRef): Promise<Checked<Float32Array<ArrayBuffer>>> {
   const { dataStart } = await readHeader(blobs, ref)

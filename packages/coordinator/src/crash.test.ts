@@ -39,6 +39,12 @@ const eventful: Scenario = {
     }),
 }
 
+/** What goes to the sites with the weights is made of the state; the late site is told so in the next round. */
+const corrected: Scenario = {
+  ...eventful,
+  change: { strategy: { scaffold: { rate: 0.5 } }, rounds: { maximum: 2, quorum: 1 } },
+}
+
 const hopeless: Scenario = {
   sites: ['a', 'b'],
   change: { rounds: { maximum: 3 } },
@@ -72,6 +78,7 @@ for (const when of ['before', 'after'] as const)
 for (const [title, scenario, outcome] of [
   ['with state, a late site and one that fails', eventful, 'completed partially'],
   ['whose updates come in pieces', piecemeal, 'completed'],
+  ['whose sites correct their gradients', corrected, 'completed partially'],
   ['that loses its quorum', hopeless, 'abandoned'],
 ] as const)
   test(`so does a study ${title}, whose coordinator dies before any step, and again just after doing it`, async () => {

@@ -4,7 +4,7 @@ import { plannedSteps } from '@wardround/core/learning/local-steps.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import { blobRefSchema } from '@wardround/core/protocol/task.ts'
 import type { AggregateInput } from './aggregate.ts'
-import { partsOf } from './cohort.ts'
+import { cohortOf, partsOf } from './cohort.ts'
 import type { Context } from './context.ts'
 import type { Running } from './running.ts'
 import type { RoundRow, TaskRow } from './store/schema.ts'
@@ -32,5 +32,6 @@ export async function aggregateInput(context: Context, running: Running, round: 
       measurements,
       factor: stalenessFactor(collecting, round.number - task.round),
     })),
+    cohort: cohortOf(round).length,
   }
 }

@@ -1,6 +1,8 @@
 /** Bytes from the coordinator, by their digest. */
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
+import { decodeWeights, headerLimitBytes } from '@wardround/core/safetensors.ts'
+import { dimensionOf, type TensorSpec, type Weights } from '@wardround/core/weights.ts'
 import { persistently } from './client.ts'
 import type { SiteContext } from './context.ts'
 import { sha256Of } from './outbox.ts'
@@ -32,6 +34,17 @@ export async function fetchBlob(site: Needs, { sha256, sizeBytes }: BlobRef): Pr
     throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The weights' })
   }
   return persistently(attempt, patience, 5)
+}
+
+/** Weights by their digest, and of this shape. Errors: WR_DIGEST_MISMATCH, WR_WEIGHTS_SHAPE, WR_WEIGHTS_NOT_FINITE, WR_BODY_TOO_LARGE, … */
+export async function fetchWeights(
+  { fetchBlob }: Pick<SiteContext, 'fetchBlob'>,
+  ref: BlobRef,
+  specs: readonly TensorSpec[],
+): Promise<Weights> {
+  const limit = headerLimitBytes + 4 * dimensionOf(specs)
+  if (ref.sizeBytes > limit) throw new WardroundError('WR_BODY_TOO_LARGE', { limitBytes: limit })
+  return decodeWeights(await fetchBlob(ref), specs)
 }
 
 export type BlobFetcher = (ref: BlobRef) => Promise<Uint8Array>

@@ -1,4 +1,7 @@
-/** What a site keeps of a study: the plan as approved, its own grant, the preparation first seen, personal weights by round. */
+/**
+ * What a site keeps of a study: the plan as approved, its own grant, the preparation first seen, by round personal weights and the
+ * strategy's own vector.
+ */
 import { join } from 'node:path'
 import type { Disk } from '@wardround/core/ports.ts'
 import { signedSchema } from '@wardround/core/protocol/routes.ts'
@@ -12,17 +15,6 @@ export type StudyFolder = ReturnType<typeof studyFolder>
 
 export function studyFolder({ disk, folder }: { disk: Disk; folder: string }, study: string) {
   const path = (...parts: string[]): string => join(folder, 'studies', study, ...parts)
-  const personal = path('personal')
-  const rounds = (): number[] =>
-    disk
-      .list(personal)
-      .flatMap((name) => /^(\d+)\.safetensors$/.exec(name)?.[1] ?? [])
-      .map(Number)
-      .toSorted((a, b) => a - b)
-  const weightsIn = (file: string, specs: readonly TensorSpec[]): Weights | undefined => {
-    const bytes = disk.read(file)
-    return bytes === undefined ? undefined : decodeWeights(bytes, specs)
-  }
   return {
     plan: () => readJson(disk, path('plan.json'), planSchema),
     savePlan: (plan: Record<string, unknown>) => writeJson(disk, path('plan.json'), plan),
@@ -30,19 +22,41 @@ export function studyFolder({ disk, folder }: { disk: Disk; folder: string }, st
     saveGrant: (grant: z.output<typeof signedSchema>) => writeJson(disk, path('grant.json'), grant),
     preparation: () => readJson(disk, path('preparation.json'), planSchema),
     savePreparation: (preparation: Record<string, unknown>) => writeJson(disk, path('preparation.json'), preparation),
-    /** Personal weights after `round`, or after the latest round before it; undefined before the first. */
-    personal: (round: number, specs: readonly TensorSpec[]): Weights | undefined => {
-      const latest = rounds().findLast((stored) => stored <= round)
-      return latest === undefined ? undefined : weightsIn(join(personal, `${latest}.safetensors`), specs)
-    },
-    savePersonal: (round: number, weights: Weights) =>
-      writeDurably(disk, join(personal, `${round}.safetensors`), encodeWeights(weights)),
-    /** Deletes personal weights that no task can ask for any more: all but what personal() finds for the wanted rounds. */
-    keepPersonal: (wanted: readonly number[]) => {
-      const found = wanted.map((round) => rounds().findLast((stored) => stored <= round))
-      for (const round of rounds()) if (!found.includes(round)) remove(disk, join(personal, `${round}.safetensors`))
-    },
+    /** Personal weights. */
+    personal: byRound(disk, path('personal')),
+    /** This site's own vector of the strategy (core/learning/local-correction.ts). */
+    own: byRound(disk, path('own')),
     saveWeights: (bytes: Uint8Array) => writeDurably(disk, path('model.safetensors'), bytes),
-    weights: (specs: readonly TensorSpec[]) => weightsIn(path('model.safetensors'), specs),
+    weights: (specs: readonly TensorSpec[]) => weightsIn(disk, path('model.safetensors'), specs),
+  }
+}
+
+function weightsIn(disk: Disk, file: string, specs: readonly TensorSpec[]): Weights | undefined {
+  const bytes = disk.read(file)
+  return bytes === undefined ? undefined : decodeWeights(bytes, specs)
+}
+
+/** What is kept of rounds: a file each. */
+function byRound(disk: Disk, folder: string) {
+  const file = (round: number): string => join(folder, `${round}.safetensors`)
+  const rounds = (): number[] =>
+    disk
+      .list(folder)
+      .flatMap((name) => /^(\d+)\.safetensors$/.exec(name)?.[1] ?? [])
+      .map(Number)
+      .toSorted((a, b) => a - b)
+  const latest = (round: number): number | undefined => rounds().findLast((stored) => stored <= round)
+  return {
+    /** What was kept after `round`, or after the latest round before it; undefined before the first. */
+    latest(round: number, specs: readonly TensorSpec[]): Weights | undefined {
+      const found = latest(round)
+      return found === undefined ? undefined : weightsIn(disk, file(found), specs)
+    },
+    save: (round: number, weights: Weights): void => writeDurably(disk, file(round), encodeWeights(weights)),
+    /** Deletes what no task can ask for any more: all but what latest() finds for the wanted rounds. */
+    keep(wanted: readonly number[]): void {
+      const found = wanted.map(latest)
+      for (const round of rounds()) if (!found.includes(round)) remove(disk, file(round))
+    },
   }
 }

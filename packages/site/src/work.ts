@@ -8,11 +8,13 @@ import { inputWidth } from '@wardround/core/preparation/schema.ts'
 import { surveyOf } from '@wardround/core/preparation/survey.ts'
 import type { Task } from '@wardround/core/protocol/task.ts'
 import { encodeUpdate } from '@wardround/core/protocol/update.ts'
-import { decodeWeights, encodeWeights, headerLimitBytes, unflatten } from '@wardround/core/safetensors.ts'
+import { encodeWeights, unflatten } from '@wardround/core/safetensors.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import { l2Norm, subtract } from '@wardround/core/vector.ts'
 import { dimensionOf, type Weights } from '@wardround/core/weights.ts'
+import { fetchWeights } from './blob.ts'
 import type { SiteContext } from './context.ts'
+import { correctionFor } from './correction.ts'
 import { type Prepared, preparedWith } from './dataset.ts'
 import { minimumCohortOf, type ReleaseKind } from './egress/policy.ts'
 import { compare, hiddenResult, meanLoss, measure, nothing, patientsIn, predict } from './evaluation.ts'
@@ -59,6 +61,8 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
   const { training } = prepared
   const global = await fetchShared(site, task, study)
   const start = await fullWeights(site, { task, study, prepared, shared: global, personalRound: task.round - 1 })
+  const { shared: specs } = splitSpecs(study.model, inputWidth(task.preparation))
+  const correction = await correctionFor(site, { task, study, specs })
   const { proximalMu, lossBefore } = strategyOf(study.strategy).client
   const trained = await site.trainer.train(
     {
@@ -69,10 +73,10 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
       ...amountOf(study, [study.seed, 'train', site.membership.site], task.round),
       ...classWeightsFor(study, training),
       ...(proximalMu === undefined ? {} : { proximal: { mu: proximalMu, anchor: start } }),
+      ...(correction === undefined ? {} : { correction: correction.gradient }),
     },
     site.signal === undefined ? {} : { signal: site.signal },
   )
-  const { shared: specs } = splitSpecs(study.model, inputWidth(task.preparation))
   const delta = changeOf(global, part(study, trained.weights, 'shared'))
   const measurements = {
     trainingLoss: trained.lossPerEpoch.at(-1) ?? 0,
@@ -81,7 +85,10 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
   }
   const making = { numExamples: training.rows, numSteps: trained.steps, measurements }
   const update = encodeUpdate(unflatten(specs, delta), making)
-  const keep = (): void => keepPersonal(site, task, part(study, trained.weights, 'personal'))
+  const keep = (): void => {
+    keepPersonal(site, task, part(study, trained.weights, 'personal'))
+    correction?.keep({ delta, steps: trained.steps })
+  }
   return { result: { update }, release: 'updates', patients: patientsIn(training), values: delta, keep }
 }
 
@@ -101,8 +108,8 @@ function changeOf(before: Weights, after: Weights): Float32Array<ArrayBuffer> {
 function keepPersonal(site: SiteContext, task: Of<'train'>, personal: Weights): void {
   if (personal.length === 0) return
   const kept = studyFolder(site, task.study)
-  kept.savePersonal(task.round, personal)
-  kept.keepPersonal([task.bestRound, task.round - 1, task.round])
+  kept.personal.save(task.round, personal)
+  kept.personal.keep([task.bestRound, task.round - 1, task.round])
 }
 
 async function evaluate(site: SiteContext, task: Of<'evaluate'>, study: Study): Promise<Answer> {
@@ -163,13 +170,9 @@ const part = (study: Study, weights: Weights, which: 'shared' | 'personal'): Wei
 
 type WithWeights = Of<'train'> | Of<'evaluate'> | Of<'finish'>
 
-/** The weights that a task names: by their digest, and of the approved model's shape. Errors: WR_DIGEST_MISMATCH, WR_WEIGHTS_SHAPE, … */
-async function fetchShared(site: SiteContext, task: WithWeights, study: Study): Promise<Weights> {
-  const { shared } = splitSpecs(study.model, inputWidth(task.preparation))
-  const limit = headerLimitBytes + 4 * dimensionOf(shared)
-  if (task.weights.sizeBytes > limit) throw new WardroundError('WR_BODY_TOO_LARGE', { limitBytes: limit })
-  return decodeWeights(await site.fetchBlob(task.weights), shared)
-}
+/** The weights that a task names, of the approved model's shape. Errors: of fetchWeights(). */
+const fetchShared = (site: SiteContext, task: WithWeights, study: Study): Promise<Weights> =>
+  fetchWeights(site, task.weights, splitSpecs(study.model, inputWidth(task.preparation)).shared)
 
 type Combination = {
   readonly task: WithWeights
@@ -186,7 +189,7 @@ async function fullWeights(
 ): Promise<Weights> {
   const specs = splitSpecs(study.model, inputWidth(task.preparation)).personal
   if (specs.length === 0) return shared
-  const stored = studyFolder(site, task.study).personal(personalRound, specs)
+  const stored = studyFolder(site, task.study).personal.latest(personalRound, specs)
   const start = withPersonalStart(study, firstWeights(study, prepared.training.width), prepared.training.target)
   return start.map((tensor) => [...shared, ...(stored ?? [])].find(({ name }) => name === tensor.name) ?? tensor)
 }

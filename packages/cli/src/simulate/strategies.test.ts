@@ -36,8 +36,12 @@ const alike = [site('east', 46), site('north', 46), site('south', 46)]
 const unlike = [site('large', 100), site('small', 46)]
 
 let runs = 0
-async function weightsOf(strategy: object, sites: readonly SimulatedSite[]): Promise<string | null> {
-  const parsed = validatePlan({ ...testPlan, strategy, rounds: { maximum: 3 } })
+async function weightsOf(
+  strategy: object,
+  sites: readonly SimulatedSite[],
+  rounds: object = { maximum: 3 },
+): Promise<string | null> {
+  const parsed = validatePlan({ ...testPlan, strategy, rounds })
   runs += 1
   return simulate(
     {
@@ -69,6 +73,14 @@ test('of hospitals that take as many steps and have as many records, FedNova and
   // Sums of 32 times a Float32 are as exact as sums of once.
   assert.equal(await weightsOf(fair(0), alike), average)
   assert.notEqual(await weightsOf(fair(1), alike), average)
+})
+
+test('SCAFFOLD: its first round is FedAvg’s, to the bit, its second is not; the same again', async () => {
+  const rounds = (maximum: number) => ({ maximum })
+  assert.equal(await weightsOf({ scaffold: {} }, alike, rounds(1)), await weightsOf({ fedAvg: {} }, alike, rounds(1)))
+  const two = await weightsOf({ scaffold: {} }, alike, rounds(2))
+  assert.notEqual(two, await weightsOf({ fedAvg: {} }, alike, rounds(2)))
+  assert.equal(await weightsOf({ scaffold: {} }, alike, rounds(2)), two)
 })
 
 test('of unlike ones each is another model, and the same again', async () => {

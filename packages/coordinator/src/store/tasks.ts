@@ -119,6 +119,18 @@ const training = (db: Kysely<Database>) => ({
       .execute()
     return rows.flatMap(({ result }) => result ?? [])
   },
+  /** Each site's latest round whose update has counted. */
+  lastCounted: async (study: string): Promise<ReadonlyMap<string, number>> => {
+    const rows = await db
+      .selectFrom('tasks')
+      .select((eb) => ['site', eb.fn.max('round').as('round')])
+      .where('study', '=', study)
+      .where('kind', '=', 'train')
+      .where('counted_in', 'is not', null)
+      .groupBy('site')
+      .execute()
+    return new Map(rows.map(({ site, round }) => [site, Number(round)]))
+  },
   /** Writes down that these updates count in `round`; those that have counted already stay as they are. */
   countIn: async (round: number, ids: readonly string[]): Promise<void> => {
     if (ids.length === 0) return

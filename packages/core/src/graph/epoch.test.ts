@@ -87,6 +87,22 @@ test('penalties pull the weights, and are no part of the losses', () => {
   )
 })
 
+test('a correction is added to every step’s gradients of the weights that travel', () => {
+  const corrections = { 'correction/output.kernel': float32([1, 1], [2]), 'correction/output.bias': float32([1], [-1]) }
+  // As in the two steps above. First dw = 0 + 2, db = −1 − 1: w = ½, b = ½.
+  // Rows 1, 2: ŷ = 1½, 0, errors ½, 0: L = ¼/2, dw = ½·2 + 2 = 3, db = ½ − 1: w = −¼, b = ⅝.
+  const feeds = { ...line, batches: int32([2, 2], [0, 1, 1, 2]) }
+  const outputs = run(epochGraph({ ...options, corrected: true }).graph, { ...feeds, ...corrections })
+  assert.deepEqual(
+    [data(outputs, 'losses'), data(outputs, 'next/output.kernel'), data(outputs, 'next/output.bias')],
+    [[2.5, 0.125], [-0.25], [0.625]],
+  )
+  const personal = { ...options, model: { ...linearModel, personal: ['output.bias'] }, corrected: true }
+  const first = { ...line, batches: int32([1, 2], [0, 1]), 'correction/output.kernel': float32([1, 1], [2]) }
+  const kept = run(epochGraph(personal).graph, first)
+  assert.deepEqual([data(kept, 'next/output.kernel'), data(kept, 'next/output.bias')], [[0.5], [0.25]])
+})
+
 test('weights of examples go with their rows', () => {
   const weighted = { ...options, weighted: true }
   const feeds = { ...line, weight: float32([3, 1], [2, 0, 4]), batches: int32([1, 2], [2, 0]) }
@@ -158,8 +174,9 @@ test('every training graph has the inputs and outputs that it says, passes the s
       checkGraph(graph)
       assert.deepEqual(decodeModel(encodeModel(graph)).graph, graph)
       const carried = [...weights, ...state]
-      const anchored =
-        made.proximalMu === undefined ? [] : weights.filter(({ name }) => !made.model.personal.includes(name))
+      const travelling = weights.filter(({ name }) => !made.model.personal.includes(name))
+      const anchored = made.proximalMu === undefined ? [] : travelling
+      const corrected = made.corrected ? travelling : []
       assert.deepEqual(
         graph.inputs.map(({ name, type, shape }) => [name, type, shape]),
         [
@@ -168,6 +185,7 @@ test('every training graph has the inputs and outputs that it says, passes the s
           ...(made.weighted ? [['weight', 'float32', ['rows', 1]]] : []),
           ...(made.groups === undefined ? [] : [['group', 'int32', ['rows']]]),
           ...anchored.map(({ name, shape }) => [`anchor/${name}`, 'float32', shape]),
+          ...corrected.map(({ name, shape }) => [`correction/${name}`, 'float32', shape]),
           ...carried.map(({ name, shape }) => [name, 'float32', shape]),
           ['batches', 'int32', ['steps', made.batch]],
           ...dropouts.map(({ name, units }) => [`draws/${name}`, 'float32', ['steps', made.batch, units]]),

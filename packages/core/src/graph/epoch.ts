@@ -23,6 +23,8 @@ export type EpochOptions = {
   readonly weighted: boolean
   /** FedProx's μ over the weights that travel. */
   readonly proximalMu?: number
+  /** Whether something is added to the gradients of the weights that travel (learning/local-correction.ts). */
+  readonly corrected?: boolean
   /** Hospitals of a pooled data set: personal biases become tables (layers.ts). */
   readonly groups?: number
 }
@@ -30,8 +32,8 @@ export type EpochOptions = {
 export type EpochGraph = {
   /**
    * Inputs, by name: `features` [rows, inputs], `target` [rows, 1], `weight` [rows, 1] if weighted, `group` int32 [rows] with
-   * groups, `anchor/<weight>` with a proximal term, every weight and state tensor, `batches` int32 [steps, batch],
-   * `draws/<dropout layer>` [steps, batch, units]. Outputs: `next/<weight or state>`, and `losses` [steps]: each step's data loss,
+   * groups, `anchor/<weight>` with a proximal term, `correction/<weight>` with a correction, every weight and state tensor,
+   * `batches` int32 [steps, batch], `draws/<dropout layer>` [steps, batch, units]. Outputs: `next/<weight or state>`, and `losses` [steps]: each step's data loss,
    * before the step, without penalties.
    */
   readonly graph: Graph
@@ -99,16 +101,20 @@ type Parts = {
   optimizer: Optimizer
 }
 
-/** The data set and the anchors: the same for every step. */
+const travelling = <T extends TensorSpec>({ model }: EpochOptions, weights: readonly T[]): T[] =>
+  weights.filter(({ name }) => !model.personal.includes(name))
+
+/** The data set, the anchors and the corrections: the same for every step. */
 function outerValues(options: EpochOptions, weights: readonly TensorSpec[]): ValueInfo[] {
-  const anchored =
-    options.proximalMu === undefined ? [] : weights.filter(({ name }) => !options.model.personal.includes(name))
+  const anchored = options.proximalMu === undefined ? [] : travelling(options, weights)
+  const corrected = options.corrected ? travelling(options, weights) : []
   return [
     { name: 'features', type: 'float32', shape: ['rows', options.inputs] },
     { name: 'target', type: 'float32', shape: ['rows', 1] },
     ...(options.weighted ? [{ name: 'weight', type: 'float32' as const, shape: ['rows', 1] }] : []),
     ...(options.groups === undefined ? [] : [{ name: 'group', type: 'int32' as const, shape: ['rows'] }]),
     ...anchored.map(({ name, shape }) => ({ name: `anchor/${name}`, type: 'float32' as const, shape })),
+    ...corrected.map(({ name, shape }) => ({ name: `correction/${name}`, type: 'float32' as const, shape })),
   ]
 }
 
@@ -133,9 +139,12 @@ function stepGraph(
     total,
     weights.map(({ name }) => name),
   )
+  const corrected = new Set(options.corrected ? travelling(options, weights).map(({ name }) => name) : [])
+  const correct = (name: string, gradient: string): string =>
+    corrected.has(name) ? b.node('Add', [gradient, `correction/${name}`]) : gradient
   const next = optimizer.step(
     b,
-    weights.map(({ name }, index) => ({ name, gradient: gradients[index] ?? '' })),
+    weights.map(({ name }, index) => ({ name, gradient: correct(name, gradients[index] ?? '') })),
   )
   const outputs = [...weights, ...state].map(({ name }) => next.get(name) ?? '')
   // A Scan body's outputs must be values of its own, each once: Identity makes them so.
@@ -167,14 +176,13 @@ function appendObjective(
     options.training.l2,
     weights.map(({ name }) => name).filter((name) => name.endsWith('.kernel')),
   )
-  const shared = weights.filter(({ name }) => !options.model.personal.includes(name))
   const proximal =
     options.proximalMu === undefined
       ? undefined
       : appendProximal(
           b,
           options.proximalMu,
-          shared.map(({ name }) => ({ weight: name, anchor: `anchor/${name}` })),
+          travelling(options, weights).map(({ name }) => ({ weight: name, anchor: `anchor/${name}` })),
         )
   return {
     data,

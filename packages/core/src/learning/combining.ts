@@ -15,7 +15,7 @@ export const combining = ({ name, needs, weigh, keepsCentre = false, reach }: Ru
   weighing: { needs, weigh },
   ...(reach === undefined ? {} : { reach }),
   init: (dimension) => (keepsCentre ? { centre: new Float64Array(dimension) } : {}),
-  aggregate(updates, state, { coefficients, divisor }) {
+  aggregate(updates, state, { combination: { coefficients, divisor } }) {
     const vectors = [...updates.map(({ delta }) => delta), ...Object.values(state)]
     const result = new Float64Array(updates[0]?.delta.length ?? 0)
     for (const [index, vector] of vectors.entries()) {

@@ -3,6 +3,7 @@
  * is pure, returns {state, result, measurements}, and its state is plain data that lives in the coordinator's store.
  */
 import { squareSum, sum32, type Vector } from '../vector.ts'
+import type { LocalCorrection } from './local-correction.ts'
 import { addProducts, finishProducts, noProducts, type ProductNeeds, type Products, startProducts } from './products.ts'
 import type { Turn } from './turns.ts'
 
@@ -45,9 +46,16 @@ export type Weighing = {
   weigh(products: Products, makings: readonly Making[]): Combination
 }
 
+/** What an aggregator is told of the round beside its updates. */
+export type RoundFacts = {
+  readonly combination: Combination
+  /** Sites that were asked to train in this round, whether they did or not: N, where the updates are of |S|. */
+  readonly cohort: number
+}
+
 /**
  * From the sites' updates to one. `aggregate` sees them in site-name order, whatever the order of arrival, and each coordinate of its result
- * depends on that coordinate of the updates and of the state alone, given the combination: it is run range by range.
+ * depends on that coordinate of the updates and of the state alone, given the facts: it is run range by range.
  */
 export type Aggregator = {
   readonly name: string
@@ -58,7 +66,7 @@ export type Aggregator = {
   aggregate(
     updates: readonly Update[],
     state: VectorState,
-    combination: Combination,
+    facts: RoundFacts,
   ): Measured<VectorState, Float64Array<ArrayBuffer>>
 }
 
@@ -79,6 +87,8 @@ export type Strategy = {
     readonly proximalMu?: number
     /** Measurement `lossBefore`: the mean loss over the training records of the weights that the site was given. */
     readonly lossBefore?: true
+    /** What each site keeps for itself from round to round, and adds to its gradients. */
+    readonly correction?: LocalCorrection
   }
 }
 
@@ -117,6 +127,8 @@ type Round = {
   readonly updates: readonly Update[]
   /** Of the whole updates: must be given where these are ranges. */
   readonly combination?: Combination | undefined
+  /** Absent: as many as there are updates. */
+  readonly cohort?: number | undefined
 }
 
 /**
@@ -126,11 +138,11 @@ type Round = {
  */
 export function step(
   strategy: Strategy,
-  { weights, updates, combination }: Round,
+  { weights, updates, combination, cohort = updates.length }: Round,
   state: StrategyState,
 ): Measured<StrategyState, Float32Array<ArrayBuffer>> {
-  const multiplied = combination ?? weighed(strategy, updates, state)
-  const aggregated = strategy.aggregator.aggregate(inOrder(updates), state.aggregator, multiplied)
+  const facts = { combination: combination ?? weighed(strategy, updates, state), cohort }
+  const aggregated = strategy.aggregator.aggregate(inOrder(updates), state.aggregator, facts)
   const stepped = strategy.serverOptimizer.apply(aggregated.result, state.serverOptimizer)
   return {
     state: { aggregator: aggregated.state, serverOptimizer: stepped.state },

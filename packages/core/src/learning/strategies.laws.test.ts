@@ -33,6 +33,7 @@ const specs: readonly StrategySpec[] = [
   { fedNova: { rate: 0.7 } },
   { qFedAvg: { q: 0, lipschitz: 10 } },
   { qFedAvg: { q: 2, lipschitz: 0.5 } },
+  { scaffold: { rate: 0.7 } },
   { trimmedMean: { rate: 0.7, beta: 0.25 } },
   { krum: { rate: 1 } },
   { multiKrum: { rate: 0.7, faulty: 1, keep: 2 } },
@@ -166,7 +167,8 @@ const lengthOf = (values: Iterable<number>): number => Math.hypot(...values)
 /** What the aggregator makes of updates in the first round. */
 function firstAggregate(strategy: Strategy, updates: readonly Update[]): Float64Array {
   const state = initialState(strategy, updates[0]?.delta.length ?? 0)
-  return strategy.aggregator.aggregate(updates, state.aggregator, weighed(strategy, updates, state)).result
+  const facts = { combination: weighed(strategy, updates, state), cohort: updates.length }
+  return strategy.aggregator.aggregate(updates, state.aggregator, facts).result
 }
 
 /** All of a site's own words but the number of its examples. */
@@ -188,8 +190,8 @@ law(
         const result = firstAggregate(strategy, updates)
         const length = lengthOf(delta)
         if (shortens(spec)) {
-          const share = lengthOf(result) / length
-          assert.ok(length === 0 || (share >= 0 && share <= 1))
+          const share = length === 0 ? 0 : lengthOf(result) / length
+          assert.ok(share >= 0 && share <= 1)
           for (const [i, value] of result.entries())
             assert.ok(Math.abs(value - share * (delta[i] ?? 0)) <= 1e-12 * lengthOf(result))
           return
@@ -222,11 +224,10 @@ law('no round goes farther from its start than the rule says that it reaches', (
           delta: Float32Array.from(delta),
         }))
         const { centre = new Float64Array(3) } = state.aggregator
-        const { result, state: next } = strategy.aggregator.aggregate(
-          updates,
-          state.aggregator,
-          weighed(strategy, updates, state),
-        )
+        const { result, state: next } = strategy.aggregator.aggregate(updates, state.aggregator, {
+          combination: weighed(strategy, updates, state),
+          cohort: updates.length,
+        })
         assert.ok(lengthOf(result.map((value, i) => value - (centre[i] ?? 0))) <= reach * (1 + 1e-6))
         state = { ...state, aggregator: next }
       }

@@ -7,6 +7,7 @@ import { geometricMedianRule } from './geometric-median.ts'
 import { krumRule, multiKrumRule } from './krum.ts'
 import type { Aggregator, ServerOptimizer, Strategy } from './process.ts'
 import { qFedAvgRule } from './q-fed-avg.ts'
+import { controlVariates, scaffoldRule } from './scaffold.ts'
 import { accumulate, adagradMoment, adamMoment, chain, scale, scaleByMoments, yogiMoment } from './server-optimizers.ts'
 import { oneAfterAnother } from './turns.ts'
 
@@ -76,6 +77,12 @@ export const qFedAvg = (options: { q: number; lipschitz: number }): Strategy => 
   client: { lossBefore: true },
 })
 
+/** Karimireddy et al. 2020: the sites correct their gradients. */
+export const scaffold = ({ rate }: Rate): Strategy => ({
+  ...put(scaffoldRule(), rate),
+  client: { correction: controlVariates },
+})
+
 /** Nguyen et al. 2022, Algorithm 1: w ← w + η·(1/K)·Σ s(τᵢ)·Δᵢ. When a round has its K updates, and s(τ), are of collecting.ts. */
 export const fedBuff = ({ rate }: Rate): Strategy => put(plainMean(), rate, 'fedBuff')
 
@@ -96,6 +103,7 @@ export function strategyOf(spec: StrategySpec): Strategy {
   if ('normBound' in spec) return normBound(spec.normBound)
   if ('fedNova' in spec) return fedNova(spec.fedNova)
   if ('qFedAvg' in spec) return qFedAvg(spec.qFedAvg)
+  if ('scaffold' in spec) return scaffold(spec.scaffold)
   if ('fedBuff' in spec) return fedBuff(spec.fedBuff)
   return centredClipping(spec.centredClipping)
 }

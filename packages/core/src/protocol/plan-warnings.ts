@@ -47,9 +47,12 @@ function tooFewFor(strategy: StrategySpec, sites: number): string[] {
 /** Strategies that read a gradient, or a number of steps, out of an update: they are about wᵗ⁺¹ = wᵗ − η·g. */
 const forPlainDescent = ['fedNova', 'qFedAvg']
 
+export const isPlainDescent = (optimizer: OptimizerSpec): boolean => 'sgd' in optimizer && optimizer.sgd.momentum === 0
+
 function unlikeItsPaper(strategy: StrategySpec, optimizer: OptimizerSpec): string[] {
-  const plain = 'sgd' in optimizer && optimizer.sgd.momentum === 0
-  return plain ? [] : forPlainDescent.filter((name) => name in strategy).map(problemWords.notPlainDescent)
+  return isPlainDescent(optimizer)
+    ? []
+    : forPlainDescent.filter((name) => name in strategy).map(problemWords.notPlainDescent)
 }
 
 /** Krum's guarantee needs 2f + 3 hospitals. */

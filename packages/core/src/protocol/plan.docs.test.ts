@@ -42,6 +42,7 @@ test('the defaults that the document names are those of the schema', () => {
     fedBuff: { buffer: 1 },
     fedNova: {},
     qFedAvg: { q: 1, lipschitz: 1 },
+    scaffold: {},
     krum: {},
     multiKrum: {},
     geometricMedian: {},

@@ -377,6 +377,24 @@ test('a strategy that is published for plain gradient descent, with another opti
   assert.equal(warnings({ fedAvg: {} }, { adam: { rate: 0.1 } }), '')
 })
 
+test('SCAFFOLD is refused with another optimizer than plain descent, and with late updates', () => {
+  const { plan } = parseStudy(source)
+  const plain = { sgd: { rate: 0.1 } }
+  const problem = (optimizer: object, rounds: object = {}): unknown => {
+    const training = { ...Object(plan.training), optimizer }
+    try {
+      validatePlan({ ...plan, strategy: { scaffold: {} }, training, rounds: { maximum: 5, ...rounds } })
+      return undefined
+    } catch (error) {
+      return error instanceof WardroundError ? error.parameters.field : error
+    }
+  }
+  assert.equal(problem(plain), undefined)
+  assert.equal(problem({ sgd: { rate: 0.1, momentum: 0.5 } }), 'training.optimizer')
+  assert.equal(problem({ adam: { rate: 0.1 } }), 'training.optimizer')
+  assert.equal(problem(plain, { late: {} }), 'rounds.late')
+})
+
 test('where the number of hospitals is known it counts: instead of a quorum, and against one', () => {
   assert.match(about({ krum: {} }, { hospitals: 4 }), /bears nobody/)
   assert.match(about({ krum: {} }, { quorum: 4, hospitals: 20 }), /bears nobody/)

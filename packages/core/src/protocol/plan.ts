@@ -7,7 +7,7 @@ import { type Study, studySchema, type TargetSpec } from '../study/study.ts'
 import { problemWords } from '../words/en/study.ts'
 import { planHash } from './canonical.ts'
 import { type Issue, schemaIssues } from './plan-issues.ts'
-import { warningsFor } from './plan-warnings.ts'
+import { isPlainDescent, warningsFor } from './plan-warnings.ts'
 
 export type ParsedStudy = {
   readonly study: Study
@@ -165,6 +165,10 @@ function crossIssues(study: Study): Issue[] {
     report(['rounds', 'stop', 'metric'], problemWords.metricFor(rounds.stop.metric))
   }
   if ('cyclic' in strategy && rounds.late !== undefined) report(['rounds', 'late'], problemWords.lateInTurn())
+  if ('scaffold' in strategy && !isPlainDescent(training.optimizer))
+    report(['training', 'optimizer'], problemWords.plainDescentOnly('scaffold'))
+  const keeper = Object.keys(strategy).find((name) => keepers.includes(name))
+  if (keeper !== undefined && rounds.late !== undefined) report(['rounds', 'late'], problemWords.lateAndKept(keeper))
   if ('fedBuff' in strategy) {
     if (rounds.late !== undefined) report(['rounds', 'late'], problemWords.lateTwice())
     if ((rounds.quorum ?? 0) > strategy.fedBuff.buffer)
@@ -189,6 +193,9 @@ function crossIssues(study: Study): Issue[] {
   }
   return issues
 }
+
+/** Strategies whose sites keep what they make of their own update: it has to count in its round, and whole. */
+const keepers = ['scaffold']
 
 const lossFor = (target: TargetSpec): Study['training']['loss'] =>
   'positive' in target ? 'binaryCrossEntropy' : 'classes' in target ? 'categoricalCrossEntropy' : 'meanSquaredError'

@@ -42,11 +42,26 @@ const common = {
 const prepared = { ...common, preparation: preparationSchema, preparationHash: sha256Schema }
 const round = z.int().min(1)
 
+/** For a strategy whose sites correct their gradients (learning/local-correction.ts). */
+export const correctionSchema = z.strictObject({
+  /** The latest round whose update of this site counted: what it kept after that one is its own vector. 0: none did. */
+  since: z.int().min(0),
+  /** The common vector, as a weights file. Absent: 0. */
+  common: blobRefSchema.optional(),
+})
+
 export const taskSchema = z.discriminatedUnion('kind', [
   /** Check the data against the study and survey the training records. */
   z.strictObject({ kind: z.literal('prepare'), ...common, attempt: z.int().min(1) }),
   /** Train from `weights` and send back the difference. `bestRound` says which personal weights are still wanted. */
-  z.strictObject({ kind: z.literal('train'), ...prepared, round, weights: blobRefSchema, bestRound: z.int().min(0) }),
+  z.strictObject({
+    kind: z.literal('train'),
+    ...prepared,
+    round,
+    weights: blobRefSchema,
+    bestRound: z.int().min(0),
+    correction: correctionSchema.optional(),
+  }),
   /** Measure `weights`, the result of `round`, on the validation records (training records where there are none). */
   z.strictObject({ kind: z.literal('evaluate'), ...prepared, round, weights: blobRefSchema }),
   /**

@@ -45,6 +45,7 @@ export const strategySchema = z.union([
   }),
   z.strictObject({ fedNova: z.strictObject({ rate: serverRate.default(1) }) }),
   z.strictObject({ qFedAvg }),
+  z.strictObject({ scaffold: z.strictObject({ rate: serverRate.default(1) }) }),
   z.strictObject({ fedBuff }),
   z.strictObject({ krum: z.strictObject({ rate: serverRate.default(1), faulty }) }),
   z.strictObject({

@@ -30,6 +30,8 @@ export type TrainRequest = Amount & {
   readonly labels: readonly (string | number)[]
   /** FedProx: μ, and the global weights it pulls towards. */
   readonly proximal?: { readonly mu: number; readonly anchor: Weights }
+  /** What is added to the gradients of the shared weights in every step. */
+  readonly correction?: Weights
   readonly groups?: number
 }
 

@@ -27,7 +27,7 @@ test('the runs move the weights far beyond the tolerance, so that agreement mean
   }
 })
 
-test('dropout, class weights, L2 and the proximal term change the run: their fixtures would fail without them', async () => {
+test('dropout, class weights, L2, the proximal term and a correction change the run: their fixtures would fail without them', async () => {
   const plain = modelSchema.parse({
     layers: [
       { dense: 6, activation: 'relu' },
@@ -38,6 +38,8 @@ test('dropout, class weights, L2 and the proximal term change the run: their fix
     ['dropout', { model: plain }],
     ['FedProx', { proximalMu: 0 }],
     ['FedProx', { weighted: false }],
+    ['SCAFFOLD', { corrected: false }],
+    ['FedDyn', { corrected: false }],
     ['logistic, momentum', { weighted: false }],
     [
       'logistic, momentum',

@@ -31,7 +31,7 @@ export function createRunner(): Runner {
         const made = epochGraph(options)
         return { epoch: made, session: await openSession(made.graph) }
       })
-      const fixed = { ...dataFeeds(request), ...anchorFeeds(request) }
+      const fixed = { ...dataFeeds(request), ...anchorFeeds(request), ...correctionFeeds(request) }
       let carried = firstValues(request, epoch)
       const losses: number[] = []
       const schedule = scheduleOf(request, { rows: request.data.rows, batch: options.batch, labels: request.labels })
@@ -80,13 +80,22 @@ async function remembered<V>(cache: Map<string, Promise<V>>, key: unknown, make:
   })
 }
 
-const epochOptions = ({ model, training, data, classWeights, proximal, groups }: TrainRequest): EpochOptions => ({
+const epochOptions = ({
+  model,
+  training,
+  data,
+  classWeights,
+  proximal,
+  correction,
+  groups,
+}: TrainRequest): EpochOptions => ({
   model: shapeOf(model),
   training: { loss: training.loss, optimizer: training.optimizer, l2: training.l2 },
   inputs: data.width,
   batch: Math.min(training.batch, data.rows),
   weighted: classWeights !== undefined,
   ...(proximal === undefined ? {} : { proximalMu: proximal.mu }),
+  ...(correction === undefined ? {} : { corrected: true }),
   ...(groups === undefined ? {} : { groups }),
 })
 
@@ -109,6 +118,9 @@ const anchorFeeds = ({ model, proximal }: TrainRequest): Carried =>
       .filter(({ name }) => !model.personal.includes(name))
       .map(({ name, shape, data }) => [`anchor/${name}`, floats(data, shape)]),
   )
+
+const correctionFeeds = ({ correction = [] }: TrainRequest): Carried =>
+  Object.fromEntries(correction.map(({ name, shape, data }) => [`correction/${name}`, floats(data, shape)]))
 
 /** The optimizer starts afresh in each call: in federated averaging a client keeps no moments between rounds. */
 const firstValues = ({ weights }: TrainRequest, epoch: EpochGraph): Carried => ({

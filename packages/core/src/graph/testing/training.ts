@@ -34,6 +34,7 @@ export function pytorchTraining(run: PytorchRun, change: Partial<EpochOptions> =
     batch,
     weighted: run.classWeights !== undefined,
     ...(run.mu === undefined ? {} : { proximalMu: run.mu }),
+    ...(run.correction === undefined ? {} : { corrected: true }),
     ...(run.pooled === undefined ? {} : { groups: fixture.hospitals }),
     ...change,
   }
@@ -49,6 +50,7 @@ export function pytorchTraining(run: PytorchRun, change: Partial<EpochOptions> =
     ...(run.pooled && { group: int32([rows], fixture.hospital) }),
     ...named(epoch.weights, run.first),
     ...named(epoch.weights, run.anchor ?? {}, 'anchor/'),
+    ...named(epoch.weights, run.correction ?? {}, 'correction/'),
     ...firstState(epoch),
     ...Object.fromEntries(
       epoch.dropouts.map(({ name, units }) => [`draws/${name}`, float32([steps, batch, units], draws)]),
@@ -98,6 +100,7 @@ export function drawTraining(g: Draw): Training {
     batch: between(1, 4),
     weighted: oneOf([true, false]),
     ...(oneOf([true, false]) ? { proximalMu: 0.5 } : {}),
+    ...(oneOf([true, false]) ? { corrected: true } : {}),
     ...(pooled ? { groups: 2 } : {}),
   }
   const epoch = epochGraph(options)
@@ -134,6 +137,7 @@ function drawFeeds(
     batches: int32([count, options.batch], below(count * options.batch, examples)),
     ...tensors(''),
     ...tensors('anchor/'),
+    ...tensors('correction/'),
     ...firstState(epoch),
     ...Object.fromEntries(
       epoch.dropouts.map(({ name, units }) => {

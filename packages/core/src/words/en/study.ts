@@ -52,6 +52,10 @@ export const problemWords = {
   lateTwice: () => 'strategy.fedBuff.staleness says already what becomes of late updates; leave this out',
   lateInTurn: () =>
     'with strategy.cyclic each hospital goes on where the one before it ended, so nothing that is late can count',
+  lateAndKept: (name: string) =>
+    `with strategy.${name} a hospital keeps what its own update was, so that none can count later, or for less; leave this out`,
+  plainDescentOnly: (name: string) =>
+    `strategy.${name} reads a hospital's mean gradient out of its update, which is that of plain gradient descent only: sgd without momentum`,
   quorumOverBuffer: (quorum: number, buffer: number) =>
     `a round is over with its first ${buffer} updates (strategy.fedBuff.buffer), so it can never have ${quorum}`,
   amount: () => 'say how much a hospital trains in a round: in epochs or in steps, one of the two',
