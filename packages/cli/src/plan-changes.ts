@@ -29,6 +29,7 @@ const strategiesFor = (
   fedNova: {},
   qFedAvg: { q: 1, lipschitz: 1 / localRate(optimizer) },
   scaffold: {},
+  fedDyn: { alpha: 0.1 },
   krum: {},
   multiKrum: {},
   geometricMedian: {},

@@ -28,6 +28,7 @@ const strategies: readonly StrategySpec[] = [
   { fedNova: { rate: 0.7 } },
   { qFedAvg: { q: 2, lipschitz: 0.5 } },
   { scaffold: { rate: 0.7 } },
+  { fedDyn: { alpha: 0.1 } },
   { krum: { rate: 1 } },
   { multiKrum: { rate: 0.5, keep: 2 } },
   { geometricMedian: { rate: 1, smoothing: 1e-6 } },

@@ -70,6 +70,18 @@ test('each site is told after which round its update counted last, and all of th
   await closed(running)
 })
 
+test('under FedDyn there is nothing common to be told', async () => {
+  const running = await startedStudy(['a'], { strategy: { fedDyn: { alpha: 0.1 } }, rounds: { maximum: 2 } })
+  const usual = honest(running.parsed)
+  const given: unknown[] = []
+  await running.work((task, site) => {
+    if (task.kind === 'train') given.push(task.correction)
+    return usual(task, site)
+  })
+  assert.deepEqual(given, [{ since: 0 }, { since: 1 }])
+  await closed(running)
+})
+
 test('a strategy without corrections has none in its tasks', async () => {
   const running = await startedStudy(['a'], { strategy: { fedAvgM: {} }, rounds: { maximum: 2 } })
   const usual = honest(running.parsed)

@@ -136,6 +136,18 @@ test('a task that says otherwise than the plan is refused, and so is a common va
   assert.ok(other?.kind === 'failed' && other.code === 'WR_PLAN_ALTERED')
 })
 
+test('FedDyn at a site, by hand: α times the sum of its changes that counted, and nothing from the coordinator', async (t) => {
+  const { at, corrections, task } = await scaffolding(t, { fedDyn: { alpha: 2 } })
+  const site = await at.open()
+  // Δ = ½, which counts: 2·½; Δ = ½ − 0.1 = 0.4, which does not: 2·½ again.
+  const rounds = [task(1, { since: 0 }), task(2, { since: 1 }), task(3, { since: 1 })]
+  for (const given of rounds) assert.equal((await perform(at, site, given))?.kind, 'train')
+  for (const [index, wanted] of [0, 1, 1].entries()) near(corrections[index], wanted)
+  const kept = own(at)
+  assert.deepEqual(Object.keys(kept), ['1', '3'])
+  near(kept[3], 0.9)
+})
+
 test('what a disk has lost of its own variate is taken as it was at first', async (t) => {
   const { at, corrections, variate, task } = await scaffolding(t)
   await perform(at, await at.open(), task(1, { since: 0 }))

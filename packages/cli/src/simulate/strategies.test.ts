@@ -83,6 +83,15 @@ test('SCAFFOLD: its first round is FedAvg’s, to the bit, its second is not; th
   assert.equal(await weightsOf({ scaffold: {} }, alike, rounds(2)), two)
 })
 
+test('FedDyn: as FedProx with the same pull and twice the step in its first round, another model in its second; the same again', async () => {
+  const fedDyn = { fedDyn: { alpha: 0.1 } }
+  const fedProx = { fedProx: { mu: 0.1, rate: 2 } }
+  assert.equal(await weightsOf(fedDyn, alike, { maximum: 1 }), await weightsOf(fedProx, alike, { maximum: 1 }))
+  const two = await weightsOf(fedDyn, alike, { maximum: 2 })
+  assert.notEqual(two, await weightsOf(fedProx, alike, { maximum: 2 }))
+  assert.equal(await weightsOf(fedDyn, alike, { maximum: 2 }), two)
+})
+
 test('of unlike ones each is another model, and the same again', async () => {
   const strategies = [{ fedAvg: {} }, { fedNova: {} }, fair(0), fair(1)]
   const found: (string | null)[] = []

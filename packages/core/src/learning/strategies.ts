@@ -2,6 +2,7 @@
 import type { StrategySpec } from '../study/strategy.ts'
 import { coordinateMedian, plainMean, trimmedMeanOf, weightedMean } from './aggregators.ts'
 import { type Bound, centredClippingRule, normBoundRule } from './clipping.ts'
+import { fedDynRule, linearTerm } from './fed-dyn.ts'
 import { fedNovaRule } from './fed-nova.ts'
 import { geometricMedianRule } from './geometric-median.ts'
 import { krumRule, multiKrumRule } from './krum.ts'
@@ -83,6 +84,12 @@ export const scaffold = ({ rate }: Rate): Strategy => ({
   client: { correction: controlVariates },
 })
 
+/** Acar et al. 2021: the sites add a linear and a quadratic term to their loss. */
+export const fedDyn = ({ alpha }: { alpha: number }): Strategy => ({
+  ...put(fedDynRule(), 1),
+  client: { proximalMu: alpha, correction: linearTerm(alpha) },
+})
+
 /** Nguyen et al. 2022, Algorithm 1: w ← w + η·(1/K)·Σ s(τᵢ)·Δᵢ. When a round has its K updates, and s(τ), are of collecting.ts. */
 export const fedBuff = ({ rate }: Rate): Strategy => put(plainMean(), rate, 'fedBuff')
 
@@ -104,6 +111,7 @@ export function strategyOf(spec: StrategySpec): Strategy {
   if ('fedNova' in spec) return fedNova(spec.fedNova)
   if ('qFedAvg' in spec) return qFedAvg(spec.qFedAvg)
   if ('scaffold' in spec) return scaffold(spec.scaffold)
+  if ('fedDyn' in spec) return fedDyn(spec.fedDyn)
   if ('fedBuff' in spec) return fedBuff(spec.fedBuff)
   return centredClipping(spec.centredClipping)
 }

@@ -43,6 +43,7 @@ test('the defaults that the document names are those of the schema', () => {
     fedNova: {},
     qFedAvg: { q: 1, lipschitz: 1 },
     scaffold: {},
+    fedDyn: { alpha: 1 },
     krum: {},
     multiKrum: {},
     geometricMedian: {},

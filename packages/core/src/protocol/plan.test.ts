@@ -377,13 +377,13 @@ test('a strategy that is published for plain gradient descent, with another opti
   assert.equal(warnings({ fedAvg: {} }, { adam: { rate: 0.1 } }), '')
 })
 
-test('SCAFFOLD is refused with another optimizer than plain descent, and with late updates', () => {
+test('SCAFFOLD is refused with another optimizer than plain descent, and with late updates; FedDyn with these', () => {
   const { plan } = parseStudy(source)
   const plain = { sgd: { rate: 0.1 } }
-  const problem = (optimizer: object, rounds: object = {}): unknown => {
+  const problem = (optimizer: object, rounds: object = {}, strategy: object = { scaffold: {} }): unknown => {
     const training = { ...Object(plan.training), optimizer }
     try {
-      validatePlan({ ...plan, strategy: { scaffold: {} }, training, rounds: { maximum: 5, ...rounds } })
+      validatePlan({ ...plan, strategy, training, rounds: { maximum: 5, ...rounds } })
       return undefined
     } catch (error) {
       return error instanceof WardroundError ? error.parameters.field : error
@@ -393,6 +393,9 @@ test('SCAFFOLD is refused with another optimizer than plain descent, and with la
   assert.equal(problem({ sgd: { rate: 0.1, momentum: 0.5 } }), 'training.optimizer')
   assert.equal(problem({ adam: { rate: 0.1 } }), 'training.optimizer')
   assert.equal(problem(plain, { late: {} }), 'rounds.late')
+  const fedDyn = { fedDyn: { alpha: 0.1 } }
+  assert.equal(problem({ adam: { rate: 0.1 } }, {}, fedDyn), undefined)
+  assert.equal(problem(plain, { late: {} }, fedDyn), 'rounds.late')
 })
 
 test('where the number of hospitals is known it counts: instead of a quorum, and against one', () => {

@@ -195,7 +195,7 @@ function crossIssues(study: Study): Issue[] {
 }
 
 /** Strategies whose sites keep what they make of their own update: it has to count in its round, and whole. */
-const keepers = ['scaffold']
+const keepers = ['scaffold', 'fedDyn']
 
 const lossFor = (target: TargetSpec): Study['training']['loss'] =>
   'positive' in target ? 'binaryCrossEntropy' : 'classes' in target ? 'categoricalCrossEntropy' : 'meanSquaredError'

@@ -46,6 +46,7 @@ export const strategySchema = z.union([
   z.strictObject({ fedNova: z.strictObject({ rate: serverRate.default(1) }) }),
   z.strictObject({ qFedAvg }),
   z.strictObject({ scaffold: z.strictObject({ rate: serverRate.default(1) }) }),
+  z.strictObject({ fedDyn: z.strictObject({ alpha: z.number().positive() }) }),
   z.strictObject({ fedBuff }),
   z.strictObject({ krum: z.strictObject({ rate: serverRate.default(1), faulty }) }),
   z.strictObject({

@@ -133,7 +133,7 @@ export const helpWords = {
     simulatedSite: () => 'a hospital and its table or site.yaml; once for each',
     seed: () => "another seed than the study's",
     strategy: () =>
-      "another strategy than the study's: fedAvg, fedAvgM, fedProx, fedAdagrad, fedAdam, fedYogi, cyclic, median, trimmedMean, krum, multiKrum, geometricMedian, normBound, centredClipping, fedNova, qFedAvg, scaffold, fedBuff",
+      "another strategy than the study's: fedAvg, fedAvgM, fedProx, fedAdagrad, fedAdam, fedYogi, cyclic, median, trimmedMean, krum, multiKrum, geometricMedian, normBound, centredClipping, fedNova, qFedAvg, scaffold, fedDyn, fedBuff",
     data: () => 'folder with the four UCI files',
   },
 }
