@@ -6,7 +6,7 @@ import { memoryBlobs } from './blobs/memory.ts'
 import { asWeights } from './correction.ts'
 import { closed } from './testing/closed.ts'
 import { coded } from './testing/errors.ts'
-import { honest, startedStudy } from './testing/federation.ts'
+import { honest, lastingWorld, startedStudy } from './testing/federation.ts'
 import { specsOf } from './testing/study.ts'
 
 const bytesOf = (values: readonly number[]): Uint8Array => new Uint8Array(Float64Array.from(values).buffer)
@@ -41,7 +41,8 @@ test('one that is not what its name says is not passed on', async () => {
 })
 
 test('each site is told after which round its update counted last, and all of them the common variate', async () => {
-  const running = await startedStudy(['a', 'b'], { strategy: { scaffold: {} }, rounds: { maximum: 4, quorum: 1 } })
+  const change = { strategy: { scaffold: {} }, rounds: { maximum: 4, quorum: 1 } }
+  const running = await startedStudy(['a', 'b'], change, await lastingWorld())
   const given = new Map<string, Extract<Task, { kind: 'train' }>['correction']>()
   const usual = honest(running.parsed, { delta: (round, site) => (site === 'a' ? 6 : 12) / round })
   const behaviour: typeof usual = (task, site) => {
