@@ -46,6 +46,7 @@ test('every mistake is named with its line and field', () => {
     ['a tab', 'name: budapest', '\tname: budapest', 1, ''],
     ['a list not closed', '[updates]', '[updates', 12, ''],
     ['a field twice', 'name: budapest', 'name: budapest\nname: pécs', 2, ''],
+    ['a tag that means nothing', 'minimumCohort: 20', 'minimumCohort: !few 20', 10, ''],
     ['nothing at all', whole, '', 1, 'data'],
   ]
   for (const [name, from, to, line, field] of cases) {

@@ -73,7 +73,8 @@ export function readConfig(path: string): SiteConfig {
 export function parseConfig(source: string, file: string): SiteConfig {
   const lines = new LineCounter()
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, stringKeys: true })
-  const [broken] = document.errors
+  // A tag or a directive that means nothing here is a mistake too, and never left out in silence.
+  const [broken] = [...document.errors, ...document.warnings]
   if (broken !== undefined)
     throw new WardroundError('WR_CONFIG', {
       file,

@@ -150,6 +150,9 @@ test('what is not YAML, or YAML that hides something, is refused with its line',
     ['name: heart-disease', 'name: a\nname: b'],
     ['question: ', 'question: "'],
     ['wardround: 1', 'wardround: *one'],
+    // What YAML only warns of: a tag or a directive that nobody knows.
+    ['seed: 1', 'seed: !random 1'],
+    ['wardround: 1', '%WARD 1\n---\nwardround: 1'],
   ]
   for (const [from, to] of broken) {
     const failure = failureOf(changed(from, to))

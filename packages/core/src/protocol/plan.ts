@@ -27,7 +27,8 @@ export function parseStudy(source: string, file = 'study.yaml'): ParsedStudy {
     throw new WardroundError('WR_STUDY_SYNTAX', { file, line: 0, problem: problemWords.tooLarge(sizeLimit) })
   const lines = new LineCounter()
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, stringKeys: true, version: '1.2' })
-  const [broken] = document.errors
+  // A tag or a directive that means nothing here is a mistake too, and never left out in silence.
+  const [broken] = [...document.errors, ...document.warnings]
   if (broken !== undefined) {
     const { line, col } = lines.linePos(broken.pos[0])
     throw new WardroundError('WR_STUDY_SYNTAX', { file, line, column: col, problem: broken.message })
