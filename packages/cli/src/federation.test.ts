@@ -46,6 +46,7 @@ function coordinator(
     },
     failures: [],
     waitingFor: [],
+    lost: [],
     sequence: history.length,
   })
   const network: Network = {

@@ -34,7 +34,7 @@ type Waiting = {
 }
 
 /** How long a cancelled worker may take to notice before another one takes its place. */
-const graceMs = 2000
+const graceMs = 10_000
 
 export function createTrainer(): Trainer {
   let worker: Worker | undefined
