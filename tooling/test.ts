@@ -19,7 +19,7 @@ const files = globSync(
   .map((path) => `${root}/${path}`)
 
 const counts = { passed: 0, failed: 0, skipped: 0 }
-const stream = run({ files, concurrency: 2, timeout: 300_000 })
+const stream = run({ files, concurrency: 2, timeout: 900_000 })
 stream.on('test:pass', ({ skip, details }) => {
   if (details.type === 'suite') return
   if (skip === undefined || skip === false) counts.passed += 1

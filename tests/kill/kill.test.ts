@@ -89,21 +89,21 @@ const killedAt = (name: Name, points: readonly string[]) => async (federation: K
 
 for (const [title, store] of Object.entries(stores)) {
   test(`${title}: a coordinator killed at each of ${coordinatorPoints.length} points`, {
-    timeout: 300_000,
+    timeout: 600_000,
   }, async () => {
     const disturb = killedAt('coordinator', coordinatorPoints)
     const found = await ended(scratch('kill-coordinator'), await store(), { count: rounds, disturb })
     assert.deepEqual(found, await wantedAfter(rounds))
   })
 
-  test(`${title}: a site killed at each of ${sitePoints.length} points`, { timeout: 300_000 }, async () => {
+  test(`${title}: a site killed at each of ${sitePoints.length} points`, { timeout: 600_000 }, async () => {
     const disturb = killedAt('north', sitePoints)
     const found = await ended(scratch('kill-site'), await store(), { count: rounds, disturb })
     assert.deepEqual(found, await wantedAfter(rounds))
   })
 }
 
-test('anybody killed at any moment, fifty times in one study', { timeout: 300_000 }, async () => {
+test('anybody killed at any moment, fifty times in one study', { timeout: 600_000 }, async () => {
   const random = seededRandom(['kill'])
   const names: readonly Name[] = ['coordinator', ...siteNames]
   const count = 60
