@@ -85,9 +85,13 @@ const failure = ({ code, parameters }: WardroundError): TaskResult => ({
   refused: true,
 })
 
+/** A name that was cut may end in half a character, which could not be kept. */
 const plain = (parameters: ErrorParameters): Record<string, string | number> =>
   Object.fromEntries(
-    Object.entries(parameters).map(([key, value]) => [key, typeof value === 'number' ? value : String(value)]),
+    Object.entries(parameters).map(([key, value]) => [
+      key,
+      typeof value === 'number' ? value : String(value).toWellFormed(),
+    ]),
   )
 
 type Taken = {

@@ -1,6 +1,7 @@
 /** Binds handlers to routes: authenticate, parse, handle, answer. */
 import { createHash } from 'node:crypto'
 import { WardroundError } from '@wardround/core/errors.ts'
+import { parseJson } from '@wardround/core/json.ts'
 import { type RouteName, routes } from '@wardround/core/protocol/routes.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
@@ -181,7 +182,7 @@ function parseBody(schema: z.ZodType | undefined, raw: Uint8Array): unknown {
   if (schema === undefined) return undefined
   let value: unknown
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(raw))
+    value = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(raw))
   } catch (error) {
     throw new WardroundError('WR_BODY_INVALID', { field: 'body', problem: 'it is not JSON' }, { cause: error })
   }

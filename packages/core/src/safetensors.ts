@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { WardroundError } from './errors.ts'
+import { parseJson } from './json.ts'
 import { firstNotFinite } from './vector.ts'
 import { type NamedTensor, sizeOf, type TensorSpec, type Weights } from './weights.ts'
 
@@ -144,7 +145,7 @@ function readJson(bytes: Uint8Array): Record<string, unknown> {
   let value: unknown
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    value = JSON.parse(text)
+    value = parseJson(text)
   } catch (error) {
     throw new WardroundError('WR_WEIGHTS_INVALID', { problem: 'its header is not JSON' }, { cause: error })
   }

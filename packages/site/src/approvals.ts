@@ -1,10 +1,11 @@
 /** The data owner's word: which studies are offered, what they are, and the signed decision on one. */
 import { WardroundError } from '@wardround/core/errors.ts'
+import { parseJson } from '@wardround/core/json.ts'
 import type { SiteWorld } from '@wardround/core/ports.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { readPlan, validatePlan } from '@wardround/core/protocol/plan.ts'
 import { type KeyPair, sign, verify } from '@wardround/core/protocol/signing.ts'
-import { type Grant, grantSchema, offerSchema } from '@wardround/core/protocol/task.ts'
+import { type Grant, grantSchema, type Offer, offerSchema } from '@wardround/core/protocol/task.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import type { Client } from './client.ts'
 import type { SiteContext } from './context.ts'
@@ -19,7 +20,7 @@ export type OfferedStudy = {
   readonly decision: 'approved' | 'refused' | null
 }
 
-/** Offers with the coordinator's signature, read and hashed for ourselves. Errors: WR_SIGNATURE_INVALID, WR_PLAN_ALTERED, WR_STUDY_INVALID. */
+/** Offers with the coordinator's signature, read and hashed for ourselves. Errors: WR_SIGNATURE_INVALID, WR_BODY_INVALID, WR_PLAN_ALTERED, WR_STUDY_INVALID. */
 export async function offeredStudies({
   client,
   ed25519,
@@ -29,11 +30,20 @@ export async function offeredStudies({
   return offers.map(({ document, signature, decision }) => {
     if (!verify(ed25519, membership.coordinatorKey, { context: 'wardround-offer-v1', document, signature }))
       throw new WardroundError('WR_SIGNATURE_INVALID', { what: 'an offer' })
-    const offer = offerSchema.parse(JSON.parse(document))
+    const offer = readOffer(document)
     const { study, plan, planHash } = validatePlan(offer.plan)
     if (planHash !== offer.planHash) throw new WardroundError('WR_PLAN_ALTERED', { study: offer.study })
     return { id: offer.study, study, plan, planHash, decision }
   })
+}
+
+/** Signed, and yet no offer: a coordinator of another make. */
+function readOffer(document: string): Offer {
+  try {
+    return offerSchema.parse(parseJson(document))
+  } catch (error) {
+    throw new WardroundError('WR_BODY_INVALID', { field: 'offer', problem: 'it is no offer' }, { cause: error })
+  }
 }
 
 export type DecideOptions = Pick<SiteWorld, 'clock' | 'disk'> & {

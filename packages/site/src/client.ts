@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { base64urlnopad } from '@wardround/core/base64.ts'
 import { remoteError, WardroundError } from '@wardround/core/errors.ts'
+import { parseJson } from '@wardround/core/json.ts'
 import type { Clock, Entropy, HttpResponse, Network } from '@wardround/core/ports.ts'
 import { prove } from '@wardround/core/protocol/proof.ts'
 import {
@@ -125,7 +126,7 @@ export function createClient(options: ClientOptions): Client {
 
 const jsonText = z.string().transform((text, context): unknown => {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     context.addIssue('not JSON')
     return z.NEVER

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { WardroundError } from '@wardround/core/errors.ts'
-import { verify } from '@wardround/core/protocol/signing.ts'
+import { sign, verify } from '@wardround/core/protocol/signing.ts'
 import { decodeToken, encodeToken } from '@wardround/core/protocol/token.ts'
 import { decide, offeredStudies } from './approvals.ts'
 import { isJoined, membershipOf, siteKeys } from './identity.ts'
@@ -101,4 +101,9 @@ test('an offer that was changed, or whose plan has another hash, is not shown fo
   const { plan } = JSON.parse(honest.document)
   await at.coordinator.offer({ study: at.study, planHash: 'f'.repeat(64), plan })
   await assert.rejects(offeredStudies(site), coded('WR_PLAN_ALTERED'))
+  for (const document of ['not JSON', '{}', '{"study":"\\ud800"}']) {
+    const signature = sign(at.coordinator.state.keys, 'wardround-offer-v1', document)
+    offers.splice(0, 1, { document, signature })
+    await assert.rejects(offeredStudies(site), coded('WR_BODY_INVALID'), document)
+  }
 })

@@ -4,6 +4,7 @@
  */
 import { dirname } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
+import { parseJson } from '@wardround/core/json.ts'
 import type { Clock, Disk } from '@wardround/core/ports.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { type ChainEntry, chained, firstBroken, genesis, linkHash } from '@wardround/core/protocol/chain.ts'
@@ -129,9 +130,9 @@ const linesOf = (bytes: Uint8Array): string[] =>
 
 function parseLine(line: string): JournalEntry | undefined {
   try {
-    return entrySchema.safeParse(JSON.parse(line)).data
+    return entrySchema.safeParse(parseJson(line)).data
   } catch {
-    // Not JSON: the chain is broken here, which is what undefined says.
+    // Not JSON that we would have written: the chain is broken here, which is what undefined says.
     return undefined
   }
 }

@@ -446,6 +446,17 @@ test('a task that nobody can be told about is not tried again in a tight loop', 
   assert.ok(refusals > 0 && refusals <= 121, `${refusals} in an hour`)
 })
 
+test('what a coordinator signs without its being a task is refused as such', async (t) => {
+  const at = await approved(t)
+  const site = await at.open()
+  for (const document of ['not JSON', '{}', '"\\ud800"', '[null]']) {
+    const signature = await sign(at.coordinator.state.keys, 'wardround-task-v1', document)
+    await runTask(site, { document, signature })
+    const { kind, body } = journal(at).at(-1) ?? {}
+    assert.deepEqual([kind, body?.code], ['task-refused', 'WR_BODY_INVALID'], document)
+  }
+})
+
 test('a result that comes too late is dropped, and the site goes on', async (t) => {
   const at = await approved(t)
   const { state } = at.coordinator

@@ -3,6 +3,7 @@
  * machine, against this site's own files; whatever does not hold is refused, written into the journal and told.
  */
 import { asWardroundError, type ErrorCode, registry, WardroundError } from '@wardround/core/errors.ts'
+import { parseJson } from '@wardround/core/json.ts'
 import { collectingOf, latestOf } from '@wardround/core/learning/collecting.ts'
 import { canonicalJson, sha256Hex } from '@wardround/core/protocol/canonical.ts'
 import { type Signed, verify } from '@wardround/core/protocol/signing.ts'
@@ -41,7 +42,7 @@ export async function runTask(site: SiteContext, signed: Signed): Promise<Signed
 async function verifyTask(site: SiteContext, signed: Signed): Promise<Task> {
   if (!verify(site.ed25519, site.membership.coordinatorKey, { context: 'wardround-task-v1', ...signed }))
     throw new WardroundError('WR_SIGNATURE_INVALID', { what: 'a task' })
-  const parsed = taskSchema.safeParse(JSON.parse(signed.document))
+  const parsed = taskSchema.safeParse(safeJson(signed.document))
   if (!parsed.success)
     throw new WardroundError('WR_BODY_INVALID', {
       field: `task.${parsed.error.issues[0]?.path.join('.') ?? ''}`,
@@ -153,9 +154,9 @@ function named({ document }: Signed): Named {
 
 function safeJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
-    // Whoever sent this is refused for its signature already.
+    // Then it is no task, whatever else it says.
     return undefined
   }
 }

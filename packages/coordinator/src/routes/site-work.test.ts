@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { sign, verify } from '@wardround/core/protocol/signing.ts'
 import { offerSchema, type Task } from '@wardround/core/protocol/task.ts'
+import { encodeSafetensors, unflatten } from '@wardround/core/safetensors.ts'
 import type { Store } from '../store/store.ts'
 import { asleep, turn } from '../testing/clock.ts'
 import { closed } from '../testing/closed.ts'
@@ -17,9 +18,9 @@ import {
   type World,
 } from '../testing/federation.ts'
 import { ed25519 } from '../testing/keys.ts'
-import { asSite, requestOf, send } from '../testing/requests.ts'
+import { asSite, type Request, requestOf, send } from '../testing/requests.ts'
 import { pieceOf } from '../testing/site.ts'
-import { parsedPlan, survey, updateBytes } from '../testing/study.ts'
+import { parsedPlan, specsOf, survey, updateBytes } from '../testing/study.ts'
 
 test("an offer is signed with the coordinator's key, says what was hashed, and ends with its study", async () => {
   const federation = await testFederation(['a'])
@@ -261,6 +262,38 @@ test('an update that says it is larger than any of its study counts as a failure
   assert.equal(await running.world.blobs.staged.receivedBytes(id), 0)
   await running.coordinator.idle()
   assert.equal((await running.world.store.task(id))?.state, 'failed')
+  await closed(running)
+})
+
+test('half a character in a text is refused where it comes in, and never a fault of ours', async () => {
+  const { running, taskOf } = await training(['a', 'b', 'c', 'd'])
+  const raw = async (body: string) => {
+    const request: Request = { method: 'POST', path: `/v1/site/tasks/${taskOf('a').id}/result`, body }
+    return send(running.way, { ...request, headers: await asSite(running.site('a').signer)(request) })
+  }
+  const report = { kind: 'failed', code: 'WR_DISK', parameters: { reason: '\ud800' }, refused: false }
+  assert.equal((await raw(JSON.stringify(report))).status, 400)
+  assert.equal((await raw('{"kind":"evaluate","on":"training","figure":1e999}')).status, 400)
+  assert.equal((await running.world.store.task(taskOf('a').id))?.state, 'open')
+  const [spec] = specsOf(running.parsed)
+  assert.ok(spec !== undefined)
+  const named = (name: string) => encodeSafetensors([{ name, shape: [0], data: new Float32Array() }])
+  // Told in its first 60 letters, which end in the middle of a character.
+  const cut = running.site('b').perform(taskOf('b'), { update: named(`${'x'.repeat(59)}😀`) })
+  await assert.rejects(cut, coded('WR_WEIGHTS_SHAPE'))
+  const broken = running.site('c').perform(taskOf('c'), { update: named('\ud800') })
+  await assert.rejects(broken, coded('WR_WEIGHTS_INVALID'))
+  const facts = { numExamples: 20, measurements: { '\ud800': 1 } }
+  const weights = unflatten(specsOf(running.parsed), new Float32Array(7))
+  const said = encodeSafetensors(weights, { wardround: JSON.stringify(facts) })
+  await assert.rejects(running.site('d').perform(taskOf('d'), { update: said }), coded('WR_WEIGHTS_INVALID'))
+  await running.coordinator.idle()
+  const { failures } = await running.detail()
+  assert.deepEqual(failures.map(({ site, code }) => `${site} ${code}`).toSorted(), [
+    'b WR_WEIGHTS_SHAPE',
+    'c WR_WEIGHTS_INVALID',
+    'd WR_WEIGHTS_INVALID',
+  ])
   await closed(running)
 })
 

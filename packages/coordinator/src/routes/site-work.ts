@@ -2,6 +2,7 @@
 
 import { Readable } from 'node:stream'
 import { WardroundError } from '@wardround/core/errors.ts'
+import { parseJson } from '@wardround/core/json.ts'
 import { type Signed, verify } from '@wardround/core/protocol/signing.ts'
 import { type BlobRef, grantSchema } from '@wardround/core/protocol/task.ts'
 import type { Context } from '../context.ts'
@@ -169,7 +170,7 @@ async function decide(context: Context, site: string, signed: { document: string
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch (error) {
     throw new WardroundError('WR_BODY_INVALID', { field: 'document', problem: 'it is not JSON' }, { cause: error })
   }

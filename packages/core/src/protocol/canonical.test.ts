@@ -36,5 +36,9 @@ test('FIPS 180-4: SHA-256 of "abc"', () => {
 })
 
 test('what is not JSON is refused', () => {
-  assert.throws(() => canonicalJson(undefined), WardroundError)
+  for (const value of [undefined, Number.NaN, { a: ['\ud800'] }, { a: Number.POSITIVE_INFINITY }])
+    assert.throws(
+      () => canonicalJson(value),
+      (error) => error instanceof WardroundError && error.code === 'WR_INTERNAL',
+    )
 })

@@ -4,12 +4,19 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import canonicalize from 'canonicalize'
 import { WardroundError } from '../errors.ts'
 
-/** The canonical text of plain JSON data. Errors: WR_INTERNAL if `value` is not JSON data. */
+/** The canonical text of plain JSON data; whatever parseJson() reads has one. Errors: WR_INTERNAL if `value` is not JSON data. */
 export function canonicalJson(value: unknown): string {
-  const text = canonicalize(value)
-  if (text === undefined) throw new WardroundError('WR_INTERNAL', { what: 'a value that is not JSON' })
-  return text
+  try {
+    const text = canonicalize(value)
+    if (text !== undefined) return text
+  } catch (error) {
+    throw notJson(error)
+  }
+  throw notJson()
 }
+
+const notJson = (cause?: unknown): WardroundError =>
+  new WardroundError('WR_INTERNAL', { what: 'a value that is not JSON' }, { cause })
 
 /** SHA-256 of bytes, or of a text's UTF-8, as 64 hexadecimal digits. */
 export const sha256Hex = (data: Uint8Array | string): string =>

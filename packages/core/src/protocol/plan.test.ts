@@ -176,6 +176,11 @@ test('nothing, something else, and something endless are refused', () => {
   assert.match(endless.problem, /256 KiB/)
 })
 
+test('a text that no UTF-8 can say is refused by its field', () => {
+  const { code, field, line } = failureOf(source.replace(/question: .*/, 'question: "\\ud800"'))
+  assert.deepEqual([code, field, line], ['WR_STUDY_INVALID', 'question', lineOf(source, 'question:')])
+})
+
 test('a column may be called like something of JavaScript', () => {
   for (const name of ['constructor', 'toString', 'hasOwnProperty'])
     assert.doesNotThrow(() => parseStudy(changed('column: num,', `column: ${name},`)), name)

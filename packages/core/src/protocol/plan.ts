@@ -2,6 +2,7 @@
 import { isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml'
 import { WardroundError } from '../errors.ts'
 import { checkModel } from '../graph/layers.ts'
+import { flawIn } from '../json.ts'
 import { plannedWidth, specialColumns } from '../preparation/encoding.ts'
 import { type Study, studySchema, type TargetSpec } from '../study/study.ts'
 import { problemWords } from '../words/en/study.ts'
@@ -140,7 +141,11 @@ const rangeStart = (node: unknown): number | undefined =>
 
 function issuesOf(data: unknown): readonly Issue[] {
   const issues = schemaIssues(data)
-  return issues.length > 0 ? issues : crossIssues(studySchema.parse(data))
+  if (issues.length > 0) return issues
+  const flaw = flawIn(data)
+  return flaw === undefined
+    ? crossIssues(studySchema.parse(data))
+    : [{ path: flaw, problem: problemWords.brokenText() }]
 }
 
 /** Rules between fields. */

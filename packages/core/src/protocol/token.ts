@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { base64urlnopad } from '../base64.ts'
 import { WardroundError } from '../errors.ts'
+import { parseJson } from '../json.ts'
 import { canonicalJson, sha256Hex } from './canonical.ts'
 
 const tokenSchema = z.strictObject({
@@ -29,7 +30,7 @@ export type Token = z.output<typeof tokenSchema>
 
 const jsonText = z.string().transform((text, context) => {
   try {
-    return JSON.parse(text) as unknown
+    return parseJson(text)
   } catch {
     context.addIssue('not JSON')
     return z.NEVER

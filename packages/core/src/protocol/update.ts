@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { WardroundError } from '../errors.ts'
+import { parseJson } from '../json.ts'
 import { encodeSafetensors, type Header } from '../safetensors.ts'
 import type { Weights } from '../weights.ts'
 import { canonicalJson } from './canonical.ts'
@@ -32,9 +33,9 @@ export function updateFacts({ metadata }: Pick<Header, 'metadata'>): UpdateFacts
 
 function jsonOf(text: string | undefined): unknown {
   try {
-    return JSON.parse(text ?? '')
+    return parseJson(text ?? '')
   } catch {
-    // Not JSON: it says nothing, which the schema refuses.
+    // Not JSON that could be kept: it says nothing, which the schema refuses.
     return undefined
   }
 }

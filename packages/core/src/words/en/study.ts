@@ -29,6 +29,7 @@ export const problemWords = {
   notJson: () => 'It is not JSON.',
   unknownField: (field: string, meant: string | undefined) =>
     `there is no field ${field} here${meant === undefined ? '. Unknown fields are refused, so that nothing is silently ignored' : `. Did you mean ${meant}?`}`,
+  brokenText: () => 'this text holds half a character, which cannot be written down (a lone surrogate)',
   missingField: () => 'this field is missing',
   wrongKind: (expected: string, received: string) => `this must be ${kindText(expected)}, not ${kindText(received)}`,
   oneOf: (allowed: readonly string[]) => `this must be ${allowed.length === 1 ? '' : 'one of '}${allowed.join(', ')}`,
