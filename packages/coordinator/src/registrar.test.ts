@@ -110,6 +110,9 @@ test('queries and paths that are not what the route asks for are named too', asy
   assert.equal((await get('/v1/events?after=-1')).parameters.field, 'query.after')
   assert.equal((await get('/v1/events?after=1&after=2')).parameters.field, 'query.after')
   assert.equal((await get('/v1/events?wait=31')).parameters.field, 'query.wait')
+  // What JavaScript would take for numbers all the same.
+  for (const text of ['', '%20', '0x10', '1e1', '%201', '+1', '1.', 'true'])
+    assert.equal((await get(`/v1/events?after=${text}`)).parameters.field, 'query.after', text)
   assert.equal((await get('/v1/events?colour=red')).parameters.field, 'query')
   assert.equal((await get('/v1/studies/NO%20STUDY')).parameters.field, 'path.study')
   assert.equal((await get('/v1/studies/..%2f..%2fetc%2fpasswd')).parameters.field, 'path.study')

@@ -20,7 +20,10 @@ export const signedSchema = z.strictObject({ document: z.string().max(4_000_000)
 
 const publicKeySchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
 const versionSchema = z.string().regex(/^\d+\.\d+\.\d+$/)
-const waitSeconds = z.coerce.number().min(0).max(30).default(0)
+/** A number in a query: its digits, and nothing else that JavaScript takes for one (no text at all, blanks, 0x10). */
+const inQuery = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((given) => (typeof given === 'string' && /^\d+(?:\.\d+)?$/.test(given) ? Number(given) : given), schema)
+const waitSeconds = inQuery(z.number().min(0).max(30)).default(0)
 /** The next signed task of the site that asks; null where there was none for as long as it waited. */
 const nextTask = z.strictObject({ task: signedSchema.nullable() })
 const empty = z.strictObject({})
@@ -177,8 +180,8 @@ export const routes = {
       'One piece of the update, from `offset`; the whole of it, `sizeBytes` long, is the result of the task. Sending a piece again changes nothing. With the last piece: waits for the next task up to `wait` seconds',
     params: taskParams,
     query: z.strictObject({
-      offset: z.coerce.number().int().min(0),
-      sizeBytes: z.coerce.number().pipe(blobRefSchema.shape.sizeBytes),
+      offset: inQuery(z.int().min(0)),
+      sizeBytes: inQuery(blobRefSchema.shape.sizeBytes),
       sha256: sha256Schema,
       wait: waitSeconds,
     }),
@@ -307,7 +310,7 @@ export const routes = {
     by: 'account',
     summary: 'Events after a sequence number; waits for one up to `wait` seconds',
     query: z.strictObject({
-      after: z.coerce.number().int().min(0).default(0),
+      after: inQuery(z.int().min(0)).default(0),
       study: studyIdSchema.optional(),
       wait: waitSeconds,
     }),
@@ -318,7 +321,7 @@ export const routes = {
     path: '/v1/events/stream',
     by: 'account',
     summary: 'The same as server-sent events; `Last-Event-ID` goes on from there',
-    query: z.strictObject({ after: z.coerce.number().int().min(0).default(0), study: studyIdSchema.optional() }),
+    query: z.strictObject({ after: inQuery(z.int().min(0)).default(0), study: studyIdSchema.optional() }),
     answer: 'events',
   },
   audit: {
@@ -327,8 +330,8 @@ export const routes = {
     by: 'account',
     summary: 'The hash-chained audit',
     query: z.strictObject({
-      after: z.coerce.number().int().min(0).default(0),
-      limit: z.coerce.number().int().min(1).max(1000).default(1000),
+      after: inQuery(z.int().min(0)).default(0),
+      limit: inQuery(z.int().min(1).max(1000)).default(1000),
     }),
     answer: z.strictObject({
       entries: z.array(
