@@ -75,7 +75,8 @@ export async function openFederation(
       for (const { options } of approving) await approves(options, id)
       return id
     },
-    runSites: () => void running.push(...sites.map(({ options }) => runSite(options))),
+    runSites: (names: readonly string[] = sites.map(({ name }) => name)) =>
+      void running.push(...sites.filter(({ name }) => names.includes(name)).map(({ options }) => runSite(options))),
     async finish(id: string) {
       await client.call('start', { params: { study: id }, body: {} })
       await watchStudy(client, id, { onEvent: () => undefined, signal: AbortSignal.timeout(60_000) })
