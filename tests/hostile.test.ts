@@ -219,7 +219,7 @@ function bare(
   })
 }
 
-test('two gigabytes that are streamed: refused after the first few megabytes at most, and none of them kept', async () => {
+test('two gigabytes that a stranger streams: refused for what the head says, after a few megabytes at most, and none of them kept', async () => {
   const path = '/v1/site/tasks/any/update?offset=0&sizeBytes=2000000000&sha256='.concat('f'.repeat(64))
   const chunk = new Uint8Array(1 << 16)
   for (const headers of [{ 'content-length': 2e9 }, { 'transfer-encoding': 'chunked' }]) {
@@ -230,7 +230,7 @@ test('two gigabytes that are streamed: refused after the first few megabytes at 
       return left < 0 ? undefined : chunk
     }
     const answer = await bare(path, { method: 'PUT', headers, stream })
-    assert.deepEqual([answer.status, answer.code], [413, 'WR_BODY_TOO_LARGE'])
+    assert.deepEqual([answer.status, answer.code], [401, 'WR_PROOF_INVALID'])
     assert.ok(answer.sentBytes < 100e6, `${answer.sentBytes} bytes were sent`)
     assert.ok(process.memoryUsage.rss() - before < 200e6)
   }
@@ -266,6 +266,6 @@ test('a thousand connections at once that say half a request keep nobody out, an
   assert.ok(Array.isArray((await mallory.client.call('offers')).offers))
   const { server } = federation.coordinator.app
   // Whoever says no more is cut off by then.
-  assert.ok(server.requestTimeout > 0 && server.requestTimeout <= 120_000, `${server.requestTimeout}`)
+  assert.ok(server.requestTimeout > 0 && server.requestTimeout <= 300_000, `${server.requestTimeout}`)
   for (const socket of sockets) socket.destroy()
 })

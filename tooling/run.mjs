@@ -15,6 +15,7 @@ const programs = {
   check: 'tooling/check.ts',
   bench: 'benchmarks/main.ts',
   soak: 'tests/storm/soak.ts',
+  fuzz: 'benchmarks/fuzz/main.ts',
 }
 
 const fail = (message) => {
