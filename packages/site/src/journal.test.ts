@@ -127,6 +127,27 @@ const imports = ['openJournal ./journal.ts', 'realDisk ./real-disk.ts']
   )
   .join('\n')
 
+test('an entry that could not be made durable is none, and the next one takes its place', () => {
+  const path = fresh()
+  let fails = false
+  const own = {
+    ...disk,
+    append(...[to, bytes, durability]: Parameters<typeof disk.append>) {
+      disk.append(to, bytes, durability)
+      if (fails) throw Object.assign(new Error('no'), { code: 'EIO' })
+    },
+  }
+  const journal = openJournal({ path, disk: own, clock })
+  journal.write('left', { site: 'a' })
+  fails = true
+  for (let tries = 0; tries < 3; tries++) assert.throws(() => journal.write('left', { site: 'b' }), coded('WR_DISK'))
+  assert.equal(lines(path).length, 1)
+  fails = false
+  journal.write('left', { site: 'c' })
+  const { entries, broken } = readJournal(disk, path)
+  assert.deepEqual([entries.map(({ body }) => body.site), broken], [['a', 'c'], undefined])
+})
+
 /** Three durable entries, then notes and at last, where wanted, an entry whose writing had begun; `hole` is where zeros are, from the first. */
 function holed(hole: (unsynced: number, length: number) => [number, number], last?: 'begun' | 'done') {
   const path = written()

@@ -162,7 +162,12 @@ export function openJournal({ path, disk, clock, read = () => undefined }: Journ
       known.hash,
     )
     const line = Buffer.from(`${canonicalJson(entry)}\n`)
-    appendLine(line, durably)
+    try {
+      appendLine(line, durably)
+    } catch (error) {
+      takeBack(disk, path, { bytes: known.bytes, ifBytes: known.bytes + line.length })
+      throw error
+    }
     known = { bytes: known.bytes + line.length, sequence: entry.sequence, hash: entry.hash }
     read({ ...entry, body })
   }
@@ -211,6 +216,18 @@ function caughtUp(
     read(entry)
   }
   return { position: { bytes, sequence, hash }, tornBytes: Math.max(0, all.length - bytes) }
+}
+
+/**
+ * An entry that is there whole and could not be made durable tells of what will not happen. Cut off, it is not taken for one that was durable. A
+ * part of one is cut off, and noted, with the next entry.
+ */
+function takeBack(disk: Disk, path: string, { bytes, ifBytes }: { bytes: number; ifBytes: number }): void {
+  try {
+    if (disk.sizeBytes(path) === ifBytes) disk.truncate(path, bytes)
+  } catch {
+    // The disk takes nothing at all: the error of the entry itself says so.
+  }
 }
 
 function lineAppender(disk: Disk, path: string): (line: Uint8Array, durably: boolean) => void {
