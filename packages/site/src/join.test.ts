@@ -48,6 +48,36 @@ test('joining: the key is born here and stays here; only its public half leaves'
   assert.doesNotMatch(readFileSync(join(folder, 'journal.ndjson'), 'utf8'), /pkcs8|AAAAAAAA/)
 })
 
+test('the coordinator hears of no key that a power cut could take away, not even of one from a try that failed', async (t) => {
+  const { folder, coordinator } = await newcomer(t)
+  const token = coordinator.token('budapest')
+  let [fails, synced] = [true, 0]
+  const own = {
+    ...disk,
+    syncFolder(path: string) {
+      if (fails && path === folder) throw Object.assign(new Error('no'), { code: 'EIO' })
+      disk.syncFolder(path)
+      if (path === folder) synced += 1
+    },
+  }
+  const { network } = coordinator
+  const seen: number[] = []
+  const watched = {
+    send: (request: Parameters<typeof network.send>[0]) => {
+      seen.push(synced)
+      return network.send(request)
+    },
+  }
+  const joining = () =>
+    joinNetwork({ folder, token, ...world, disk: own, clock: testClock(), version: '0.1.0', network: watched })
+  await assert.rejects(joining(), coded('WR_DISK'))
+  assert.ok(existsSync(join(folder, 'identity.json')))
+  // Written down by the journal's first entry alone, were it not for the key.
+  fails = false
+  await joining()
+  assert.deepEqual(seen, [2])
+})
+
 test('a token works once, and only whole', async (t) => {
   const { folder, coordinator, joining, kinds } = await newcomer(t)
   const token = coordinator.token('budapest')

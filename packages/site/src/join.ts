@@ -5,6 +5,7 @@ import type { Network, SiteWorld } from '@wardround/core/ports.ts'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
 import { createClient } from './client.ts'
 import { journalled } from './egress/release.ts'
+import { guarded } from './files.ts'
 import { httpsNetwork, trustOf } from './http.ts'
 import { type Membership, saveMembership, siteKeys } from './identity.ts'
 import { openJournal } from './journal.ts'
@@ -23,6 +24,8 @@ export type JoinOptions = SiteWorld & {
 export async function joinNetwork(options: JoinOptions): Promise<Membership> {
   const token = decodeToken('join', options.token)
   const keys = siteKeys(options.folder, options)
+  // A key that was there may have come from a try whose disk failed: it must outlive the power before the coordinator knows it.
+  guarded(options.folder, () => options.disk.syncFolder(options.folder))
   const trust = options.network === undefined ? trustOf(token, options.authority) : ({ kind: 'public' } as const)
   const closable = options.network === undefined ? httpsNetwork(token.url, trust) : undefined
   const network = options.network ?? closable
