@@ -3,7 +3,7 @@ import type { BlobStore } from '@wardround/coordinator/blobs/blob-store.ts'
 import { memoryBlobs } from '@wardround/coordinator/blobs/memory.ts'
 import type { Random } from '@wardround/core/random.ts'
 import type { Tally } from './tally.ts'
-import { tear } from './tear.ts'
+import { newInode, tear } from './tear.ts'
 
 export type CrashBlobs = { readonly blobs: BlobStore; powerCut(): Promise<void> }
 
@@ -36,7 +36,7 @@ export function crashBlobs(random: Random, tally: Pick<Tally, 'count'>): CrashBl
     },
     async powerCut() {
       for (const [name, seen] of [...received].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-        const left = tear({ seen, durable: new Uint8Array() }, random, { count: () => undefined })
+        const left = tear(newInode(seen), random, { count: () => undefined })
         if (left !== seen) tally.count('uploadTorn')
         received.delete(name)
         await staged.discard(name)

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import type { Disk } from '@wardround/core/ports.ts'
 import type { Random } from '@wardround/core/random.ts'
 import type { Tally } from './tally.ts'
-import { type Inode, tear } from './tear.ts'
+import { type Inode, newInode, tear } from './tear.ts'
 
 export type Trouble = 'ENOSPC' | 'EROFS' | 'EIO'
 
@@ -48,7 +48,7 @@ function contents(files: Files, guard: Guard): Pick<Disk, 'read' | 'sizeBytes' |
     const known = files.names.get(resolve(path))
     if (known !== undefined) return known
     if (!files.folders.has(dirname(resolve(path)))) throw refusal('ENOENT', path)
-    const made: Inode = { seen: new Uint8Array(), durable: new Uint8Array() }
+    const made = newInode()
     files.names.set(resolve(path), made)
     return made
   }
@@ -62,18 +62,23 @@ function contents(files: Files, guard: Guard): Pick<Disk, 'read' | 'sizeBytes' |
     guard(path, 'ENOSPC')
     if (!durably) return
     guard(path, 'EIO')
-    inode.durable = inode.seen
+    settle(inode)
   }
   return {
     read: (path) => files.names.get(resolve(path))?.seen.slice(),
     sizeBytes: (path) => files.names.get(resolve(path))?.seen.length,
-    write: (path, parts, { durably }) => put(path, () => Uint8Array.from(Buffer.concat(parts)), durably),
+    write(path, parts, { durably }) {
+      const before = files.names.get(resolve(path))
+      if (before !== undefined && files.trouble !== 'EROFS') before.untouchedBytes = 0
+      put(path, () => Uint8Array.from(Buffer.concat(parts)), durably)
+    },
     append: (path, bytes, { durably }) =>
       put(path, (before) => Uint8Array.from(Buffer.concat([before, bytes])), durably),
     truncate(path, sizeBytes) {
       const inode = found(files, path)
       guard(path, 'EROFS')
       inode.seen = inode.seen.slice(0, sizeBytes)
+      inode.untouchedBytes = Math.min(inode.untouchedBytes, sizeBytes)
     },
   }
 }
@@ -125,6 +130,12 @@ const allNames = ({ names, durableNames }: Files): string[] =>
 const listed = (paths: readonly string[], folder: string): string[] =>
   paths.flatMap((path) => (path !== '/' && dirname(path) === folder ? [path.slice(path.lastIndexOf('/') + 1)] : []))
 
+/** What is seen is durable. */
+function settle(inode: Inode): void {
+  inode.durable = inode.seen
+  inode.untouchedBytes = inode.seen.length
+}
+
 /** Each name that is not durable is there or not, each file whose bytes are not is torn; what is left then is durable. */
 export function cutPower(files: Files, random: Random, tally: Pick<Tally, 'count'>): void {
   const kept = new Map<string, Inode>()
@@ -137,7 +148,7 @@ export function cutPower(files: Files, random: Random, tally: Pick<Tally, 'count
   }
   for (const inode of new Set(kept.values())) {
     inode.seen = tear(inode, random, tally)
-    inode.durable = inode.seen
+    settle(inode)
   }
   files.names = kept
   files.durableNames = new Map(kept)

@@ -77,7 +77,6 @@ export function hospital(options: HospitalOptions): Hospital {
     name,
     async join(token) {
       await persistently(async (site) => {
-        if (isJoined(site.disk, folder)) return
         const { network } = site
         if (network !== undefined) await joinNetwork({ ...site, token, network })
       })

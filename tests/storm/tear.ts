@@ -5,13 +5,23 @@
 import type { Random } from '@wardround/core/random.ts'
 import type { Tally } from './tally.ts'
 
-/** A file: what everybody sees, and what is durable. */
-export type Inode = { seen: Uint8Array; durable: Uint8Array }
+/** A file: what everybody sees, what is durable, and how many bytes of that nobody has cut off or written over since. */
+export type Inode = { seen: Uint8Array; durable: Uint8Array; untouchedBytes: number }
+
+export const newInode = (seen: Uint8Array = new Uint8Array()): Inode => ({
+  seen,
+  durable: new Uint8Array(),
+  untouchedBytes: 0,
+})
 
 /** The least that a disk writes at once. */
 const sectorBytes = 512
 
-export function tear({ seen, durable }: Inode, random: Random, tally: Pick<Tally, 'count'>): Uint8Array {
+export function tear(
+  { seen, durable, untouchedBytes }: Inode,
+  random: Random,
+  tally: Pick<Tally, 'count'>,
+): Uint8Array {
   if (Buffer.compare(seen, durable) === 0) return seen
   const draw = random.below(4)
   if (draw === 0) return seen
@@ -19,10 +29,9 @@ export function tear({ seen, durable }: Inode, random: Random, tally: Pick<Tally
     tally.count('bytesLost')
     return durable
   }
-  const isGrown = seen.length > durable.length && Buffer.compare(seen.subarray(0, durable.length), durable) === 0
   // Cut off at its end: the length is the one or the other.
   if (seen.length < durable.length && Buffer.compare(durable.subarray(0, seen.length), seen) === 0) return durable
-  const safe = isGrown ? durable.length : 0
+  const safe = Math.min(untouchedBytes, seen.length)
   // The length may have reached the disk whole, whatever became of the sectors.
   const length = draw === 3 && random.below(2) === 0 ? seen.length : safe + random.below(seen.length - safe + 1)
   const left = seen.slice(0, length)
