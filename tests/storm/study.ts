@@ -74,6 +74,8 @@ function drawStrategy(random: Random, sites: number) {
     { fedAvgM: {} },
     { fedAdam: { rate: 0.1 } },
     { fedYogi: { rate: 0.1 } },
+    { fedNova: {} },
+    { qFedAvg: { q: 1, lipschitz: 10 } },
     { median: {} },
     { trimmedMean: {} },
     { krum: {} },

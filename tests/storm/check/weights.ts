@@ -80,7 +80,8 @@ async function updateOf(seen: Seen, { task, round, specs, trainingRows }: Counti
   must(sha256(bytesOf(sent)) === sha256(bytesOf(expected)), 'weights', () => `${task.id} is not what ${site} learned`)
   const factor = stalenessFactor(collectingOf(seen.parsed.study), round.number - task.round)
   const delta = factor === 1 ? sent : sent.map((value) => factor * value)
-  return { site, numExamples: result.numExamples, delta }
+  const { numExamples, numSteps = 1, measurements } = result
+  return { site, numExamples, numSteps, measurements, delta }
 }
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array<ArrayBuffer>): Uint8Array =>
