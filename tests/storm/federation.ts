@@ -9,6 +9,7 @@ import type { Bugs } from './bugs.ts'
 import { auditHolds, journalHolds } from './check/chains.ts'
 import { type Check, look, violation } from './check/check.ts'
 import { countedOnce, settledBy } from './check/counted.ts'
+import { neededBlobsStay, othersAreGone } from './check/kept.ts'
 import { phasesGoForward } from './check/phases.ts'
 import { weightsAreTheReference } from './check/weights.ts'
 import { wireIsKnown } from './check/wire.ts'
@@ -43,6 +44,8 @@ export type StormFederation = {
   failed(error: unknown): void
   /** Looks at everything that has changed since the last time. Throws what must never be. */
   lookAround(): Promise<void>
+  /** Looks at what is left when nothing goes on any more. Throws what must not be. */
+  lookBack(): Promise<void>
 }
 
 const secret = 's'.repeat(43)
@@ -78,6 +81,7 @@ export async function federation(given: Given): Promise<StormFederation> {
     phasesGoForward(),
     countedOnce(thanked),
     auditHolds(),
+    neededBlobsStay(),
     weightsAreTheReference(trainingRows),
   ]
   return {
@@ -96,6 +100,10 @@ export async function federation(given: Given): Promise<StormFederation> {
       changed = false
       const seen = await look({ store, blobs: blobs.blobs, parsed: study.parsed })
       if (seen !== undefined) for (const check of checks) await check(seen)
+    },
+    async lookBack() {
+      const seen = await look({ store, blobs: blobs.blobs, parsed: study.parsed })
+      if (seen !== undefined) await othersAreGone(seen)
     },
   }
 }

@@ -83,6 +83,7 @@ async function undergo(given: Given, all: StormFederation): Promise<string | und
     const ended = await scheduler.run(() => done || problems.length > 0, { look: lookAround, untilMs })
     if (problems[0] === undefined && !ended)
       throw violation('liveness', `the study has not ended; waiting: ${scheduler.waiting().join('; ')}`)
+    if (ended && problems[0] === undefined) await all.lookBack()
   } catch (error) {
     all.failed(error)
   }
@@ -104,6 +105,11 @@ async function happen(given: Given, all: StormFederation, stopped: AbortSignal):
   await researcher({ ...given, line, secret, hospitals, stopped })
   for (const own of hospitals) own.studyIsOver()
   await blowing
+  // What a death kept from being cleared away is cleared away at the next start.
+  coordinator.kill()
+  while (coordinator.current() === undefined && !stopped.aborted)
+    await given.scheduler.park('everybody waits', 10_000, stopped)
+  await given.scheduler.park('everybody waits', 10_000, stopped)
 }
 
 /** After the faults every deadline may have to be waited for once more, by each round and what comes before and after. */
