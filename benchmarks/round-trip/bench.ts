@@ -7,7 +7,7 @@ export const bench: Bench = {
   options: { sites: { type: 'string' }, weights: { type: 'string' }, rounds: { type: 'string' } },
   async run(given, { signal, note }) {
     const report = await roundTripBench({
-      ...defined({ sites: count(given, 'sites'), rounds: count(given, 'rounds'), weights: counts(given, 'weights') }),
+      ...defined({ sites: counts(given, 'sites'), rounds: count(given, 'rounds'), weights: counts(given, 'weights') }),
       note,
       signal,
     })

@@ -9,7 +9,7 @@ import { runFederation } from './federation.ts'
 import { roundTripWords } from './words.ts'
 
 export type RoundTripOptions = {
-  readonly sites?: number
+  readonly sites?: readonly number[]
   /** Sizes of models. */
   readonly weights?: readonly number[]
   /** For each of them; by default fewer for larger ones. */
@@ -25,28 +25,46 @@ export type RoundTripRow = {
   readonly overheadMs: number
   readonly fastestMs: number
   readonly slowestMs: number
+  readonly coordinatorCpuMs: number | null
   readonly coordinatorPeakMb: number | null
   readonly sitePeakMb: number | null
 }
 
 export type RoundTripReport = { readonly rows: readonly RoundTripRow[]; readonly bareRequestMs: number }
 
-const usualRounds = (weights: number): number => (weights <= 100_000 ? 100 : weights <= 2_000_000 ? 20 : 8)
+const usualRounds = ({ sites, weights }: Size): number =>
+  sites * weights <= 400_000 ? 100 : sites * weights <= 8_000_000 ? 20 : 8
+
+type Size = { readonly sites: number; readonly weights: number }
+
+/** Hospitals with small and large models, and a crowd. */
+const usual: readonly Size[] = [
+  { sites: 4, weights: 10_000 },
+  { sites: 4, weights: 1_000_000 },
+  { sites: 4, weights: 10_000_000 },
+  { sites: 1000, weights: 10_000 },
+]
+
+/** Whatever is given of sites and weights is measured in every combination. */
+function sizesOf({ sites, weights }: RoundTripOptions): readonly Size[] {
+  if (sites === undefined && weights === undefined) return usual
+  return (sites ?? [4]).flatMap((count) => (weights ?? [10_000]).map((size) => ({ sites: count, weights: size })))
+}
 
 export async function roundTripBench(options: RoundTripOptions): Promise<RoundTripReport> {
-  const { sites = 4, weights = [10_000, 1_000_000, 10_000_000], note = () => undefined, signal } = options
+  const { note = () => undefined, signal } = options
   const bare = await bareRequestMs()
   const rows: RoundTripRow[] = []
-  for (const size of weights) {
+  for (const size of sizesOf(options)) {
     const rounds = options.rounds ?? usualRounds(size)
-    note(roundTripWords.running(sites, size, rounds))
+    note(roundTripWords.running(size, rounds))
     const folder = mkdtempSync(join(tmpdir(), 'wardround-round-trip-'))
     try {
-      const { roundMs, ...seen } = await runFederation(benchRuntime(signal), { folder, sites, weights: size, rounds })
+      const { roundMs, ...seen } = await runFederation(benchRuntime(signal), { folder, ...size, rounds })
       const overheadMs = median(roundMs) ?? Number.NaN
       note(roundTripWords.ran(overheadMs))
       const [fastestMs, slowestMs] = [Math.min(...roundMs), Math.max(...roundMs)]
-      rows.push({ sites, rounds, overheadMs, fastestMs, slowestMs, ...seen })
+      rows.push({ sites: size.sites, rounds, overheadMs, fastestMs, slowestMs, ...seen })
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
@@ -64,6 +82,7 @@ export function roundTripTable({ rows, bareRequestMs: bare }: RoundTripReport): 
     figure(row.fastestMs),
     figure(row.slowestMs),
     ratio(row.overheadMs / bare),
+    figure(row.coordinatorCpuMs),
     figure(row.coordinatorPeakMb),
     figure(row.sitePeakMb),
   ])

@@ -1,0 +1,86 @@
+/**
+ * A site as the wire sees it: its own key, its own TLS connection, every request signed, updates that are all different. It has no
+ * records, no journal and no disk, and believes what it is told: what a thousand hospitals' machines do is not the coordinator's cost.
+ */
+import type { Ed25519 } from '@wardround/core/ports.ts'
+import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
+import { newKeyPair, type Signed, sign } from '@wardround/core/protocol/signing.ts'
+import { blobRefSchema, type Grant } from '@wardround/core/protocol/task.ts'
+import type { Token } from '@wardround/core/protocol/token.ts'
+import { fetchBlob } from '@wardround/site/blob.ts'
+import { type Client, type ClientOptions, createClient, persistently, pollSeconds } from '@wardround/site/client.ts'
+import { httpsNetwork, type Trust } from '@wardround/site/http.ts'
+import { pack, type Result, send } from '@wardround/site/outbox.ts'
+import { z } from 'zod'
+import { evaluated, finished, surveyed, type Updates } from './light-results.ts'
+
+type LightSite = Pick<ClientOptions, 'clock' | 'entropy' | 'version'> & {
+  readonly ed25519: Ed25519
+  readonly token: Token
+  readonly trust: Trust
+  readonly study: string
+  readonly planHash: string
+  readonly updateOf: Updates
+  readonly number: number
+  readonly signal: AbortSignal
+}
+
+/** All that it reads of a task. */
+const taskSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('prepare'), id: z.string() }),
+  z.object({ kind: z.enum(['train', 'evaluate', 'finish']), id: z.string(), round: z.int(), weights: blobRefSchema }),
+])
+
+/** Joins and approves; `run` then does what it is asked until `signal` aborts. */
+export async function lightSite(options: LightSite): Promise<{ run(): Promise<void> }> {
+  const { token, trust, clock, entropy, ed25519, version, signal, number } = options
+  const { name: site, url, secret, coordinatorKey } = token
+  const keys = newKeyPair(ed25519, entropy)
+  const network = httpsNetwork(url, trust)
+  const stranger = createClient({ network, clock, entropy, version, identity: { kind: 'nobody' } })
+  await stranger.call('join', { body: { site, secret, publicKey: keys.publicKey, version } })
+  const identity = { kind: 'site' as const, site, keys, coordinatorKey }
+  const client = createClient({ network, clock, entropy, version, identity })
+  const { study, planHash } = options
+  const grant: Grant = { version: 1, study, planHash, site, decision: 'approved', decidedAt: clock.now() }
+  const document = canonicalJson(grant)
+  await client.call('decide', { body: { document, signature: sign(keys, 'wardround-grant-v1', document) } })
+  const perform = performer(client, options)
+  return {
+    async run() {
+      const ask = () => client.call('nextTask', { query: { wait: pollSeconds } }, { signal })
+      let task: Signed | null = null
+      try {
+        while (!signal.aborted) {
+          task ??= (await persistently(ask, { clock, entropy, signal })).task
+          if (task !== null) task = await perform(task.document)
+        }
+      } catch (error) {
+        if (!signal.aborted) throw new Error(`${site} (${number}) broke down`, { cause: error })
+      }
+      await network.close()
+    },
+  }
+}
+
+function performer(client: Client, { clock, entropy, signal, number, updateOf }: LightSite) {
+  // As a real site keeps the last weights: those that a round measures are those that the next one trains.
+  let held = ''
+  const fetchOnce = async (weights: z.output<typeof blobRefSchema>): Promise<void> => {
+    if (held === weights.sha256) return
+    await fetchBlob({ client, patience: { clock, entropy, signal } }, weights)
+    held = weights.sha256
+  }
+  const resultOf = async (task: z.output<typeof taskSchema>): Promise<Result> => {
+    if (task.kind === 'prepare') return { report: surveyed() }
+    await fetchOnce(task.weights)
+    if (task.kind === 'train') return { update: updateOf({ number, round: task.round }) }
+    return { report: task.kind === 'evaluate' ? evaluated() : finished() }
+  }
+  return async (document: string): Promise<Signed | null> => {
+    const task = taskSchema.parse(JSON.parse(document))
+    const result = pack(await resultOf(task))
+    const deliver = () => send(client, task.id, { result, waitSeconds: pollSeconds, signal })
+    return persistently(deliver, { clock, entropy, signal })
+  }
+}

@@ -1,0 +1,30 @@
+/** What Linux tells of a process; null where it does not: another system, or a process that has ended. */
+import { readFileSync } from 'node:fs'
+
+/** The most that it had in memory, in units of 10^6 bytes. */
+export function peakMbOf(pid: number): number | null {
+  const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(told(pid, 'status'))?.[1]
+  return kilobytes === undefined ? null : (Number(kilobytes) * 1024) / 1e6
+}
+
+/** Linux counts in hundredths of a second, on every processor that Node runs on. */
+const tickMs = 10
+
+/** Processor time in milliseconds, of all its threads, in its own code and in the system's. */
+export function cpuMsOf(pid: number): number | null {
+  // proc(5): the name in brackets may hold anything; fields 14 and 15 are the 12th and 13th behind it.
+  const fields = told(pid, 'stat').split(') ').at(-1)?.split(' ') ?? []
+  const ticks = Number(fields[11]) + Number(fields[12])
+  return Number.isNaN(ticks) ? null : ticks * tickMs
+}
+
+function told(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+export const highest = (values: readonly (number | null)[]): number | null =>
+  values.reduce((most, value) => (value === null || (most !== null && most >= value) ? most : value), null)
