@@ -1,20 +1,28 @@
 /** Bytes from the coordinator, by their digest. */
+import { createHash } from 'node:crypto'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { decodeWeights, headerLimitBytes } from '@wardround/core/safetensors.ts'
 import { dimensionOf, type TensorSpec, type Weights } from '@wardround/core/weights.ts'
 import { persistently } from './client.ts'
 import type { SiteContext } from './context.ts'
-import { sha256Of } from './outbox.ts'
 
 type Needs = Pick<SiteContext, 'client' | 'patience'>
 
-/** The whole blob; what a broken line has brought is kept, and the rest asked for. Errors: WR_DIGEST_MISMATCH, WR_BODY_TOO_LARGE, WR_BLOB_MISSING, … */
+/**
+ * The whole blob, hashed while it comes; what a broken line has brought is kept, and the rest asked for. The caller has found its size to be what the
+ * model takes. Errors: WR_DIGEST_MISMATCH, WR_BODY_TOO_LARGE, WR_BLOB_MISSING, …
+ */
 export async function fetchBlob(site: Needs, { sha256, sizeBytes }: BlobRef): Promise<Uint8Array> {
   const { client, patience } = site
   const { signal } = patience
-  let chunks: Uint8Array[] = []
+  const bytes = new Uint8Array(sizeBytes)
   let received = 0
+  let hash = createHash('sha256')
+  const startAgain = (): void => {
+    received = 0
+    hash = createHash('sha256')
+  }
   const attempt = async (): Promise<Uint8Array> => {
     const response = await client.download(
       'blob',
@@ -22,15 +30,15 @@ export async function fetchBlob(site: Needs, { sha256, sizeBytes }: BlobRef): Pr
       { start: received, ...(signal === undefined ? {} : { signal }) },
     )
     // An answer of 200 starts at the beginning again.
-    if (response.status !== 206) [chunks, received] = [[], 0]
+    if (response.status !== 206) startAgain()
     for await (const chunk of response.body) {
+      if (received + chunk.length > sizeBytes) throw new WardroundError('WR_BODY_TOO_LARGE', { limitBytes: sizeBytes })
+      bytes.set(chunk, received)
+      hash.update(chunk)
       received += chunk.length
-      if (received > sizeBytes) throw new WardroundError('WR_BODY_TOO_LARGE', { limitBytes: sizeBytes })
-      chunks.push(chunk)
     }
-    const bytes = Buffer.concat(chunks)
-    if (received === sizeBytes && sha256Of(bytes) === sha256) return bytes
-    ;[chunks, received] = [[], 0]
+    if (received === sizeBytes && hash.digest('hex') === sha256) return bytes
+    startAgain()
     throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The weights' })
   }
   return persistently(attempt, patience, 5)
@@ -49,16 +57,15 @@ export async function fetchWeights(
 
 export type BlobFetcher = (ref: BlobRef) => Promise<Uint8Array>
 
-/** The largest blob that is kept in memory between two tasks. */
-const keptBytes = 16 << 20
-
 /** fetchBlob() with the last one kept: the weights that a round measures are those that the next one trains. */
 export function blobFetcher(site: Needs): BlobFetcher {
   let kept: { readonly sha256: string; readonly bytes: Uint8Array } | undefined
   return async (ref) => {
     if (kept?.sha256 === ref.sha256 && kept.bytes.length === ref.sizeBytes) return kept.bytes
+    // Let go of before there is another: two large models need not be in memory at once.
+    kept = undefined
     const bytes = await fetchBlob(site, ref)
-    kept = bytes.length <= keptBytes ? { sha256: ref.sha256, bytes } : undefined
+    kept = { sha256: ref.sha256, bytes }
     return bytes
   }
 }

@@ -176,6 +176,24 @@ test('a download that breaks off goes on where it was, and arrives whole', async
   assert.equal(state.heard.length, 4)
 })
 
+test('a download that breaks off and starts at its beginning again arrives whole', async () => {
+  const { client, clock, entropy, blob } = await site()
+  const bytes = Uint8Array.from({ length: 1000 }, (_, index) => index % 251)
+  let tries = 0
+  const download: typeof client.download = async () => {
+    tries += 1
+    const cut = tries === 1
+    const body = async function* () {
+      yield bytes.subarray(0, 600)
+      if (cut) throw new WardroundError('WR_UNREACHABLE', { url: 'x', reason: 'y' })
+      yield bytes.subarray(600)
+    }
+    return { status: 200, headers: {}, body: body() }
+  }
+  const fetched = await fetchBlob({ client: { ...client, download }, patience: { clock, entropy } }, blob(bytes))
+  assert.deepEqual([Uint8Array.from(fetched), tries], [bytes, 2])
+})
+
 test('a download that is damaged, longer than announced, or of another digest is not taken', async () => {
   const { client, clock, entropy, state, blob } = await site()
   const needs = { client, patience: { clock, entropy } }
