@@ -10,7 +10,7 @@ import type { StrategySpec } from '@wardround/core/study/strategy.ts'
 import type { TensorSpec } from '@wardround/core/weights.ts'
 import fc from 'fast-check'
 import { type Aggregated, aggregateRound } from './aggregate.ts'
-import type { BlobStore } from './blobs/blob-store.ts'
+import { type BlobStore, readerOf } from './blobs/blob-store.ts'
 import { folderBlobs } from './blobs/fs.ts'
 import { memoryBlobs } from './blobs/memory.ts'
 import { coded } from './testing/errors.ts'
@@ -195,20 +195,23 @@ test('what of a round depends on how many were asked is told that number', async
   assert.deepEqual(await variate({ ...input, cohort: 4 }), Float64Array.of(-0.5, 0, -1))
 })
 
+/** A store whose blobs are read range by range as `read` does it. */
+const reading = (blobs: BlobStore, read: BlobStore['read']): BlobStore => ({
+  ...blobs,
+  reader: async (sha256) => readerOf({ read }, sha256),
+})
+
 test('no read is larger than a range, whatever the model', async () => {
-  const dimension = (1 << 18) * 2 + 5
+  const dimension = (1 << 17) * 2 + 5
   const weights = Float32Array.from({ length: dimension }, (_, index) => index % 7)
   const delta = Float32Array.from({ length: dimension }, (_, index) => (index % 5) - 2)
   const blobs = memoryBlobs()
   let largest = 0
-  const watched: BlobStore = {
-    ...blobs,
-    async read(sha256, range) {
-      const bytes = await blobs.read(sha256, range)
-      largest = Math.max(largest, bytes.length)
-      return bytes
-    },
-  }
+  const watched = reading(blobs, async (sha256, range) => {
+    const bytes = await blobs.read(sha256, range)
+    largest = Math.max(largest, bytes.length)
+    return bytes
+  })
   const input = {
     strategy: strategyOf({ fedAvgM: { rate: 1, momentum: 0.5 } }),
     specs: specsOf(dimension),
@@ -218,13 +221,31 @@ test('no read is larger than a range, whatever the model', async () => {
   }
   const first = await aggregateRound(watched, input)
   const second = await aggregateRound(watched, { ...input, weights: first.weights, state: first.state })
-  // 2^18 weights of state, 8 bytes each, are the largest.
-  assert.equal(largest, 8 << 18)
+  // 2^17 weights of state, 8 bytes each, are the largest.
+  assert.equal(largest, 8 << 17)
   // v₁ = Δ, v₂ = Δ/2 + Δ: the step of both rounds is 2.5·Δ, exact in Float32.
   assert.deepEqual(
     await weightsOf(blobs, second, dimension),
     weights.map((weight, index) => weight + 2.5 * ((index % 5) - 2)),
   )
+})
+
+test('what is in memory at once does not grow with the number of sites', async () => {
+  const dimension = 1 << 17
+  const blobs = memoryBlobs()
+  let largest = 0
+  const watched = reading(blobs, async (sha256, range) => {
+    const bytes = await blobs.read(sha256, range)
+    largest = Math.max(largest, bytes.length)
+    return bytes
+  })
+  const update = await put(blobs, new Float32Array(dimension).fill(0.5))
+  const sites = Array.from({ length: 300 }, (_, index) => ({ site: `site-${index}`, numExamples: 1, update }))
+  const weights = await put(blobs, new Float32Array(dimension))
+  const common = { strategy: strategyOf({ fedAvg: { rate: 1 } }), specs: specsOf(dimension), weights, state: undefined }
+  const done = await aggregateRound(watched, { ...common, updates: sites })
+  assert.ok(largest * sites.length <= 64 << 20, `${largest} bytes of each`)
+  assert.deepEqual(await weightsOf(blobs, done, dimension), new Float32Array(dimension).fill(0.5))
 })
 
 /** Three updates of several blocks of products, and the rule that keeps a centre in Float64, where each bit shows. */
@@ -261,14 +282,11 @@ test('a bit that turns only while updates are weighed stops the round: coefficie
   const blobs = memoryBlobs()
   const input = await weighedRound(blobs)
   let turned = 0
-  const unsteady: BlobStore = {
-    ...blobs,
-    async read(sha256, range) {
-      const bytes = await blobs.read(sha256, range)
-      if (sha256 !== input.updates[1]?.update.sha256 || (range?.start ?? 0) < 100 || turned++ > 0) return bytes
-      return Uint8Array.from(bytes, (byte, index) => (index === 0 ? byte ^ 1 : byte))
-    },
-  }
+  const unsteady = reading(blobs, async (sha256, range) => {
+    const bytes = await blobs.read(sha256, range)
+    if (sha256 !== input.updates[1]?.update.sha256 || (range?.start ?? 0) < 100 || turned++ > 0) return bytes
+    return Uint8Array.from(bytes, (byte, index) => (index === 0 ? byte ^ 1 : byte))
+  })
   await assert.rejects(aggregateRound(unsteady, input, 4000), coded('WR_BLOB_MISSING'))
   assert.ok(turned > 0)
   assert.deepEqual((await aggregateRound(blobs, input, 4000)).weights, (await aggregateRound(blobs, input)).weights)

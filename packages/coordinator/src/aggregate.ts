@@ -25,11 +25,20 @@ import {
   parseHeader,
 } from '@wardround/core/safetensors.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
-import { type BlobStore, type BlobWriter, gatheringWriter } from './blobs/blob-store.ts'
+import { type BlobReader, type BlobStore, type BlobWriter, gatheringWriter } from './blobs/blob-store.ts'
 import { type Checked, checkedBytes, type Range } from './blobs/checked.ts'
 
-/** Weights in one range. */
-export const defaultRangeLength = 1 << 18
+/** Weights in one range, at most: as many as a processor's cache holds of a few updates. */
+export const longestRange = 1 << 17
+
+/** Weights of all updates together that are in memory at once. */
+const weightsAtOnce = 1 << 24
+
+const rangeLengthFor = ({ updates }: AggregateInput): number =>
+  Math.max(1, Math.min(longestRange, Math.floor(weightsAtOnce / (updates.length + 2))))
+
+/** A model of fewer weights is gathered in memory, and put whole. */
+export const smallLength = 1 << 16
 
 export type AggregateInput = {
   readonly strategy: Strategy
@@ -57,13 +66,15 @@ export type Aggregated = {
 export async function aggregateRound(
   blobs: BlobStore,
   round: AggregateInput,
-  rangeLength = defaultRangeLength,
+  rangeLength = rangeLengthFor(round),
 ): Promise<Aggregated> {
   const input = { ...round, rangeLength }
-  const combination = await weighRound(blobs, input)
-  const output = await writers(blobs, dimensionOf(input.specs) <= rangeLength)
+  const combination = await withReaders(blobs, (readers) => weighRound(readers, input))
+  const output = await writers(blobs, dimensionOf(input.specs) <= smallLength)
   try {
-    const measurements = await aggregateRanges({ ...input, combination }, await openAll(blobs, input), output)
+    const measurements = await withReaders(blobs, async (readers) =>
+      aggregateRanges({ ...input, combination }, await openAll(readers, input), output),
+    )
     return { ...(await output.finish()), measurements: { ...measurements, ...combination?.measurements } }
   } catch (error) {
     await output.abort()
@@ -71,18 +82,34 @@ export async function aggregateRound(
   }
 }
 
+/** Opens blobs; all are closed when `work` is done. */
+async function withReaders<T>(blobs: BlobStore, work: (readers: Readers) => Promise<T>): Promise<T> {
+  const opened: BlobReader[] = []
+  const open: Readers = async ({ sha256 }) => {
+    const reader = await blobs.reader(sha256)
+    opened.push(reader)
+    return reader
+  }
+  try {
+    return await work(open)
+  } finally {
+    for (const reader of opened) await reader.close()
+  }
+}
+
+type Readers = (ref: BlobRef) => Promise<BlobReader>
 type Opened = Awaited<ReturnType<typeof openAll>>
 type Ranged = AggregateInput & { readonly rangeLength: number }
 
-async function openAll(blobs: BlobStore, input: AggregateInput) {
-  const global = await openChecked(blobs, input.weights)
-  const before = openState(blobs, input.state)
-  const deltas = await openUpdates(blobs, input)
+async function openAll(readers: Readers, input: AggregateInput) {
+  const global = await openChecked(readers, input.weights)
+  const before = await openState(readers, input.state)
+  const deltas = await openUpdates(readers, input)
   return { global, deltas, before, all: [global, ...deltas.map(({ values }) => values), ...before.values()] }
 }
 
-const openUpdates = (blobs: BlobStore, { updates }: AggregateInput) =>
-  Promise.all(updates.map(async (update) => ({ ...update, values: await openChecked(blobs, update.update) })))
+const openUpdates = (readers: Readers, { updates }: AggregateInput) =>
+  Promise.all(updates.map(async (update) => ({ ...update, values: await openChecked(readers, update.update) })))
 
 function* rangesOf({ specs, rangeLength }: Ranged): Generator<Range> {
   const dimension = dimensionOf(specs)
@@ -100,7 +127,7 @@ async function readUpdates(deltas: Opened['deltas'], range: Range): Promise<Upda
 }
 
 /** What each update is multiplied by, from one pass over all of them where the rule needs it; undefined where the rule does not ask. */
-async function weighRound(blobs: BlobStore, input: Ranged): Promise<Combination | undefined> {
+async function weighRound(readers: Readers, input: Ranged): Promise<Combination | undefined> {
   const { weighing, init } = input.strategy.aggregator
   if (weighing === undefined) return undefined
   const { needs, weigh } = weighing
@@ -108,8 +135,8 @@ async function weighRound(blobs: BlobStore, input: Ranged): Promise<Combination 
   const own = Object.keys(init(0)).map((name) => `aggregator/${name}`)
   const count = makings.length + own.length
   if (needs === 'nothing') return weigh(noProducts(count), makings)
-  const before = new Map([...openState(blobs, input.state)].filter(([name]) => own.includes(name)))
-  const deltas = await openUpdates(blobs, input)
+  const before = await openState(readers, input.state, own)
+  const deltas = await openUpdates(readers, input)
   const sums = startProducts(count, needs)
   for (const range of rangesOf(input)) {
     const state = await stateRange(before, input.strategy, range)
@@ -163,30 +190,28 @@ async function writers(blobs: BlobStore, small: boolean) {
   }
 }
 
-type Floats = (range: Range) => Promise<Float32Array<ArrayBuffer>>
-
-/** The flat vector of a weights file, by ranges. Errors: WR_BLOB_MISSING. */
-export const floatsOf =
-  (blobs: Pick<BlobStore, 'read'>, { sha256 }: BlobRef, { dataStart }: Pick<Header, 'dataStart'>): Floats =>
-  async ({ start, end }) => {
-    const bytes = await blobs.read(sha256, { start: dataStart + start * 4, end: dataStart + end * 4 })
-    return float32Of(bytes)
-  }
-
-async function openChecked(blobs: BlobStore, ref: BlobRef): Promise<Checked<Float32Array<ArrayBuffer>>> {
-  const { dataStart } = await readHeader(blobs, ref)
-  const { read, check } = checkedBytes(blobs, ref)
+/** The flat vector of a weights file, by ranges. Errors: WR_BLOB_MISSING, WR_WEIGHTS_INVALID. */
+async function openChecked(readers: Readers, ref: BlobRef): Promise<Checked<Float32Array<ArrayBuffer>>> {
+  const reader = await readers(ref)
+  const { dataStart } = await readHeader(reader, ref)
+  const { read, check } = checkedBytes(reader, ref)
   await read({ start: 0, end: dataStart })
-  const place = (weight: number): number => dataStart + weight * 4
   return {
-    read: async ({ start, end }) => float32Of(await read({ start: place(start), end: place(end) })),
+    read: async (range) => float32Of(await read(placeOf(range, dataStart))),
     check,
   }
 }
 
-export async function readHeader(blobs: Pick<BlobStore, 'read'>, ref: BlobRef): Promise<Header> {
-  const size = headerSize(await blobs.read(ref.sha256, { start: 0, end: 8 }))
-  return parseHeader(await blobs.read(ref.sha256, { start: 0, end: 8 + size }), ref.sizeBytes)
+/** Where a range of the flat vector is in its file. */
+export const placeOf = ({ start, end }: Range, dataStart: number): Range => ({
+  start: dataStart + start * 4,
+  end: dataStart + end * 4,
+})
+
+/** Errors: WR_BLOB_MISSING, WR_WEIGHTS_INVALID. */
+export async function readHeader(reader: Pick<BlobReader, 'read'>, { sizeBytes }: BlobRef): Promise<Header> {
+  const size = headerSize(await reader.read({ start: 0, end: 8 }))
+  return parseHeader(await reader.read({ start: 0, end: 8 + size }), sizeBytes)
 }
 
 const parts = ['aggregator', 'serverOptimizer'] as const
@@ -201,20 +226,24 @@ const flatState = (state: StrategyState): [string, Float64Array<ArrayBuffer>][] 
 
 type StoredState = ReadonlyMap<string, Checked<Float64Array<ArrayBuffer>>>
 
-/** State vectors are stored bare: 8 bytes a weight. */
-const openState = (blobs: BlobStore, state: AggregateInput['state']): StoredState =>
-  new Map(
-    Object.entries(state ?? {}).map(([name, value]) => {
-      const { read, check } = checkedBytes(blobs, blobRefSchema.parse(value))
-      return [
-        name,
-        {
-          read: async ({ start, end }) => float64Of(await read({ start: start * 8, end: end * 8 })),
-          check,
-        },
-      ]
-    }),
-  )
+/** State vectors are stored bare: 8 bytes a weight. `wanted`: of these names only. */
+async function openState(
+  readers: Readers,
+  state: AggregateInput['state'],
+  wanted?: readonly string[],
+): Promise<StoredState> {
+  const opened = new Map<string, Checked<Float64Array<ArrayBuffer>>>()
+  for (const [name, value] of Object.entries(state ?? {})) {
+    if (wanted?.includes(name) === false) continue
+    const ref = blobRefSchema.parse(value)
+    const { read, check } = checkedBytes(await readers(ref), ref)
+    opened.set(name, {
+      read: async ({ start, end }) => float64Of(await read({ start: start * 8, end: end * 8 })),
+      check,
+    })
+  }
+  return opened
+}
 
 async function stateRange(stored: StoredState, strategy: Strategy, range: Range): Promise<StrategyState> {
   const length = range.end - range.start

@@ -29,10 +29,7 @@ test('one that is not what its name says is not passed on', async () => {
   const blobs = memoryBlobs()
   const { sha256, sizeBytes } = await blobs.put(bytesOf([1, 2, 3, 4, 5]))
   const other = await blobs.put(bytesOf([1, 2, 3, 4, 6]))
-  const damaged = {
-    ...blobs,
-    read: (_: string, range?: { start: number; end: number }) => blobs.read(other.sha256, range),
-  }
+  const damaged = { ...blobs, reader: () => blobs.reader(other.sha256) }
   for (const length of [2, 8])
     await assert.rejects(
       asWeights(damaged, { vector: { sha256, sizeBytes }, specs }, length),

@@ -3,7 +3,7 @@ import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import { type BlobRef, blobRefSchema, type Task } from '@wardround/core/protocol/task.ts'
 import { encodeHeader, float64Of } from '@wardround/core/safetensors.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
-import { defaultRangeLength } from './aggregate.ts'
+import { longestRange, smallLength } from './aggregate.ts'
 import { type BlobStore, gatheringWriter } from './blobs/blob-store.ts'
 import { checkedBytes } from './blobs/checked.ts'
 import type { Context } from './context.ts'
@@ -33,11 +33,12 @@ export async function correctionParts(
 export async function asWeights(
   blobs: BlobStore,
   { vector, specs }: { readonly vector: BlobRef; readonly specs: readonly TensorSpec[] },
-  rangeLength = defaultRangeLength,
+  rangeLength = longestRange,
 ): Promise<BlobRef> {
   const dimension = dimensionOf(specs)
-  const { read, check } = checkedBytes(blobs, vector)
-  const writer = dimension <= rangeLength ? gatheringWriter(blobs) : await blobs.writer()
+  const reader = await blobs.reader(vector.sha256)
+  const { read, check } = checkedBytes(reader, vector)
+  const writer = dimension <= smallLength ? gatheringWriter(blobs) : await blobs.writer()
   try {
     await writer.write(encodeHeader(specs.map((spec) => ({ ...spec, dataType: 'F32' }))))
     for (let start = 0; start < dimension; start += rangeLength) {
@@ -50,5 +51,7 @@ export async function asWeights(
   } catch (error) {
     await writer.abort()
     throw error
+  } finally {
+    await reader.close()
   }
 }

@@ -6,10 +6,10 @@ import type { Statistic } from '@wardround/core/metrics/schema.ts'
 import { classLabels } from '@wardround/core/preparation/encoding.ts'
 import type { BlobRef, Report } from '@wardround/core/protocol/task.ts'
 import { type UpdateFacts, updateFacts } from '@wardround/core/protocol/update.ts'
-import { checkSpecs, headerLimitBytes } from '@wardround/core/safetensors.ts'
+import { checkSpecs, float32Of, headerLimitBytes } from '@wardround/core/safetensors.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import { dimensionOf } from '@wardround/core/weights.ts'
-import { floatsOf, readHeader } from './aggregate.ts'
+import { placeOf, readHeader } from './aggregate.ts'
 import type { Context } from './context.ts'
 import { type Running, runningOf, studyOf } from './running.ts'
 import type { StudyRow, TaskRow } from './store/schema.ts'
@@ -17,7 +17,8 @@ import type { StudyRow, TaskRow } from './store/schema.ts'
 /** Beyond this a change of a weight is no training result, and sums of such could overflow Float32. */
 const largestChange = 1e30
 
-const rangeLength = 1 << 18
+/** Weights that are read at once. */
+const rangeLength = 1 << 17
 
 /** A report as JSON. Errors: WR_BODY_INVALID. */
 export async function checkReport(context: Context, task: TaskRow, report: Report): Promise<void> {
@@ -46,16 +47,20 @@ export async function checkUpdate(
   { specs, study }: Running,
   update: BlobRef,
 ): Promise<UpdateFacts> {
-  const header = await readHeader(blobs, update)
-  checkSpecs(header, specs)
-  const facts = checkFacts(study, updateFacts(header))
-  const values = floatsOf(blobs, update, header)
-  const dimension = dimensionOf(specs)
-  for (let start = 0; start < dimension; start += rangeLength) {
-    const range = await values({ start, end: Math.min(dimension, start + rangeLength) })
-    for (let i = 0; i < range.length; i++) if (!(Math.abs(range[i] ?? 0) <= largestChange)) throw implausible(range[i])
+  const reader = await blobs.reader(update.sha256)
+  try {
+    const header = await readHeader(reader, update)
+    checkSpecs(header, specs)
+    const facts = checkFacts(study, updateFacts(header))
+    const dimension = dimensionOf(specs)
+    for (let start = 0; start < dimension; start += rangeLength) {
+      const range = { start, end: Math.min(dimension, start + rangeLength) }
+      checkValues(float32Of(await reader.read(placeOf(range, header.dataStart))))
+    }
+    return facts
+  } finally {
+    await reader.close()
   }
-  return facts
 }
 
 /** No more steps than the plan asks for of so many records, and what its strategy needs to know. */
@@ -69,6 +74,10 @@ function checkFacts(study: Study, facts: UpdateFacts): UpdateFacts {
   if (strategyOf(study.strategy).client.lossBefore && !((measurements.lossBefore ?? -1) >= 0))
     throw new WardroundError('WR_WEIGHTS_INVALID', { problem: 'Its metadata does not say measurements.lossBefore.' })
   return facts
+}
+
+function checkValues(values: Float32Array): void {
+  for (let i = 0; i < values.length; i++) if (!(Math.abs(values[i] ?? 0) <= largestChange)) throw implausible(values[i])
 }
 
 function implausible(value = 0): WardroundError {

@@ -29,14 +29,31 @@ export function gatheringWriter(blobs: Pick<BlobStore, 'put'>): BlobWriter {
   }
 }
 
+/** One that is read range by range. To be closed. */
+export type BlobReader = {
+  /** As a store's read() of a range; what it gives is good until it is called again. */
+  read(range: ByteRange): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
+export type ByteRange = { readonly start: number; readonly end: number }
+
+/** For stores whose blobs are at hand anyway. */
+export const readerOf = (blobs: Pick<BlobStore, 'read'>, sha256: string): BlobReader => ({
+  read: (range) => blobs.read(sha256, range),
+  close: async () => undefined,
+})
+
 export type BlobStore = {
   has(sha256: string): Promise<boolean>
   /**
    * Bytes `start` … `end` − 1, clipped to the blob. Errors: WR_BLOB_MISSING; for a whole blob also where it is not, any more, what its
    * name says.
    */
-  read(sha256: string, range?: { readonly start: number; readonly end: number }): Promise<Uint8Array>
-  /** The blob in pieces. Errors: WR_BLOB_MISSING. */
+  read(sha256: string, range?: ByteRange): Promise<Uint8Array>
+  /** Errors: WR_BLOB_MISSING, at once or when it is read. */
+  reader(sha256: string): Promise<BlobReader>
+  /** The blob in pieces, each of which is good until the one after the next is asked for. Errors: WR_BLOB_MISSING. */
   stream(sha256: string, start?: number): AsyncIterable<Uint8Array>
   size(sha256: string): Promise<number>
   /** A whole blob at once; durable when it is named. `sha256` is its digest, where the caller has computed it already. */

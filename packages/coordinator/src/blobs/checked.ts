@@ -2,19 +2,19 @@
 import { createHash } from 'node:crypto'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
-import type { BlobStore } from './blob-store.ts'
+import type { BlobReader, ByteRange } from './blob-store.ts'
 
-export type Range = { readonly start: number; readonly end: number }
+export type Range = ByteRange
 
 /** One that is read once, from front to back: at its end `check` knows whether it was what its name says. */
 export type Checked<Vector> = { read(range: Range): Promise<Vector>; check(): void }
 
-export function checkedBytes(blobs: BlobStore, { sha256 }: BlobRef): Checked<Uint8Array> {
+export function checkedBytes(reader: BlobReader, { sha256 }: BlobRef): Checked<Uint8Array> {
   const hash = createHash('sha256')
   const damaged = (): WardroundError => new WardroundError('WR_BLOB_MISSING', { sha256 })
   return {
     async read(range) {
-      const bytes = await blobs.read(sha256, range)
+      const bytes = await reader.read(range)
       if (bytes.length !== range.end - range.start) throw damaged()
       hash.update(bytes)
       return bytes

@@ -94,11 +94,14 @@ test('what an earlier process left half written is cleared away; uploads and blo
   const path = await withBlob(folder)
   const before = await folderBlobs(folder)
   await before.staged.append('task', 0, content)
-  await (await before.writer()).write(content)
+  const half = await before.writer()
+  await half.write(content)
   assert.equal(readdirSync(join(folder, 'partial')).length, 2)
   await (await folderBlobs(folder)).tidy()
   assert.deepEqual(readdirSync(join(folder, 'partial')), ['task.upload'])
   assert.deepEqual(readFileSync(path), content)
+  // Or its file would be closed by the garbage collector, which is an error.
+  await half.abort()
 })
 
 test('nothing remains of what was finished, given up or refused', async () => {

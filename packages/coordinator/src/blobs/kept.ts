@@ -10,7 +10,7 @@ import type { Log } from '../context.ts'
 import type { Store } from '../store/store.ts'
 import type { BlobStore } from './blob-store.ts'
 
-export type KeptBlobs = Pick<BlobStore, 'has' | 'read' | 'stream' | 'size' | 'tidy'> & {
+export type KeptBlobs = Pick<BlobStore, 'has' | 'read' | 'reader' | 'stream' | 'size' | 'tidy'> & {
   readonly staged: Omit<BlobStore['staged'], 'commit'>
   /** What `work` writes stays for as long as that takes; afterwards, if a row names it. */
   hold<T>(work: (blobs: BlobStore) => Promise<T>): Promise<T>
@@ -40,6 +40,7 @@ export function keptBlobs({ blobs, store, log }: Needs): KeptBlobs {
   return {
     has: blobs.has,
     read: blobs.read,
+    reader: blobs.reader,
     stream: blobs.stream,
     size: blobs.size,
     tidy: blobs.tidy,

@@ -1,7 +1,7 @@
 /** Blobs in memory: for simulation and tests. */
 import { createHash } from 'node:crypto'
 import { WardroundError } from '@wardround/core/errors.ts'
-import { type BlobStore, gatheringWriter } from './blob-store.ts'
+import { type BlobStore, gatheringWriter, readerOf } from './blob-store.ts'
 
 export function memoryBlobs(): BlobStore {
   const blobs = new Map<string, Uint8Array>()
@@ -17,10 +17,12 @@ export function memoryBlobs(): BlobStore {
     return { sha256, sizeBytes: bytes.length }
   }
   const put: BlobStore['put'] = async (bytes) => keep(Uint8Array.from(bytes))
+  const read: BlobStore['read'] = async (sha256, range) =>
+    range === undefined ? found(sha256) : found(sha256).subarray(range.start, range.end)
   return {
     has: async (sha256) => blobs.has(sha256),
-    read: async (sha256, range) =>
-      range === undefined ? found(sha256) : found(sha256).subarray(range.start, range.end),
+    read,
+    reader: async (sha256) => readerOf({ read }, sha256),
     async *stream(sha256, start = 0) {
       yield found(sha256).subarray(start)
     },

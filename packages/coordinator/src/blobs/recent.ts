@@ -2,7 +2,7 @@
  * A blob store with the small blobs that were used last kept in memory. An update is read at the door and again when it is summed, and
  * every site of a round asks for the same weights; a blob never changes, so what is kept cannot be out of date.
  */
-import type { BlobStore } from './blob-store.ts'
+import { type BlobStore, readerOf } from './blob-store.ts'
 
 /** The largest blob that is kept, and all of them together. */
 const limits = { blobBytes: 8 << 20, totalBytes: 64 << 20 }
@@ -37,7 +37,7 @@ export function recentBlobs(store: BlobStore, { blobBytes, totalBytes } = limits
     async put(bytes, sha256) {
       const ref = await store.put(bytes, sha256)
       // A copy: what is kept must not change when the caller's buffer does.
-      if (bytes.length <= blobBytes) keep(ref.sha256, Uint8Array.from(bytes))
+      if (bytes.length <= blobBytes) keep(ref.sha256, new Uint8Array(bytes))
       return ref
     },
     has: async (sha256) => kept.has(sha256) || store.has(sha256),
@@ -45,6 +45,12 @@ export function recentBlobs(store: BlobStore, { blobBytes, totalBytes } = limits
       const bytes = await small(sha256)
       if (bytes === undefined) return store.read(sha256, range)
       return range === undefined ? bytes : bytes.subarray(range.start, range.end)
+    },
+    async reader(sha256) {
+      const bytes = await small(sha256)
+      return bytes === undefined
+        ? store.reader(sha256)
+        : readerOf({ read: async (_, range) => bytes.subarray(range?.start, range?.end) }, sha256)
     },
     async *stream(sha256, start = 0) {
       const bytes = await small(sha256)

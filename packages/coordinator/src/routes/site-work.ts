@@ -1,6 +1,5 @@
 /** What a site asks for and hands in: offers, decisions, tasks, weights, results. */
 
-import { Readable } from 'node:stream'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { parseJson } from '@wardround/core/json.ts'
 import { type Signed, verify } from '@wardround/core/protocol/signing.ts'
@@ -12,6 +11,7 @@ import { hindranceNotes } from '../hindrances.ts'
 import { fit, takeReport, takeUpdate, thankForUpdate } from '../intake.ts'
 import { mend, readMended } from '../mending.ts'
 import { offerDocument } from '../offers.ts'
+import { sendPieces } from '../send-blob.ts'
 import type { TaskRow } from '../store/schema.ts'
 import { freshTask } from '../tasks.ts'
 
@@ -66,7 +66,7 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
         const { buffer, byteOffset, length } = (await readMended(context, params.sha256)).subarray(start)
         return reply.send(Buffer.from(buffer, byteOffset, length))
       }
-      return reply.send(Readable.from(blobs.stream(params.sha256, start)))
+      return sendPieces(reply, blobs.stream(params.sha256, start))
     },
     async uploadState({ params }, caller) {
       const task = await ownTask(context, params.task, caller.name)
