@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { folderBlobs } from '@wardround/coordinator/blobs/fs.ts'
 import { recentBlobs } from '@wardround/coordinator/blobs/recent.ts'
+import { smallBlobs } from '@wardround/coordinator/blobs/small.ts'
 import { coordinatorKeys, ownCertificate, privateFolder, writePrivate } from '@wardround/coordinator/identity.ts'
 import { createCoordinator } from '@wardround/coordinator/server.ts'
 import { openStore, type Store } from '@wardround/coordinator/store/store.ts'
@@ -50,19 +51,20 @@ const mortalStore = (store: Store): Store => ({
 const home = privateFolder(folder)
 const keys = coordinatorKeys(home, { ed25519, entropy })
 const tls = await ownCertificate(home, ['127.0.0.1'], new Date(clock.now()))
-const folderStore = await folderBlobs(join(home, 'blobs'))
-const blobs = recentBlobs({
-  ...folderStore,
-  put: (bytes) => {
-    const name = Buffer.from(bytes.subarray(0, 1000)).includes('numExamples') ? 'update' : 'weights'
-    return step(name, () => folderStore.put(bytes))
-  },
-})
+const files = await folderBlobs(join(home, 'blobs'))
 const where =
   storeName === 'sqlite'
     ? ({ kind: 'sqlite', path: join(home, 'coordinator.sqlite') } as const)
     : ({ kind: 'postgres', url: storeName } as const)
 const store = await openStore(where, () => new Date(clock.now()).toISOString())
+const kept = smallBlobs(store, files)
+const blobs = recentBlobs({
+  ...kept,
+  put: (bytes) => {
+    const name = Buffer.from(bytes.subarray(0, 1000)).includes('numExamples') ? 'update' : 'weights'
+    return step(name, () => kept.put(bytes))
+  },
+})
 const coordinator = await createCoordinator({
   store: mortalStore(store),
   blobs,

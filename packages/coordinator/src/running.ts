@@ -21,9 +21,22 @@ export type Running = {
 
 export const studyOf = (row: Pick<StudyRow, 'plan'>): Study => readPlan(row.plan).study
 
+/** What was read lately: of a thousand sites it is long, and each update that comes asks for it. */
+const recent = new Map<string, Preparation>()
+const recentLimit = 20
+
+function readPreparation(text: string): Preparation {
+  const known = recent.get(text)
+  if (known !== undefined) return known
+  const parsed = preparationSchema.parse(JSON.parse(text))
+  if (recent.size >= recentLimit) recent.clear()
+  recent.set(text, parsed)
+  return parsed
+}
+
 export function runningOf(row: StudyRow): Running {
   const study = studyOf(row)
-  const preparation = preparationSchema.parse(JSON.parse(row.preparation ?? 'null'))
+  const preparation = readPreparation(row.preparation ?? 'null')
   return {
     row,
     study,

@@ -6,6 +6,7 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import type { World } from '@wardround/core/ports.ts'
 import { folderBlobs } from './blobs/fs.ts'
 import { recentBlobs } from './blobs/recent.ts'
+import { smallBlobs } from './blobs/small.ts'
 import type { Log } from './context.ts'
 import { coordinatorKeys, ownCertificate, privateFolder, type TlsFiles, writePrivate } from './identity.ts'
 import { keepCertificate } from './keep-certificate.ts'
@@ -43,9 +44,10 @@ export async function startCoordinator(options: StartOptions): Promise<Started> 
       ? { kind: 'sqlite', path: join(folder, 'coordinator.sqlite') }
       : { kind: 'postgres', url: options.store }
   const keys = coordinatorKeys(folder, options)
-  const blobs = recentBlobs(await folderBlobs(join(folder, 'blobs')))
+  const files = await folderBlobs(join(folder, 'blobs'))
   // Last: what it takes is let go of by the coordinator alone.
   const store = await openStore(storeOptions, () => new Date(clock.now()).toISOString())
+  const blobs = recentBlobs(smallBlobs(store, files))
   const coordinator = await createCoordinator({
     store,
     blobs,

@@ -1,6 +1,6 @@
 /** Tasks as signed rows. */
 import { collectingOf } from '@wardround/core/learning/collecting.ts'
-import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
+import { canonicalJson, canonicalMembers, canonicalObject } from '@wardround/core/protocol/canonical.ts'
 import type { NewEvent } from '@wardround/core/protocol/events.ts'
 import { type Signed, sign } from '@wardround/core/protocol/signing.ts'
 import { type Task, type TaskKind, type TaskResult, taskResultSchema } from '@wardround/core/protocol/task.ts'
@@ -32,19 +32,17 @@ export function makeTasks(
   }: { sites: readonly string[]; number: number; content: TaskContent; lifeMs: number },
 ): TaskRow[] {
   const issuedAt = clock.steadyNow()
+  const common = canonicalMembers({
+    version: 1,
+    study: study.id,
+    planHash: study.plan_hash,
+    issuedAt,
+    expiresAt: issuedAt + lifeMs,
+    ...content,
+  })
   return sites.map((site): TaskRow => {
     const id = taskId(study.id, content.kind, { number, site })
-    const task = {
-      version: 1,
-      id,
-      study: study.id,
-      planHash: study.plan_hash,
-      site,
-      issuedAt,
-      expiresAt: issuedAt + lifeMs,
-      ...content,
-    }
-    const document = canonicalJson(task)
+    const document = canonicalObject({ ...common, ...canonicalMembers({ id, site }) })
     const signature = sign(keys, 'wardround-task-v1', document)
     const empty = { result: null, settled_at: null, counted_in: null, bytes_up: 0, bytes_down: 0 }
     return {

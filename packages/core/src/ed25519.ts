@@ -18,7 +18,7 @@ export type SigningFunctions<Key extends RawExport> = {
 }
 
 /** Keys in the platform's form: each request of a site is checked with the same one. */
-const keptKeys = 1000
+const keptKeys = 10_000
 
 export function ed25519By<Key extends RawExport>(crypto: SigningFunctions<Key>): Ed25519 {
   const kept = new Map<string, Key>()

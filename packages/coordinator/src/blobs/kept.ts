@@ -28,7 +28,8 @@ export function keptBlobs({ blobs, store, log }: Needs): KeptBlobs {
   const { commit, ...staged } = blobs.staged
   const { holding, remove, freeze } = holders(async (digests) => {
     const named = await store.named(digests)
-    for (const sha256 of digests) if (!named.has(sha256)) await blobs.delete(sha256)
+    // At once: small ones then go in one commit.
+    await Promise.all(digests.filter((sha256) => !named.has(sha256)).map((sha256) => blobs.delete(sha256)))
   })
   const drop = async (digests: Iterable<string>): Promise<void> => {
     const all = [...new Set(digests)]

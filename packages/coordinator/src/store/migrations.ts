@@ -1,4 +1,5 @@
 /** Every change of the tables, in order; each runs once, in the transaction that notes that it ran. */
+import { sha256Hex } from '@wardround/core/protocol/canonical.ts'
 import { type CreateTableBuilder, type Kysely, sql } from 'kysely'
 import { waitForOthers } from './postgres.ts'
 import type { Database } from './schema.ts'
@@ -9,7 +10,7 @@ type Migration = (db: Schema, dialect: DialectName) => Promise<void>
 
 /** Column name → type; `?` may be null, `key` is part of the primary key. */
 type Columns = Readonly<
-  Record<string, 'text' | 'text?' | 'text key' | 'integer' | 'integer?' | 'integer key' | 'real?'>
+  Record<string, 'text' | 'text?' | 'text key' | 'integer' | 'integer?' | 'integer key' | 'real?' | 'bytes'>
 >
 
 async function createTable(
@@ -22,6 +23,7 @@ async function createTable(
     text: dialect === 'sqlite' ? 'text' : 'text collate "C"',
     integer: dialect === 'sqlite' ? 'integer' : 'bigint',
     real: dialect === 'sqlite' ? 'real' : 'double precision',
+    bytes: dialect === 'sqlite' ? 'blob' : 'bytea',
   } as const
   let table: CreateTableBuilder<string, string> = db.schema.createTable(name)
   for (const [column, kind] of Object.entries(columns)) {
@@ -154,7 +156,34 @@ function refsIn(value: unknown): Ref[] {
   return Object.values(value).flatMap(refsIn)
 }
 
-const migrations: readonly Migration[] = [first, countedIn, blobRefs]
+/** Each result asks whether there is another to wait for, each poll for the oldest: no task that is settled is looked at for that. */
+const openTasks: Migration = async (db) => {
+  const index = (name: string) => db.schema.createIndex(name).on('tasks').where(sql<boolean>`state = 'open'`)
+  await index('open_tasks_by_study').columns(['study', 'kind', 'round']).execute()
+  await index('open_tasks_by_site').columns(['site', 'issued_at', 'id']).execute()
+  await db.schema.dropIndex('tasks_by_site').execute()
+}
+
+/** Before, each task had its whole document: a form without holes. */
+const forms: Migration = async (db, dialect) => {
+  await createTable(db, dialect, { name: 'forms', columns: { sha256: 'text key', text: 'text' } })
+  await db.schema.alterTable('tasks').renameColumn('document', 'form').execute()
+  const rows = await sql<{ id: string; form: string }>`select id, form from tasks`.execute(db)
+  for (const { id, form: text } of rows.rows) {
+    const sha256 = sha256Hex(text)
+    await db
+      .insertInto('forms')
+      .values({ sha256, text })
+      .onConflict((conflict) => conflict.column('sha256').doNothing())
+      .execute()
+    await db.updateTable('tasks').set({ form: sha256 }).where('id', '=', id).execute()
+  }
+}
+
+const smallBlobs: Migration = (db, dialect) =>
+  createTable(db, dialect, { name: 'blobs', columns: { sha256: 'text key', bytes: 'bytes' } })
+
+const migrations: readonly Migration[] = [first, countedIn, blobRefs, openTasks, smallBlobs, forms]
 
 /** 0 where there are no tables yet; there is a `meta`. */
 async function versionOf(db: Schema): Promise<number> {

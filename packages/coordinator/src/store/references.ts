@@ -1,7 +1,15 @@
 /** Queries on the blobs that studies need. */
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import type { Kysely } from 'kysely'
+import { prepared } from './prepared.ts'
 import type { BlobRefRow, Database } from './schema.ts'
+
+const addReference = prepared((db: Kysely<Database>, { study, sha256, size_bytes }: BlobRefRow) =>
+  db
+    .insertInto('blob_refs')
+    .values({ study, sha256, size_bytes })
+    .onConflict((conflict) => conflict.doNothing()),
+)
 
 export const references = (db: Kysely<Database>) => ({
   /** Those of the blobs that a study needs. */
@@ -21,13 +29,8 @@ export const references = (db: Kysely<Database>) => ({
   },
   blobRefs: (study: string): Promise<BlobRefRow[]> =>
     db.selectFrom('blob_refs').selectAll().where('study', '=', study).orderBy('sha256').execute(),
-  keepBlob: async (study: string, { sha256, sizeBytes }: BlobRef): Promise<void> => {
-    await db
-      .insertInto('blob_refs')
-      .values({ study, sha256, size_bytes: sizeBytes })
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
-  },
+  keepBlob: async (study: string, { sha256, sizeBytes }: BlobRef): Promise<void> =>
+    void (await addReference(db, { study, sha256, size_bytes: sizeBytes })),
   /** From now on a study needs these and no other. Returns the digests of those that it needed and does not need any more. */
   keepOnly: async (study: string, needed: readonly BlobRef[]): Promise<string[]> => {
     const wanted = new Map(needed.map((ref) => [ref.sha256, ref]))

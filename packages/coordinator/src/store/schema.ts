@@ -112,9 +112,17 @@ export type TaskRow = {
 /** A blob that a study needs: for as long as there is such a row, it stays (blobs/kept.ts). Which those are, ../needed.ts says. */
 export type BlobRefRow = { study: string; sha256: string; size_bytes: number }
 
+/** As a task is kept: its document is a form, filled in (forms.ts). */
+export type TaskRecord = Omit<TaskRow, 'document'> & { form: string }
+
+export type FormRow = { sha256: string; text: string }
+
 export type EventRow = { sequence: number; at: string; study: string | null; kind: string; payload: string }
 
 export type AuditRow = { sequence: number; at: string; kind: string; body: string; previous: string; hash: string }
+
+/** A small blob, by its content (blobs/small.ts). */
+export type BlobRow = { sha256: string; bytes: Uint8Array }
 
 /** A value of the coordinator itself: its schema version. */
 export type MetaRow = { key: string; value: string }
@@ -126,9 +134,11 @@ export type Database = {
   studies: StudyRow
   decisions: DecisionRow
   rounds: RoundRow
-  tasks: TaskRow
+  tasks: TaskRecord
+  forms: FormRow
   events: EventRow
   audit: AuditRow
   blob_refs: BlobRefRow
+  blobs: BlobRow
   meta: MetaRow
 }

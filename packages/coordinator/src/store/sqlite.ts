@@ -1,21 +1,56 @@
 /** SQLite, built into Node, for Kysely: durable (WAL, synchronous FULL), one process a file. */
 import { renameSync, rmSync } from 'node:fs'
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { WardroundError } from '@wardround/core/errors.ts'
-import { type Dialect, type Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement, sql } from 'kysely'
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type Kysely,
+  type QueryResult,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  sql,
+} from 'kysely'
 import { foundVersion, latestVersion } from './migrations.ts'
 import type { Database } from './schema.ts'
 
 /** `path` is a file, or ':memory:'. Errors: WR_LOCKED while another process has it open, WR_PERMISSION, WR_STORE. */
 export function sqliteDialect(path: string): Dialect {
   const database = open(path)
-  const statements = statementCache(database)
-  return new SqliteDialect({
-    database: {
-      close: () => database.close(),
-      prepare: statements,
+  return {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => driverOf(database),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  }
+}
+
+/** One connection, lent to one after another: a thousand may wait for it, and only the next of them is woken. */
+function driverOf(database: DatabaseSync): Driver {
+  const connection = connectionTo(database)
+  const waiting: (() => void)[] = []
+  let lent = false
+  return {
+    init: async () => undefined,
+    acquireConnection() {
+      if (lent) return new Promise((resolve) => waiting.push(() => resolve(connection)))
+      lent = true
+      return Promise.resolve(connection)
     },
-  })
+    async releaseConnection() {
+      const next = waiting.shift()
+      if (next === undefined) lent = false
+      else next()
+    },
+    beginTransaction: async () => database.exec('begin'),
+    commitTransaction: async () => database.exec('commit'),
+    // A full disk, among others, has rolled it back already.
+    rollbackTransaction: async () => (database.isTransaction ? database.exec('rollback') : undefined),
+    destroy: async () => database.close(),
+  }
 }
 
 /** Before a file of an earlier version is migrated: a copy of it, `NAME.version-N`, for whoever has to go back. */
@@ -31,23 +66,30 @@ export async function keepOld(db: Kysely<Database>, path: string): Promise<void>
 /** Preparing costs more than running: the coordinator's few statements are kept. */
 const keptStatements = 200
 
-function statementCache(database: DatabaseSync): SqliteDatabase['prepare'] {
-  const kept = new Map<string, SqliteStatement>()
-  return (sql) => {
+type Prepared = { readonly statement: StatementSync; readonly reads: boolean }
+
+function connectionTo(database: DatabaseSync): DatabaseConnection {
+  const kept = new Map<string, Prepared>()
+  const prepare = (sql: string): Prepared => {
     const known = kept.get(sql)
     if (known !== undefined) return known
     if (kept.size >= keptStatements) kept.clear()
     const statement = database.prepare(sql)
-    const values = (parameters: readonly unknown[]): SQLInputValue[] =>
-      parameters.map((value) => value as SQLInputValue)
-    const made: SqliteStatement = {
-      reader: statement.columns().length > 0,
-      all: (parameters) => statement.all(...values(parameters)),
-      run: (parameters) => statement.run(...values(parameters)),
-      iterate: (parameters) => statement.iterate(...values(parameters)),
-    }
+    const made = { statement, reads: statement.columns().length > 0 }
     kept.set(sql, made)
     return made
+  }
+  return {
+    async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
+      const { statement, reads } = prepare(sql)
+      const values = parameters as readonly SQLInputValue[]
+      if (reads) return { rows: statement.all(...values) as Row[] }
+      return { rows: [], numAffectedRows: BigInt(statement.run(...values).changes) }
+    },
+    // Nothing here asks for rows one by one.
+    streamQuery: () => {
+      throw new WardroundError('WR_INTERNAL', { what: 'SQLite has no streams here' })
+    },
   }
 }
 
@@ -56,7 +98,7 @@ function open(path: string): DatabaseSync {
     const database = new DatabaseSync(path)
     // Exclusive: the operating system keeps a second process out, and lets go when this one ends, however it ends.
     database.exec(
-      'pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on',
+      'pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma cache_size = -65536; pragma wal_autocheckpoint = 4000',
     )
     database.exec('begin immediate; commit')
     return database

@@ -361,6 +361,26 @@ function records(check: Check): void {
     assert.equal(await store.lastSequence(), 5)
   })
 
+  check('as many tasks and events at once as thousands of sites make, in order', async (store) => {
+    const sites = upTo(7000).map((number) => `site-${number}`)
+    await store.transaction(async (tables) => {
+      await tables.event(joined('first'))
+      await tables.addTasks(sites.slice(0, 3000).map((site) => taskRow(`of ${site}`, site)))
+      await tables.event(...sites.map(joined))
+      await tables.event(joined('last'))
+    })
+    assert.equal((await store.tasksOf('heart', 'train', 1)).length, 3000)
+    const events = await store.events(all)
+    assert.deepEqual(
+      events.map(({ sequence }) => sequence),
+      upTo(7002),
+    )
+    assert.deepEqual(
+      events.map(({ payload }) => 'site' in payload && payload.site),
+      ['first', ...sites, 'last'],
+    )
+  })
+
   check('the audit is a chain from its first entry, read in pages', async (store) => {
     for (const number of upTo(5)) await store.transaction((tables) => tables.audit('counted', { number, text: 'é"' }))
     const entries = await store.auditEntries(0, 100)

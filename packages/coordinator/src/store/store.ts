@@ -6,18 +6,22 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { type ChainEntry, chained, genesis } from '@wardround/core/protocol/chain.ts'
 import { eventSchema, type NewEvent, type StoredEvent } from '@wardround/core/protocol/events.ts'
-import { type Insertable, Kysely, type Updateable } from 'kysely'
+import { type Insertable, Kysely, sql, type Updateable } from 'kysely'
+import { blobs } from './blobs.ts'
+import { chunks } from './chunks.ts'
 import { storeError, storeFailure } from './failures.ts'
+import { groupCommit } from './group-commit.ts'
 import { latestVersion, migrate } from './migrations.ts'
 import { postgresDialect, waitForOthers } from './postgres.ts'
+import { prepared } from './prepared.ts'
 import { references } from './references.ts'
-import type { Database, DecisionRow, RoundRow, SiteRow, StudyRow } from './schema.ts'
+import type { Database, DecisionRow, EventRow, RoundRow, SiteRow, StudyRow } from './schema.ts'
 import { keepOld, sqliteDialect } from './sqlite.ts'
 import { tasks } from './tasks.ts'
 
 /** Events and audit entries are written in transactions only, with the change that they tell of. */
 export type Store = Omit<Tables, 'event' | 'audit'> & {
-  /** All or nothing, one at a time. Subscribers hear of new events after the commit. */
+  /** All or nothing, one at a time, durable when it resolves. Subscribers hear of new events after the commit. */
   transaction<T>(work: (tables: Tables) => Promise<T>): Promise<T>
   /** Called after each commit that appended events. */
   onEvents(listener: () => void): () => void
@@ -49,25 +53,28 @@ export async function openStore(options: StoreOptions, isoNow: () => string): Pr
     // Work that goes on while the coordinator closes finds no store: it is tried again, at the next start.
     throw closed ? storeFailure(options.kind, error) : storeError(options.kind, error)
   }
+  let appended = false
+  const commit = groupCommit(db, {
+    gather: options.kind === 'sqlite' && options.path !== ':memory:' ? turn : async () => undefined,
+    begin: async (transaction) => {
+      appended = false
+      if (options.kind === 'postgres') await waitForOthers(transaction)
+    },
+    committed: () => {
+      if (appended) for (const listener of listeners) listener()
+    },
+  })
   return {
     ...failing(tablesOf(db, isoNow), fail),
-    async transaction(work) {
-      let appended = false
-      const done = db.transaction().execute(async (transaction) => {
-        if (options.kind === 'postgres') await waitForOthers(transaction)
+    transaction: (work) =>
+      commit((transaction) => {
         const tables = tablesOf(transaction, isoNow)
-        return work({
-          ...tables,
-          event: (...events) => {
-            appended ||= events.length > 0
-            return tables.event(...events)
-          },
-        })
-      })
-      const result = await done.catch(fail)
-      if (appended) for (const listener of listeners) listener()
-      return result
-    },
+        const event: Tables['event'] = (...events) => {
+          appended ||= events.length > 0
+          return tables.event(...events)
+        }
+        return work({ ...tables, event })
+      }).catch(fail),
     onEvents(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -78,6 +85,9 @@ export async function openStore(options: StoreOptions, isoNow: () => string): Pr
     },
   }
 }
+
+/** SQLite's commit lets nobody in: requests that have come already are read before it. */
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
 export type Tables = ReturnType<typeof tablesOf>
 
@@ -91,12 +101,16 @@ const failing = (tables: Tables, fail: (error: unknown) => never): Tables =>
   ) as Tables
 
 function tablesOf(db: Kysely<Database>, isoNow: () => string) {
-  return { ...people(db), ...studies(db), ...tasks(db), ...references(db), ...records(db, isoNow) }
+  return { ...people(db), ...studies(db), ...tasks(db), ...references(db), ...records(db, isoNow), ...blobs(db) }
 }
 
+const siteByName = prepared((db: Kysely<Database>, { name }: { name: string }) =>
+  db.selectFrom('sites').selectAll().where('name', '=', name),
+)
+const allAccounts = prepared((db: Kysely<Database>) => db.selectFrom('accounts').selectAll())
+
 const people = (db: Kysely<Database>) => ({
-  site: (name: string): Promise<SiteRow | undefined> =>
-    db.selectFrom('sites').selectAll().where('name', '=', name).executeTakeFirst(),
+  site: async (name: string): Promise<SiteRow | undefined> => (await siteByName(db, { name })).rows[0],
   sites: (): Promise<SiteRow[]> => db.selectFrom('sites').selectAll().orderBy('name').execute(),
   /** A site that left may come back under its name, with a new key. */
   putSite: async (row: SiteRow): Promise<void> => {
@@ -125,15 +139,18 @@ const people = (db: Kysely<Database>) => ({
       .executeTakeFirst()
     return result.numUpdatedRows === 1n
   },
-  accounts: () => db.selectFrom('accounts').selectAll().execute(),
+  accounts: async () => (await allAccounts(db, {})).rows,
   addAccount: async (row: Insertable<Database['accounts']>): Promise<void> => {
     await db.insertInto('accounts').values(row).execute()
   },
 })
 
+const studyById = prepared((db: Kysely<Database>, { id }: { id: string }) =>
+  db.selectFrom('studies').selectAll().where('id', '=', id),
+)
+
 const studies = (db: Kysely<Database>) => ({
-  study: (id: string): Promise<StudyRow | undefined> =>
-    db.selectFrom('studies').selectAll().where('id', '=', id).executeTakeFirst(),
+  study: async (id: string): Promise<StudyRow | undefined> => (await studyById(db, { id })).rows[0],
   studies: (): Promise<StudyRow[]> =>
     db.selectFrom('studies').selectAll().orderBy('published_at').orderBy('id').execute(),
   addStudy: async (row: StudyRow): Promise<void> => {
@@ -172,7 +189,7 @@ const studies = (db: Kysely<Database>) => ({
       .where('phase', '=', 'completed')
       .where('number', '<', number)
       .orderBy('number', 'desc')
-      .limit(1)
+      .limit(sql.lit(1))
       .executeTakeFirst(),
   round: (study: string, number: number): Promise<RoundRow | undefined> =>
     db.selectFrom('rounds').selectAll().where('study', '=', study).where('number', '=', number).executeTakeFirst(),
@@ -182,7 +199,7 @@ const studies = (db: Kysely<Database>) => ({
       .selectAll()
       .where('study', '=', study)
       .orderBy('number', 'desc')
-      .limit(1)
+      .limit(sql.lit(1))
       .executeTakeFirst(),
   /** A new round, or another state of one. */
   putRound: async (row: RoundRow): Promise<void> => {
@@ -201,23 +218,31 @@ const studies = (db: Kysely<Database>) => ({
   },
 })
 
+const addEvent = prepared((db: Kysely<Database>, { sequence, at, study, kind, payload }: EventRow) =>
+  db.insertInto('events').values({ sequence, at, study, kind, payload }),
+)
+const lastEvent = prepared((db: Kysely<Database>) =>
+  db.selectFrom('events').select((eb) => eb.fn.max('sequence').as('last')),
+)
+
 const records = (db: Kysely<Database>, isoNow: () => string) => ({
   /** In the order given, with the numbers that come next. */
   event: async (...events: readonly NewEvent[]): Promise<void> => {
-    if (events.length === 0) return
-    const at = isoNow()
-    const rows = events.map(({ study, kind, payload }, index) => ({
-      sequence: db
-        .selectFrom('events')
-        .select((eb) => eb(eb.fn.coalesce(eb.fn.max('sequence'), eb.lit(0)), '+', eb.lit(index + 1)).as('next')),
-      at,
-      study,
-      kind,
-      payload: JSON.stringify(payload),
-    }))
-    await db.insertInto('events').values(rows).execute()
+    const last = await lastSequence(db)
+    const rows = events.map(
+      ({ study, kind, payload }, index): EventRow => ({
+        sequence: last + 1 + index,
+        at: isoNow(),
+        study,
+        kind,
+        payload: JSON.stringify(payload),
+      }),
+    )
+    const [first] = rows
+    if (rows.length === 1 && first !== undefined) await addEvent(db, first)
+    else for (const some of chunks(rows)) await db.insertInto('events').values(some).execute()
   },
-  lastSequence: (): Promise<number> => lastOf(db, 'events'),
+  lastSequence: (): Promise<number> => lastSequence(db),
   events: async ({
     after,
     study,
@@ -227,12 +252,22 @@ const records = (db: Kysely<Database>, isoNow: () => string) => ({
     study?: string | undefined
     limit: number
   }): Promise<StoredEvent[]> => {
-    const query = db.selectFrom('events').selectAll().where('sequence', '>', after).orderBy('sequence').limit(limit)
+    const query = db
+      .selectFrom('events')
+      .selectAll()
+      .where('sequence', '>', after)
+      .orderBy('sequence')
+      .limit(sql.lit(limit))
     const rows = await (study === undefined ? query : query.where('study', '=', study)).execute()
     return rows.map((row) => eventSchema.parse({ ...row, payload: JSON.parse(row.payload) }))
   },
   audit: async (kind: string, body: Record<string, unknown>): Promise<void> => {
-    const last = await db.selectFrom('audit').selectAll().orderBy('sequence', 'desc').limit(1).executeTakeFirst()
+    const last = await db
+      .selectFrom('audit')
+      .selectAll()
+      .orderBy('sequence', 'desc')
+      .limit(sql.lit(1))
+      .executeTakeFirst()
     const entry = chained({ sequence: (last?.sequence ?? 0) + 1, at: isoNow(), kind, body }, last?.hash ?? genesis)
     await db
       .insertInto('audit')
@@ -245,7 +280,7 @@ const records = (db: Kysely<Database>, isoNow: () => string) => ({
       .selectAll()
       .where('sequence', '>', after)
       .orderBy('sequence')
-      .limit(limit)
+      .limit(sql.lit(limit))
       .execute()
     return rows.map((row) => ({ ...row, body: jsonOrText(row.body) }))
   },
@@ -260,10 +295,5 @@ function jsonOrText(text: string): unknown {
   }
 }
 
-async function lastOf(db: Kysely<Database>, table: 'events'): Promise<number> {
-  const row = await db
-    .selectFrom(table)
-    .select((eb) => eb.fn.max('sequence').as('last'))
-    .executeTakeFirst()
-  return Number(row?.last ?? 0)
-}
+const lastSequence = async (db: Kysely<Database>): Promise<number> =>
+  Number((await lastEvent(db, {})).rows[0]?.last ?? 0)

@@ -43,6 +43,24 @@ export function tasks(check: Check): void {
     assert.deepEqual(plain(await store.task('4')), taskRow('4', 'a', { round: 2, signature: 'another' }))
   })
 
+  check('a task that is given out again has its new document; what is not said stays as it was', async (store) => {
+    const moved = { bytes_up: 7, bytes_down: 8 }
+    await store.addTasks([taskRow('1', 'a', { ...moved, counted_in: 3, document: '{"id":"1","site":"a"}' })])
+    const again = { document: '{"id":"1","later":true,"site":"a"}', signature: 'another', issued_at: 5 }
+    await store.updateTask('1', again)
+    assert.deepEqual(plain(await store.task('1')), taskRow('1', 'a', { ...moved, counted_in: 3, ...again }))
+    assert.deepEqual(plain(await store.openTask('a')), plain(await store.task('1')))
+    const late = { state: 'late', result: null, counted_in: null, settled_at: 9 } as const
+    assert.equal(await store.settleTask('1', late), true)
+    assert.deepEqual(plain(await store.task('1')), taskRow('1', 'a', { ...moved, ...again, ...late }))
+    await store.addTasks([taskRow('2', 'a', { ...moved, counted_in: 3 })])
+    const left = { state: 'failed', result: '{}', settled_at: 9 } as const
+    assert.equal(await store.settleTask('2', left), true)
+    assert.deepEqual(plain(await store.task('2')), taskRow('2', 'a', { ...moved, counted_in: 3, ...left }))
+    const more = { ...left, bytes_up: 1, bytes_down: 2 }
+    assert.equal(await store.settleTask('2', more), false)
+  })
+
   check('an update counts in one round, and in no other', async (store) => {
     await store.addTasks([
       taskRow('1', 'b', { round: 2 }),

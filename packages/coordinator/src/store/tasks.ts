@@ -1,24 +1,65 @@
 /** Queries on tasks. */
 import type { TaskKind } from '@wardround/core/protocol/task.ts'
-import type { Kysely, Updateable } from 'kysely'
-import type { Database, TaskRow } from './schema.ts'
+import { type Kysely, sql, type Updateable } from 'kysely'
+import { chunks } from './chunks.ts'
+import { formOfOne, recordsOf, rowsOf } from './forms.ts'
+import { prepared } from './prepared.ts'
+import type { Database, TaskRecord, TaskRow } from './schema.ts'
+
+type Db = Kysely<Database>
+
+const taskById = prepared((db: Db, { id }: { id: string }) => db.selectFrom('tasks').selectAll().where('id', '=', id))
+
+/**
+ * Part of the text, not values that are given: an index of open tasks serves no query that might ask for others, and SQLite plans a query anew
+ * whenever it is given a limit.
+ */
+const [open, one] = [sql.lit('open' as const), sql.lit(1)]
+
+const oldestOpen = prepared((db: Db, { site }: { site: string }) =>
+  db
+    .selectFrom('tasks')
+    .selectAll()
+    .where('site', '=', site)
+    .where('state', '=', open)
+    .orderBy('issued_at')
+    .orderBy('id')
+    .limit(one),
+)
+
+const anyOpen = prepared((db: Db, { study, kind, round }: Pick<TaskRow, 'study' | 'kind' | 'round'>) =>
+  db
+    .selectFrom('tasks')
+    .select('id')
+    .where('study', '=', study)
+    .where('kind', '=', kind)
+    .where('round', '>=', round)
+    .where('state', '=', open)
+    .limit(one),
+)
 
 type Settled = Pick<TaskRow, 'state' | 'result' | 'settled_at'> &
   Partial<Pick<TaskRow, 'counted_in' | 'bytes_up' | 'bytes_down'>>
+type Reported = Omit<Required<Settled>, 'counted_in'>
+
+/** What nearly every task is settled with. */
+const isReport = (change: Settled): change is Reported =>
+  'bytes_up' in change && 'bytes_down' in change && !('counted_in' in change)
+
+const settleReported = prepared(
+  (db: Db, { id, state, result, settled_at, bytes_up, bytes_down }: Reported & { id: string }) =>
+    db
+      .updateTable('tasks')
+      .set({ state, result, settled_at, bytes_up, bytes_down })
+      .where('id', '=', id)
+      .where('state', '=', open),
+)
 
 /** Tasks of any kind. */
 const anyTasks = (db: Kysely<Database>) => ({
-  task: (id: string): Promise<TaskRow | undefined> =>
-    db.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst(),
-  openTask: (site: string): Promise<TaskRow | undefined> =>
-    db
-      .selectFrom('tasks')
-      .selectAll()
-      .where('site', '=', site)
-      .where('state', '=', 'open')
-      .orderBy('issued_at')
-      .orderBy('id')
-      .executeTakeFirst(),
+  task: async (id: string): Promise<TaskRow | undefined> => (await rowsOf(db, (await taskById(db, { id })).rows))[0],
+  openTask: async (site: string): Promise<TaskRow | undefined> =>
+    (await rowsOf(db, (await oldestOpen(db, { site })).rows))[0],
   /** In order of site name by code unit: a database's own collation could order sums, and so bits, differently. */
   tasksOf: async (study: string, kind: TaskKind, round: number): Promise<TaskRow[]> => {
     const rows = await db
@@ -28,21 +69,14 @@ const anyTasks = (db: Kysely<Database>) => ({
       .where('kind', '=', kind)
       .where('round', '=', round)
       .execute()
-    return rows.toSorted((a, b) => (a.site < b.site ? -1 : 1))
+    return rowsOf(
+      db,
+      rows.toSorted((a, b) => (a.site < b.site ? -1 : 1)),
+    )
   },
   /** Whether a study still waits for a site's answer to tasks of one kind, of `round` or later. */
-  waits: async (study: string, kind: TaskKind, round: number): Promise<boolean> => {
-    const open = await db
-      .selectFrom('tasks')
-      .select('id')
-      .where('study', '=', study)
-      .where('kind', '=', kind)
-      .where('round', '>=', round)
-      .where('state', '=', 'open')
-      .limit(1)
-      .executeTakeFirst()
-    return open !== undefined
-  },
+  waits: async (study: string, kind: TaskKind, round: number): Promise<boolean> =>
+    (await anyOpen(db, { study, kind, round })).rows.length > 0,
   /** Bytes that a study's tasks have moved. */
   traffic: async (study: string): Promise<{ up: number; down: number }> => {
     const row = await db
@@ -52,31 +86,40 @@ const anyTasks = (db: Kysely<Database>) => ({
       .executeTakeFirst()
     return { up: Number(row?.up ?? 0), down: Number(row?.down ?? 0) }
   },
-  studyTasks: (study: string): Promise<TaskRow[]> =>
-    db.selectFrom('tasks').selectAll().where('study', '=', study).orderBy('issued_at').orderBy('id').execute(),
-  openTasks: (study: string): Promise<TaskRow[]> =>
-    db.selectFrom('tasks').selectAll().where('study', '=', study).where('state', '=', 'open').execute(),
-  openTasksOfSite: (site: string): Promise<TaskRow[]> =>
-    db.selectFrom('tasks').selectAll().where('site', '=', site).where('state', '=', 'open').execute(),
+  studyTasks: async (study: string): Promise<TaskRow[]> =>
+    rowsOf(
+      db,
+      await db.selectFrom('tasks').selectAll().where('study', '=', study).orderBy('issued_at').orderBy('id').execute(),
+    ),
+  openTasks: async (study: string): Promise<TaskRow[]> =>
+    rowsOf(
+      db,
+      await db.selectFrom('tasks').selectAll().where('study', '=', study).where('state', '=', 'open').execute(),
+    ),
+  openTasksOfSite: async (site: string): Promise<TaskRow[]> =>
+    rowsOf(db, await db.selectFrom('tasks').selectAll().where('site', '=', site).where('state', '=', 'open').execute()),
   addTasks: async (rows: readonly TaskRow[]): Promise<void> => {
-    if (rows.length > 0)
-      await db
-        .insertInto('tasks')
-        .values([...rows])
-        .execute()
+    const records: readonly TaskRecord[] = await recordsOf(db, rows)
+    for (const some of chunks(records)) await db.insertInto('tasks').values(some).execute()
   },
-  updateTask: async (id: string, change: Updateable<TaskRow>): Promise<void> => {
-    await db.updateTable('tasks').set(change).where('id', '=', id).execute()
+  updateTask: async (id: string, { document, ...change }: Updateable<TaskRow>): Promise<void> => {
+    const form = document === undefined ? {} : { form: await formOfOne(db, document) }
+    await db
+      .updateTable('tasks')
+      .set({ ...change, ...form })
+      .where('id', '=', id)
+      .execute()
   },
   /** Settles a task once; false if it was settled before. */
   settleTask: async (id: string, change: Settled): Promise<boolean> => {
-    const result = await db
+    if (isReport(change)) return (await settleReported(db, { id, ...change })).numAffectedRows === 1n
+    const { numUpdatedRows } = await db
       .updateTable('tasks')
       .set(change)
       .where('id', '=', id)
       .where('state', '=', 'open')
       .executeTakeFirst()
-    return result.numUpdatedRows === 1n
+    return numUpdatedRows === 1n
   },
 })
 
@@ -92,7 +135,10 @@ const training = (db: Kysely<Database>) => ({
       .where('round', '>=', from)
       .where('round', '<=', to)
       .execute()
-    return rows.toSorted((a, b) => (a.site < b.site ? -1 : a.site > b.site ? 1 : a.round - b.round))
+    return rowsOf(
+      db,
+      rows.toSorted((a, b) => (a.site < b.site ? -1 : a.site > b.site ? 1 : a.round - b.round)),
+    )
   },
   /** Rounds of which a site is still training. */
   openRounds: async (study: string): Promise<number[]> => {

@@ -84,6 +84,8 @@ const writes: ReadonlySet<string> = new Set([
   'countIn',
   'keepBlob',
   'keepOnly',
+  'putBlob',
+  'deleteBlob',
 ] satisfies (keyof Tables)[])
 
 type Method = (...given: never[]) => Promise<unknown>

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { WardroundError } from '../errors.ts'
-import { canonicalJson, planHash, sha256Hex } from './canonical.ts'
+import { canonicalJson, canonicalMembers, canonicalObject, planHash, sha256Hex } from './canonical.ts'
 
 test("RFC 8785, section 3.2.2 and 3.2.3: the standard's own example", () => {
   const given = {
@@ -23,6 +23,14 @@ test('the order of keys and the way a document was written do not change its has
       const reversed = Object.fromEntries(Object.entries(value).toReversed())
       assert.equal(planHash(reversed), planHash(value))
       assert.deepEqual(JSON.parse(canonicalJson(value)), JSON.parse(JSON.stringify(value)))
+    }),
+  )
+})
+
+test('an object put together from canonical members is the canonical object', () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue(), { noNullPrototype: true }), (value) => {
+      assert.equal(canonicalObject(canonicalMembers(value)), canonicalJson(value))
     }),
   )
 })

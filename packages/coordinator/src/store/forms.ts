@@ -1,0 +1,91 @@
+/**
+ * What the tasks of a round have in common, kept once: the documents of a thousand sites differ in their task's name and their site's. A form
+ * is a document with holes in those two places; filled in again it is that very text, which the signature is over.
+ */
+import { createHash } from 'node:crypto'
+import { WardroundError } from '@wardround/core/errors.ts'
+import type { Kysely } from 'kysely'
+import { prepared } from './prepared.ts'
+import type { Database, TaskRecord, TaskRow } from './schema.ts'
+
+/** JSON escapes such characters: no document has one of its own. */
+const [idHole, siteHole] = ['\u0001', '\u0002']
+
+export type Form = { readonly sha256: string; readonly text: string }
+type Own = Pick<TaskRow, 'id' | 'site'>
+
+/** The first place where each stands, whatever place that is: filled() puts it back there. */
+export const formOf = ({ document, id, site }: Own & Pick<TaskRow, 'document'>): Form =>
+  named(document.replace(`"id":"${id}"`, `"id":"${idHole}"`).replace(`"site":"${site}"`, `"site":"${siteHole}"`))
+
+const named = (text: string): Form => ({ sha256: createHash('sha256').update(text).digest('hex'), text })
+
+type Parts = readonly string[]
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the holes
+const partsOf = (form: string): Parts => form.split(/([\u0001\u0002])/)
+
+/** Added up, which writes nothing: most who ask for a task never read these kilobytes. */
+const filled = (parts: Parts, { id, site }: Own): string =>
+  parts.reduce((text, part) => text + (part === idHole ? id : part === siteHole ? site : part), '')
+
+const addForm = prepared((db: Kysely<Database>, { sha256, text }: Form) =>
+  db
+    .insertInto('forms')
+    .values({ sha256, text })
+    .onConflict((conflict) => conflict.column('sha256').doNothing()),
+)
+
+const formBySha256 = prepared((db: Kysely<Database>, { sha256 }: { sha256: string }) =>
+  db.selectFrom('forms').select('text').where('sha256', '=', sha256),
+)
+
+/** Forms that were asked for lately; what has such a name never changes. */
+const known = new Map<string, Parts>()
+const knownLimit = 50
+
+function remember({ sha256, text }: Form): Parts {
+  const parts = partsOf(text)
+  if (known.size >= knownLimit) known.clear()
+  known.set(sha256, parts)
+  return parts
+}
+
+async function formNamed(db: Kysely<Database>, sha256: string): Promise<Parts> {
+  const parts = known.get(sha256)
+  if (parts !== undefined) return parts
+  const text = (await formBySha256(db, { sha256 })).rows[0]?.text
+  if (text === undefined) throw new WardroundError('WR_INTERNAL', { what: 'a task without its form' })
+  return remember({ sha256, text })
+}
+
+/** Records as the rows they were made of. */
+export async function rowsOf(db: Kysely<Database>, records: readonly TaskRecord[]): Promise<TaskRow[]> {
+  const rows: TaskRow[] = []
+  for (const { form, ...rest } of records) rows.push({ ...rest, document: filled(await formNamed(db, form), rest) })
+  return rows
+}
+
+/** Rows as records, whose forms are kept from now on. */
+export async function recordsOf(db: Kysely<Database>, rows: readonly TaskRow[]): Promise<TaskRecord[]> {
+  const added = new Set<string>()
+  const records: TaskRecord[] = []
+  for (const row of rows) {
+    const { document: _, ...rest } = row
+    const form = formOf(row)
+    if (!added.has(form.sha256)) {
+      await addForm(db, form)
+      // A thousand sites are about to ask for it.
+      remember(form)
+    }
+    added.add(form.sha256)
+    records.push({ ...rest, form: form.sha256 })
+  }
+  return records
+}
+
+/** The form of one document alone, without holes: it is kept from now on. */
+export async function formOfOne(db: Kysely<Database>, document: string): Promise<string> {
+  const form = named(document)
+  await addForm(db, form)
+  return form.sha256
+}
