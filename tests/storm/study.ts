@@ -51,7 +51,7 @@ export function drawStudy(seed: number): StormStudy {
       deadline: random.below(2) === 0 ? '20m' : `${1 + random.below(3)}m`,
       ...quorum,
       ...stop,
-      ...('fedBuff' in strategy ? {} : late),
+      ...(['fedBuff', 'scaffold', 'fedDyn'].some((name) => name in strategy) ? {} : late),
     },
     seed,
   }
@@ -83,6 +83,8 @@ function drawStrategy(random: Random, sites: number) {
     { geometricMedian: {} },
     { normBound: {} },
     { centredClipping: {} },
+    { scaffold: {} },
+    { fedDyn: { alpha: 0.1 } },
     { fedBuff: { buffer: 1 + random.below(sites) } },
     { fedBuff: { buffer: 1 + random.below(sites), staleness: { maximum: 1 + random.below(3) } } },
   ]

@@ -37,7 +37,8 @@ export async function postponed(
 
 export function weightsOf({ document }: TaskRow): string[] {
   const task = taskSchema.parse(JSON.parse(document))
-  return 'weights' in task ? [task.weights.sha256] : []
+  const common = task.kind === 'train' ? task.correction?.common : undefined
+  return [...('weights' in task ? [task.weights.sha256] : []), ...(common === undefined ? [] : [common.sha256])]
 }
 
 /**

@@ -38,8 +38,11 @@ test('one that is not what its name says is not passed on', async () => {
 })
 
 test('each site is told after which round its update counted last, and all of them the common variate', async () => {
-  const change = { strategy: { scaffold: {} }, rounds: { maximum: 4, quorum: 1 } }
-  const running = await startedStudy(['a', 'b'], change, await lastingWorld())
+  const running = await startedStudy(
+    ['a', 'b'],
+    { strategy: { scaffold: {} }, rounds: { maximum: 4, quorum: 1 } },
+    await lastingWorld(),
+  )
   const given = new Map<string, Extract<Task, { kind: 'train' }>['correction']>()
   const usual = honest(running.parsed, { delta: (round, site) => (site === 'a' ? 6 : 12) / round })
   const behaviour: typeof usual = (task, site) => {

@@ -1,89 +1,13 @@
 /** Blobs in a real folder, damaged behind the coordinator's back: with a byte turned, cut short, or gone. */
 import assert from 'node:assert/strict'
-import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { firstBroken } from '@wardround/core/protocol/chain.ts'
-import type { Task } from '@wardround/core/protocol/task.ts'
-import { folderBlobs } from './blobs/fs.ts'
+import { damages, ended, fetched, inFolder, turn, undisturbed, until, updateOf } from './testing/damage.ts'
 import { coded } from './testing/errors.ts'
-import { honest, type Running, startedStudy, testWorld } from './testing/federation.ts'
 import { digestsIn, nothingLeft, nothingMissing } from './testing/needs.ts'
-import { asSite, send, sha256 } from './testing/requests.ts'
-import { scratch } from './testing/scratch.ts'
-import { type Behaviour, failed } from './testing/site.ts'
-import { deadlineMs, type PlanChange } from './testing/study.ts'
-
-const plan: PlanChange = { strategy: { fedAdam: { rate: 0.1 } }, rounds: { maximum: 3 } }
-
-type Folder = Running & { readonly usual: Behaviour; fileOf(sha256: string): string }
-
-async function inFolder(change: PlanChange = plan): Promise<Folder> {
-  const folder = scratch()
-  const running = await startedStudy(['a', 'b'], change, await testWorld({ blobs: await folderBlobs(folder) }))
-  return {
-    ...running,
-    usual: honest(running.parsed, { delta: (round, site) => (site === 'a' ? round : -0.5) }),
-    fileOf: (digest) => join(folder, 'sha256', digest.slice(0, 2), digest),
-  }
-}
-
-/** What it comes to if nothing is damaged. */
-async function undisturbed(change: PlanChange = plan): Promise<string> {
-  const running = await inFolder(change)
-  await running.work(running.usual)
-  const { weightsSha256 } = await running.results()
-  await running.close()
-  return weightsSha256
-}
-
-const damages: Readonly<Record<string, (path: string) => void>> = {
-  'a byte turned in its weights': (path) => turn(path, -5),
-  'a byte turned in its header': (path) => turn(path, 12),
-  'its last byte lost': (path) => truncateSync(path, readFileSync(path).length - 1),
-  'nothing left of it': (path) => rmSync(path),
-}
-
-function turn(path: string, at: number): void {
-  const bytes = readFileSync(path)
-  const index = at < 0 ? bytes.length + at : at
-  bytes[index] = (bytes[index] ?? 0) ^ 1
-  writeFileSync(path, bytes)
-}
-
-/** Lets everybody work until `site` has a task of this kind and round, which it keeps. */
-async function until(
-  running: Folder,
-  site: string,
-  { kind, round }: { kind: Task['kind']; round: number },
-): Promise<Task> {
-  const isIt = (task: Task): boolean => task.kind === kind && 'round' in task && task.round === round
-  await running.work((task, name) => (name === site && isIt(task) ? 'silent' : running.usual(task, name)))
-  const task = await running.site(site).next()
-  assert.ok(task !== undefined && isIt(task))
-  return task
-}
-
-/** The bytes that a site gets for the weights of its task. */
-async function fetched(running: Folder, site: string, task: Task) {
-  assert.ok('weights' in task)
-  const request = { method: 'GET', path: `/v1/site/blobs/${task.weights.sha256}` }
-  return send(running.way, { ...request, headers: await asSite(running.site(site).signer)(request) })
-}
-
-async function ended(running: Folder, wanted: string): Promise<void> {
-  assert.deepEqual([(await running.results()).outcome, (await running.results()).weightsSha256], ['completed', wanted])
-  assert.deepEqual((await running.detail()).lost, [])
-  await nothingMissing(running.world.store, running.world.blobs)
-  await nothingLeft(running.world.store, running.world.blobs)
-  assert.equal(firstBroken(await running.world.store.auditEntries(0, 1000)), undefined)
-  await running.close()
-}
-
-async function updateOf(running: Folder, round: number, site: string): Promise<string> {
-  const tasks = await running.world.store.tasksOf(running.id, 'train', round)
-  return JSON.parse(tasks.find((task) => task.site === site)?.result ?? '').update.sha256
-}
+import { sha256 } from './testing/requests.ts'
+import { failed } from './testing/site.ts'
+import { deadlineMs } from './testing/study.ts'
 
 for (const [title, damage] of Object.entries(damages))
   test(`an update with ${title} is asked for again, and the study ends as if nothing had happened`, async () => {

@@ -9,6 +9,7 @@ import { encodeWeights } from '@wardround/core/safetensors.ts'
 import { aggregateRound } from './aggregate.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import type { Context } from './context.ts'
+import { commonAgain } from './correction.ts'
 import { aggregateInput } from './inputs.ts'
 import { runningOf } from './running.ts'
 import type { StudyRow } from './store/schema.ts'
@@ -73,11 +74,16 @@ async function madeAgain(context: Context, sha256: string, studies: readonly str
   return false
 }
 
-/** The first weights are a matter of the plan and the preparation; those of a round that has not ended, of its updates. */
+/**
+ * The first weights are a matter of the plan and the preparation; those of a round that has not ended, of its updates; what sites correct their
+ * gradients by, of the strategy's state.
+ */
 async function madeFor(context: Context, row: StudyRow, sha256: string): Promise<boolean> {
   const [first, last] = [await context.store.round(row.id, 1), await context.store.lastRound(row.id)]
   const isThis = (text: string | null | undefined): boolean => digestOf(text) === sha256
+  const before = last && (await context.store.completedBefore(row.id, last.number))
   const makers = [
+    ...[before, last].flatMap((round) => commonAgain(runningOf(row), round?.strategy_state, sha256)),
     ...(isThis(first?.weights_in) ? [async (held: BlobStore) => held.put(encodeWeights(firstWeights(row)))] : []),
     ...(last?.phase === 'evaluating' && isThis(last.weights_out)
       ? [

@@ -9,20 +9,15 @@
  *     updates, until it has ended                                                     the new weights are damaged before that
  *     where late updates count: those that have not counted yet, and what sites       for the rounds in which they will count
  *     are still training from
- *     what open tasks correct gradients by                                            a site that still fetches it
  */
 import { collectingOf, latestOf } from '@wardround/core/learning/collecting.ts'
-import { strategyOf } from '@wardround/core/learning/strategies.ts'
-import { type BlobRef, blobRefSchema, taskResultSchema, taskSchema } from '@wardround/core/protocol/task.ts'
+import { type BlobRef, blobRefSchema, taskResultSchema } from '@wardround/core/protocol/task.ts'
 import type { Context } from './context.ts'
 import { studyOf } from './running.ts'
 import type { RoundRow, StudyRow } from './store/schema.ts'
 import type { Tables } from './store/store.ts'
 
-type Reading = Pick<
-  Tables,
-  'study' | 'round' | 'lastRound' | 'completedBefore' | 'openRounds' | 'openTasks' | 'resultsFor'
->
+type Reading = Pick<Tables, 'study' | 'round' | 'lastRound' | 'completedBefore' | 'openRounds' | 'resultsFor'>
 
 /** As the rows that `tables` sees have it. */
 export async function neededBlobs(tables: Reading, study: string): Promise<BlobRef[]> {
@@ -53,24 +48,16 @@ const weightsOf = (round: RoundRow | undefined): BlobRef[] => [
 
 /** Updates that count in the round in progress, or may count in it or a later one; and what is being trained from. */
 async function ofTraining(tables: Reading, row: StudyRow, last: RoundRow): Promise<BlobRef[]> {
-  const study = studyOf(row)
-  const latest = latestOf(collectingOf(study))
-  const corrected = strategyOf(study.strategy).client.correction === undefined ? [] : await ofOpenTasks(tables, row.id)
+  const latest = latestOf(collectingOf(studyOf(row)))
   const round = isGoing(last) ? last.number : last.number + 1
   const results = await tables.resultsFor(row.id, { from: round - latest, round })
   const updates = results.flatMap((text) => {
     const result = taskResultSchema.parse(JSON.parse(text))
     return result.kind === 'train' ? [result.update] : []
   })
-  if (latest === 0) return [...updates, ...corrected]
+  if (latest === 0) return updates
   const starts = await Promise.all((await tables.openRounds(row.id)).map((number) => tables.round(row.id, number)))
-  return [...updates, ...corrected, ...starts.flatMap((started) => refsIn(started?.weights_in))]
-}
-
-/** What sites that are still training correct their gradients by: in their tasks alone. */
-async function ofOpenTasks(tables: Reading, study: string): Promise<BlobRef[]> {
-  const tasks = (await tables.openTasks(study)).map(({ document }) => taskSchema.parse(JSON.parse(document)))
-  return tasks.flatMap((task) => (task.kind === 'train' ? (task.correction?.common ?? []) : []))
+  return [...updates, ...starts.flatMap((started) => refsIn(started?.weights_in))]
 }
 
 /** A blob, or several by name, as a row has them. */

@@ -18,7 +18,7 @@ import { mendRound, postponed } from './again.ts'
 import { type Aggregated, aggregateRound } from './aggregate.ts'
 import { cohortOf, isUnderWay, partsOf, trainLifeMs, underway } from './cohort.ts'
 import type { Context } from './context.ts'
-import { correctionParts } from './correction.ts'
+import { correctionParts, withCommon } from './correction.ts'
 import { aggregateInput, countedTasks } from './inputs.ts'
 import { changeStudy } from './needed.ts'
 import { activeSites, judgeStudy, type Running } from './running.ts'
@@ -73,25 +73,22 @@ async function recruit(context: Context, running: Running, round: RoundRow): Pro
   }
   const { turn = (all: readonly string[]) => all } = strategyOf(study.strategy)
   const asked = turn(cohort, { number: round.number, seed: study.seed })
+  const own = await correctionParts(context, running, round)
   const lifeMs = trainLifeMs(collectingOf(study), deadlineMsOf(study))
-  const tasks = await context.blobs.hold(async (held) => {
-    const own = await correctionParts({ store: context.store, blobs: held }, running, round)
-    const tasks = asked
-      .filter((site) => !working.has(site))
-      .flatMap((site) =>
-        makeTasks(context, row, { sites: [site], number: round.number, content: { ...content, ...own(site) }, lifeMs }),
-      )
-    await changeStudy(context, row.id, async (tables) => {
-      await assign(tables, tasks)
-      await tables.putRound({
-        ...round,
-        phase: 'collecting',
-        cohort: JSON.stringify(cohort),
-        deadline_at: context.clock.steadyNow() + deadlineMsOf(study),
-      })
-      await tables.event({ kind: 'round.started', study: row.id, payload: { round: round.number, sites: [...asked] } })
+  const tasks = asked
+    .filter((site) => !working.has(site))
+    .flatMap((site) =>
+      makeTasks(context, row, { sites: [site], number: round.number, content: { ...content, ...own(site) }, lifeMs }),
+    )
+  await changeStudy(context, row.id, async (tables) => {
+    await assign(tables, tasks)
+    await tables.putRound({
+      ...round,
+      phase: 'collecting',
+      cohort: JSON.stringify(cohort),
+      deadline_at: context.clock.steadyNow() + deadlineMsOf(study),
     })
-    return tasks
+    await tables.event({ kind: 'round.started', study: row.id, payload: { round: round.number, sites: [...asked] } })
   })
   wakeSites(context, tasks)
   return true
@@ -139,7 +136,13 @@ async function aggregate(context: Context, running: Running, round: RoundRow): P
   try {
     await context.blobs.hold(async (held) => {
       const aggregated = await aggregateRound(held, input)
-      await askToMeasure(context, running, { round, sites: input.updates.map(({ site }) => site), ...aggregated })
+      const state = await withCommon(held, input, aggregated.state)
+      await askToMeasure(context, running, {
+        round,
+        sites: input.updates.map(({ site }) => site),
+        ...aggregated,
+        state,
+      })
     })
   } catch (error) {
     if (!(await mendRound(context, running, { round, input }))) throw error

@@ -12,7 +12,9 @@ const sha256Of = (json: string | null | undefined): string[] =>
 function fetched(tasks: readonly TaskRow[]): string[] {
   return tasks.flatMap(({ state, document }) => {
     const task = state === 'open' ? taskSchema.parse(JSON.parse(document)) : undefined
-    return task === undefined || task.kind === 'prepare' ? [] : [task.weights.sha256]
+    if (task === undefined || task.kind === 'prepare') return []
+    const common = task.kind === 'train' ? task.correction?.common : undefined
+    return [task.weights.sha256, ...(common === undefined ? [] : [common.sha256])]
   })
 }
 

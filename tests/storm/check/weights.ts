@@ -33,7 +33,9 @@ export function weightsAreTheReference(trainingRows: (site: string) => number): 
         if (task.counted_in === round.number) updates.push(await updateOf(seen, { task, round, specs, trainingRows }))
       const strategy = strategyOf(seen.parsed.study.strategy)
       const weights = await flatWeights(seen, round.weights_in, specs)
-      const stepped = step(strategy, { weights, updates }, states.get(before) ?? initialState(strategy, weights.length))
+      const cohort = (JSON.parse(round.cohort) as string[]).length
+      const state = states.get(before) ?? initialState(strategy, weights.length)
+      const stepped = step(strategy, { weights, updates, cohort }, state)
       const expected = sha256(encodeWeights(unflatten(specs, stepped.result)))
       const found = refOf(round.weights_out).sha256
       must(found === expected, 'weights', () => `round ${round.number} has ${found}, the reference is ${expected}`)

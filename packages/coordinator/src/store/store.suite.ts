@@ -227,28 +227,6 @@ function studies(check: Check): void {
 }
 
 function transactions(check: Check): void {
-  check('of each site the latest round whose update has counted, in this study', async (store) => {
-    await store.addStudy(studyRow('heart'))
-    await store.addStudy(studyRow('other'))
-    const trained = (study: string, round: number, site: string) => ({
-      ...taskRow(`${study}-${round}-${site}`, site),
-      study,
-      kind: 'train' as const,
-      round,
-    })
-    await store.addTasks([2, 9, 10].flatMap((round) => ['a', 'b'].map((site) => trained('heart', round, site))))
-    await store.addTasks([trained('heart', 3, 'c'), trained('other', 20, 'a')])
-    assert.deepEqual(await store.lastCounted('heart'), new Map())
-    await store.countIn(2, ['heart-2-a', 'heart-2-b'])
-    await store.countIn(10, ['heart-9-a', 'heart-10-a'])
-    await store.countIn(20, ['other-20-a'])
-    const counted = await store.lastCounted('heart')
-    assert.deepEqual([...counted].toSorted(), [
-      ['a', 10],
-      ['b', 2],
-    ])
-  })
-
   check('a transaction gives back what its work gives', async (store) => {
     assert.equal(await store.transaction(async () => 'result'), 'result')
   })

@@ -106,6 +106,26 @@ export function tasks(check: Check): void {
     assert.deepEqual(await store.openRounds('lung'), [])
   })
 
+  check('of each site the latest round whose update has counted, in this study', async (store) => {
+    const counted = { kind: 'train', state: 'reported' } as const
+    assert.deepEqual(await store.lastCounted('heart'), new Map())
+    await store.addTasks([
+      ...[2, 9, 10].map((round) => taskRow(`a${round}`, 'a', { ...counted, round, counted_in: round })),
+      taskRow('1', 'b', { ...counted, round: 2, counted_in: 2 }),
+      taskRow('2', 'b', { ...counted, round: 3 }),
+      // Damaged here, asked for again, and late.
+      taskRow('3', 'b', { ...counted, round: 4, counted_in: 4, state: 'late' }),
+      taskRow('4', 'b', { ...counted, round: 5, counted_in: 5, kind: 'evaluate' }),
+      taskRow('5', 'b', { ...counted, round: 6, counted_in: 6, study: 'lung' }),
+      taskRow('6', 'c', { ...counted, round: 1 }),
+    ])
+    const found = [...(await store.lastCounted('heart'))]
+    assert.deepEqual(found.toSorted(), [
+      ['a', 10],
+      ['b', 2],
+    ])
+  })
+
   check('a site gets its oldest open task first', async (store) => {
     await store.addTasks([
       taskRow('z', 'a', { issued_at: 2 ** 41 + 1 }),

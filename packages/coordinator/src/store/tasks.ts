@@ -165,13 +165,14 @@ const training = (db: Kysely<Database>) => ({
       .execute()
     return rows.flatMap(({ result }) => result ?? [])
   },
-  /** Each site's latest round whose update has counted. */
+  /** Each site's latest round whose update has counted; one that was damaged and did not come again has not. */
   lastCounted: async (study: string): Promise<ReadonlyMap<string, number>> => {
     const rows = await db
       .selectFrom('tasks')
       .select((eb) => ['site', eb.fn.max('round').as('round')])
       .where('study', '=', study)
       .where('kind', '=', 'train')
+      .where('state', '=', 'reported')
       .where('counted_in', 'is not', null)
       .groupBy('site')
       .execute()
