@@ -33,9 +33,11 @@ export type Life = {
 }
 
 const children = new Set<ChildProcess>()
-process.on('exit', () => {
+/** Ends whoever a test that failed has left. */
+export function killEverybody(): void {
   for (const child of children) child.kill('SIGKILL')
-})
+}
+process.on('exit', killEverybody)
 
 function live(name: string, args: readonly string[]): Life {
   const child = spawn(process.execPath, [program(name), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })

@@ -6,9 +6,18 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { seededRandom } from '@wardround/core/random.ts'
+import { pollSeconds } from '@wardround/site/client.ts'
 import { startTestPostgres, type TestPostgres } from '../../packages/coordinator/src/testing/postgres.ts'
 import { parsedLong, scratch } from '../support.ts'
-import { essence, holdsTogether, type KillFederation, killFederation, type Name, siteNames } from './federation.ts'
+import {
+  essence,
+  holdsTogether,
+  type KillFederation,
+  killEverybody,
+  killFederation,
+  type Name,
+  siteNames,
+} from './federation.ts'
 
 /** What becomes durable at the coordinator, in the order in which it does: first once, then in each round, then once. */
 const steps = {
@@ -36,12 +45,17 @@ const sitePoints = [
 ]
 
 const rounds = 30
+/** A result for which there is no next task yet is answered after so long. */
+const pollMs = pollSeconds * 1000
 
 let postgres: TestPostgres
 before(async () => {
   postgres = await startTestPostgres()
 })
-after(() => postgres.stop())
+after(async () => {
+  killEverybody()
+  await postgres.stop()
+})
 const stores: Readonly<Record<string, () => Promise<string>>> = {
   SQLite: async () => 'sqlite',
   PostgreSQL: () => postgres.fresh(),
@@ -81,7 +95,7 @@ const killedAt = (name: Name, points: readonly string[]) => async (federation: K
     federation.life(name).kill('SIGKILL')
     await federation.life(name).end
     await federation.start(name, point)
-    const end = await Promise.race([federation.life(name).end, sleep(30_000, 'nothing')])
+    const end = await Promise.race([federation.life(name).end, sleep(2 * pollMs, 'nothing')])
     assert.equal(end, 'SIGKILL', `${name} never came to ${point}: ${federation.life(name).output().slice(-1000)}`)
   }
   await federation.start(name)

@@ -24,8 +24,7 @@ function nameOf(method: string, path: string): string {
 }
 
 const membership = membershipOf(disk, folder)
-// Nor long for an answer that never comes.
-const network = httpsNetwork(membership.url, membership.trust, 2000)
+const network = httpsNetwork(membership.url, membership.trust)
 const mortalNetwork: Network = {
   send: (request) => step(nameOf(request.method, request.path), () => network.send(request)),
 }
