@@ -59,6 +59,13 @@ export const recipes: readonly Recipe[] = [
     change: { strategy: { fedProx: { rate: 1, mu: 0.01 } }, training: gradientDescent(0.001) },
   },
   {
+    strategy: 'Scaffold',
+    kind: 'federation',
+    published: { mean: 0.684, sd: 0.028 },
+    same: false,
+    change: { strategy: { scaffold: { rate: 1 } }, training: gradientDescent(0.001) },
+  },
+  {
     strategy: 'Cyclic',
     kind: 'federation',
     published: { mean: 0.718, sd: 0.0287 },
