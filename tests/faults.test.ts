@@ -129,9 +129,9 @@ for (const [title, mishaps] of Object.entries(requests))
     assert.deepEqual(await ended('faults-requests', badRequests(mishaps)), wanted)
   })
 
-test('everything at once, between processes: the same weights', { timeout: 120_000 }, async () => {
+test('everything at once, between processes: the same weights', { timeout: 600_000 }, async () => {
   const folder = scratch('faults-processes')
-  const federation = await killFederation(folder, { store: 'sqlite', plan: parsedWide(rounds).plan })
+  const federation = await killFederation(folder, { store: 'sqlite', plan: parsedWide(rounds).plan, silenceMs: 2000 })
   const kinds: readonly FaultKind[] = ['none', 'refuse', 'half-open', 'cut', 'cut', 'cut', 'stall', 'delay', 'drip']
   const laid = await Promise.all(
     siteNames.map(async (name) => {

@@ -64,8 +64,16 @@ function live(name: string, args: readonly string[]): Life {
 
 export type KillFederation = Awaited<ReturnType<typeof killFederation>>
 
-/** Joined, approved and started, with nobody running but the coordinator. `store` is 'sqlite' or a URL. */
-export async function killFederation(folder: string, { store, plan }: { store: string; plan: ParsedStudy['plan'] }) {
+type KillOptions = {
+  /** 'sqlite' or a URL. */
+  readonly store: string
+  readonly plan: ParsedStudy['plan']
+  /** After so much silence a line is dead to a site; what it is for everybody, if nothing is said. */
+  readonly silenceMs?: number
+}
+
+/** Joined, approved and started, with nobody running but the coordinator. */
+export async function killFederation(folder: string, { store, plan, silenceMs }: KillOptions) {
   const home = join(folder, 'coordinator')
   const lives = new Map<Name, Life>()
   let port = '0'
@@ -73,7 +81,7 @@ export async function killFederation(folder: string, { store, plan }: { store: s
     const life =
       name === 'coordinator'
         ? live('coordinator', [home, port, store, point])
-        : live('site', [join(folder, name), point])
+        : live('site', [join(folder, name), point, ...(silenceMs === undefined ? [] : [String(silenceMs)])])
     lives.set(name, life)
     // Killed at a point that comes before it is up: that is how it was meant.
     const line = await life.up.catch(async (error: unknown) => {

@@ -1,6 +1,6 @@
 /**
- * A site as `wardround site run` runs it, that kills itself (SIGKILL) at a point of a test's choice. Arguments: its folder, and the point, or
- * nothing: `before` or `after` a request or training. Prints a line when it has started.
+ * A site as `wardround site run` runs it, that kills itself (SIGKILL) at a point of a test's choice. Arguments: its folder; the point, or nothing:
+ * `before` or `after` a request or training; after how many milliseconds of silence a line is dead, or nothing. Prints a line when it has started.
  */
 import { join } from 'node:path'
 import type { Network } from '@wardround/core/ports.ts'
@@ -12,7 +12,7 @@ import { createTrainer } from '@wardround/site/training/trainer.ts'
 import { clock, disk, ed25519, entropy, version } from '../support.ts'
 import { dying } from './dying.ts'
 
-const [, , folder = '', point = ''] = process.argv
+const [, , folder = '', point = '', silenceMs] = process.argv
 const step = dying(point)
 
 /** `task`, `weights`, `update`, or `report` with the kind of its task. */
@@ -24,7 +24,7 @@ function nameOf(method: string, path: string): string {
 }
 
 const membership = membershipOf(disk, folder)
-const network = httpsNetwork(membership.url, membership.trust)
+const network = httpsNetwork(membership.url, membership.trust, ...(silenceMs === undefined ? [] : [Number(silenceMs)]))
 const mortalNetwork: Network = {
   send: (request) => step(nameOf(request.method, request.path), () => network.send(request)),
 }
