@@ -171,7 +171,10 @@ test('a model of another shape', async () => {
   const world = await inRoundOne('shape')
   const writer = await world.blobs.writer()
   await writer.write(encodeWeights([{ name: 'dense.kernel', shape: [2, 2], data: new Float32Array(4) }]))
-  await world.send({ ...world.task, weights: await writer.finish() })
+  const task = { ...world.task, weights: await writer.finish() }
+  // Or the coordinator would not give it out.
+  await world.store.updateTask(task.id, { document: JSON.stringify(task) })
+  await world.send(task)
   const { journal, log, failures } = await world.outcome()
   assert.deepEqual(journal, ['WR_WEIGHTS_SHAPE'])
   assert.match(log, /The tensor dense\.kernel does not fit the model/)

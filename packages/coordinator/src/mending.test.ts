@@ -86,6 +86,7 @@ test('what cannot be made again with the same bytes is not made, and nothing of 
   const other = await blobs.put(Buffer.from('the weights of another version'))
   await store.updateRound({ study: running.id, number: 1 }, { weights_in: JSON.stringify(other) })
   await store.keepOnly(running.id, [other])
+  await store.updateTask(task.id, { document: JSON.stringify({ ...task, weights: other }) })
   turn(running.fileOf(other.sha256), 0)
   const before = await digestsIn(blobs)
   assert.ok('weights' in task)

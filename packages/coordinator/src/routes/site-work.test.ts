@@ -18,7 +18,7 @@ import {
   type World,
 } from '../testing/federation.ts'
 import { ed25519 } from '../testing/keys.ts'
-import { asSite, type Request, requestOf, send } from '../testing/requests.ts'
+import { asSite, type Request, requestOf, send, sha256 } from '../testing/requests.ts'
 import { pieceOf } from '../testing/site.ts'
 import { parsedPlan, specsOf, survey, updateBytes } from '../testing/study.ts'
 
@@ -158,6 +158,22 @@ test('weights: whole, or from where a download broke off', async () => {
   assert.equal((await get(`bytes=${sizeBytes}-`)).status, 400)
   const missing = running.site('a').call('blob', { params: { sha256: 'f'.repeat(64) } })
   await assert.rejects(missing, coded('WR_BLOB_MISSING'))
+  await closed(running)
+})
+
+test('a site gets what its open tasks name, and nothing else, by whatever name it knows it', async () => {
+  const { running, taskOf } = await training(['a', 'b'])
+  const get = (site: string, sha256: string) => running.site(site).call('blob', { params: { sha256 } })
+  const refused = async (site: string, sha256: string) =>
+    assert.rejects(get(site, sha256), coded('WR_BLOB_MISSING', { sha256 }))
+  const update = updateBytes(running.parsed, new Float32Array(7).fill(1))
+  await running.site('a').perform(taskOf('a'), { update })
+  assert.ok(await running.world.blobs.has(sha256(update)))
+  await refused('b', sha256(update))
+  await refused('a', sha256(update))
+  // Its task is done.
+  await refused('a', taskOf('a').weights.sha256)
+  await get('b', taskOf('b').weights.sha256)
   await closed(running)
 })
 

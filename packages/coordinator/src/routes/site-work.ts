@@ -4,6 +4,7 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { parseJson } from '@wardround/core/json.ts'
 import { type Signed, verify } from '@wardround/core/protocol/signing.ts'
 import { type BlobRef, grantSchema } from '@wardround/core/protocol/task.ts'
+import { weightsOf } from '../again.ts'
 import type { Context } from '../context.ts'
 import { requireSize, runningStudy } from '../door.ts'
 import type { Caller, Handlers } from '../handlers.ts'
@@ -52,6 +53,7 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
     },
     async blob({ params }, caller, reply) {
       const start = rangeStart(caller.headers.range)
+      await requireNamed(context, caller.name, params.sha256)
       const size = await sizeOf(context, params.sha256)
       if (start >= size && size > 0)
         throw new WardroundError('WR_BODY_INVALID', { field: 'range', problem: 'it starts behind the end' })
@@ -89,6 +91,14 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
       return {}
     },
   }
+}
+
+/**
+ * A site gets what its open tasks name, and hears of anything else that there is no such blob. Errors: WR_BLOB_MISSING.
+ */
+async function requireNamed({ store }: Context, site: string, sha256: string): Promise<void> {
+  const tasks = await store.openTasksOfSite(site)
+  if (!tasks.some((task) => weightsOf(task).includes(sha256))) throw new WardroundError('WR_BLOB_MISSING', { sha256 })
 }
 
 /** Of a blob that has to be made again, too. Errors: WR_BLOB_MISSING. */
