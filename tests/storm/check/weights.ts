@@ -11,7 +11,7 @@ import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import { inputWidth, preparationSchema } from '@wardround/core/preparation/schema.ts'
 import { blobRefSchema, taskResultSchema } from '@wardround/core/protocol/task.ts'
 import { decodeWeights, encodeWeights, flatten, unflatten } from '@wardround/core/safetensors.ts'
-import type { TensorSpec } from '@wardround/core/weights.ts'
+import type { TensorSpec, Weights } from '@wardround/core/weights.ts'
 import { learn } from '../trainer.ts'
 import { type Check, must, type Seen } from './check.ts'
 
@@ -22,17 +22,22 @@ const refOf = (json: string | null) => blobRefSchema.parse(JSON.parse(json ?? 'n
 export function weightsAreTheReference(trainingRows: (site: string) => number): Check {
   /** The round → the strategy's state after it. */
   const states = new Map<number, StrategyState>()
+  /** What each round starts from: a late update may count when nobody needs that any more, and it is gone. */
+  const starts = new Map<number, Weights>()
   let before = 0
   return async (seen) => {
+    for (const { number, weights_in } of seen.rounds)
+      if (!starts.has(number)) starts.set(number, await weightsIn(seen, weights_in))
     for (const round of seen.rounds) {
       if (states.has(round.number) || round.weights_out === null) continue
       const specs = specsOf(seen)
       requireChained(seen.rounds, round)
       const updates: Update[] = []
       for (const task of seen.tasks)
-        if (task.counted_in === round.number) updates.push(await updateOf(seen, { task, round, specs, trainingRows }))
+        if (task.counted_in === round.number)
+          updates.push(await updateOf(seen, { task, round, specs, trainingRows, global: starts.get(task.round) ?? [] }))
       const strategy = strategyOf(seen.parsed.study.strategy)
-      const weights = await flatWeights(seen, round.weights_in, specs)
+      const weights = flatten(starts.get(round.number) ?? [])
       const cohort = (JSON.parse(round.cohort) as string[]).length
       const state = states.get(before) ?? initialState(strategy, weights.length)
       const stepped = step(strategy, { weights, updates, cohort }, state)
@@ -58,24 +63,24 @@ function requireChained(rounds: readonly RoundRow[], { number, weights_in }: Rou
 const specsOf = ({ study, parsed }: Seen): readonly TensorSpec[] =>
   splitSpecs(parsed.study.model, inputWidth(preparationSchema.parse(JSON.parse(study.preparation ?? 'null')))).shared
 
-const flatWeights = async ({ blobs }: Seen, ref: string, specs: readonly TensorSpec[]) =>
-  flatten(decodeWeights(await blobs.read(refOf(ref).sha256), specs))
+const weightsIn = async (seen: Seen, ref: string): Promise<Weights> =>
+  decodeWeights(await seen.blobs.read(refOf(ref).sha256), specsOf(seen))
 
 type Counting = {
   readonly task: TaskRow
   readonly round: RoundRow
   readonly specs: readonly TensorSpec[]
   readonly trainingRows: (site: string) => number
+  /** What the task was trained from. */
+  readonly global: Weights
 }
 
-async function updateOf(seen: Seen, { task, round, specs, trainingRows }: Counting): Promise<Update> {
+async function updateOf(seen: Seen, { task, round, specs, trainingRows, global }: Counting): Promise<Update> {
   const { site } = task
   const result = taskResultSchema.parse(JSON.parse(task.result ?? 'null'))
   must(result.kind === 'train', 'weights', () => `${task.id} has no update`)
   must(result.numExamples === trainingRows(site), 'weights', () => `${task.id} says ${result.numExamples} records`)
   const sent = flatten(decodeWeights(await seen.blobs.read(result.update.sha256), specs))
-  const from = seen.rounds[task.round - 1]
-  const global = decodeWeights(await seen.blobs.read(refOf(from?.weights_in ?? null).sha256), specs)
   const start = flatten(global)
   const learned = flatten(learn(global, [seen.parsed.study.seed, 'train', site, task.round]))
   const expected = learned.map((value, index) => Math.fround(value - (start[index] ?? 0)))
