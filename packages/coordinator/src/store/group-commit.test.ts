@@ -1,25 +1,29 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Kysely } from 'kysely'
-import { groupCommit } from './group-commit.ts'
+import { WardroundError } from '@wardround/core/errors.ts'
+import { CompiledQuery, Kysely, type Transaction } from 'kysely'
+import { coded } from '../testing/errors.ts'
+import { groupCommit, mostTogether } from './group-commit.ts'
 import { sqliteDialect } from './sqlite.ts'
 
-type Database = { t: { x: number } }
+type Database = { t: { x: number; needs: number | null } }
 
-/** A table in memory, and how often it was committed. */
-async function table() {
+/** A table in memory, and how often it was committed. A row that needs another is refused where that is not there, but not before the commit. */
+async function table(begin: () => Promise<void> = async () => undefined) {
   const db = new Kysely<Database>({ dialect: sqliteDialect(':memory:') })
-  await db.schema
-    .createTable('t')
-    .addColumn('x', 'integer', (column) => column.primaryKey())
-    .execute()
+  await db.executeQuery(
+    CompiledQuery.raw(
+      'create table t (x integer primary key, needs integer references t (x) deferrable initially deferred)',
+    ),
+  )
   let commits = 0
   const commit = groupCommit(db, {
     gather: async () => undefined,
-    begin: async () => undefined,
+    begin,
     committed: () => {
       commits += 1
     },
+    lost: (cause) => new WardroundError('WR_STORE', { store: 'SQLite', reason: String(cause) }, { cause }),
   })
   const add = (x: number, more: () => void = () => undefined) =>
     commit(async (transaction) => {
@@ -43,6 +47,18 @@ test('what waits at the same time is committed together, in order, and each is g
   assert.equal(commits(), 2)
 })
 
+test('a crowd is committed in groups, first come, first served', async () => {
+  const { add, rows, commits } = await table()
+  const last = 2 * mostTogether + 1
+  const seen: { x: number; commits: number }[] = []
+  await Promise.all(upTo(last).map(async (x) => seen.push({ x: await add(x), commits: commits() })))
+  assert.deepEqual(
+    seen,
+    upTo(last).map((x) => ({ x, commits: Math.ceil(x / mostTogether) })),
+  )
+  assert.deepEqual(await rows(), upTo(last))
+})
+
 test('one that fails takes nothing of the others with it, and leaves nothing of its own', async () => {
   const { add, rows, commits } = await table()
   const fail = (): never => {
@@ -59,21 +75,74 @@ test('one that fails takes nothing of the others with it, and leaves nothing of 
   assert.equal(commits(), 1)
 })
 
+/** As a full disk takes it away, or a line that is cut: there is nothing left to commit, or to go back to. */
+const takeAway = (transaction: Transaction<Database>): Promise<unknown> =>
+  transaction.executeQuery(CompiledQuery.raw('rollback'))
+
 test('nobody is answered before the commit, and nobody well where it fails', async () => {
-  const { db, commit, add, rows, commits } = await table()
+  const { commit, add, rows, commits } = await table()
   const answered: number[] = []
-  // The last of the group takes the transaction away, as a full disk does: there is nothing left to commit, or to go back to.
   const before = [1, 2].map((x) => add(x).then((own) => void answered.push(own)))
   const last = commit(async (transaction) => {
     assert.deepEqual(answered, [])
-    await transaction.executeQuery({ ...db.selectFrom('t').selectAll().compile(), sql: 'rollback', parameters: [] })
+    await takeAway(transaction)
     throw new Error('the disk is full')
   })
-  const settled = await Promise.allSettled([last, ...before])
-  for (const result of settled) assert.match(String(result.status === 'rejected' && result.reason), /the disk is full/)
+  for (const settled of await Promise.allSettled([last, ...before, add(3)]))
+    assert.ok(settled.status === 'rejected' && coded('WR_STORE', { reason: 'Error: the disk is full' })(settled.reason))
   assert.deepEqual([answered, await rows(), commits()], [[], [], 0])
   assert.equal(await add(7), 7)
   assert.deepEqual(await rows(), [7])
+})
+
+test('where the transaction is gone, what one was refused for is not told to the others, nor to it', async () => {
+  const { commit, add, rows } = await table()
+  const refused = commit(async (transaction) => {
+    await takeAway(transaction)
+    throw new WardroundError('WR_TASK_CLOSED', { task: 'mine' })
+  })
+  for (const settled of await Promise.allSettled([add(1), refused, add(2)]))
+    assert.ok(settled.status === 'rejected' && coded('WR_STORE')(settled.reason))
+  assert.deepEqual(await rows(), [])
+})
+
+test('where it is the commit that fails, nobody is answered well, not even with a refusal, and nothing is left', async () => {
+  const { commit, add, rows, commits } = await table()
+  const broken = commit(async (transaction) => {
+    await transaction.insertInto('t').values({ x: 2, needs: 99 }).execute()
+  })
+  const group = [add(1), broken, commit(() => Promise.reject(new Error('refused'))), add(3)]
+  for (const settled of await Promise.allSettled(group))
+    assert.ok(settled.status === 'rejected' && coded('WR_STORE')(settled.reason))
+  assert.deepEqual([await rows(), commits()], [[], 0])
+  assert.equal(await add(1), 1)
+  assert.deepEqual([await rows(), commits()], [[1], 1])
+})
+
+test('where a transaction cannot begin, nobody is answered well, and those who come later are', async () => {
+  let beginnings = 0
+  const { add, rows } = await table(async () => {
+    beginnings += 1
+    if (beginnings === 1) throw new Error('no lock')
+  })
+  for (const settled of await Promise.allSettled([add(1), add(2)]))
+    assert.ok(settled.status === 'rejected' && coded('WR_STORE')(settled.reason))
+  assert.equal(await add(3), 3)
+  assert.deepEqual(await rows(), [3])
+})
+
+test('work that throws at once is refused as any other, and stops nobody', async () => {
+  const { commit, add, rows } = await table()
+  const thrown = (): never => {
+    throw new Error('at once')
+  }
+  const [alone] = await Promise.allSettled([commit(thrown)])
+  const settled = await Promise.allSettled([add(1), commit(thrown), add(2)])
+  assert.deepEqual(
+    [alone, ...settled].map((result) => result?.status),
+    ['rejected', 'fulfilled', 'rejected', 'fulfilled'],
+  )
+  assert.deepEqual(await rows(), [1, 2])
 })
 
 test('who comes while others are committed is in the next commit', async () => {

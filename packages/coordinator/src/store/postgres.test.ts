@@ -116,6 +116,51 @@ test('PostgreSQL: a transaction that is cut off is an error to be tried again, a
   await store.close()
 })
 
+test('PostgreSQL: of transactions that are cut off together none is answered well, and none with what another was refused for', async () => {
+  const url = await postgres.fresh()
+  const store = await open(url)
+  const settled = await Promise.allSettled([
+    store.transaction((tables) => tables.putSite(siteRow('a'))),
+    store.transaction(async (tables) => {
+      await tables.putSite(siteRow('b'))
+      await cutOff(url)
+      throw new WardroundError('WR_TASK_CLOSED', { task: 'b' })
+    }),
+    store.transaction((tables) => tables.putSite(siteRow('c'))),
+  ])
+  for (const result of settled)
+    assert.ok(result.status === 'rejected' && coded('WR_STORE', { store: 'PostgreSQL' })(result.reason))
+  assert.deepEqual(await store.sites(), [])
+  await store.transaction((tables) => tables.putSite(siteRow('d')))
+  assert.equal((await store.sites()).length, 1)
+  await store.close()
+})
+
+test('PostgreSQL: a statement that fails takes its transaction with it, also where its work goes on, and nothing of the others', async () => {
+  const store = await open(await postgres.fresh())
+  const careless = (name: string) =>
+    store.transaction(async (tables) => {
+      await tables.putSite(siteRow(name))
+      await tables.addAccount({ name: 'admin', secret_sha256: name }).catch(() => undefined)
+    })
+  await store.addAccount({ name: 'admin', secret_sha256: 'x' })
+  await assert.rejects(careless('alone'))
+  const settled = await Promise.allSettled([
+    store.transaction((tables) => tables.putSite(siteRow('a'))),
+    careless('b'),
+    store.transaction((tables) => tables.putSite(siteRow('c'))),
+  ])
+  assert.deepEqual(
+    settled.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  )
+  assert.deepEqual(
+    (await store.sites()).map(({ name }) => name),
+    ['a', 'c'],
+  )
+  await store.close()
+})
+
 test('PostgreSQL: what the database refuses for our own fault is not an error to be tried again', async () => {
   const store = await open(await postgres.fresh())
   await store.addAccount({ name: 'admin', secret_sha256: 'x' })

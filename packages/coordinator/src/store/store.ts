@@ -63,17 +63,22 @@ export async function openStore(options: StoreOptions, isoNow: () => string): Pr
     committed: () => {
       if (appended) for (const listener of listeners) listener()
     },
+    lost: (cause) => storeFailure(options.kind, cause),
   })
   return {
     ...failing(tablesOf(db, isoNow), fail),
     transaction: (work) =>
-      commit((transaction) => {
+      commit(async (transaction) => {
         const tables = tablesOf(transaction, isoNow)
+        let own = false
         const event: Tables['event'] = (...events) => {
-          appended ||= events.length > 0
+          own ||= events.length > 0
           return tables.event(...events)
         }
-        return work({ ...tables, event })
+        const result = await work({ ...tables, event })
+        // Of one that fails there is nothing to hear.
+        appended ||= own
+        return result
       }).catch(fail),
     onEvents(listener) {
       listeners.add(listener)
