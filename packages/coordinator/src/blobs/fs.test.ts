@@ -4,6 +4,7 @@ import {
   appendFileSync,
   existsSync,
   lstatSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -53,6 +54,34 @@ test('a blob is a file whose name is the digest of its bytes, and nobody else ma
     const { mode } = statSync(join(entry.parentPath, entry.name))
     assert.equal(mode & 0o777, entry.isFile() ? 0o600 : 0o700, entry.name)
   }
+})
+
+test('a file that can be opened and not read is a blob that is missing, however it is read', async () => {
+  const folder = freshFolder()
+  const path = await withBlob(folder)
+  rmSync(path)
+  // Reading a folder is EISDIR, as a bad sector is EIO.
+  mkdirSync(path)
+  const store = await folderBlobs(folder)
+  const missing = coded('WR_BLOB_MISSING', { sha256 })
+  const reader = await store.reader(sha256)
+  await assert.rejects(reader.read({ start: 0, end: 4 }), missing)
+  await reader.close()
+  await assert.rejects(store.read(sha256, { start: 0, end: 4 }), missing)
+  await assert.rejects(Array.fromAsync(store.stream(sha256)), missing)
+})
+
+test('a file that is cut short while it streams is a blob that is missing, not a shorter one', async () => {
+  const folder = freshFolder()
+  const store = await folderBlobs(folder)
+  const ref = await store.put(Buffer.alloc(3 << 20, 'w'))
+  const pieces = store.stream(ref.sha256)[Symbol.asyncIterator]()
+  assert.equal((await pieces.next()).done, false)
+  truncateSync(join(folder, filesIn(folder)[0] ?? ''), 1 << 20)
+  const rest = async (): Promise<void> => {
+    while ((await pieces.next()).done !== true);
+  }
+  await assert.rejects(rest(), coded('WR_BLOB_MISSING', { sha256: ref.sha256 }))
 })
 
 const damages: Readonly<Record<string, (path: string) => void>> = {

@@ -57,7 +57,8 @@ export async function* streamed(sha256: string, path: string, start: number): As
     const { size } = await file.stat()
     const buffers = [0, 1].map(() => new Uint8Array(Math.min(chunkBytes, Math.max(0, size - start))))
     for (let at = start, turn = 0; at < size; turn++) {
-      const { bytesRead, buffer } = await file.read(buffers[turn % 2] ?? new Uint8Array(chunkBytes), { position: at })
+      const into = buffers[turn % 2] ?? new Uint8Array(chunkBytes)
+      const { bytesRead, buffer } = await guarded(sha256, () => file.read(into, { position: at }))
       if (bytesRead === 0) throw new WardroundError('WR_BLOB_MISSING', { sha256 })
       at += bytesRead
       yield buffer.subarray(0, bytesRead)

@@ -31,6 +31,19 @@ test('a document comes back letter by letter, wherever it names its task and its
   await store.close()
 })
 
+test('documents come back as they are, also where there are more than are kept in memory', async () => {
+  const store = await open()
+  const rows = Array.from({ length: 12 }, (_, index) => {
+    const [id, site] = [`t-${index}`, `s-${index}`]
+    return taskRow(id, site, { document: canonicalJson({ id, site, x: `${index} `.repeat(500_000) }) })
+  })
+  for (let turn = 0; turn < 2; turn++) {
+    if (turn === 0) await store.addTasks(rows)
+    for (const { id, document } of rows) assert.equal((await store.task(id))?.document, document)
+  }
+  await store.close()
+})
+
 test('tasks that differ in their names alone have one form', () => {
   const documentOf = (id: string, site: string) => canonicalJson({ id, kind: 'train', site, weights: 'w' })
   const forms = ['north', 'south'].map((site) =>

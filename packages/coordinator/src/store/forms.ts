@@ -39,23 +39,43 @@ const formBySha256 = prepared((db: Kysely<Database>, { sha256 }: { sha256: strin
   db.selectFrom('forms').select('text').where('sha256', '=', sha256),
 )
 
-/** Forms that were asked for lately; what has such a name never changes. */
-const known = new Map<string, Parts>()
-const knownLimit = 50
+type Known = { readonly parts: Map<string, Parts>; characters: number }
 
-function remember({ sha256, text }: Form): Parts {
+/**
+ * Forms that were asked for lately; what has such a name never changes. By database, or a form that was not kept in one would be found all the same
+ * while another has it in memory.
+ */
+const knownBy = new WeakMap<object, Known>()
+/** Together: a form of a thousand sites has 50,000 characters, of a wide preparation many more. */
+const mostCharacters = 1 << 23
+
+function knownOf(db: Kysely<Database>): Known {
+  // A transaction has the adapter of its database.
+  const { adapter } = db.getExecutor()
+  const known = knownBy.get(adapter) ?? { parts: new Map(), characters: 0 }
+  knownBy.set(adapter, known)
+  return known
+}
+
+function remember(known: Known, { sha256, text }: Form): Parts {
   const parts = partsOf(text)
-  if (known.size >= knownLimit) known.clear()
-  known.set(sha256, parts)
+  if (known.parts.has(sha256)) return parts
+  if (known.characters + text.length > mostCharacters) {
+    known.parts.clear()
+    known.characters = 0
+  }
+  known.parts.set(sha256, parts)
+  known.characters += text.length
   return parts
 }
 
 async function formNamed(db: Kysely<Database>, sha256: string): Promise<Parts> {
-  const parts = known.get(sha256)
+  const known = knownOf(db)
+  const parts = known.parts.get(sha256)
   if (parts !== undefined) return parts
   const text = (await formBySha256(db, { sha256 })).rows[0]?.text
   if (text === undefined) throw new WardroundError('WR_INTERNAL', { what: 'a task without its form' })
-  return remember({ sha256, text })
+  return remember(known, { sha256, text })
 }
 
 /** Records as the rows they were made of. */
@@ -75,7 +95,7 @@ export async function recordsOf(db: Kysely<Database>, rows: readonly TaskRow[]):
     if (!added.has(form.sha256)) {
       await addForm(db, form)
       // A thousand sites are about to ask for it.
-      remember(form)
+      remember(knownOf(db), form)
     }
     added.add(form.sha256)
     records.push({ ...rest, form: form.sha256 })

@@ -1,12 +1,13 @@
 /** Queries whose text is made once: building it anew costs several times as much as SQLite takes to answer. */
+import { WardroundError } from '@wardround/core/errors.ts'
 import type { Compilable, CompiledQuery, Kysely, QueryResult } from 'kysely'
 
 type Values = Readonly<Record<string, unknown>>
 type Made<Row> = { readonly query: CompiledQuery<Row>; readonly fill: (given: Values) => unknown[] }
 
 /**
- * `build` is called once for each kind of database, with a stand-in for each value: it must put every value into the query as it is, and never
- * look at one.
+ * `build` is called once for each database, with a stand-in for each value: it must put every value into the query as it is, and never look at
+ * one. Errors: WR_INTERNAL for one that was looked at and not put there, and for one that is not given later.
  */
 export function prepared<DB, Given extends Values, Row>(
   build: (db: Kysely<DB>, given: Given) => Compilable<Row>,
@@ -35,8 +36,18 @@ function make<DB, Given extends Values, Row>(
   })
   const query = build(db, standIns).compile()
   const names = query.parameters.map((value) => places.get(value))
+  for (const name of places.values()) if (!names.includes(name)) throw misused(name)
+  const givenFor = (given: Values, name: string): unknown => {
+    const value = given[name]
+    if (value === undefined) throw misused(name)
+    return value
+  }
   return {
     query,
-    fill: (given) => query.parameters.map((value, at) => (names[at] === undefined ? value : given[names[at]])),
+    fill: (given) =>
+      query.parameters.map((value, at) => (names[at] === undefined ? value : givenFor(given, names[at]))),
   }
 }
+
+const misused = (name: string): WardroundError =>
+  new WardroundError('WR_INTERNAL', { what: `a prepared query's ${name}` })

@@ -11,6 +11,7 @@ import { coded } from '../testing/errors.ts'
 import { siteRow } from '../testing/rows.ts'
 import { scratch } from '../testing/scratch.ts'
 import { storeError } from './failures.ts'
+import { mostTogether } from './group-commit.ts'
 import { migrate } from './migrations.ts'
 import type { Database } from './schema.ts'
 import { sqliteDialect } from './sqlite.ts'
@@ -146,6 +147,20 @@ test('a full disk is an error to be tried again; a broken rule is not', () => {
   }
   assert.ok(coded('WR_STORE', { store: 'SQLite', reason: 'database or disk is full' })(failure('a'.repeat(100_000))))
   assert.ok(!(failure('b', 'b') instanceof WardroundError))
+})
+
+test('who reads while a crowd writes comes in between', async () => {
+  const store = await open(freshPath())
+  const crowd = Array.from({ length: 4 * mostTogether }, (_, index) => `s${index}`)
+  let read = Promise.resolve(0)
+  const write = (name: string) =>
+    store.transaction(async (tables) => {
+      await tables.putSite(siteRow(name))
+      if (name === 's0') read = store.sites().then(({ length }) => length)
+    })
+  await Promise.all(crowd.map(write))
+  assert.equal(await read, mostTogether)
+  await store.close()
 })
 
 test('work that goes on while a coordinator closes is told to try again, not that there is a bug', async () => {

@@ -406,6 +406,20 @@ function persistence(name: string, place: () => Promise<StorePlace>): void {
     }
   })
 
+  test(`${name}: a task has its document when it is opened again, by itself and of many`, async () => {
+    const where = await place()
+    const documentOf = (id: string, site: string): string => `{"id":"${id}","site":"${site}","weights":"w"}`
+    const rows = ['a', 'b'].map((site) => taskRow(`t-${site}`, site, { document: documentOf(`t-${site}`, site) }))
+    const before = await open(where)
+    await before.transaction((tables) => tables.addTasks(rows))
+    await before.updateTask('t-b', { document: '{"id":"t-b","again":true}' })
+    await before.close()
+    const store = await open(where)
+    assert.equal((await store.openTask('a'))?.document, documentOf('t-a', 'a'))
+    assert.equal((await store.task('t-b'))?.document, '{"id":"t-b","again":true}')
+    await store.close()
+  })
+
   test(`${name}: an audit row that was changed, removed or swapped is found`, async () => {
     for (const [column, change] of Object.entries(tampering)) {
       const where = await place()
