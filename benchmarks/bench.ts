@@ -10,8 +10,16 @@ export type Bench = {
   readonly about: string
   /** Beside --json and --help, which every benchmark has. */
   readonly options: ParseArgsOptionsConfig
-  /** `document` has plain objects in `rows`; `note` takes progress, a line at a time. */
-  run(given: Given, world: BenchWorld): Promise<{ readonly document: object; readonly table: string }>
+  /** `note` takes progress, a line at a time. */
+  run(given: Given, world: BenchWorld): Promise<Outcome>
+}
+
+export type Outcome = {
+  /** With plain objects in `rows`. */
+  readonly document: object
+  readonly table: string
+  /** A target of its own was not met: the command ends with 1. */
+  readonly missed?: boolean
 }
 
 export type BenchWorld = { readonly signal: AbortSignal; readonly note: (line: string) => void }

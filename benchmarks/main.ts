@@ -4,6 +4,7 @@ import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
 import type { Bench } from './bench.ts'
 import { bench as byzantine } from './byzantine/bench.ts'
 import { bench as flambyHeart } from './flamby-heart/bench.ts'
+import { bench as load } from './load/bench.ts'
 import { bench as peers } from './peers/bench.ts'
 import { bench as roundTrip } from './round-trip/bench.ts'
 import { benchWords } from './words.ts'
@@ -11,6 +12,7 @@ import { benchWords } from './words.ts'
 const benches: Readonly<Record<string, Bench>> = {
   byzantine,
   'flamby-heart': flambyHeart,
+  load,
   peers,
   'round-trip': roundTrip,
 }
@@ -30,9 +32,9 @@ async function main([name = '', ...args]: readonly string[]): Promise<number> {
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort())
   const note = (line: string): void => void process.stderr.write(`${line}\n`)
-  const { document, table } = await bench.run(given, { signal: interrupted.signal, note })
+  const { document, table, missed = false } = await bench.run(given, { signal: interrupted.signal, note })
   process.stdout.write(json ? `${JSON.stringify(document)}\n` : `${table}\n`)
-  return interrupted.signal.aborted ? 130 : 0
+  return interrupted.signal.aborted ? 130 : missed ? 1 : 0
 }
 
 /** Errors: WR_USAGE for an option that the benchmark does not have. */

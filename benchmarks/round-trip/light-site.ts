@@ -23,6 +23,8 @@ type LightSite = Pick<ClientOptions, 'clock' | 'entropy' | 'version'> & {
   readonly updateOf: Updates
   readonly number: number
   readonly signal: AbortSignal
+  /** How long its next task takes, in milliseconds; it says once how far it is. Absent: no time. */
+  readonly taskMs?: () => number
 }
 
 /** All that it reads of a task. */
@@ -31,16 +33,23 @@ const taskSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.enum(['train', 'evaluate', 'finish']), id: z.string(), round: z.int(), weights: blobRefSchema }),
 ])
 
+type Joining = Pick<LightSite, 'clock' | 'entropy' | 'version' | 'ed25519' | 'token' | 'trust'>
+
+/** A new site's client, with a key of its own. */
+export async function joinLightly({ token, trust, ed25519, ...world }: Joining) {
+  const { name: site, url, secret, coordinatorKey } = token
+  const keys = newKeyPair(ed25519, world.entropy)
+  const network = httpsNetwork(url, trust)
+  const stranger = createClient({ ...world, network, identity: { kind: 'nobody' } })
+  await stranger.call('join', { body: { site, secret, publicKey: keys.publicKey, version: world.version } })
+  const client = createClient({ ...world, network, identity: { kind: 'site', site, keys, coordinatorKey } })
+  return { site, keys, network, client }
+}
+
 /** Joins and approves; `run` then does what it is asked until `signal` aborts. */
 export async function lightSite(options: LightSite): Promise<{ run(): Promise<void> }> {
   const { token, trust, clock, entropy, ed25519, version, signal, number } = options
-  const { name: site, url, secret, coordinatorKey } = token
-  const keys = newKeyPair(ed25519, entropy)
-  const network = httpsNetwork(url, trust)
-  const stranger = createClient({ network, clock, entropy, version, identity: { kind: 'nobody' } })
-  await stranger.call('join', { body: { site, secret, publicKey: keys.publicKey, version } })
-  const identity = { kind: 'site' as const, site, keys, coordinatorKey }
-  const client = createClient({ network, clock, entropy, version, identity })
+  const { site, keys, network, client } = await joinLightly({ token, trust, clock, entropy, ed25519, version })
   const { study, planHash } = options
   const grant: Grant = { version: 1, study, planHash, site, decision: 'approved', decidedAt: clock.now() }
   const document = canonicalJson(grant)
@@ -63,7 +72,7 @@ export async function lightSite(options: LightSite): Promise<{ run(): Promise<vo
   }
 }
 
-function performer(client: Client, { clock, entropy, signal, number, updateOf }: LightSite) {
+function performer(client: Client, { clock, entropy, signal, number, updateOf, taskMs }: LightSite) {
   // As a real site keeps the last weights: those that a round measures are those that the next one trains.
   let held = ''
   const fetchOnce = async (weights: z.output<typeof blobRefSchema>): Promise<void> => {
@@ -77,8 +86,20 @@ function performer(client: Client, { clock, entropy, signal, number, updateOf }:
     if (task.kind === 'train') return { update: updateOf({ number, round: task.round }) }
     return { report: task.kind === 'evaluate' ? evaluated() : finished() }
   }
+  const takeTime = async (task: string): Promise<void> => {
+    const half = (taskMs?.() ?? 0) / 2
+    if (half === 0) return
+    await clock.sleep(half, signal)
+    await persistently(() => client.call('progress', { params: { task }, body: { done: 0.5 } }, { signal }), {
+      clock,
+      entropy,
+      signal,
+    })
+    await clock.sleep(half, signal)
+  }
   return async (document: string): Promise<Signed | null> => {
     const task = taskSchema.parse(JSON.parse(document))
+    await takeTime(task.id)
     const result = pack(await resultOf(task))
     const deliver = () => send(client, task.id, { result, waitSeconds: pollSeconds, signal })
     return persistently(deliver, { clock, entropy, signal })

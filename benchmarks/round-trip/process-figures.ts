@@ -2,8 +2,13 @@
 import { readFileSync } from 'node:fs'
 
 /** The most that it had in memory, in units of 10^6 bytes. */
-export function peakMbOf(pid: number): number | null {
-  const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(told(pid, 'status'))?.[1]
+export const peakMbOf = (pid: number): number | null => megabytes(pid, 'VmHWM')
+
+/** What it has in memory now, in the same units. */
+export const residentMbOf = (pid: number): number | null => megabytes(pid, 'VmRSS')
+
+function megabytes(pid: number, field: string): number | null {
+  const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(told(pid, 'status'))?.[1]
   return kilobytes === undefined ? null : (Number(kilobytes) * 1024) / 1e6
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { get } from 'node:http'
+import { get, type IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { eventSchema, type StoredEvent } from '@wardround/core/protocol/events.ts'
@@ -248,13 +248,27 @@ test('the stream: a coordinator that closes does not wait for a watcher whose li
   const request: Request = { method: 'GET', path: '/v1/events/stream' }
   const headers = await asAccount(federation.secret)(request)
   const watching = get({ host: '127.0.0.1', port, path: request.path, headers })
-  const cut = once(watching, 'error')
+  const [answer] = (await once(watching, 'response')) as [IncomingMessage]
+  const cut = once(answer, 'error')
   await entered.promise
   const closing = federation.close()
   await cut
   // There is something to write, and nobody left to read it.
   released.resolve()
   await closing
+})
+
+test('the stream: its head comes at once, however long nothing happens', async () => {
+  const federation = await testFederation([])
+  const port = await federation.coordinator.listen({ host: '127.0.0.1', port: 0 })
+  const request: Request = { method: 'GET', path: '/v1/events/stream' }
+  const headers = await asAccount(federation.secret)(request)
+  // Nothing has happened, and on this clock no time passes.
+  const watching = get({ host: '127.0.0.1', port, path: request.path, headers, signal: AbortSignal.timeout(5000) })
+  const [answer] = (await once(watching, 'response')) as [IncomingMessage]
+  assert.equal(answer.headers['content-type'], 'text/event-stream')
+  answer.destroy()
+  await closed(federation)
 })
 
 test('the audit in pages, and whether all of it holds', async () => {

@@ -48,6 +48,8 @@ export function recordHandlers(
       reply.hijack()
       const { raw } = reply
       raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', connection: 'keep-alive' })
+      // At once: the head would wait for the first event, or 15 s for a sign of life, and the watcher not know whether it is let in.
+      raw.flushHeaders()
       let after = Math.max(query.after, lastEventId(caller.headers['last-event-id']))
       try {
         while (!caller.signal.aborted) {
