@@ -5,6 +5,7 @@ import type { Bench } from './bench.ts'
 import { bench as byzantine } from './byzantine/bench.ts'
 import { bench as flambyHeart } from './flamby-heart/bench.ts'
 import { bench as load } from './load/bench.ts'
+import { bench as memory } from './memory/bench.ts'
 import { bench as peers } from './peers/bench.ts'
 import { bench as roundTrip } from './round-trip/bench.ts'
 import { benchWords } from './words.ts'
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, Bench>> = {
   byzantine,
   'flamby-heart': flambyHeart,
   load,
+  memory,
   peers,
   'round-trip': roundTrip,
 }

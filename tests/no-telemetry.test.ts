@@ -47,7 +47,7 @@ async function traces(
 /** The runtime by itself, as anybody uses it: a session of the smallest model. */
 const bare = `
   import { graphBuilder } from '@wardround/core/graph/builder.ts'
-  import { encodeModel } from '@wardround/core/graph/codec.ts'
+  import { encodeModel } from '@wardround/core/graph/encode-model.ts'
   import { InferenceSession } from 'onnxruntime-node'
   const b = graphBuilder()
   b.input({ name: 'x', type: 'float32', shape: [1] })

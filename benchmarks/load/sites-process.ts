@@ -1,8 +1,8 @@
 /** The process of all sites: each with its own key, its own connection and a study, which polls, works for a while, and polls again. */
 import { decodeToken } from '@wardround/core/protocol/token.ts'
 import { trustOf } from '@wardround/site/http.ts'
-import { updatesOf } from '../round-trip/light-results.ts'
 import { lightSite } from '../round-trip/light-site.ts'
+import { updatesOf } from '../round-trip/light-update.ts'
 import { benchRuntime } from '../runtime.ts'
 import { say, toldNext } from './children.ts'
 import { sitesSchema } from './told.ts'

@@ -4,8 +4,8 @@ import { decodeToken } from '@wardround/core/protocol/token.ts'
 import { trustOf } from '@wardround/site/http.ts'
 import { benchRuntime } from '../runtime.ts'
 import type { Crowd } from './crowd.ts'
-import { updatesOf } from './light-results.ts'
 import { lightSite } from './light-site.ts'
+import { updatesOf } from './light-update.ts'
 
 /** So many join at once: TLS handshakes are slow, and a server keeps only so many waiting. */
 const joiningAtOnce = 20

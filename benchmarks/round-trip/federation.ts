@@ -19,6 +19,10 @@ export type Federation = {
   /** Of the model, at least; the figure that comes back is exact. */
   readonly weights: number
   readonly rounds: number
+  /** Sites without disks, in one process, however few they are. */
+  readonly crowd?: boolean
+  /** What a researcher does with the finished study. */
+  readonly afterwards?: (client: Client, study: string) => Promise<void>
 }
 
 export type Seen = {
@@ -29,6 +33,8 @@ export type Seen = {
   readonly coordinatorCpuMs: number | null
   /** The most that the coordinator, and that any one process of sites had in memory, in units of 10^6 bytes; null where the system does not tell. */
   readonly coordinatorPeakMb: number | null
+  /** The same before there was a study. */
+  readonly coordinatorStartMb: number | null
   readonly sitePeakMb: number | null
 }
 
@@ -47,7 +53,7 @@ const mostHospitals = 16
 
 export async function runFederation(runtime: Runtime, options: Federation): Promise<Seen> {
   const processes = createProcesses(runtime)
-  const start = options.sites > mostHospitals ? startCrowd(runtime) : startHospitals(runtime)
+  const start = options.crowd || options.sites > mostHospitals ? startCrowd(runtime) : startHospitals(runtime)
   try {
     return await Promise.race([federate(runtime, options, { processes, start }), processes.broken, start.broken])
   } finally {
@@ -64,7 +70,7 @@ export type Sites = Pick<Processes, 'broken' | 'end'> & {
 
 async function federate(
   runtime: Runtime,
-  { folder, sites, weights, rounds }: Federation,
+  { folder, sites, weights, rounds, afterwards }: Federation,
   { processes, start }: { processes: Processes; start: Sites },
 ): Promise<Seen> {
   const home = join(folder, 'coordinator')
@@ -75,6 +81,7 @@ async function federate(
     join(home, 'coordinator.log'),
   )
   const { accessFile } = JSON.parse(await coordinator.firstLine()) as { accessFile: string }
+  const coordinatorStartMb = peakMbOf(coordinator.pid)
   const account = await openAccount(runtime, accessFile)
   try {
     const { client } = account
@@ -90,12 +97,14 @@ async function federate(
     const results = await client.call('results', { params: { study: id } })
     if (results.rounds.length !== rounds) throw new WardroundError('WR_INTERNAL', { what: 'rounds are missing' })
     for (const { sites: parts } of results.rounds) requireAll(parts.length, sites)
+    await afterwards?.(client, id)
     const ends = results.rounds.map(({ endedAt }) => Date.parse(endedAt))
     return {
       weights: exactWeights(weights),
       roundMs: ends.slice(1).map((end, index) => end - (ends[index] ?? end)),
       coordinatorCpuMs: perRound(cpuMs),
       coordinatorPeakMb: peakMbOf(coordinator.pid),
+      coordinatorStartMb,
       sitePeakMb: highest(pids.map(peakMbOf)),
     }
   } finally {

@@ -2,17 +2,19 @@
  * A site as the wire sees it: its own key, its own TLS connection, every request signed, updates that are all different. It has no
  * records, no journal and no disk, and believes what it is told: what a thousand hospitals' machines do is not the coordinator's cost.
  */
+import { createHash } from 'node:crypto'
+import { WardroundError } from '@wardround/core/errors.ts'
 import type { Ed25519 } from '@wardround/core/ports.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { newKeyPair, type Signed, sign } from '@wardround/core/protocol/signing.ts'
-import { blobRefSchema, type Grant } from '@wardround/core/protocol/task.ts'
+import { type BlobRef, blobRefSchema, type Grant, type Report } from '@wardround/core/protocol/task.ts'
 import type { Token } from '@wardround/core/protocol/token.ts'
-import { fetchBlob } from '@wardround/site/blob.ts'
 import { type Client, type ClientOptions, createClient, persistently, pollSeconds } from '@wardround/site/client.ts'
 import { httpsNetwork, type Trust } from '@wardround/site/http.ts'
-import { pack, type Result, send } from '@wardround/site/outbox.ts'
+import { pack, send } from '@wardround/site/outbox.ts'
 import { z } from 'zod'
-import { evaluated, finished, surveyed, type Updates } from './light-results.ts'
+import { evaluated, finished, surveyed } from './light-results.ts'
+import { sendUpdate, type Updates } from './light-update.ts'
 
 type LightSite = Pick<ClientOptions, 'clock' | 'entropy' | 'version'> & {
   readonly ed25519: Ed25519
@@ -73,35 +75,40 @@ export async function lightSite(options: LightSite): Promise<{ run(): Promise<vo
 }
 
 function performer(client: Client, { clock, entropy, signal, number, updateOf, taskMs }: LightSite) {
+  const patience = { clock, entropy, signal }
   // As a real site keeps the last weights: those that a round measures are those that the next one trains.
   let held = ''
-  const fetchOnce = async (weights: z.output<typeof blobRefSchema>): Promise<void> => {
-    if (held === weights.sha256) return
-    await fetchBlob({ client, patience: { clock, entropy, signal } }, weights)
+  const fetchOnce = async (weights: BlobRef): Promise<void> => {
+    if (held !== weights.sha256) await persistently(() => fetched(client, weights), patience)
     held = weights.sha256
-  }
-  const resultOf = async (task: z.output<typeof taskSchema>): Promise<Result> => {
-    if (task.kind === 'prepare') return { report: surveyed() }
-    await fetchOnce(task.weights)
-    if (task.kind === 'train') return { update: updateOf({ number, round: task.round }) }
-    return { report: task.kind === 'evaluate' ? evaluated() : finished() }
   }
   const takeTime = async (task: string): Promise<void> => {
     const half = (taskMs?.() ?? 0) / 2
     if (half === 0) return
     await clock.sleep(half, signal)
-    await persistently(() => client.call('progress', { params: { task }, body: { done: 0.5 } }, { signal }), {
-      clock,
-      entropy,
-      signal,
-    })
+    const tell = () => client.call('progress', { params: { task }, body: { done: 0.5 } }, { signal })
+    await persistently(tell, patience)
     await clock.sleep(half, signal)
   }
   return async (document: string): Promise<Signed | null> => {
     const task = taskSchema.parse(JSON.parse(document))
     await takeTime(task.id)
-    const result = pack(await resultOf(task))
-    const deliver = () => send(client, task.id, { result, waitSeconds: pollSeconds, signal })
-    return persistently(deliver, { clock, entropy, signal })
+    if (task.kind !== 'prepare') await fetchOnce(task.weights)
+    if (task.kind === 'train') {
+      const update = updateOf({ number, round: task.round })
+      return persistently(() => sendUpdate(client, task.id, { update, signal }), patience)
+    }
+    const result = pack({ report: reports[task.kind]() })
+    return persistently(() => send(client, task.id, { result, waitSeconds: pollSeconds, signal }), patience)
   }
+}
+
+const reports = { prepare: surveyed, evaluate: evaluated, finish: finished } satisfies Record<string, () => Report>
+
+/** Receives and hashes a blob, and keeps nothing of it. Errors: WR_DIGEST_MISMATCH, and those of the line. */
+async function fetched(client: Client, { sha256 }: BlobRef): Promise<void> {
+  const hash = createHash('sha256')
+  const { body } = await client.download('blob', { params: { sha256 } })
+  for await (const chunk of body) hash.update(chunk)
+  if (hash.digest('hex') !== sha256) throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The weights' })
 }

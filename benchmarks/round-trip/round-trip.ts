@@ -60,7 +60,11 @@ export async function roundTripBench(options: RoundTripOptions): Promise<RoundTr
     note(roundTripWords.running(size, rounds))
     const folder = mkdtempSync(join(tmpdir(), 'wardround-round-trip-'))
     try {
-      const { roundMs, ...seen } = await runFederation(benchRuntime(signal), { folder, ...size, rounds })
+      const {
+        roundMs,
+        coordinatorStartMb: _,
+        ...seen
+      } = await runFederation(benchRuntime(signal), { folder, ...size, rounds })
       const overheadMs = median(roundMs) ?? Number.NaN
       note(roundTripWords.ran(overheadMs))
       const [fastestMs, slowestMs] = [Math.min(...roundMs), Math.max(...roundMs)]

@@ -1,5 +1,6 @@
-/** Model files: read, held against the safelist, shapes worked out (packages/core/src/graph/codec.ts, safelist.ts, shapes.ts). */
-import { decodeModel, encodeModel } from '@wardround/core/graph/codec.ts'
+/** Model files: read, held against the safelist, shapes worked out (packages/core/src/graph/decode-model.ts, safelist.ts, shapes.ts). */
+import { decodeModel } from '@wardround/core/graph/decode-model.ts'
+import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import { float, type Graph, int, ints, type Tensor, text } from '@wardround/core/graph/ir.ts'
 import { checkGraph } from '@wardround/core/graph/safelist.ts'
 import { inferNode, shapedOperators, type TypedShape } from '@wardround/core/graph/shapes.ts'
@@ -81,7 +82,7 @@ export const onnx: Boundary = {
   documents: graphs.map((graph) => encodeModel(graph)),
   mutators: [protobufMutator],
   words: ['ai.onnx', 'Scan', 'Reshape', 'Gather', '__proto__', 'axis', 'perm', 'batch'],
-  sources: /packages\/core\/src\/graph\/(?:codec|safelist|shapes|ir)\.ts|@bufbuild\/protobuf/,
+  sources: /packages\/core\/src\/graph\/(?:decode-model|safelist|shapes|ir)\.ts|@bufbuild\/protobuf/,
   open: () => ({
     take(input) {
       const { graph } = decodeModel(input)

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { type ErrorCode, WardroundError } from '@wardround/core/errors.ts'
 import { encodeToken } from '@wardround/core/protocol/token.ts'
-import { coordinatorFolder, openAccount, outFolder, readText, siteFolder, writeOut } from './homes.ts'
+import { coordinatorFolder, openAccount, outFolder, readText, siteFolder, streamOut, writeOut } from './homes.ts'
 import { testRuntime } from './testing/runtime.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'wardround-homes-'))
@@ -84,4 +84,19 @@ test('what is written: a file in a folder that may have to be made, or a refusal
   assert.equal(readFileSync(path, 'utf8'), 'hi')
   assert.throws(() => writeOut(join(path, 'below'), ''), coded('WR_PERMISSION'))
   assert.throws(() => outFolder(join(path, 'below')), coded('WR_PERMISSION'))
+})
+
+test('what comes in pieces is a file when all of it is there; where it breaks off, what was there stays', async () => {
+  const path = join(folder, 'model.onnx')
+  const pieces = async function* (broken?: Error) {
+    yield Buffer.from('first ')
+    if (broken !== undefined) throw broken
+    yield Buffer.from('second')
+  }
+  assert.equal(await streamOut(path, pieces()), 12)
+  const cut = new WardroundError('WR_UNREACHABLE', { url: 'x', reason: 'cut' })
+  await assert.rejects(streamOut(path, pieces(cut)), cut)
+  assert.equal(readFileSync(path, 'utf8'), 'first second')
+  assert.equal(existsSync(`${path}.partial`), false)
+  await assert.rejects(streamOut(join(folder, 'nowhere', 'model.onnx'), pieces()), coded('WR_PERMISSION'))
 })

@@ -1,5 +1,6 @@
 /** Where things are kept unless said otherwise, and how a researcher's access is found. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { rename, rm, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
@@ -60,6 +61,20 @@ export function writeOut(path: string, content: string | Uint8Array): void {
   try {
     writeFileSync(path, content)
   } catch (error) {
+    throw new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })
+  }
+}
+
+/** The same while it comes, however large it is; its size. Where it breaks off, what was there stays. Errors: WR_PERMISSION, and those of the line. */
+export async function streamOut(path: string, content: AsyncIterable<Uint8Array>): Promise<number> {
+  const partial = `${path}.partial`
+  try {
+    await writeFile(partial, content)
+    await rename(partial, path)
+    return (await stat(path)).size
+  } catch (error) {
+    await rm(partial, { force: true })
+    if (error instanceof WardroundError) throw error
     throw new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })
   }
 }

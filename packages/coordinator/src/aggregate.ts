@@ -16,29 +16,17 @@ import {
 } from '@wardround/core/learning/process.ts'
 import { addProducts, finishProducts, noProducts, startProducts } from '@wardround/core/learning/products.ts'
 import { type BlobRef, blobRefSchema } from '@wardround/core/protocol/task.ts'
-import {
-  encodeHeader,
-  float32Of,
-  float64Of,
-  type Header,
-  headerSize,
-  parseHeader,
-} from '@wardround/core/safetensors.ts'
+import { float32Of, float64Of, type Header, headerSize, parseHeader } from '@wardround/core/safetensors.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
-import { type BlobReader, type BlobStore, type BlobWriter, gatheringWriter } from './blobs/blob-store.ts'
+import type { BlobReader, BlobStore, BlobWriter } from './blobs/blob-store.ts'
 import { type Checked, checkedBytes, type Range } from './blobs/checked.ts'
-
-/** Weights in one range, at most: as many as a processor's cache holds of a few updates. */
-export const longestRange = 1 << 17
+import { longestRange, weightsHead, writerFor } from './weights.ts'
 
 /** Weights of all updates together that are in memory at once. */
 const weightsAtOnce = 1 << 24
 
 const rangeLengthFor = ({ updates }: AggregateInput): number =>
   Math.max(1, Math.min(longestRange, Math.floor(weightsAtOnce / (updates.length + 2))))
-
-/** A model of fewer weights is gathered in memory, and put whole. */
-export const smallLength = 1 << 16
 
 export type AggregateInput = {
   readonly strategy: Strategy
@@ -70,7 +58,7 @@ export async function aggregateRound(
 ): Promise<Aggregated> {
   const input = { ...round, rangeLength }
   const combination = await withReaders(blobs, (readers) => weighRound(readers, input))
-  const output = await writers(blobs, dimensionOf(input.specs) <= smallLength)
+  const output = await writers(blobs, input.specs)
   try {
     const measurements = await withReaders(blobs, async (readers) =>
       aggregateRanges({ ...input, combination }, await openAll(readers, input), output),
@@ -152,7 +140,7 @@ async function aggregateRanges(
   output: Output,
 ): Promise<Record<string, number>> {
   const { strategy, specs, combination, cohort } = input
-  await output.weights.write(encodeHeader(specs.map((spec) => ({ ...spec, dataType: 'F32' }))))
+  await output.weights.write(weightsHead(specs))
   const sums: Record<string, number> = {}
   for (const range of rangesOf(input)) {
     const round = { weights: await global.read(range), updates: await readUpdates(deltas, range), combination, cohort }
@@ -168,8 +156,8 @@ async function aggregateRanges(
 type Output = Awaited<ReturnType<typeof writers>>
 
 /** The new weights, and a vector for each part of the state. */
-async function writers(blobs: BlobStore, small: boolean) {
-  const writer = async (): Promise<BlobWriter> => (small ? gatheringWriter(blobs) : blobs.writer())
+async function writers(blobs: BlobStore, specs: readonly TensorSpec[]) {
+  const writer = (): Promise<BlobWriter> => writerFor(blobs, specs)
   const weights = await writer()
   const states = new Map<string, BlobWriter>()
   return {

@@ -1,15 +1,16 @@
 /** What sites are given to correct their gradients by, beside the weights: where the study's strategy has them do so. */
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import { type BlobRef, blobRefSchema, type Task } from '@wardround/core/protocol/task.ts'
-import { encodeHeader, float64Of } from '@wardround/core/safetensors.ts'
+import { float64Of } from '@wardround/core/safetensors.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
 import { z } from 'zod'
-import { type AggregateInput, longestRange, smallLength } from './aggregate.ts'
-import { type BlobStore, gatheringWriter } from './blobs/blob-store.ts'
-import { checkedBytes } from './blobs/checked.ts'
+import type { AggregateInput } from './aggregate.ts'
+import type { BlobStore } from './blobs/blob-store.ts'
+import { type Checked, checkedBytes } from './blobs/checked.ts'
 import type { Context } from './context.ts'
 import type { Running } from './running.ts'
 import type { RoundRow } from './store/schema.ts'
+import { longestRange, writeWeights } from './weights.ts'
 
 export type CorrectionPart = Pick<Extract<Task, { kind: 'train' }>, 'correction'>
 
@@ -62,23 +63,22 @@ export async function asWeights(
   { vector, specs }: { readonly vector: BlobRef; readonly specs: readonly TensorSpec[] },
   rangeLength = longestRange,
 ): Promise<BlobRef> {
-  const dimension = dimensionOf(specs)
   const reader = await blobs.reader(vector.sha256)
-  const { read, check } = checkedBytes(reader, vector)
-  const writer = dimension <= smallLength ? gatheringWriter(blobs) : await blobs.writer()
   try {
-    await writer.write(encodeHeader(specs.map((spec) => ({ ...spec, dataType: 'F32' }))))
-    for (let start = 0; start < dimension; start += rangeLength) {
-      const end = Math.min(dimension, start + rangeLength)
-      const values = Float32Array.from(float64Of(await read({ start: start * 8, end: end * 8 })))
-      await writer.write(new Uint8Array(values.buffer))
-    }
-    check()
-    return await writer.finish()
-  } catch (error) {
-    await writer.abort()
-    throw error
+    return await writeWeights(blobs, specs, rounded(checkedBytes(reader, vector), dimensionOf(specs), rangeLength))
   } finally {
     await reader.close()
   }
+}
+
+async function* rounded(
+  { read, check }: Checked<Uint8Array>,
+  dimension: number,
+  rangeLength: number,
+): AsyncGenerator<Float32Array> {
+  for (let start = 0; start < dimension; start += rangeLength) {
+    const end = Math.min(dimension, start + rangeLength)
+    yield Float32Array.from(float64Of(await read({ start: start * 8, end: end * 8 })))
+  }
+  check()
 }

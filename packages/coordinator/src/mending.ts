@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto'
 import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
 import { type BlobRef, blobRefSchema } from '@wardround/core/protocol/task.ts'
-import { encodeWeights } from '@wardround/core/safetensors.ts'
 import { aggregateRound } from './aggregate.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import type { Context } from './context.ts'
@@ -13,7 +12,7 @@ import { commonAgain } from './correction.ts'
 import { aggregateInput } from './inputs.ts'
 import { runningOf } from './running.ts'
 import type { StudyRow } from './store/schema.ts'
-import { firstWeights } from './weights.ts'
+import { putFirstWeights } from './weights.ts'
 
 /** Whether it is there, and is what its name says. */
 export async function isWhole(blobs: Pick<BlobStore, 'stream'>, { sha256 }: Pick<BlobRef, 'sha256'>): Promise<boolean> {
@@ -53,7 +52,12 @@ export async function lostFor(context: Context, study: string): Promise<string[]
   return lost
 }
 
-/** The whole blob; made again if it has to be. Errors: WR_BLOB_MISSING. */
+/** Makes it again if it has to be. Errors: WR_BLOB_MISSING. */
+export async function requireWhole(context: Context, { sha256 }: Pick<BlobRef, 'sha256'>): Promise<void> {
+  if ((await mend(context, { sha256 })) === 'lost') throw new WardroundError('WR_BLOB_MISSING', { sha256 })
+}
+
+/** The whole blob; made again if it has to be. For one that is small. Errors: WR_BLOB_MISSING. */
 export async function readMended(context: Context, sha256: string): Promise<Uint8Array> {
   try {
     return await context.blobs.read(sha256)
@@ -84,7 +88,7 @@ async function madeFor(context: Context, row: StudyRow, sha256: string): Promise
   const before = last && (await context.store.completedBefore(row.id, last.number))
   const makers = [
     ...[before, last].flatMap((round) => commonAgain(runningOf(row), round?.strategy_state, sha256)),
-    ...(isThis(first?.weights_in) ? [async (held: BlobStore) => held.put(encodeWeights(firstWeights(row)))] : []),
+    ...(isThis(first?.weights_in) ? [(held: BlobStore) => putFirstWeights(held, row)] : []),
     ...(last?.phase === 'evaluating' && isThis(last.weights_out)
       ? [
           async (held: BlobStore) =>

@@ -1,4 +1,7 @@
-/** A large blob on its way out, read while the piece before it is sent: two pieces are in memory, whatever its size and however slow the line. */
+/**
+ * A large blob on its way out, read while the piece before it is sent: two pieces are in memory, and two as TLS has them, whatever its size and
+ * however slow the line.
+ */
 import type { FastifyReply } from 'fastify'
 
 type Raw = FastifyReply['raw']
@@ -12,7 +15,7 @@ export async function sendPieces(reply: FastifyReply, pieces: AsyncIterable<Uint
   gone.catch(() => undefined)
   try {
     let before: Promise<void> = Promise.resolve()
-    for await (const piece of pieces) {
+    for await (const piece of cut(pieces)) {
       const now = written(raw, piece)
       await Promise.race([before, gone])
       before = now
@@ -24,6 +27,14 @@ export async function sendPieces(reply: FastifyReply, pieces: AsyncIterable<Uint
     raw.destroy()
   }
   return reply
+}
+
+/** TLS encrypts all of a piece at once, and keeps it until it has left. */
+const longestPiece = 1 << 16
+
+async function* cut(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces)
+    for (let at = 0; at < piece.length; at += longestPiece) yield piece.subarray(at, at + longestPiece)
 }
 
 /** Resolves when the piece has left for the line. */

@@ -10,7 +10,6 @@ import { type Finding, inputWidth, type Preparation } from '@wardround/core/prep
 import { canonicalJson, sha256Hex } from '@wardround/core/protocol/canonical.ts'
 import type { StopReason } from '@wardround/core/protocol/events.ts'
 import { blobRefSchema } from '@wardround/core/protocol/task.ts'
-import { encodeWeights } from '@wardround/core/safetensors.ts'
 import { postponed } from './again.ts'
 import type { Context } from './context.ts'
 import { changeStudy } from './needed.ts'
@@ -19,7 +18,7 @@ import { advanceRound } from './round.ts'
 import { activeSites, judgeStudy, type Running, runningOf, studyOf } from './running.ts'
 import type { RoundRow, StudyRow, TaskRow } from './store/schema.ts'
 import { assign, closeLate, deadlineMsOf, dueAt, makeTasks, quorumOf, reported, standing, wakeSites } from './tasks.ts'
-import { firstWeights } from './weights.ts'
+import { putFirstWeights } from './weights.ts'
 
 /** Moves a study as far as it goes now. Safe to call at any time, any number of times, one call at a time. */
 export async function advanceStudy(context: Context, id: string): Promise<void> {
@@ -141,9 +140,8 @@ async function begin(
 ): Promise<boolean> {
   const prepared = JSON.stringify(preparation)
   const hash = sha256Hex(canonicalJson(preparation))
-  const first = firstWeights({ ...row, preparation: prepared })
   await context.blobs.hold(async (held) => {
-    const weights = await held.put(encodeWeights(first))
+    const weights = await putFirstWeights(held, { ...row, preparation: prepared })
     await context.store.transaction(async (tables) => {
       await tables.updateStudy(row.id, {
         state: 'running',

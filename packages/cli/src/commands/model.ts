@@ -7,9 +7,8 @@ import { grantSchema } from '@wardround/core/protocol/task.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { usageWords } from '@wardround/core/words/en/usage.ts'
 import { approvedPlan } from '@wardround/site/approvals.ts'
-import { bytesOf } from '@wardround/site/http.ts'
 import { studyFolder } from '@wardround/site/study-folder.ts'
-import { withAccount, writeOut } from '../homes.ts'
+import { streamOut, withAccount, writeOut } from '../homes.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
 import type { Runtime } from '../runtime.ts'
 import { withSite } from '../site-session.ts'
@@ -24,9 +23,9 @@ export const modelPull = (runtime: Runtime, { args: [study = ''], options }: Typ
     if (format !== 'onnx' && format !== 'safetensors')
       throw usageOf('model pull')(usageWords.noFormat(format, ['onnx', 'safetensors']))
     const path = options.out ?? `${study}.${format}`
-    const bytes = await bytesOf(await client.download('model', { params: { study }, query: { format } }))
-    writeOut(path, bytes)
-    return { data: { path, sizeBytes: bytes.length }, lines: [cliWords.wrote(path)] }
+    const { body } = await client.download('model', { params: { study }, query: { format } })
+    const sizeBytes = await streamOut(path, body)
+    return { data: { path, sizeBytes }, lines: [cliWords.wrote(path)] }
   })
 
 /** The finished model with this hospital's personal weights and, where it normalises by itself, its own scales. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
-import { decodeModel } from '@wardround/core/graph/codec.ts'
+import { decodeModel } from '@wardround/core/graph/decode-model.ts'
 import type { Graph, ValueInfo } from '@wardround/core/graph/ir.ts'
 import { parseNumber } from '@wardround/core/numbers.ts'
 import { plainCode } from '@wardround/core/preparation/table.ts'

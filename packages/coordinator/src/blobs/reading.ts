@@ -48,7 +48,8 @@ export async function fileReader(sha256: string, path: string): Promise<BlobRead
   }
 }
 
-const chunkBytes = 1 << 19
+/** A thousand sites that fetch a model at once have two of them each. */
+const chunkBytes = 1 << 16
 
 /** Two buffers take turns: fresh memory for each piece costs several times as much as filling it. */
 export async function* streamed(sha256: string, path: string, start: number): AsyncGenerator<Uint8Array> {

@@ -24,13 +24,24 @@ export function recentBlobs(store: BlobStore, { blobBytes, totalBytes } = limits
       forget(oldest)
     }
   }
+  const fetch = async (sha256: string): Promise<Uint8Array | undefined> => {
+    if ((await store.size(sha256)) > blobBytes) return undefined
+    const bytes = await store.read(sha256)
+    keep(sha256, bytes)
+    return bytes
+  }
+  // All sites of a round ask at once: the first one's bytes are for all of them.
+  const coming = new Map<string, ReturnType<typeof fetch>>()
   /** The whole blob, if it is small. Read whole, it is checked against its name. */
   const small = async (sha256: string): Promise<Uint8Array | undefined> => {
     const known = kept.get(sha256)
-    if (known === undefined && (await store.size(sha256)) > blobBytes) return undefined
-    const bytes = known ?? (await store.read(sha256))
-    keep(sha256, bytes)
-    return bytes
+    if (known !== undefined) {
+      keep(sha256, known)
+      return known
+    }
+    const fetched = coming.get(sha256) ?? fetch(sha256).finally(() => coming.delete(sha256))
+    coming.set(sha256, fetched)
+    return fetched
   }
   return {
     ...store,
@@ -46,8 +57,9 @@ export function recentBlobs(store: BlobStore, { blobBytes, totalBytes } = limits
       if (bytes === undefined) return store.read(sha256, range)
       return range === undefined ? bytes : bytes.subarray(range.start, range.end)
     },
+    // What is read range by range is not fetched whole: a sum has many open at once, and each would hold its own.
     async reader(sha256) {
-      const bytes = await small(sha256)
+      const bytes = kept.get(sha256)
       return bytes === undefined
         ? store.reader(sha256)
         : readerOf({ read: async (_, range) => bytes.subarray(range?.start, range?.end) }, sha256)

@@ -10,12 +10,20 @@ import { type BlobStore, readerOf } from './blob-store.ts'
 /** The largest that the database is given. */
 const smallBytes = 1 << 18
 
+/** The largest that a reader keeps: a sum has a thousand open at once, and of larger ones each holds only the range that it was asked for. */
+const heldBytes = 1 << 16
+
 type Kept = Pick<Store, 'transaction' | 'blob' | 'blobSize' | 'blobDigests'>
 
 export function smallBlobs(store: Kept, large: BlobStore, limitBytes = smallBytes): BlobStore {
   const whole = async (sha256: string): Promise<Uint8Array | undefined> => {
     const bytes = await store.blob(sha256)
     if (bytes !== undefined && digest(bytes) !== sha256) throw new WardroundError('WR_BLOB_MISSING', { sha256 })
+    return bytes
+  }
+  const found = async (sha256: string): Promise<Uint8Array> => {
+    const bytes = await whole(sha256)
+    if (bytes === undefined) throw new WardroundError('WR_BLOB_MISSING', { sha256 })
     return bytes
   }
   return {
@@ -27,10 +35,13 @@ export function smallBlobs(store: Kept, large: BlobStore, limitBytes = smallByte
       return range === undefined ? bytes : bytes.subarray(range.start, range.end)
     },
     async reader(sha256) {
-      const bytes = await whole(sha256)
-      return bytes === undefined
-        ? large.reader(sha256)
-        : readerOf({ read: async (_, range) => bytes.subarray(range?.start, range?.end) }, sha256)
+      const size = await store.blobSize(sha256)
+      if (size === undefined) return large.reader(sha256)
+      const held = size <= heldBytes ? await found(sha256) : undefined
+      return readerOf(
+        { read: async (_, range) => (held ?? (await found(sha256))).slice(range?.start, range?.end) },
+        sha256,
+      )
     },
     async *stream(sha256, start = 0) {
       const bytes = await whole(sha256)

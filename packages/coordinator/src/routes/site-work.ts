@@ -18,8 +18,8 @@ import { freshTask } from '../tasks.ts'
 
 type Names = 'offers' | 'decide' | 'nextTask' | 'blob' | 'uploadState' | 'upload' | 'report' | 'progress'
 
-/** The largest blob that is sent from memory. */
-const wholeBytes = 8 << 20
+/** The largest blob that leaves in one. */
+const wholeBytes = 1 << 16
 
 /** The largest piece of an upload. */
 export const pieceLimitBytes = 4 << 20

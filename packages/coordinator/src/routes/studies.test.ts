@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { registry } from '@wardround/core/errors.ts'
 import { planHash } from '@wardround/core/protocol/canonical.ts'
 import type { Store } from '../store/store.ts'
 import { closed } from '../testing/closed.ts'
@@ -120,4 +121,17 @@ test('the model is the blob of the best round, as a file to keep', async () => {
   const values = body.subarray(body.length - 7 * 4)
   assert.ok(onnx.body.includes(values.subarray(0, 2 * 4)))
   await closed(running)
+})
+
+test('a model that is lost is refused before its first byte', async () => {
+  const running = await startedStudy(['a'], { rounds: { maximum: 1 } })
+  await running.work(honest(running.parsed))
+  const { weights } = await running.account('weights', { params: { study: running.id } })
+  await running.world.blobs.delete(weights.sha256)
+  for (const format of ['safetensors', 'onnx'] as const) {
+    const request = requestOf('model', { params: { study: running.id }, query: { format } })
+    const { status } = await send(running.way, { ...request, headers: await asAccount(running.secret)(request) })
+    assert.equal(status, registry.WR_BLOB_MISSING.status)
+  }
+  await running.coordinator.close()
 })

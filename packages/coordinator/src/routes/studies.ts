@@ -15,6 +15,7 @@ import { modelFile } from '../model-file.ts'
 import { offerDocument } from '../offers.ts'
 import { bestWeights } from '../results.ts'
 import { activeSites, studyOf } from '../running.ts'
+import { sendPieces } from '../send-blob.ts'
 import { freshStudy, type StudyRow, type TaskRow } from '../store/schema.ts'
 import { quorumOf, resultOf } from '../tasks.ts'
 
@@ -65,11 +66,12 @@ export function studyHandlers(context: Context): Pick<Handlers, Names> {
     async model({ params, query }, _, reply) {
       const row = await found(params.study)
       const weights = bestWeights(await roundsOf(context, row), row.best_round)
-      const { bytes, name } = await modelFile(context, { row, weights, format: query.format })
-      return reply
+      const { name, sizeBytes, pieces } = await modelFile(context, { row, weights, format: query.format })
+      reply
         .header('content-type', 'application/octet-stream')
+        .header('content-length', sizeBytes)
         .header('content-disposition', `attachment; filename="${name}"`)
-        .send(Buffer.from(bytes))
+      return sendPieces(reply, pieces)
     },
   }
 }

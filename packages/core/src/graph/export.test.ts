@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Preparation } from '../preparation/schema.ts'
 import { type Study, studySchema } from '../study/study.ts'
-import { decodeModel } from './codec.ts'
-import { exportModel } from './export.ts'
+import { decodeModel } from './decode-model.ts'
+import { exportModel, exportParts } from './export.ts'
 import { opsetVersion } from './ir.ts'
 import { checkGraph } from './safelist.ts'
 import { drawn } from './testing/cases.ts'
@@ -125,6 +125,25 @@ test('a column may be called like anything that a graph is made of', () => {
     // (56 − 40) / 8 · 2 + ½; 50 where it is missing.
     assert.deepEqual(predicted(bytes, { [name]: column(56, Number.NaN) }), [4.5, 3], name)
   }
+})
+
+test('in parts, with its weights filled in where their names stand, it is the very same file', () => {
+  fc.assert(
+    fc.property(fc.gen(), (g) => {
+      const { weights, ...finished } = drawFinished(g)
+      const { parts, sizeBytes } = exportParts({ ...finished, planHash: 'hash' })
+      const filled = parts.map((part) => {
+        if (part instanceof Uint8Array) return part
+        const { data } = weights.find(({ name }) => name === part.tensor) ?? assert.fail(part.tensor)
+        return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+      })
+      const file = Buffer.concat(filled)
+      assert.ok(file.equals(exportModel({ ...finished, weights, planHash: 'hash' })))
+      assert.equal(sizeBytes, file.length)
+      assert.equal(parts.filter((part) => !(part instanceof Uint8Array)).length, weights.length)
+    }),
+    drawn(),
+  )
 })
 
 test('the file tells what the site tells, for any study and any records', () => {

@@ -8,9 +8,9 @@ import { inputWidth, type Preparation, type PreparedColumn } from '../preparatio
 import type { Study } from '../study/study.ts'
 import type { Weights } from '../weights.ts'
 import { type GraphBuilder, graphBuilder } from './builder.ts'
-import { encodeModel } from './codec.ts'
-import { int } from './ir.ts'
-import { appendActivation, appendForward, outputActivation, resolveLayers } from './layers.ts'
+import { encodeModel, type ModelPart, modelParts, modelSize } from './encode-model.ts'
+import { type Graph, int } from './ir.ts'
+import { appendActivation, appendForward, outputActivation, resolveLayers, weightSpecs } from './layers.ts'
 
 export type ExportOptions = {
   readonly study: Study
@@ -27,7 +27,23 @@ export type ExportOptions = {
  * [rows, 1] (empty, or a code that the study does not list: missing). Output `prediction` [rows, outputs], or `model/prediction` where a
  * column has that name. Metadata: study, planHash, question, and as JSON classes (a list) and units (column → unit).
  */
-export function exportModel({ study, planHash, preparation, weights, scales }: ExportOptions): Uint8Array<ArrayBuffer> {
+export function exportModel(options: ExportOptions): Uint8Array<ArrayBuffer> {
+  return encodeModel(exportGraph(options), metadataOf(options))
+}
+
+/** The same file without its weights: each of them is a part, to be filled in while the file is written. `sizeBytes` is that of the whole. */
+export function exportParts(options: Omit<ExportOptions, 'weights'>): {
+  readonly parts: readonly ModelPart[]
+  readonly sizeBytes: number
+} {
+  const specs = weightSpecs(options.study.model, inputWidth(options.preparation))
+  const graph = exportGraph({ ...options, weights: specs.map((spec) => ({ ...spec, data: new Float32Array() })) })
+  const apart = new Set(specs.map(({ name }) => name))
+  const parts = modelParts(graph, { metadata: metadataOf(options), apart })
+  return { parts, sizeBytes: modelSize(graph, parts) }
+}
+
+function exportGraph({ study, preparation, weights, scales }: Omit<ExportOptions, 'planHash'>): Graph {
   // No column can have a / in its name: columns and the model's own values stay apart.
   const b = graphBuilder('model/')
   const parts = preparation.columns.map((column) =>
@@ -40,15 +56,16 @@ export function exportModel({ study, planHash, preparation, weights, scales }: E
   const logits = appendForward(b, { layers: resolveLayers(study.model, inputWidth(preparation)), x })
   const output = appendActivation(b, logits, outputActivation(study.training.loss))
   const name = preparation.columns.some((column) => column.name === 'prediction') ? 'model/prediction' : 'prediction'
-  const graph = b.build('wardround', [b.node('Identity', [output], { name })])
-  return encodeModel(graph, {
-    study: study.name,
-    planHash,
-    question: study.question,
-    classes: JSON.stringify(classLabels(study.data.target)),
-    units: JSON.stringify(unitsOf(study)),
-  })
+  return b.build('wardround', [b.node('Identity', [output], { name })])
 }
+
+const metadataOf = ({ study, planHash }: Pick<ExportOptions, 'study' | 'planHash'>): Record<string, string> => ({
+  study: study.name,
+  planHash,
+  question: study.question,
+  classes: JSON.stringify(classLabels(study.data.target)),
+  units: JSON.stringify(unitsOf(study)),
+})
 
 const unitsOf = ({ data }: Study): Record<string, string> =>
   Object.fromEntries(

@@ -1,5 +1,5 @@
 /**
- * ONNX as a value: a graph is immutable data, built with builder.ts, read and written by codec.ts, differentiated by
+ * ONNX as a value: a graph is immutable data, built with builder.ts, read and written by decode-model.ts and encode-model.ts, differentiated by
  * differentiate.ts. Only what Wardround uses of ONNX is here; safelist.ts says what a site accepts.
  */
 

@@ -10,6 +10,7 @@ import {
   appendActivation,
   appendForward,
   checkModel,
+  initialRanges,
   initialWeights,
   outputActivation,
   predictionGraph,
@@ -95,6 +96,27 @@ test('weights that the study gives are taken as they are, and the others drawn',
   const [kernel, , output, bias] = initialWeights(model, 2, seededRandom(['start']))
   assert.deepEqual([output?.data, bias?.data], [Float32Array.of(0.5, -0.25), Float32Array.of(3)])
   assert.deepEqual(kernel, initialWeights(modelOf(layers), 2, seededRandom(['start']))[0])
+})
+
+test('range by range they are the same values, wherever the ranges end', () => {
+  const layers = [
+    { dense: 3, name: 'hidden' },
+    { dense: 2, name: 'output' },
+  ]
+  const model = { ...modelOf(layers), start: { 'output.kernel': [1, 2, 3, 4, 5, 6] } }
+  const random = () => seededRandom(['ranges'])
+  const whole = initialWeights(model, 4, random()).map(({ name, data }) => [name, ...data])
+  for (const rangeLength of [1, 2, 5, 12, 13]) {
+    const found = new Map<string, number[]>()
+    for (const { name, values } of initialRanges(model, { inputs: 4, random: random(), rangeLength })) {
+      assert.ok(values.length <= rangeLength)
+      found.set(name, [...(found.get(name) ?? []), ...values])
+    }
+    assert.deepEqual(
+      Array.from(found, ([name, values]) => [name, ...values]),
+      whole,
+    )
+  }
 })
 
 // ---- what fits together ----

@@ -71,22 +71,35 @@ export function splitSpecs(
   }
 }
 
+export type InitialOptions = { readonly inputs: number; readonly random: Random; readonly rangeLength: number }
+
 /**
- * First values: what the study gives, and else kernels uniform in ±√(6 / (inputs + outputs)) (Glorot and Bengio 2010, eq. 16), biases zero. Only exact
- * operations and a correctly rounded root, so that every machine gets the same bits.
+ * First values, in model order, at most `rangeLength` at a time: what the study gives, and else kernels uniform in ±√(6 / (inputs + outputs)) (Glorot and
+ * Bengio 2010, eq. 16), biases zero. Only exact operations and a correctly rounded root, so that every machine gets the same bits.
  */
-export function initialWeights(model: ModelSpec, inputs: number, random: Random): Weights {
-  return weightSpecs(model, inputs).map(({ name, shape }) => {
+export function* initialRanges(
+  model: ModelSpec,
+  { inputs, random, rangeLength }: InitialOptions,
+): Generator<{ readonly name: string; readonly values: Float32Array<ArrayBuffer> }> {
+  for (const { name, shape } of weightSpecs(model, inputs)) {
     const given = model.start?.[name]
-    if (given !== undefined) return { name, shape, data: Float32Array.from(given) }
-    const data = new Float32Array(sizeOf(shape))
     const [fanIn, fanOut] = shape
-    if (fanIn !== undefined && fanOut !== undefined) {
-      const limit = Math.sqrt(6 / (fanIn + fanOut))
-      for (let i = 0; i < data.length; i++) data[i] = (2 * random.uniform() - 1) * limit
+    const limit = fanIn === undefined || fanOut === undefined ? 0 : Math.sqrt(6 / (fanIn + fanOut))
+    const size = sizeOf(shape)
+    for (let start = 0; start < size; start += rangeLength) {
+      const values = new Float32Array(Math.min(rangeLength, size - start))
+      if (given !== undefined) values.set(given.slice(start, start + values.length))
+      else if (limit > 0) for (let i = 0; i < values.length; i++) values[i] = (2 * random.uniform() - 1) * limit
+      yield { name, values }
     }
-    return { name, shape, data }
-  })
+  }
+}
+
+/** The same, whole. */
+export function initialWeights(model: ModelSpec, inputs: number, random: Random): Weights {
+  const specs = new Map(weightSpecs(model, inputs).map(({ name, shape }) => [name, shape]))
+  const whole = initialRanges(model, { inputs, random, rangeLength: Number.POSITIVE_INFINITY })
+  return Array.from(whole, ({ name, values }) => ({ name, shape: specs.get(name) ?? [], data: values }))
 }
 
 /** Errors: WR_STUDY_INVALID where the layers, the loss and the personal names do not fit together. */

@@ -5,8 +5,8 @@
 import { z } from 'zod'
 import { WardroundError } from '../errors.ts'
 import { parseJson } from '../json.ts'
-import { encodeSafetensors, type Header } from '../safetensors.ts'
-import type { Weights } from '../weights.ts'
+import { encodeHeader, encodeSafetensors, type Header } from '../safetensors.ts'
+import type { TensorSpec, Weights } from '../weights.ts'
 import { canonicalJson } from './canonical.ts'
 import { trainFacts } from './task.ts'
 
@@ -19,6 +19,13 @@ const member = 'wardround'
 /** The bytes of an update; the same weights and facts give the same bytes. */
 export const encodeUpdate = (weights: Weights, facts: UpdateFacts): Uint8Array<ArrayBuffer> =>
   encodeSafetensors(weights, { [member]: canonicalJson(facts) })
+
+/** All of an update that stands before its values: for one that is made range by range. */
+export const encodeUpdateHead = (specs: readonly TensorSpec[], facts: UpdateFacts): Uint8Array<ArrayBuffer> =>
+  encodeHeader(
+    specs.map((spec) => ({ ...spec, dataType: 'F32' })),
+    { [member]: canonicalJson(facts) },
+  )
 
 /** Errors: WR_WEIGHTS_INVALID where the metadata does not say them. */
 export function updateFacts({ metadata }: Pick<Header, 'metadata'>): UpdateFacts {

@@ -3,7 +3,8 @@
 // First of all: what follows loads the runtime.
 import './no-telemetry.ts'
 import { WardroundError } from '@wardround/core/errors.ts'
-import { decodeModel, encodeModel } from '@wardround/core/graph/codec.ts'
+import { decodeModel } from '@wardround/core/graph/decode-model.ts'
+import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import type { Graph } from '@wardround/core/graph/ir.ts'
 import { checkGraph } from '@wardround/core/graph/safelist.ts'
 import * as ort from 'onnxruntime-node'

@@ -1,8 +1,8 @@
 /**
- * ModelProto bytes ⇄ IR. Field numbers are those of onnx/onnx.proto (ONNX 1.17). Reading is defensive: sizes are checked
+ * ModelProto bytes → IR. Field numbers are those of onnx/onnx.proto (ONNX 1.17). Reading is defensive: sizes are checked
  * before anything is allocated, unknown fields are skipped, external data and unknown types are refused.
  */
-import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
 import { WardroundError } from '../errors.ts'
 import { sizeOf } from '../weights.ts'
 import {
@@ -11,12 +11,11 @@ import {
   type ElementType,
   elementTypes,
   type Graph,
-  irVersion,
   type Node,
-  opsetVersion,
   type Tensor,
   type ValueInfo,
 } from './ir.ts'
+import { attributeTypes, dataTypes } from './onnx-types.ts'
 
 export type Model = {
   readonly graph: Graph
@@ -26,128 +25,10 @@ export type Model = {
   readonly opset: number
 }
 
-/** TensorProto.DataType. */
-const dataTypes: Record<ElementType, number> = { float32: 1, uint8: 2, int32: 6, int64: 7, string: 8, bool: 9 }
-/** AttributeProto.AttributeType. */
-const attributeTypes: Record<Attribute['kind'], number> = {
-  float: 1,
-  int: 2,
-  string: 3,
-  tensor: 4,
-  graph: 5,
-  floats: 6,
-  ints: 7,
-}
 /** Graphs inside graphs; a Scan has one. */
 const deepest = 8
 
-const utf8 = new TextEncoder()
 const strict = new TextDecoder('utf-8', { fatal: true })
-
-// ---- writing ----
-
-type Fill = (writer: BinaryWriter) => void
-
-const message = (writer: BinaryWriter, field: number, fill: Fill): void => {
-  writer.tag(field, WireType.LengthDelimited).fork()
-  fill(writer)
-  writer.join()
-}
-const string = (writer: BinaryWriter, field: number, value: string): BinaryWriter =>
-  writer.tag(field, WireType.LengthDelimited).string(value)
-const varint = (writer: BinaryWriter, field: number, value: number | bigint): BinaryWriter =>
-  writer.tag(field, WireType.Varint).int64(value)
-
-/** The bytes of a model file; the same graph always gives the same bytes. `opset` is the one that its nodes are of. */
-export function encodeModel(
-  graph: Graph,
-  metadata: Readonly<Record<string, string>> = {},
-  opset = opsetVersion,
-): Uint8Array<ArrayBuffer> {
-  const writer = new BinaryWriter()
-  varint(writer, 1, irVersion)
-  string(writer, 2, 'wardround')
-  message(writer, 7, (inner) => writeGraph(inner, graph))
-  message(writer, 8, (inner) => varint(inner, 2, opset))
-  for (const [key, value] of Object.entries(metadata).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    message(writer, 14, (inner) => string(string(inner, 1, key), 2, value))
-  }
-  return Uint8Array.from(writer.finish())
-}
-
-function writeGraph(writer: BinaryWriter, graph: Graph): void {
-  for (const node of graph.nodes) message(writer, 1, (inner) => writeNode(inner, node))
-  string(writer, 2, graph.name)
-  for (const tensor of graph.initializers) message(writer, 5, (inner) => writeTensor(inner, tensor))
-  for (const value of graph.inputs) message(writer, 11, (inner) => writeValue(inner, value))
-  for (const value of graph.outputs) message(writer, 12, (inner) => writeValue(inner, value))
-}
-
-function writeNode(writer: BinaryWriter, node: Node): void {
-  for (const name of node.inputs) string(writer, 1, name)
-  for (const name of node.outputs) string(writer, 2, name)
-  string(writer, 4, node.op)
-  for (const [name, attribute] of Object.entries(node.attributes))
-    message(writer, 5, (inner) => writeAttribute(inner, name, attribute))
-  if (node.domain !== '') string(writer, 7, node.domain)
-}
-
-function writeAttribute(writer: BinaryWriter, name: string, attribute: Attribute): void {
-  string(writer, 1, name)
-  switch (attribute.kind) {
-    case 'float':
-      writer.tag(2, WireType.Bit32).float(attribute.value)
-      break
-    case 'int':
-      varint(writer, 3, attribute.value)
-      break
-    case 'string':
-      writer.tag(4, WireType.LengthDelimited).bytes(utf8.encode(attribute.value))
-      break
-    case 'tensor':
-      message(writer, 5, (inner) => writeTensor(inner, attribute.value))
-      break
-    case 'graph':
-      message(writer, 6, (inner) => writeGraph(inner, attribute.value))
-      break
-    case 'floats':
-      for (const value of attribute.value) writer.tag(7, WireType.Bit32).float(value)
-      break
-    case 'ints':
-      for (const value of attribute.value) varint(writer, 8, value)
-      break
-  }
-  varint(writer, 20, attributeTypes[attribute.kind])
-}
-
-function writeTensor(writer: BinaryWriter, tensor: Tensor): void {
-  for (const extent of tensor.shape) varint(writer, 1, extent)
-  varint(writer, 2, dataTypes[tensor.type])
-  if (tensor.type === 'string') {
-    for (const value of tensor.data) writer.tag(6, WireType.LengthDelimited).bytes(utf8.encode(value))
-  }
-  string(writer, 8, tensor.name)
-  if (tensor.type !== 'string') {
-    const { buffer, byteOffset, byteLength } = tensor.data
-    writer.tag(9, WireType.LengthDelimited).bytes(new Uint8Array(buffer, byteOffset, byteLength))
-  }
-}
-
-function writeValue(writer: BinaryWriter, value: ValueInfo): void {
-  string(writer, 1, value.name)
-  message(writer, 2, (type) =>
-    message(type, 1, (tensor) => {
-      varint(tensor, 1, dataTypes[value.type])
-      message(tensor, 2, (shape) => {
-        for (const extent of value.shape) {
-          message(shape, 1, (dim) => (typeof extent === 'number' ? varint(dim, 1, extent) : string(dim, 2, extent)))
-        }
-      })
-    }),
-  )
-}
-
-// ---- reading ----
 
 const invalid = (problem: string): WardroundError => new WardroundError('WR_GRAPH_INVALID', { problem })
 

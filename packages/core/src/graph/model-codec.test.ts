@@ -4,7 +4,8 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import fc from 'fast-check'
 import { type ErrorCode, WardroundError } from '../errors.ts'
 import { sizeOf } from '../weights.ts'
-import { decodeModel, encodeModel, type Model } from './codec.ts'
+import { decodeModel, type Model } from './decode-model.ts'
+import { encodeModel } from './encode-model.ts'
 // Models written by the Python package; fixtures/make_onnx.py says how.
 import fixture from './fixtures/onnx.json' with { type: 'json' }
 import { type Attribute, elementTypes, type Graph, int, type Node, type Tensor, type ValueInfo } from './ir.ts'
