@@ -7,9 +7,12 @@ export type Caller = {
   readonly name: string
   /** Aborted when the asker hangs up or the coordinator closes. */
   readonly signal: AbortSignal
+  /** Of a route whose body is not streamed. */
   readonly rawBody: Uint8Array
-  /** In hexadecimal. */
-  readonly bodySha256: string
+  /** The body of one whose is. It ends in an error where it is not what the asker signed. Errors: WR_PROOF_INVALID, WR_BODY_TOO_LARGE, WR_BODY_INVALID. */
+  readonly incoming: AsyncIterable<Uint8Array>
+  /** As the head says of the body; 0 where it does not. */
+  readonly announcedBytes: number
   readonly headers: Readonly<Record<string, string | undefined>>
 }
 

@@ -8,6 +8,7 @@ import type { z } from 'zod'
 import { accountOf, checkVersion, type ProofChecker, type Proven, requireBody } from './auth.ts'
 import type { Context } from './context.ts'
 import type { Caller, Handlers } from './handlers.ts'
+import { arriving, requireAnnounced } from './incoming.ts'
 import { requestsOfOneSite, strangerLimitBytes } from './limits.ts'
 import { jsonLimitBytes, refuse } from './refusals.ts'
 import { pieceLimitBytes } from './routes/site-work.ts'
@@ -33,6 +34,7 @@ type AnyRoute = {
   params?: z.ZodType
   query?: z.ZodType
   body?: z.ZodType
+  streamed?: true
   answer: z.ZodType | string
 }
 type AnyHandler = (
@@ -50,15 +52,13 @@ export function register(app: FastifyInstance, options: RegistrarOptions): { idl
   }
   const askers = new WeakMap<FastifyRequest, Asker>()
   const crowd = createCrowd()
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-  for (const name of Object.keys(routes) as RouteName[]) {
+  const add = (scope: FastifyInstance, name: RouteName): void => {
     const route: AnyRoute = routes[name]
     const handler = options.handlers[name] as AnyHandler
-    app.route({
+    scope.route({
       method: route.method,
       url: route.path,
-      bodyLimit: route.by === 'anybody' ? strangerLimitBytes : Math.max(jsonLimitBytes, pieceLimitBytes),
+      bodyLimit: bodyLimitOf(route),
       // From the head alone: nobody unknown makes us take in a body.
       onRequest: async (request, reply) => {
         reply.header('wardround-version', options.version)
@@ -73,6 +73,15 @@ export function register(app: FastifyInstance, options: RegistrarOptions): { idl
       },
     })
   }
+  const isStreamed = (name: RouteName): boolean => (routes[name] as AnyRoute).streamed === true
+  const names = Object.keys(routes) as RouteName[]
+  app.removeAllContentTypeParsers()
+  void app.register(async (scope) => {
+    scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+    for (const name of names.filter(isStreamed)) add(scope, name)
+  })
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  for (const name of names) if (!isStreamed(name)) add(app, name)
   const { context } = options
   app.setErrorHandler((error, request, reply) => refuse(error, { request, reply, context }))
   return {
@@ -81,6 +90,9 @@ export function register(app: FastifyInstance, options: RegistrarOptions): { idl
     },
   }
 }
+
+const bodyLimitOf = ({ by }: AnyRoute): number =>
+  by === 'anybody' ? strangerLimitBytes : Math.max(jsonLimitBytes, pieceLimitBytes)
 
 type Asked = {
   readonly handler: AnyHandler
@@ -94,9 +106,11 @@ async function handle(
   { handler, request, reply, asker }: Asked,
   options: RegistrarOptions,
 ): Promise<unknown> {
+  const limitBytes = bodyLimitOf(route)
+  const announcedBytes = requireAnnounced(request, limitBytes)
   const rawBody = Buffer.isBuffer(request.body) ? request.body : new Uint8Array()
-  const bodySha256 = createHash('sha256').update(rawBody).digest('hex')
-  if (asker.proven !== undefined) requireBody(asker.proven, bodySha256)
+  if (asker.proven !== undefined && route.streamed !== true)
+    requireBody(asker.proven, createHash('sha256').update(rawBody).digest('hex'))
   // Most never ask for it, and making one costs more than their whole work.
   let signal: AbortSignal | undefined
   const caller: Caller = {
@@ -106,7 +120,8 @@ async function handle(
       return signal
     },
     rawBody,
-    bodySha256,
+    incoming: arriving(request, { limitBytes, proven: asker.proven }),
+    announcedBytes,
     headers: request.headers as Caller['headers'],
   }
   const input = {

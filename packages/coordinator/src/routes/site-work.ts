@@ -3,15 +3,15 @@
 import { WardroundError } from '@wardround/core/errors.ts'
 import { parseJson } from '@wardround/core/json.ts'
 import { type Signed, verify } from '@wardround/core/protocol/signing.ts'
-import { type BlobRef, grantSchema } from '@wardround/core/protocol/task.ts'
+import { grantSchema } from '@wardround/core/protocol/task.ts'
 import { weightsOf } from '../again.ts'
 import type { Context } from '../context.ts'
-import { requireSize, runningStudy } from '../door.ts'
 import type { Caller, Handlers } from '../handlers.ts'
 import { hindranceNotes } from '../hindrances.ts'
-import { fit, takeReport, takeUpdate, thankForUpdate } from '../intake.ts'
+import { takeReport } from '../intake.ts'
 import { mend, readMended } from '../mending.ts'
 import { offerDocument } from '../offers.ts'
+import { receive } from '../receiving.ts'
 import { sendPieces } from '../send-blob.ts'
 import type { TaskRow } from '../store/schema.ts'
 import { freshTask } from '../tasks.ts'
@@ -76,8 +76,12 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
     },
     async upload({ params, query: { offset, sizeBytes, sha256, wait } }, caller) {
       const task = await ownTask(context, params.task, caller.name)
-      const piece = { offset, bytes: caller.rawBody, sha256: caller.bodySha256 }
-      const receivedBytes = await upload(context, task, { piece, update: { sha256, sizeBytes } })
+      const receivedBytes = await receive(context, task, {
+        offset,
+        incoming: caller.incoming,
+        announcedBytes: caller.announcedBytes,
+        update: { sha256, sizeBytes },
+      })
       return { receivedBytes, task: receivedBytes < sizeBytes ? null : await nextTask(caller, wait) }
     },
     async report({ params, query, body }, caller) {
@@ -109,39 +113,6 @@ async function sizeOf(context: Context, sha256: string): Promise<number> {
     if ((await mend(context, { sha256 })) === 'lost') throw error
     return context.blobs.size(sha256)
   }
-}
-
-type Piece = { readonly offset: number; readonly bytes: Uint8Array; readonly sha256: string }
-
-/** How much has arrived; with the last piece the update is taken in. Errors: WR_TASK_FOREIGN, WR_TASK_CLOSED, WR_UPLOAD_OFFSET, and the door's. */
-async function upload(
-  context: Context,
-  task: TaskRow,
-  { piece: { offset, bytes, sha256 }, update }: { piece: Piece; update: BlobRef },
-): Promise<number> {
-  const { blobs } = context
-  const { sizeBytes } = update
-  if (task.kind !== 'train') throw new WardroundError('WR_TASK_FOREIGN', { task: task.id })
-  if (task.state !== 'open') {
-    thankForUpdate(context, task, update)
-    return sizeBytes
-  }
-  const running = await runningStudy(context, task)
-  await fit(context, task, async () => requireSize(running, sizeBytes))
-  if (offset + bytes.length > sizeBytes)
-    throw new WardroundError('WR_BODY_INVALID', { field: 'offset', problem: 'the piece ends behind sizeBytes' })
-  const whole = bytes.length === sizeBytes
-  if (whole && sha256 !== update.sha256) throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The update' })
-  const receivedBytes = whole ? sizeBytes : await blobs.staged.append(task.id, offset, bytes)
-  if (receivedBytes < sizeBytes) return receivedBytes
-  await blobs.hold(async (held) => {
-    if (whole) {
-      await held.put(bytes, sha256)
-      await held.staged.discard(task.id)
-    } else await held.staged.commit(task.id, update)
-    await takeUpdate(context, task, { update, running })
-  })
-  return sizeBytes
 }
 
 async function decide(context: Context, site: string, signed: { document: string; signature: string }): Promise<void> {

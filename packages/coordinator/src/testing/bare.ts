@@ -12,7 +12,7 @@ import { siteWorkHandlers } from '../routes/site-work.ts'
 import { studyHandlers } from '../routes/studies.ts'
 import { advanceStudy, nextDeadline } from '../study-run.ts'
 import type { World } from './federation.ts'
-import { type Call, sha256 } from './requests.ts'
+import type { Call } from './requests.ts'
 
 export type Bare = {
   /** Calls handlers as `name`, with what a request would have been parsed to. */
@@ -65,7 +65,10 @@ export async function startBare(world: World): Promise<Bare> {
       const text = JSON.stringify(body ?? {})
       const request = { params, query: schemas.query?.parse(query ?? {}), body: schemas.body?.parse(JSON.parse(text)) }
       const rawBody = bytes ?? new TextEncoder().encode(text)
-      const caller = { name, signal: closing.signal, rawBody, bodySha256: sha256(rawBody), headers: {} }
+      const incoming = (async function* () {
+        yield rawBody
+      })()
+      const caller = { name, signal: closing.signal, rawBody, incoming, announcedBytes: rawBody.length, headers: {} }
       return (await handlers[route]?.(request, caller)) as never
     }
   return {

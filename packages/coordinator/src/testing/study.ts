@@ -15,10 +15,18 @@ export type PlanChange = {
   readonly strategy?: object
   readonly personal?: readonly string[]
   readonly name?: string
+  /** Units of the first layer: 3 weights each, and one more. */
+  readonly hidden?: number
 }
 
-/** One column, seven weights. */
-export const smallPlan = ({ rounds = {}, strategy = { fedAvg: {} }, personal, name = 'small' }: PlanChange = {}) => ({
+/** One column, seven weights if not said otherwise. */
+export const smallPlan = ({
+  rounds = {},
+  strategy = { fedAvg: {} },
+  personal,
+  name = 'small',
+  hidden = 2,
+}: PlanChange = {}) => ({
   wardround: 1,
   name,
   question: 'Is it?',
@@ -31,7 +39,7 @@ export const smallPlan = ({ rounds = {}, strategy = { fedAvg: {} }, personal, na
   },
   model: {
     layers: [
-      { dense: 2, activation: 'tanh', name: 'hidden' },
+      { dense: hidden, activation: 'tanh', name: 'hidden' },
       { dense: 1, name: 'output' },
     ],
     ...(personal === undefined ? {} : { personal }),

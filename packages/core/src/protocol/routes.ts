@@ -91,6 +91,8 @@ type Route = {
   readonly params?: z.ZodType
   readonly query?: z.ZodType
   readonly body?: z.ZodType
+  /** The body is bytes, taken in while they come. */
+  readonly streamed?: true
   /** The JSON answer; `bytes` and `events` are streams; `text` is plain text. */
   readonly answer: z.ZodType | 'bytes' | 'events' | 'text'
 }
@@ -185,6 +187,7 @@ export const routes = {
       sha256: sha256Schema,
       wait: waitSeconds,
     }),
+    streamed: true,
     answer: nextTask.extend({ receivedBytes: z.int().min(0) }),
   },
   report: {
