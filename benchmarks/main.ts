@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME`: a benchmark, as a table for people or, with --json, as one document with `rows`. */
 import { parseArgs } from 'node:util'
 import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
+import { bench as aggregate } from './aggregate/bench.ts'
 import type { Bench } from './bench.ts'
 import { bench as byzantine } from './byzantine/bench.ts'
 import { bench as flambyHeart } from './flamby-heart/bench.ts'
@@ -11,6 +12,7 @@ import { bench as roundTrip } from './round-trip/bench.ts'
 import { benchWords } from './words.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
+  aggregate,
   byzantine,
   'flamby-heart': flambyHeart,
   load,

@@ -1,5 +1,6 @@
 /** From many updates to one. Sums are Float64, in the order given, which process.ts makes the order of site names. */
-import { axpy, squareSum } from '../vector.ts'
+import { squareSum } from '../vector.ts'
+import { addTerms } from '../weighted-sum.ts'
 import type { Aggregator, Update } from './process.ts'
 
 /** Δ = Σ nᵢ·Δᵢ / Σ nᵢ (McMahan et al. 2017, Algorithm 1, on differences instead of weights). */
@@ -9,7 +10,10 @@ export const weightedMean = (): Aggregator => ({
   aggregate(updates, state) {
     const total = updates.reduce((sum, { numExamples }) => sum + numExamples, 0)
     const result = new Float64Array(updates[0]?.delta.length ?? 0)
-    for (const { delta, numExamples } of updates) axpy(numExamples, delta, result)
+    addTerms(
+      updates.map(({ delta, numExamples }) => ({ coefficient: numExamples, vector: delta })),
+      result,
+    )
     for (let i = 0; i < result.length; i++) result[i] = (result[i] ?? 0) / total
     return { state, result, measurements: { aggregateSquareSum: squareSum(result) } }
   },

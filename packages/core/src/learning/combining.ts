@@ -1,5 +1,6 @@
 /** Rules whose result is (Σ cₖ·xₖ) / divisor, of the updates and, where the rule keeps one, of its centre. */
-import { axpy, squareSum } from '../vector.ts'
+import { squareSum } from '../vector.ts'
+import { addTerms } from '../weighted-sum.ts'
 import type { Aggregator, Weighing } from './process.ts'
 
 type Rule = Weighing & {
@@ -18,10 +19,11 @@ export const combining = ({ name, needs, weigh, keepsCentre = false, reach }: Ru
   aggregate(updates, state, { combination: { coefficients, divisor } }) {
     const vectors = [...updates.map(({ delta }) => delta), ...Object.values(state)]
     const result = new Float64Array(updates[0]?.delta.length ?? 0)
-    for (const [index, vector] of vectors.entries()) {
-      const coefficient = coefficients[index] ?? 0
-      if (coefficient !== 0) axpy(coefficient, vector, result)
-    }
+    const terms = vectors.map((vector, index) => ({ coefficient: coefficients[index] ?? 0, vector }))
+    addTerms(
+      terms.filter(({ coefficient }) => coefficient !== 0),
+      result,
+    )
     for (let i = 0; i < result.length; i++) result[i] = (result[i] ?? 0) / divisor
     return {
       state: keepsCentre ? { centre: result } : state,

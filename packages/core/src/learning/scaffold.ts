@@ -13,7 +13,8 @@
  *
  * so that the coordinator needs no more of a site than its update and its steps. All sites count alike, as in the paper.
  */
-import { axpy, mapped, squareSum } from '../vector.ts'
+import { mapped, squareSum } from '../vector.ts'
+import { addTerms } from '../weighted-sum.ts'
 import { plainMean } from './aggregators.ts'
 import { stepsOf } from './fed-nova.ts'
 import { each32, type LocalCorrection } from './local-correction.ts'
@@ -30,7 +31,8 @@ export function scaffoldRule(): Aggregator {
       const before = state.variate ?? new Float64Array(averaged.result.length)
       const absent = 1 - updates.length / facts.cohort
       const stepSum = new Float64Array(before.length)
-      for (const update of updates) axpy(1 / stepsOf(update), update.delta, stepSum)
+      const steps = updates.map((update) => ({ coefficient: 1 / stepsOf(update), vector: update.delta }))
+      addTerms(steps, stepSum)
       const variate = mapped(before, (value, i) => absent * value - (stepSum[i] ?? 0) / facts.cohort)
       const measurements = { ...averaged.measurements, variateSquareSum: squareSum(variate) }
       return { ...averaged, state: { variate }, measurements }

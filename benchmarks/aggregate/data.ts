@@ -1,0 +1,52 @@
+/** Updates as a coordinator has them: blobs in a folder, all different, of values whose sums round. */
+import { folderBlobs } from '@wardround/coordinator/blobs/fs.ts'
+import type { BlobRef } from '@wardround/core/protocol/task.ts'
+import { encodeUpdateHead } from '@wardround/core/protocol/update.ts'
+import { seededRandom } from '@wardround/core/random.ts'
+import { encodeHeader } from '@wardround/core/safetensors.ts'
+import type { TensorSpec } from '@wardround/core/weights.ts'
+
+export const specsOf = (weights: number): readonly TensorSpec[] => [{ name: 'wide.kernel', shape: [weights] }]
+
+export type Blobs = {
+  readonly global: BlobRef
+  readonly updates: readonly BlobRef[]
+  readonly examples: readonly number[]
+  /** What stands before an update's values. */
+  readonly headerBytes: number
+}
+
+const rangeLength = 1 << 18
+
+/** `sites` updates of so many weights, and weights that are 0. */
+export async function writeBlobs(
+  folder: string,
+  { sites, weights }: { sites: number; weights: number },
+): Promise<Blobs> {
+  const blobs = await folderBlobs(folder)
+  const specs = specsOf(weights)
+  const examples = Array.from({ length: sites }, (_, site) => 100 + 37 * site)
+  const put = async (head: Uint8Array, value: (index: number) => number): Promise<BlobRef> => {
+    const writer = await blobs.writer()
+    await writer.write(head)
+    for (let start = 0; start < weights; start += rangeLength) {
+      const values = new Float32Array(Math.min(rangeLength, weights - start))
+      for (let i = 0; i < values.length; i++) values[i] = value(start + i)
+      await writer.write(new Uint8Array(values.buffer))
+    }
+    return writer.finish()
+  }
+  // Draws of a prime number, begun elsewhere for each site: no two sites are alike, and no two ranges of one.
+  const random = seededRandom(['aggregate'])
+  const draws = Float32Array.from({ length: 65_521 }, () => random.uniform() - 0.5)
+  // One head for all, so that all values begin at one place; how many examples a site has is said apart.
+  const head = encodeUpdateHead(specs, { numExamples: 100, measurements: {} })
+  const global = await put(
+    encodeHeader([{ ...specs[0], name: 'wide.kernel', shape: [weights], dataType: 'F32' }]),
+    () => 0,
+  )
+  const updates: BlobRef[] = []
+  for (let site = 0; site < sites; site++)
+    updates.push(await put(head, (index) => (draws[(index + 257 * site) % draws.length] ?? 0) * (1 + site / sites)))
+  return { global, updates, examples, headerBytes: head.length }
+}
