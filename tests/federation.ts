@@ -20,12 +20,12 @@ export type TestSite = {
   readonly log: string[]
 }
 
-/** On a free port of this machine. */
-export const localCoordinator = (folder: string): ReturnType<typeof startCoordinator> =>
+/** On a free port of this machine, if not said otherwise. */
+export const localCoordinator = (folder: string, port = 0): ReturnType<typeof startCoordinator> =>
   startCoordinator({
     folder,
     host: '127.0.0.1',
-    port: 0,
+    port,
     store: 'sqlite',
     clock,
     entropy,

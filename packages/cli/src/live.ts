@@ -1,5 +1,6 @@
 /** What is happening, as lines for a terminal: from events alone, so that a watcher who comes late sees the same. */
 import type { RoundSite, StoredEvent } from '@wardround/core/protocol/events.ts'
+import { backupWords } from '@wardround/core/words/en/backup.ts'
 import { liveWords } from '@wardround/core/words/en/live.ts'
 import type { Output } from './runtime.ts'
 
@@ -81,6 +82,8 @@ export function applyEvent(state: LiveState, event: StoredEvent): { state: LiveS
       return { state: { ...next, phase: 'ended', doing: {} }, lines: [] }
     case 'study.decided':
       return { state: next, lines: [liveWords.decided(event.payload.site, event.payload.decision)] }
+    case 'coordinator.restored':
+      return { state: { ...next, doing: {} }, lines: [backupWords.live(event.payload.madeAt)] }
     case 'site.left':
       return { state: next, lines: [liveWords.left(event.payload.site)] }
     default:

@@ -13,7 +13,9 @@ function told({ stdout, stderr }: Ran): Told {
   return JSON.parse(stdout)
 }
 
-const groups = [...new Set(commandNames.flatMap((name) => prefixesOf(name.split(' '))))]
+const groups = [...new Set(commandNames.flatMap((name) => prefixesOf(name.split(' '))))].filter(
+  (name) => !commandNames.includes(name),
+)
 function prefixesOf(words: readonly string[]): string[] {
   return words.slice(1).map((_, index) => words.slice(0, index + 1).join(' '))
 }

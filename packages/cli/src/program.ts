@@ -40,6 +40,18 @@ const specs: readonly Spec[] = [
     load: async () => (await import('./commands/coordinator.ts')).coordinatorCommand,
   },
   {
+    name: 'coordinator backup',
+    arguments: '<folder>',
+    options: [dirOption, ['--store <sqlite|url>', helpWords.options.backupStore()]],
+    load: async () => (await import('./commands/coordinator-backup.ts')).coordinatorBackup,
+  },
+  {
+    name: 'coordinator restore',
+    arguments: '<folder>',
+    options: [dirOption, ['--store <sqlite|url>', helpWords.options.restoreStore()]],
+    load: async () => (await import('./commands/coordinator-backup.ts')).coordinatorRestore,
+  },
+  {
     name: 'token create',
     arguments: '<site>',
     options: [accessOption, ['--valid-for <duration>', helpWords.options.validFor()]],
@@ -204,6 +216,8 @@ export function buildProgram(runtime: Runtime): Program {
     .version(runtime.version)
     .exitOverride()
     .showHelpAfterError(false)
+    // What comes after a command's name is that command's, and not that of the one above it.
+    .enablePositionalOptions()
   root.configureOutput({
     writeOut: (text) => runtime.stdout.write(text),
     // A group without a command shows its help; what was mistyped is said by showError().
@@ -220,6 +234,7 @@ export function buildProgram(runtime: Runtime): Program {
       .command(`${words.at(-1)}${spec.arguments === undefined ? '' : ` ${spec.arguments}`}`)
       .description(helpWords.commands[spec.name]?.what ?? '')
     for (const [flags, description] of spec.options ?? []) command.option(flags, description)
+    groups.set(spec.name, command)
     command.option('--json', helpWords.options.json()).option('--verbose', helpWords.options.verbose())
     command.addHelpText('after', `\n${helpWords.examples(helpWords.commands[spec.name]?.examples ?? [])}`)
     command.action(async (...typed: unknown[]) => {
@@ -235,7 +250,7 @@ export function buildProgram(runtime: Runtime): Program {
       } catch (error) {
         if (!(error instanceof CommanderError)) throw error
         if (error.exitCode === 0 || error.code === 'commander.help') return 0
-        const command = commandNames.find((name) => `${argv.join(' ')} `.startsWith(`${name} `)) ?? ''
+        const command = commandNames.findLast((name) => `${argv.join(' ')} `.startsWith(`${name} `)) ?? ''
         return showError(
           runtime,
           { json: argv.includes('--json') },

@@ -7,6 +7,8 @@ import type { KeyPair } from '@wardround/core/protocol/signing.ts'
 import { encodeToken } from '@wardround/core/protocol/token.ts'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { newSecret, proofChecker, sha256 } from './auth.ts'
+import { backup, type Watching } from './backup/backup.ts'
+import { type Made, madeOf } from './backup/manifest.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import { keptBlobs } from './blobs/kept.ts'
 import type { Context, Log } from './context.ts'
@@ -50,6 +52,8 @@ export type Coordinator = {
   setPublicUrl(url: string): void
   /** For connections from now on; those that are open stay. Errors: of TLS, where key and certificate do not go together. */
   renewCertificate(tls: TlsFiles): void
+  /** Of all that it has and knows, with what else lies in `folder`. Errors: of backup(). */
+  backup(folder: string, path: string, watching: Watching): Promise<Made>
   /** Resolves when nothing is being moved on. */
   idle(): Promise<void>
   close(): Promise<void>
@@ -104,6 +108,10 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       publicUrl = url
     },
     renewCertificate: (renewed) => renewCertificate(app, renewed),
+    async backup(folder, path, watching) {
+      const source = { ...context, folder, coordinatorKey: options.keys.publicKey, version: options.version }
+      return madeOf(path, await backup(source, path, watching))
+    },
     idle: work.idle,
     async close() {
       closing.abort()

@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { World } from '@wardround/core/ports.ts'
+import { type Control, listenLocally } from './backup/control.ts'
 import { folderBlobs } from './blobs/fs.ts'
 import { recentBlobs } from './blobs/recent.ts'
 import { smallBlobs } from './blobs/small.ts'
@@ -11,7 +12,8 @@ import type { Log } from './context.ts'
 import { coordinatorKeys, ownCertificate, privateFolder, type TlsFiles, writePrivate } from './identity.ts'
 import { keepCertificate } from './keep-certificate.ts'
 import { type Coordinator, createCoordinator } from './server.ts'
-import { openStore, type StoreOptions } from './store/store.ts'
+import type { StoreOptions } from './store/open.ts'
+import { openStore } from './store/store.ts'
 
 export type StartOptions = World & {
   readonly folder: string
@@ -69,8 +71,11 @@ export async function startCoordinator(options: StartOptions): Promise<Started> 
     if ((await store.accounts()).length === 0 || !existsSync(accessFile))
       writePrivate(accessFile, `${await coordinator.createAccess(await freeName(store.accounts), url)}\n`)
     void keepCertificate(tls, { certificate, renew: coordinator.renewCertificate, clock, log, signal: closing.signal })
+    const backup: Control['backup'] = (path, watching) => coordinator.backup(folder, path, watching)
+    const control = await listenLocally({ folder, entropy, backup })
     const close = async (): Promise<void> => {
       closing.abort()
+      await control.close()
       await coordinator.close()
     }
     return { coordinator: { ...coordinator, close }, url, accessFile }

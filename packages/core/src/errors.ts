@@ -88,6 +88,8 @@ export const registry = {
   WR_NOT_JOINED: entry(409, 7, { exposure: 'local' }),
   WR_CONFIG: entry(422, 7, { exposure: 'local' }),
   WR_LOCKED: entry(409, 7, { exposure: 'local' }),
+  WR_NOT_EMPTY: entry(409, 7, { exposure: 'local' }),
+  WR_BACKUP_INVALID: entry(422, 7, { exposure: 'local' }),
 
   WR_PORT_IN_USE: entry(500, 8, { exposure: 'local' }),
   WR_PERMISSION: entry(500, 8, { exposure: 'local' }),

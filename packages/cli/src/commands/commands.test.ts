@@ -174,6 +174,10 @@ test('a network from its first to its last command, each with one JSON document'
     assert.deepEqual(predictions, await runDirectly(model, join(homes.north, 'data.csv')))
   }
 
+  const [online, offline, again] = ['online', 'offline', 'again'].map((name) => join(folder, name))
+  const madeOf = z.looseObject({ path: z.literal(online), lost: z.array(z.string()).length(0) })
+  await json('coordinator backup', [online ?? ''], madeOf)
+
   await json('site status', ['--dir', homes.north], statusOf.extend({ pid: z.literal(process.pid) }))
   await json('site journal verify', ['--dir', homes.north], z.looseObject({ holds: z.literal(true) }))
   assert.match(await words('site journal verify', ['--dir', homes.north]), /The journal holds/)
@@ -215,6 +219,17 @@ test('a network from its first to its last command, each with one JSON document'
   const { code, stdout } = await coordinator.stop()
   assert.equal(code, 0)
   z.strictObject({ url: z.url(), accessFile: z.string() }).parse(documentOf({ stdout }))
+  assert.match(await words('coordinator backup', [offline ?? '']), /^Wrote .*offline: .* 2 studies, 2 hospitals\./)
+  const counts = z.looseObject({ studies: z.literal(1), sites: z.literal(2) })
+  await json(
+    'coordinator restore',
+    [online ?? '', '--dir', again ?? ''],
+    z.looseObject({ tokensUsed: z.literal(0), counts }),
+  )
+  assert.match(
+    await words('coordinator restore', [offline ?? '', '--dir', `${again}-offline`]),
+    /^Restored into .*again-offline,/,
+  )
   assert.deepEqual(
     [...done, 'demo'].toSorted(),
     commandNames.toSorted(),
@@ -247,6 +262,8 @@ test('where nothing is, every command says so: in words, and as one document wit
     'study check': [join(nothing, 'study.yaml')],
     'study init': [join(nothing, 'data.csv')],
     'study publish': [join(nothing, 'study.yaml')],
+    'coordinator backup': [join(nothing, 'backup')],
+    'coordinator restore': [join(nothing, 'backup')],
     'token create': ['north'],
     'site join': ['wrj1_nothing'],
     'site refuse': ['small-1a2b3c4d'],

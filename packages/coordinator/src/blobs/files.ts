@@ -31,7 +31,7 @@ export async function written(
   }
 }
 
-function diskError(path: string, error: unknown): WardroundError {
+export function diskError(path: string, error: unknown): WardroundError {
   const { code = '', message } = error as NodeJS.ErrnoException
   return forbidden.has(code)
     ? new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })

@@ -1,6 +1,6 @@
 /** SQLite, built into Node, for Kysely: durable (WAL, synchronous FULL), one process a file. */
 import { renameSync, rmSync } from 'node:fs'
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { backup, DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { WardroundError } from '@wardround/core/errors.ts'
 import {
   type CompiledQuery,
@@ -17,10 +17,19 @@ import {
 import { foundVersion, latestVersion } from './migrations.ts'
 import type { Database } from './schema.ts'
 
+/** A dialect of a database that can be copied while it is used. */
+export type SqliteDialect = Dialect & {
+  /** As it is at one moment, durably, into a new file. What is written meanwhile is in the copy too, or not, a transaction at a time. */
+  copyTo(path: string): Promise<void>
+}
+
 /** `path` is a file, or ':memory:'. Errors: WR_LOCKED while another process has it open, WR_PERMISSION, WR_STORE. */
-export function sqliteDialect(path: string): Dialect {
+export function sqliteDialect(path: string): SqliteDialect {
   const database = open(path)
   return {
+    async copyTo(to) {
+      await backup(database, to, { rate: pagesAtOnce })
+    },
     createAdapter: () => new SqliteAdapter(),
     createDriver: () => driverOf(database),
     createIntrospector: (db) => new SqliteIntrospector(db),
@@ -62,6 +71,9 @@ export async function keepOld(db: Kysely<Database>, path: string): Promise<void>
   await sql`vacuum into ${`${kept}.new`}`.execute(db)
   renameSync(`${kept}.new`, kept)
 }
+
+/** 2 MiB: nobody uses the database while so much of it is copied. */
+const pagesAtOnce = 512
 
 /** Preparing costs more than running: the coordinator's few statements are kept. */
 const keptStatements = 200

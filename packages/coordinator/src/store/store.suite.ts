@@ -7,8 +7,9 @@ import fc from 'fast-check'
 import { coded } from '../testing/errors.ts'
 import { decisionRow, roundRow, siteRow, studyRow, taskRow } from '../testing/rows.ts'
 import { latestVersion } from './migrations.ts'
+import type { StoreOptions } from './open.ts'
 import { references } from './references.suite.ts'
-import { openStore, type Store, type StoreOptions } from './store.ts'
+import { openStore, type Store } from './store.ts'
 import { tasks } from './tasks.suite.ts'
 
 export type StorePlace = {

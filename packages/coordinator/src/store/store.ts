@@ -6,37 +6,34 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { type ChainEntry, chained, genesis } from '@wardround/core/protocol/chain.ts'
 import { eventSchema, type NewEvent, type StoredEvent } from '@wardround/core/protocol/events.ts'
-import { type Insertable, Kysely, sql, type Updateable } from 'kysely'
+import { type Insertable, type Kysely, sql, type Updateable } from 'kysely'
 import { blobs } from './blobs.ts'
 import { chunks } from './chunks.ts'
 import { storeError, storeFailure } from './failures.ts'
 import { groupCommit } from './group-commit.ts'
 import { latestVersion, migrate } from './migrations.ts'
-import { postgresDialect, waitForOthers } from './postgres.ts'
+import { openDatabase, type StoreOptions } from './open.ts'
+import { waitForOthers } from './postgres.ts'
 import { prepared } from './prepared.ts'
 import { references } from './references.ts'
 import type { Database, DecisionRow, EventRow, RoundRow, SiteRow, StudyRow } from './schema.ts'
-import { keepOld, sqliteDialect } from './sqlite.ts'
+import { keepOld } from './sqlite.ts'
 import { tasks } from './tasks.ts'
 
 /** Events and audit entries are written in transactions only, with the change that they tell of. */
-export type Store = Omit<Tables, 'event' | 'audit'> & {
+export type Store = Omit<Tables, 'event' | 'putEvents' | 'audit'> & {
   /** All or nothing, one at a time, durable when it resolves. Subscribers hear of new events after the commit. */
   transaction<T>(work: (tables: Tables) => Promise<T>): Promise<T>
   /** Called after each commit that appended events. */
   onEvents(listener: () => void): () => void
+  /** All of it as it is at one moment, durably, as a new SQLite file of this version. Transactions go on meanwhile. */
+  copyTo(path: string): Promise<void>
   close(): Promise<void>
 }
 
-export type StoreOptions =
-  | { readonly kind: 'sqlite'; readonly path: string }
-  | { readonly kind: 'postgres'; readonly url: string }
-
 /** Errors: WR_STORE, WR_LOCKED, WR_PERMISSION; WR_VERSION where a newer coordinator has changed the tables. */
 export async function openStore(options: StoreOptions, isoNow: () => string): Promise<Store> {
-  const db = new Kysely<Database>({
-    dialect: options.kind === 'sqlite' ? sqliteDialect(options.path) : postgresDialect(options.url),
-  })
+  const { db, copyTo } = openDatabase(options)
   try {
     if (options.kind === 'sqlite') await keepOld(db, options.path)
     const found = await migrate(db, options.kind)
@@ -84,6 +81,7 @@ export async function openStore(options: StoreOptions, isoNow: () => string): Pr
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+    copyTo: (path) => copyTo(path).catch(fail),
     close: () => {
       closed = true
       return db.destroy()
@@ -143,6 +141,11 @@ const people = (db: Kysely<Database>) => ({
       .where('used_at', 'is', null)
       .executeTakeFirst()
     return result.numUpdatedRows === 1n
+  },
+  /** Nobody can join with those that are open. Returns how many there were. */
+  useTokens: async (usedAt: number): Promise<number> => {
+    const change = db.updateTable('tokens').set({ used_at: usedAt }).where('used_at', 'is', null)
+    return Number((await change.executeTakeFirst()).numUpdatedRows)
   },
   accounts: async () => (await allAccounts(db, {})).rows,
   addAccount: async (row: Insertable<Database['accounts']>): Promise<void> => {
@@ -246,6 +249,10 @@ const records = (db: Kysely<Database>, isoNow: () => string) => ({
     const [first] = rows
     if (rows.length === 1 && first !== undefined) await addEvent(db, first)
     else for (const some of chunks(rows)) await db.insertInto('events').values(some).execute()
+  },
+  /** With numbers and times of their own, which come after all others. */
+  putEvents: async (rows: readonly EventRow[]): Promise<void> => {
+    for (const some of chunks(rows)) await db.insertInto('events').values(some).execute()
   },
   lastSequence: (): Promise<number> => lastSequence(db),
   events: async ({

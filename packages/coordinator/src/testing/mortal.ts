@@ -72,6 +72,7 @@ const writes: ReadonlySet<string> = new Set([
   'updateSite',
   'addToken',
   'useToken',
+  'useTokens',
   'addAccount',
   'addStudy',
   'updateStudy',
@@ -90,7 +91,7 @@ const writes: ReadonlySet<string> = new Set([
 
 type Method = (...given: never[]) => Promise<unknown>
 
-function mortalStore({ transaction, onEvents, close, ...tables }: Store, life: Life): Store {
+function mortalStore({ transaction, onEvents, copyTo, close, ...tables }: Store, life: Life): Store {
   const wrapped = Object.entries<Method>(tables).map(([name, method]) => {
     const call: Method = async (...given) => {
       if (!writes.has(name)) {
@@ -115,6 +116,7 @@ function mortalStore({ transaction, onEvents, close, ...tables }: Store, life: L
         }),
       ),
     onEvents,
+    copyTo,
     close,
   }
 }

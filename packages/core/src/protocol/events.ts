@@ -35,6 +35,8 @@ export const roundSiteSchema = z.strictObject({
 export type RoundSite = z.output<typeof roundSiteSchema>
 
 const payloads = {
+  /** From a backup made then: what happened since may happen again. */
+  'coordinator.restored': z.strictObject({ madeAt: z.string() }),
   'site.joined': z.strictObject({ site: siteNameSchema }),
   'site.left': z.strictObject({ site: siteNameSchema }),
   'study.published': z.strictObject({ planHash: z.string() }),
@@ -95,6 +97,7 @@ const eventOf = <K extends EventKind>(kind: K) =>
 
 /** An event as it travels; the kind decides the payload's shape. */
 export const eventSchema = z.discriminatedUnion('kind', [
+  eventOf('coordinator.restored'),
   eventOf('site.joined'),
   eventOf('site.left'),
   eventOf('study.published'),

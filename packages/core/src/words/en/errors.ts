@@ -312,6 +312,14 @@ const stateErrors = {
       'One process at a time may write it.',
       'Stop that process first, or use another --dir.',
     ),
+  WR_NOT_EMPTY: (p: { path: string }) =>
+    say(`${p.path} is there already and not empty.`, 'Nothing is written over.', 'Name another, or empty it first.'),
+  WR_BACKUP_INVALID: (p: { path: string; problem: string }) =>
+    say(
+      `${p.path} is no whole backup: ${p.problem}.`,
+      'It was damaged or changed since it was made, or was never finished.',
+      'Nothing was restored. Use another backup.',
+    ),
 } as const
 
 const machineErrors = {

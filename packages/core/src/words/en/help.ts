@@ -27,6 +27,17 @@ export const helpWords = {
         'coordinator --dir ./coordinator --store postgres://user@localhost/wardround',
       ],
     },
+    'coordinator backup': {
+      what: 'Back up the coordinator into a new folder, while it runs or not.',
+      examples: ['coordinator backup /backup/2026-11-26', 'coordinator backup ./backup --dir ./coordinator --json'],
+    },
+    'coordinator restore': {
+      what: 'Make a coordinator of a backup, in the same database as before or another.',
+      examples: [
+        'coordinator restore /backup/2026-11-26',
+        'coordinator restore ./backup --dir ./coordinator --store postgres://user@localhost/wardround',
+      ],
+    },
     'token create': {
       what: 'Make a one-time token for a new hospital.',
       examples: ['token create cleveland', 'token create zurich --valid-for 2h --json'],
@@ -116,6 +127,8 @@ export const helpWords = {
     certificate: () => 'an own certificate (PEM); otherwise one is made and pinned',
     key: () => "the certificate's key (PEM)",
     store: () => 'sqlite (default), or the URL of a PostgreSQL database',
+    backupStore: () => 'where no coordinator runs: sqlite (default), or the URL of its PostgreSQL database',
+    restoreStore: () => 'sqlite (default), or the URL of an empty PostgreSQL database',
     demoStore: () => 'sqlite (default), or postgres: one is started for the demo',
     jsonLogs: () => 'structured logs on stderr',
     validFor: () => 'how long it is valid: 30m, 1d (default 1d)',
