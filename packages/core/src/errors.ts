@@ -69,6 +69,7 @@ export const registry = {
   WR_PLAN_ALTERED: entry(409, 5),
   WR_NOT_APPROVED: entry(403, 5),
   WR_ROUND_REPLAYED: entry(409, 5),
+  WR_ROUND_FORGOTTEN: entry(409, 5),
   WR_TASK_EXPIRED: entry(410, 5),
   WR_TASK_FOREIGN: entry(403, 5),
   WR_EGRESS_REFUSED: entry(403, 5),

@@ -21,7 +21,7 @@ export type Correction = {
   keep(made: Made): void
 }
 
-/** undefined where the strategy asks for none. Errors: WR_PLAN_ALTERED where the task says otherwise; of fetchWeights(). */
+/** undefined where the strategy asks for none. Errors: WR_PLAN_ALTERED where the task says otherwise; WR_ROUND_FORGOTTEN; of fetchWeights(). */
 export async function correctionFor(
   site: SiteContext,
   { task, study, specs }: { task: Extract<Task, { kind: 'train' }>; study: Study; specs: readonly TensorSpec[] },
@@ -33,7 +33,10 @@ export async function correctionFor(
   if (correction === undefined || given === undefined) return undefined
   const { own } = studyFolder(site, task.study)
   const zeros = (): Float32Array => new Float32Array(dimensionOf(specs))
-  const kept = own.latest(given.since, specs)
+  const kept = given.since === 0 ? undefined : own.at(given.since, specs)
+  // What has left before must come out alike. What has not begins anew where a disk has lost this.
+  if (given.since > 0 && kept === undefined && site.progress.released(task.study, task.id) !== undefined)
+    throw new WardroundError('WR_ROUND_FORGOTTEN', { study: task.study, round: given.since })
   const vectors = {
     own: kept === undefined ? zeros() : flatten(kept),
     common: given.common === undefined ? zeros() : flatten(await fetchWeights(site, given.common, specs)),

@@ -25,11 +25,14 @@ export type ProgressReader = {
   of(study: string): Progress
   /** What has left of a task, or has begun to; its first result, which no other may follow. */
   released(study: string, task: string): ReleasedResult | undefined
+  /** The last round before `round` whose training has left; 0 where there is none. */
+  trainedBefore(study: string, round: number): number
 }
 
 export function progressReader(): ProgressReader {
   const studies = new Map<string, Progress>()
   const results = new Map<string, ReleasedResult>()
+  const trained = new Map<string, Set<number>>()
   const name = (study: string, task: string): string => `${study}/${task}`
   return {
     read({ kind, body }) {
@@ -39,8 +42,11 @@ export function progressReader(): ProgressReader {
       if (result === undefined) return
       const key = name(study, result.task)
       if (!results.has(key)) results.set(key, result)
+      if (result.kind === 'train') trained.set(study, (trained.get(study) ?? new Set()).add(result.round))
       if ((before[result.kind]?.round ?? 0) <= result.round) studies.set(study, { ...before, [result.kind]: result })
     },
+    trainedBefore: (study, round) =>
+      [...(trained.get(study) ?? [])].reduce((last, each) => (each < round ? Math.max(last, each) : last), 0),
     released: (study, task) => results.get(name(study, task)),
     of: (study) => studies.get(study) ?? {},
   }

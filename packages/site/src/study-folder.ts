@@ -36,6 +36,12 @@ function weightsIn(disk: Disk, file: string, specs: readonly TensorSpec[]): Weig
   return bytes === undefined ? undefined : decodeWeights(bytes, specs)
 }
 
+/**
+ * All of a study's rounds together, of each kind: a coordinator that is restored from a backup asks for rounds again, and they come out alike only with
+ * what this site had then. Small models keep every round; a large one as many of the last as fit.
+ */
+const keptBytes = 1 << 28
+
 /** What is kept of rounds: a file each. */
 function byRound(disk: Disk, folder: string) {
   const file = (round: number): string => join(folder, `${round}.safetensors`)
@@ -47,16 +53,22 @@ function byRound(disk: Disk, folder: string) {
       .toSorted((a, b) => a - b)
   const latest = (round: number): number | undefined => rounds().findLast((stored) => stored <= round)
   return {
+    /** What was kept after this very round. */
+    at: (round: number, specs: readonly TensorSpec[]): Weights | undefined => weightsIn(disk, file(round), specs),
     /** What was kept after `round`, or after the latest round before it; undefined before the first. */
     latest(round: number, specs: readonly TensorSpec[]): Weights | undefined {
       const found = latest(round)
       return found === undefined ? undefined : weightsIn(disk, file(found), specs)
     },
     save: (round: number, weights: Weights): void => writeDurably(disk, file(round), encodeWeights(weights)),
-    /** Deletes what no task can ask for any more: all but what latest() finds for the wanted rounds. */
-    keep(wanted: readonly number[]): void {
+    /** Keeps what latest() finds for the wanted rounds, and of the others the newest for which there is room. */
+    keep(wanted: readonly number[], roomBytes = keptBytes): void {
       const found = wanted.map(latest)
-      for (const round of rounds()) if (!found.includes(round)) remove(disk, file(round))
+      let bytes = 0
+      for (const round of rounds().toReversed()) {
+        bytes += disk.sizeBytes(file(round)) ?? 0
+        if (bytes > roomBytes && !found.includes(round)) remove(disk, file(round))
+      }
     },
   }
 }

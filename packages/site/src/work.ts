@@ -189,7 +189,12 @@ async function fullWeights(
 ): Promise<Weights> {
   const specs = splitSpecs(study.model, inputWidth(task.preparation)).personal
   if (specs.length === 0) return shared
-  const stored = studyFolder(site, task.study).personal.latest(personalRound, specs)
+  const { personal } = studyFolder(site, task.study)
+  const last = site.progress.trainedBefore(task.study, personalRound + 1)
+  const stored = personal.latest(personalRound, specs)
+  const again = site.progress.released(task.study, task.id) !== undefined
+  if (again && last > 0 && personal.at(last, specs) === undefined)
+    throw new WardroundError('WR_ROUND_FORGOTTEN', { study: task.study, round: last })
   const start = withPersonalStart(study, firstWeights(study, prepared.training.width), prepared.training.target)
   return start.map((tensor) => [...shared, ...(stored ?? [])].find(({ name }) => name === tensor.name) ?? tensor)
 }

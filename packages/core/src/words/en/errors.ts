@@ -216,6 +216,12 @@ const trustErrors = {
       'This site has finished that round; doing it twice could reveal more than was agreed.',
       'Nothing was done. Tell the coordinator.',
     ),
+  WR_ROUND_FORGOTTEN: (p: { study: string; round: number }) =>
+    say(
+      `What this site kept of round ${p.round} of ${p.study} is gone.`,
+      'Of a large model only the last rounds are kept, and the coordinator, restored from an older backup, asks for an earlier one.',
+      'Nothing was sent: it would not be what left then. Restore a newer backup, or publish the study anew.',
+    ),
   WR_TASK_EXPIRED: (p: { task: string }) =>
     say(
       `The task ${p.task} has expired.`,
