@@ -1,6 +1,5 @@
 /** The other end of control.ts: a command that wants a backup of the coordinator in a folder. */
 import { connect, type Socket } from 'node:net'
-import { createInterface } from 'node:readline'
 import { remoteError, WardroundError } from '@wardround/core/errors.ts'
 import { backupWords } from '@wardround/core/words/en/backup.ts'
 import type { Watching } from './backup.ts'
@@ -22,7 +21,7 @@ export async function askForBackup(
   socket.write(`${JSON.stringify({ secret: control.secret, backup: path })}\n`)
   let heard = false
   try {
-    for await (const line of createInterface({ input: socket })) {
+    for await (const line of linesOf(socket)) {
       const answer = answerSchema.safeParse(jsonOr(line)).data
       // Another program has the port of a coordinator that was killed.
       if (answer === undefined) return undefined
@@ -47,3 +46,18 @@ const connected = (port: number): Promise<Socket | undefined> =>
     // Later ones end the reading of its lines.
     socket.on('error', () => resolve(undefined))
   })
+
+/** Until the line is closed, by whomever and however. */
+async function* linesOf(socket: Socket): AsyncGenerator<string> {
+  let text = ''
+  try {
+    for await (const chunk of socket.setEncoding('utf8')) {
+      const lines = (text + String(chunk)).split('\n')
+      text = lines.pop() ?? ''
+      yield* lines
+    }
+  } catch {
+    // Cut, by the other side or by us: there is no more to come.
+  }
+  if (text !== '') yield text
+}

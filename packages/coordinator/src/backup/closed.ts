@@ -28,7 +28,7 @@ export async function backupClosed(path: string, options: Closed): Promise<Made>
   if (!isThere) throw new WardroundError('WR_NOT_FOUND', { what: 'coordinator', name: folder })
   const { db, copyTo } = openDatabase(where)
   try {
-    const found = await foundVersion(db)
+    const found = await foundVersion(db, where.kind)
     if (found !== latestVersion)
       throw new WardroundError('WR_VERSION', { theirs: `store ${found}`, ours: `store ${latestVersion}` })
     const { stream } = await folderBlobs(join(folder, 'blobs'))

@@ -1,5 +1,6 @@
 /** What is no whole backup is not taken for one, and what was cut short leaves nothing that could be. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -215,3 +216,38 @@ test('a backup of an earlier version is brought up to date where it is restored,
     rmSync(folder, { recursive: true })
   }
 })
+
+/** Both, in a process that kills itself (SIGKILL) when so much has been done. */
+const dying = (name: string) => `
+const [path, folder, from, kill] = process.argv.slice(1)
+const { backupClosed } = await import('./closed.ts')
+const { restore } = await import('./restore.ts')
+const { testClock } = await import('../testing/clock.ts')
+const { ed25519 } = await import('../testing/keys.ts')
+const { testEntropy } = await import('../testing/entropy.ts')
+let calls = 0
+const onProgress = () => { calls += 1; if (calls > Number(kill)) process.kill(process.pid, 'SIGKILL') }
+const world = { clock: testClock(), entropy: testEntropy('d'), ed25519, store: 'sqlite', version: '0.1.0', onProgress }
+await ${name === 'backup' ? 'backupClosed(path, { ...world, folder })' : 'restore({ ...world, from, folder: path })'}
+process.stdout.write(String(calls))
+`
+
+for (const name of ['backup', 'restore'])
+  test(`${name}: kill -9 at any moment leaves nothing that is taken for one, and the next try succeeds`, async () => {
+    const path = fresh()
+    const run = (kill: number) =>
+      spawnSync(process.execPath, ['--input-type=module', '--eval', dying(name), path, home, whole, String(kill)], {
+        cwd: import.meta.dirname,
+        encoding: 'utf8',
+      })
+    for (const kill of [0, 3]) {
+      const { signal, stderr } = run(kill)
+      assert.equal(signal, 'SIGKILL', stderr)
+      assert.deepEqual([existsSync(path), existsSync(`${path}.partial`)], [false, true])
+      assert.equal(existsSync(join(`${path}.partial`, manifestName)), false)
+    }
+    const { status, stdout, stderr } = run(1_000_000)
+    assert.equal(status, 0, stderr)
+    assert.ok(Number(stdout) >= 4, 'both moments are before its end')
+    assert.deepEqual([existsSync(path), existsSync(`${path}.partial`)], [true, false])
+  })

@@ -12,7 +12,7 @@ import { backupWords } from '@wardround/core/words/en/backup.ts'
 import { coordinatorKeys } from '../identity.ts'
 import { copyTables, isEmpty } from '../store/copy.ts'
 import { storeFailure } from '../store/failures.ts'
-import { foundVersion, latestVersion, migrate } from '../store/migrations.ts'
+import { latestVersion, migrate } from '../store/migrations.ts'
 import { openDatabase } from '../store/open.ts'
 import { waitForOthers } from '../store/postgres.ts'
 import { openStore, type Store } from '../store/store.ts'
@@ -135,12 +135,10 @@ async function requireUnbroken(store: Store, file: string): Promise<void> {
 async function moveTo(url: string, path: string): Promise<void> {
   const [from, to] = [openDatabase({ kind: 'sqlite', path }), openDatabase({ kind: 'postgres', url })]
   try {
-    if ((await foundVersion(to.db)) > latestVersion)
-      throw new WardroundError('WR_NOT_EMPTY', { path: backupWords.database() })
-    await migrate(to.db, 'postgres')
+    if ((await migrate(to.db, 'postgres')) > latestVersion) throw notEmpty()
     await to.db.transaction().execute(async (copies) => {
       await waitForOthers(copies)
-      if (!(await isEmpty(copies))) throw new WardroundError('WR_NOT_EMPTY', { path: backupWords.database() })
+      if (!(await isEmpty(copies))) throw notEmpty()
       await copyTables(from.db, copies)
     })
   } catch (error) {
@@ -151,3 +149,5 @@ async function moveTo(url: string, path: string): Promise<void> {
   }
   await rm(path)
 }
+
+const notEmpty = (): WardroundError => new WardroundError('WR_NOT_EMPTY', { path: backupWords.database() })

@@ -192,9 +192,13 @@ async function versionOf(db: Schema): Promise<number> {
 }
 
 /** Of a database that may be empty, in which case it is 0. */
-export async function foundVersion(db: Schema): Promise<number> {
-  const tables = await db.introspection.getTables()
-  return tables.some(({ name }) => name === 'meta') ? versionOf(db) : 0
+export async function foundVersion(db: Schema, dialect: DialectName): Promise<number> {
+  // Where this connection would find it: a PostgreSQL database may have others' tables of that name.
+  const found =
+    dialect === 'sqlite'
+      ? sql`select name from sqlite_master where name = 'meta'`
+      : sql`select 1 where to_regclass('meta') is not null`
+  return (await found.execute(db)).rows.length > 0 ? versionOf(db) : 0
 }
 
 /**

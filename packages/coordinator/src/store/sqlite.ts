@@ -64,7 +64,7 @@ function driverOf(database: DatabaseSync): Driver {
 
 /** Before a file of an earlier version is migrated: a copy of it, `NAME.version-N`, for whoever has to go back. */
 export async function keepOld(db: Kysely<Database>, path: string): Promise<void> {
-  const version = await foundVersion(db)
+  const version = await foundVersion(db, 'sqlite')
   const kept = `${path}.version-${version}`
   if (version === 0 || version >= latestVersion) return
   rmSync(`${kept}.new`, { force: true })
