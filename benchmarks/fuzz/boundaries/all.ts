@@ -8,6 +8,7 @@ import { proofs } from './proof.ts'
 import { routeBoundaries } from './routes/routes.ts'
 import { safetensors, update } from './safetensors.ts'
 import { offer, task } from './signed.ts'
+import { studyFile } from './study-file.ts'
 import { tokens } from './token.ts'
 import { siteConfig, study } from './yaml.ts'
 
@@ -23,6 +24,7 @@ export const boundaries: readonly Boundary[] = [
   proofs,
   task,
   offer,
+  studyFile,
   lines,
   ...routeBoundaries,
 ]

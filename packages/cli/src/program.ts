@@ -159,6 +159,18 @@ const specs: readonly Spec[] = [
     load: async () => (await import('./commands/study.ts')).studyResults,
   },
   {
+    name: 'study export',
+    arguments: '<study> <file>',
+    options: [accessOption],
+    load: async () => (await import('./commands/study-file.ts')).studyExport,
+  },
+  {
+    name: 'study import',
+    arguments: '<file>',
+    options: [accessOption],
+    load: async () => (await import('./commands/study-file.ts')).studyImport,
+  },
+  {
     name: 'model pull',
     arguments: '<study>',
     options: [

@@ -8,8 +8,9 @@ import type { BlobRef, Report } from '@wardround/core/protocol/task.ts'
 import { type UpdateFacts, updateFacts } from '@wardround/core/protocol/update.ts'
 import { checkSpecs, float32Of, headerLimitBytes } from '@wardround/core/safetensors.ts'
 import type { Study } from '@wardround/core/study/study.ts'
-import { dimensionOf } from '@wardround/core/weights.ts'
+import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
 import { placeOf, readHeader } from './aggregate.ts'
+import type { BlobReader, BlobStore } from './blobs/blob-store.ts'
 import type { Context } from './context.ts'
 import { type Running, runningOf, studyOf } from './running.ts'
 import type { StudyRow, TaskRow } from './store/schema.ts'
@@ -52,14 +53,34 @@ export async function checkUpdate(
     const header = await readHeader(reader, update)
     checkSpecs(header, specs)
     const facts = checkFacts(study, updateFacts(header))
-    const dimension = dimensionOf(specs)
-    for (let start = 0; start < dimension; start += rangeLength) {
-      const range = { start, end: Math.min(dimension, start + rangeLength) }
-      checkValues(float32Of(await reader.read(placeOf(range, header.dataStart))))
-    }
+    await checkAllValues(reader, specs, header.dataStart)
     return facts
   } finally {
     await reader.close()
+  }
+}
+
+/** Weights that come from elsewhere, read once from end to end. Errors: WR_WEIGHTS_INVALID, WR_WEIGHTS_SHAPE, WR_WEIGHTS_NOT_FINITE. */
+export async function checkWeights(
+  blobs: Pick<BlobStore, 'reader'>,
+  specs: readonly TensorSpec[],
+  weights: BlobRef,
+): Promise<void> {
+  const reader = await blobs.reader(weights.sha256)
+  try {
+    const header = await readHeader(reader, weights)
+    checkSpecs(header, specs)
+    await checkAllValues(reader, specs, header.dataStart)
+  } finally {
+    await reader.close()
+  }
+}
+
+async function checkAllValues(reader: BlobReader, specs: readonly TensorSpec[], dataStart: number): Promise<void> {
+  const dimension = dimensionOf(specs)
+  for (let start = 0; start < dimension; start += rangeLength) {
+    const range = { start, end: Math.min(dimension, start + rangeLength) }
+    checkValues(float32Of(await reader.read(placeOf(range, dataStart))))
   }
 }
 

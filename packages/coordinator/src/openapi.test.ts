@@ -120,8 +120,9 @@ for (const name of names)
     )
     const json = { 'application/json': { schema: route.body && schemaOf(route.body, 'input') } }
     const bytes = { 'application/octet-stream': {} }
-    const body = name === 'upload' ? bytes : json
-    const hasBody = name === 'upload' || route.body !== undefined
+    const inPieces = name === 'upload' || name === 'importStudy'
+    const body = inPieces ? bytes : json
+    const hasBody = inPieces || route.body !== undefined
     assert.deepEqual(found.requestBody, hasBody ? { required: true, content: body } : undefined)
     const { 200: success, default: failure } = found.responses
     const answer =

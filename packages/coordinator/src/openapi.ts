@@ -63,7 +63,8 @@ function operation(name: string, route: Described): Json {
 }
 
 function requestBody(name: string, route: Described): Json {
-  if (name === 'upload') return { requestBody: { required: true, content: { 'application/octet-stream': {} } } }
+  if (name === 'upload' || name === 'importStudy')
+    return { requestBody: { required: true, content: { 'application/octet-stream': {} } } }
   return route.body === undefined ? {} : { requestBody: { required: true, ...json(schemaOf(route.body, 'input')) } }
 }
 

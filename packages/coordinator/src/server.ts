@@ -20,6 +20,7 @@ import { apiPage, openApiDocument } from './openapi.ts'
 import { refuse, refuseLine } from './refusals.ts'
 import { register } from './registrar.ts'
 import { resume } from './resume.ts'
+import { archiveHandlers } from './routes/archive.ts'
 import { networkHandlers } from './routes/network.ts'
 import { recordHandlers } from './routes/records.ts'
 import { siteWorkHandlers } from './routes/site-work.ts'
@@ -91,6 +92,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       ...networkHandlers(context, network),
       ...siteWorkHandlers(context),
       ...studyHandlers(context),
+      ...archiveHandlers(context, options.version),
       ...recordHandlers(context, () => ({ ...counters, sites_heard: lastSeen.size })),
     },
     proofs: proofChecker(context),

@@ -34,6 +34,7 @@ export const registry = {
   WR_STUDY_INVALID: entry(422, 3),
   WR_STUDY_EXISTS: entry(409, 3),
   WR_STUDY_STATE: entry(409, 3),
+  WR_STUDY_FILE: entry(422, 3),
   WR_STUDY_PREFLIGHT: entry(409, 3),
   WR_QUORUM_IMPOSSIBLE: entry(409, 3),
 

@@ -72,6 +72,11 @@ const examples: Readonly<Record<RouteName, readonly Partial<Recipe>[]>> = {
   stop: ofStudies({ body: { json: {} } }),
   results: ofStudies(),
   model: [...ofStudies({ query: { format: 'onnx' } }), ...ofStudies({ query: { format: 'safetensors' } })],
+  exportStudy: ofStudies(),
+  importStudy: [
+    { params: { sha256: '$digest' }, query: { offset: 0, sizeBytes: '$size' }, body: { text: 'study.json' } },
+    { params: { sha256: '0'.repeat(64) }, query: { offset: 0, sizeBytes: 600 }, body: { text: 'study.json' } },
+  ],
   weights: ofStudies(),
   events: [{ query: { after: 0 } }, { query: { after: 5, study: studyIds.ended, wait: 1 } }],
   eventStream: [

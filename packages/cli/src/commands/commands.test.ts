@@ -216,6 +216,26 @@ test('a network from its first to its last command, each with one JSON document'
   assert.equal(gone.code, registry.WR_SITE_LEFT.exit)
   assert.match(gone.stderr, /^WR_SITE_LEFT: /m)
 
+  const [exported2, second] = [join(folder, 'tour.wardround'), join(folder, 'second')]
+  await json('study export', [id, exported2], z.looseObject({ study: z.literal(id) }))
+  assert.equal((await ran(['study', 'export', id, exported2], world)).code, registry.WR_USAGE.exit)
+  const other = started('coordinator', ['--port', '0', '--dir', second])
+  running.push(other)
+  while (!other.stdout().includes('\n')) await sleep(10)
+  const access = ['--access', join(second, 'access')]
+  const { imported } = await json(
+    'study import',
+    [exported2, ...access],
+    z.looseObject({ id: z.literal(id), imported: z.looseObject({ coordinatorKey: z.string() }) }),
+  )
+  assert.match(await words('study show', [id, ...access]), new RegExp(`imported: .*${imported.coordinatorKey}`))
+  const again2 = await ran(['study', 'import', exported2, ...access], world)
+  assert.match(again2.stderr, /^WR_STUDY_EXISTS: [\s\S]*Next: See it with: wardround study show /m)
+  const there = await json('study results', [id, ...access], z.looseObject({ weightsSha256: z.string() }))
+  assert.equal(there.weightsSha256, results.weightsSha256)
+  await json('model pull', [id, '--out', `${onnx}.2`, ...access], anything)
+  assert.deepEqual(readFileSync(`${onnx}.2`), readFileSync(onnx ?? ''))
+
   const { code, stdout } = await coordinator.stop()
   assert.equal(code, 0)
   z.strictObject({ url: z.url(), accessFile: z.string() }).parse(documentOf({ stdout }))
@@ -274,6 +294,8 @@ test('where nothing is, every command says so: in words, and as one document wit
     'study watch': ['small-1a2b3c4d'],
     'study stop': ['small-1a2b3c4d'],
     'study results': ['small-1a2b3c4d'],
+    'study export': ['small-1a2b3c4d', join(nothing, 'small.wardround')],
+    'study import': [join(nothing, 'small.wardround')],
     'model pull': ['small-1a2b3c4d'],
     doctor: ['--config', join(nothing, 'site.yaml')],
   }

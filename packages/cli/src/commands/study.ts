@@ -11,6 +11,7 @@ import { liveWords } from '@wardround/core/words/en/live.ts'
 import { preflightSentence } from '@wardround/core/words/en/preflight.ts'
 import { siteWords } from '@wardround/core/words/en/site.ts'
 import { describePlan } from '@wardround/core/words/en/study.ts'
+import { studyFileWords } from '@wardround/core/words/en/study-file.ts'
 import { usageWords } from '@wardround/core/words/en/usage.ts'
 import type { Patience } from '@wardround/site/client.ts'
 import { publicResults, watchStudy } from '../federation.ts'
@@ -69,6 +70,9 @@ export const studyShow = (runtime: Runtime, { args: [study = ''], options }: Typ
     )
     const lines = [
       cliWords.stateLine(detail),
+      ...(detail.imported === undefined
+        ? []
+        : [studyFileWords.from(detail.imported.coordinatorKey, detail.imported.madeAt)]),
       ...detail.decisions.map(({ site, decision, reason }) => cliWords.decisionLine(site, decision, reason)),
       ...detail.lost.map(cliWords.lostLine),
       ...(detail.waitingFor.length > 0 ? [cliWords.waitingHeading(detail.waitingFor)] : []),

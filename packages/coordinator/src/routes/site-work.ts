@@ -129,6 +129,8 @@ async function decide(context: Context, site: string, signed: { document: string
   const study = await store.study(id)
   if (study === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'study', name: id })
   if (grant.data.site !== site) throw new WardroundError('WR_TASK_FOREIGN', { task: id })
+  if ((await store.importOf(id)) !== undefined)
+    throw new WardroundError('WR_STUDY_STATE', { study: id, state: 'imported', wanted: 'decide on' })
   if (planHash !== study.plan_hash) throw new WardroundError('WR_PLAN_ALTERED', { study: id })
   await store.transaction(async (tables) => {
     await tables.putDecision({

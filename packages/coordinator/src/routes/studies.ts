@@ -139,8 +139,8 @@ async function start(
   context.advance(row.id)
 }
 
-async function summaryOf({ store }: Context, row: StudyRow): Promise<Summary> {
-  const decisions = await store.decisions(row.id)
+export async function summaryOf({ store }: Pick<Context, 'store'>, row: StudyRow): Promise<Summary> {
+  const [decisions, from] = [await store.decisions(row.id), await store.importOf(row.id)]
   return {
     id: row.id,
     name: row.name,
@@ -151,6 +151,7 @@ async function summaryOf({ store }: Context, row: StudyRow): Promise<Summary> {
     stoppedBecause:
       row.stopped_because === null ? null : (stopReasonSchema.parse(row.stopped_because) satisfies StopReason),
     publishedAt: row.published_at,
+    ...(from === undefined ? {} : { imported: { coordinatorKey: from.coordinator_key, madeAt: from.made_at } }),
     decisions: decisions.map(({ site, decision, reason }) => ({
       site,
       decision,

@@ -19,6 +19,7 @@ const keys: { readonly [T in keyof Tables]: readonly (keyof Tables[T] & string)[
   events: ['sequence'],
   audit: ['sequence'],
   blob_refs: ['study', 'sha256'],
+  imports: ['study'],
   blobs: ['sha256'],
 }
 

@@ -183,7 +183,12 @@ const forms: Migration = async (db, dialect) => {
 const smallBlobs: Migration = (db, dialect) =>
   createTable(db, dialect, { name: 'blobs', columns: { sha256: 'text key', bytes: 'bytes' } })
 
-const migrations: readonly Migration[] = [first, countedIn, blobRefs, openTasks, smallBlobs, forms]
+const imports: Migration = (db, dialect) => {
+  const columns: Columns = { study: 'text key', coordinator_key: 'text', made_at: 'text', sha256: 'text' }
+  return createTable(db, dialect, { name: 'imports', columns })
+}
+
+const migrations: readonly Migration[] = [first, countedIn, blobRefs, openTasks, smallBlobs, forms, imports]
 
 /** 0 where there are no tables yet; there is a `meta`. */
 async function versionOf(db: Schema): Promise<number> {

@@ -121,6 +121,9 @@ export type EventRow = { sequence: number; at: string; study: string | null; kin
 
 export type AuditRow = { sequence: number; at: string; kind: string; body: string; previous: string; hash: string }
 
+/** A study that is from another coordinator: whose key signed it, when, and the digest of the file. */
+export type ImportRow = { study: string; coordinator_key: string; made_at: string; sha256: string }
+
 /** A small blob, by its content (blobs/small.ts). */
 export type BlobRow = { sha256: string; bytes: Uint8Array }
 
@@ -139,6 +142,7 @@ export type Database = {
   events: EventRow
   audit: AuditRow
   blob_refs: BlobRefRow
+  imports: ImportRow
   blobs: BlobRow
   meta: MetaRow
 }

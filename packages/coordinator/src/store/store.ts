@@ -7,6 +7,7 @@ import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { type ChainEntry, chained, genesis } from '@wardround/core/protocol/chain.ts'
 import { eventSchema, type NewEvent, type StoredEvent } from '@wardround/core/protocol/events.ts'
 import { type Insertable, type Kysely, sql, type Updateable } from 'kysely'
+import { archive } from './archive.ts'
 import { blobs } from './blobs.ts'
 import { chunks } from './chunks.ts'
 import { storeError, storeFailure } from './failures.ts'
@@ -104,7 +105,15 @@ const failing = (tables: Tables, fail: (error: unknown) => never): Tables =>
   ) as Tables
 
 function tablesOf(db: Kysely<Database>, isoNow: () => string) {
-  return { ...people(db), ...studies(db), ...tasks(db), ...references(db), ...records(db, isoNow), ...blobs(db) }
+  return {
+    ...people(db),
+    ...studies(db),
+    ...tasks(db),
+    ...references(db),
+    ...records(db, isoNow),
+    ...blobs(db),
+    ...archive(db),
+  }
 }
 
 const siteByName = prepared((db: Kysely<Database>, { name }: { name: string }) =>

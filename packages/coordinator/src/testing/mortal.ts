@@ -87,6 +87,10 @@ const writes: ReadonlySet<string> = new Set([
   'keepOnly',
   'putBlob',
   'deleteBlob',
+  'addImport',
+  'addTaskRecords',
+  'addForms',
+  'addRounds',
 ] satisfies (keyof Tables)[])
 
 type Method = (...given: never[]) => Promise<unknown>

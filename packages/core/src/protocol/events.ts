@@ -39,6 +39,8 @@ const payloads = {
   'coordinator.restored': z.strictObject({ madeAt: z.string() }),
   'site.joined': z.strictObject({ site: siteNameSchema }),
   'site.left': z.strictObject({ site: siteNameSchema }),
+  /** From a file of another coordinator; its own events of then follow. */
+  'study.imported': z.strictObject({ planHash: z.string(), coordinatorKey: z.string() }),
   'study.published': z.strictObject({ planHash: z.string() }),
   'study.decided': z.strictObject({
     site: siteNameSchema,
@@ -100,6 +102,7 @@ export const eventSchema = z.discriminatedUnion('kind', [
   eventOf('coordinator.restored'),
   eventOf('site.joined'),
   eventOf('site.left'),
+  eventOf('study.imported'),
   eventOf('study.published'),
   eventOf('study.decided'),
   eventOf('study.started'),

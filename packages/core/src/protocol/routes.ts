@@ -48,6 +48,8 @@ export const studySummarySchema = z.strictObject({
   outcome: outcomeSchema.nullable(),
   stoppedBecause: stopReasonSchema.nullable(),
   publishedAt: z.string(),
+  /** Where it is from another coordinator: whose key signed it, and when. Nobody trains it here. */
+  imported: z.strictObject({ coordinatorKey: publicKeySchema, madeAt: z.string() }).optional(),
   decisions: z.array(
     z.strictObject({ site: siteNameSchema, decision: z.enum(['approved', 'refused']), reason: z.string().optional() }),
   ),
@@ -298,6 +300,24 @@ export const routes = {
     params: studyParams,
     query: z.strictObject({ format: z.enum(['safetensors', 'onnx']).default('onnx') }),
     answer: 'bytes',
+  },
+  exportStudy: {
+    method: 'GET',
+    path: '/v1/studies/:study/export',
+    by: 'account',
+    summary: 'All of an ended study as one file, signed',
+    params: studyParams,
+    answer: 'bytes',
+  },
+  importStudy: {
+    method: 'PUT',
+    path: '/v1/imports/:sha256',
+    by: 'account',
+    summary:
+      'One piece of the file of a study, from `offset`; the whole of it is `sizeBytes` long. With the last piece the study is taken in. Sending a piece again changes nothing',
+    params: z.strictObject({ sha256: sha256Schema }),
+    query: z.strictObject({ offset: inQuery(z.int().min(0)), sizeBytes: inQuery(blobRefSchema.shape.sizeBytes) }),
+    answer: z.strictObject({ receivedBytes: z.int().min(0), study: studySummarySchema.nullable() }),
   },
   weights: {
     method: 'GET',

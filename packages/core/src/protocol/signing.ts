@@ -12,7 +12,12 @@ export type KeyPair = { readonly publicKey: PublicKey; readonly sign: (message: 
 export type Signed = { readonly document: string; readonly signature: string }
 
 /** What a signature is for; a signature for one purpose never counts for another. */
-export type SigningContext = 'wardround-task-v1' | 'wardround-offer-v1' | 'wardround-grant-v1' | 'wardround-proof-v1'
+export type SigningContext =
+  | 'wardround-task-v1'
+  | 'wardround-offer-v1'
+  | 'wardround-grant-v1'
+  | 'wardround-proof-v1'
+  | 'wardround-study-v1'
 
 const secretBytes = 32
 

@@ -43,6 +43,12 @@ const studyErrors = {
       `To ${p.wanted} it, it must be in another state.`,
       `See it with: wardround study show ${p.study}`,
     ),
+  WR_STUDY_FILE: (p: { problem: string }) =>
+    say(
+      `This is no study that a coordinator has exported: ${p.problem}.`,
+      'The file was damaged or changed on its way, or is another.',
+      'Nothing was imported. Have it exported again: wardround study export STUDY FILE',
+    ),
   WR_STUDY_PREFLIGHT: (p: { study: string; sites: readonly string[] }) =>
     say(
       `Preflight found faults in the data of ${p.sites.join(', ')}.`,

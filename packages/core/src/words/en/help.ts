@@ -98,6 +98,14 @@ export const helpWords = {
       what: 'The table; with --out also report.html and report.json.',
       examples: ['study results heart-disease-1a2b3c4d --out report'],
     },
+    'study export': {
+      what: 'All of an ended study as one file, signed by the coordinator.',
+      examples: ['study export heart-disease-1a2b3c4d heart.wardround'],
+    },
+    'study import': {
+      what: "Take in another coordinator's study: to show it, report it and pull its model, not to train it.",
+      examples: ['study import heart.wardround', 'study import heart.wardround --json'],
+    },
     'model pull': {
       what: 'The model as ONNX with pre-processing, or its weights as safetensors.',
       examples: ['model pull heart-disease-1a2b3c4d --out heart.onnx'],
