@@ -72,7 +72,7 @@ function fillIn(path: string): void {
 
 /** Programs that go on until they are stopped, and what they say when they are ready. */
 const lasting: Readonly<Record<string, RegExp>> = {
-  './wardround coordinator': /https:\/\/127\.0\.0\.1:\d+/,
+  './wardround coordinator --': /https:\/\/127\.0\.0\.1:\d+/,
   './wardround site run': /waiting for work/,
 }
 

@@ -64,9 +64,9 @@ test('the first start makes all that it needs, each file for its owner alone, an
   const started = await start({ folder })
   assert.deepEqual(
     readdirSync(folder).filter((name) => !name.includes('sqlite')),
-    ['access', 'blobs', 'certificate.key', 'certificate.pem', 'identity.json'],
+    ['access', 'blobs', 'certificate.key', 'certificate.pem', 'control.json', 'identity.json'],
   )
-  for (const name of ['access', 'certificate.key', 'certificate.pem', 'identity.json'])
+  for (const name of ['access', 'certificate.key', 'certificate.pem', 'control.json', 'identity.json'])
     assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600, name)
   assert.equal(statSync(folder).mode & 0o777, 0o700)
   const access = accessOf(started)
