@@ -6,7 +6,7 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { type ChainEntry, chained, genesis } from '@wardround/core/protocol/chain.ts'
 import { eventSchema, type NewEvent, type StoredEvent } from '@wardround/core/protocol/events.ts'
-import { type Insertable, type Kysely, sql, type Updateable } from 'kysely'
+import { type Kysely, sql, type Updateable } from 'kysely'
 import { archive } from './archive.ts'
 import { blobs } from './blobs.ts'
 import { chunks } from './chunks.ts'
@@ -14,10 +14,11 @@ import { storeError, storeFailure } from './failures.ts'
 import { groupCommit } from './group-commit.ts'
 import { latestVersion, migrate } from './migrations.ts'
 import { openDatabase, type StoreOptions } from './open.ts'
+import { people } from './people.ts'
 import { waitForOthers } from './postgres.ts'
 import { prepared } from './prepared.ts'
 import { references } from './references.ts'
-import type { Database, DecisionRow, EventRow, RoundRow, SiteRow, StudyRow } from './schema.ts'
+import type { Database, DecisionRow, EventRow, RoundRow, StudyRow } from './schema.ts'
 import { keepOld } from './sqlite.ts'
 import { tasks } from './tasks.ts'
 
@@ -115,52 +116,6 @@ function tablesOf(db: Kysely<Database>, isoNow: () => string) {
     ...archive(db),
   }
 }
-
-const siteByName = prepared((db: Kysely<Database>, { name }: { name: string }) =>
-  db.selectFrom('sites').selectAll().where('name', '=', name),
-)
-const allAccounts = prepared((db: Kysely<Database>) => db.selectFrom('accounts').selectAll())
-
-const people = (db: Kysely<Database>) => ({
-  site: async (name: string): Promise<SiteRow | undefined> => (await siteByName(db, { name })).rows[0],
-  sites: (): Promise<SiteRow[]> => db.selectFrom('sites').selectAll().orderBy('name').execute(),
-  /** A site that left may come back under its name, with a new key. */
-  putSite: async (row: SiteRow): Promise<void> => {
-    const { name, ...rest } = row
-    await db
-      .insertInto('sites')
-      .values(row)
-      .onConflict((conflict) => conflict.column('name').doUpdateSet(rest))
-      .execute()
-  },
-  updateSite: async (name: string, change: Updateable<SiteRow>): Promise<void> => {
-    await db.updateTable('sites').set(change).where('name', '=', name).execute()
-  },
-  token: (secretSha256: string) =>
-    db.selectFrom('tokens').selectAll().where('secret_sha256', '=', secretSha256).executeTakeFirst(),
-  addToken: async (row: Insertable<Database['tokens']>): Promise<void> => {
-    await db.insertInto('tokens').values(row).execute()
-  },
-  /** Whether the token was still unused. */
-  useToken: async (secretSha256: string, usedAt: number): Promise<boolean> => {
-    const result = await db
-      .updateTable('tokens')
-      .set({ used_at: usedAt })
-      .where('secret_sha256', '=', secretSha256)
-      .where('used_at', 'is', null)
-      .executeTakeFirst()
-    return result.numUpdatedRows === 1n
-  },
-  /** Nobody can join with those that are open. Returns how many there were. */
-  useTokens: async (usedAt: number): Promise<number> => {
-    const change = db.updateTable('tokens').set({ used_at: usedAt }).where('used_at', 'is', null)
-    return Number((await change.executeTakeFirst()).numUpdatedRows)
-  },
-  accounts: async () => (await allAccounts(db, {})).rows,
-  addAccount: async (row: Insertable<Database['accounts']>): Promise<void> => {
-    await db.insertInto('accounts').values(row).execute()
-  },
-})
 
 const studyById = prepared((db: Kysely<Database>, { id }: { id: string }) =>
   db.selectFrom('studies').selectAll().where('id', '=', id),
