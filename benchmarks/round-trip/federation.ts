@@ -21,6 +21,8 @@ export type Federation = {
   readonly rounds: number
   /** Sites without disks, in one process, however few they are. */
   readonly crowd?: boolean
+  /** Whether sites that have disks train in truth, instead of in no time. */
+  readonly trains?: boolean
   /** What a researcher does with the finished study. */
   readonly afterwards?: (client: Client, study: string) => Promise<void>
 }
@@ -53,7 +55,7 @@ const mostHospitals = 16
 
 export async function runFederation(runtime: Runtime, options: Federation): Promise<Seen> {
   const processes = createProcesses(runtime)
-  const start = options.crowd || options.sites > mostHospitals ? startCrowd(runtime) : startHospitals(runtime)
+  const start = options.crowd || options.sites > mostHospitals ? startCrowd(runtime) : startHospitals(runtime, options)
   try {
     return await Promise.race([federate(runtime, options, { processes, start }), processes.broken, start.broken])
   } finally {

@@ -14,7 +14,8 @@ import { table } from './study.ts'
 
 const siteProgram = fileURLToPath(new URL('site.ts', import.meta.url))
 
-export function startHospitals(runtime: Runtime): Sites {
+/** `trains`: in truth, instead of in no time. */
+export function startHospitals(runtime: Runtime, { trains = false } = {}): Sites {
   const { start, broken, end } = createProcesses({ ...runtime, self: [runtime.self[0], siteProgram] })
   return {
     broken,
@@ -23,7 +24,7 @@ export function startHospitals(runtime: Runtime): Sites {
       const pids: number[] = []
       for (let number = 1; number <= invitation.sites; number++) {
         const own = await settle(runtime, invitation, number)
-        pids.push(start(`site-${number}`, [own, String(number)], join(own, 'site.log')).pid)
+        pids.push(start(`site-${number}`, [own, trains ? 'trains' : String(number)], join(own, 'site.log')).pid)
       }
       return pids
     },

@@ -1,8 +1,8 @@
-/** A site as `wardround site run` runs it, but for its training, which takes no time. Argument: its folder. */
+/** A site as `wardround site run` runs it, but for its training, which takes no time. Arguments: its folder, and its number or `trains`: then it does. */
 import { join } from 'node:path'
 import { runSite } from '@wardround/site/agent.ts'
 import { readConfig } from '@wardround/site/config.ts'
-import type { Trainer } from '@wardround/site/training/trainer.ts'
+import { createTrainer, type Trainer } from '@wardround/site/training/trainer.ts'
 import { benchRuntime } from '../runtime.ts'
 
 function moved(weights: Float32Array, change: number): Float32Array<ArrayBuffer> {
@@ -34,7 +34,7 @@ await runSite({
   folder,
   config: readConfig(join(folder, 'site.yaml')),
   dataFolder: folder,
-  trainer: idleTrainer(Number(number)),
+  trainer: number === 'trains' ? createTrainer() : idleTrainer(Number(number)),
   clock,
   entropy,
   ed25519,

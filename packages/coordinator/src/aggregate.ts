@@ -22,8 +22,8 @@ import type { BlobReader, BlobStore, BlobWriter } from './blobs/blob-store.ts'
 import { type Checked, checkedBytes, type Range } from './blobs/checked.ts'
 import { longestRange, weightsHead, writerFor } from './weights.ts'
 
-/** Weights of all updates together that are in memory at once. */
-const weightsAtOnce = 1 << 24
+/** Weights of one range of all updates together. Two ranges are in memory: one is read while the one before it is summed. */
+const weightsAtOnce = 1 << 23
 
 const rangeLengthFor = ({ updates }: AggregateInput): number =>
   Math.max(1, Math.min(longestRange, Math.floor(weightsAtOnce / (updates.length + 2))))
@@ -105,13 +105,26 @@ function* rangesOf({ specs, rangeLength }: Ranged): Generator<Range> {
     yield { start, end: Math.min(dimension, start + rangeLength) }
 }
 
-async function readUpdates(deltas: Opened['deltas'], range: Range): Promise<Update[]> {
-  const updates: Update[] = []
-  for (const { factor = 1, values, update: _, ...making } of deltas) {
-    const delta = await values.read(range)
-    updates.push({ ...making, delta: factor === 1 ? delta : delta.map((value) => factor * value) })
+/** All of them at once: while the main thread sums, others read. */
+const readUpdates = (deltas: Opened['deltas'], range: Range): Promise<Update[]> =>
+  Promise.all(
+    deltas.map(async ({ factor = 1, values, update: _, ...making }) => {
+      const delta = await values.read(range)
+      return { ...making, delta: factor === 1 ? delta : delta.map((value) => factor * value) }
+    }),
+  )
+
+/** What `read` makes of each range, begun while the one before it is at work. */
+async function* ahead<T>(ranges: Iterable<Range>, read: (range: Range) => Promise<T>): AsyncGenerator<[Range, T]> {
+  let before: Promise<[Range, T]> | undefined
+  for (const range of ranges) {
+    const now = read(range).then((done): [Range, T] => [range, done])
+    // Heard where it is awaited: one that fails meanwhile is no unhandled rejection.
+    now.catch(() => undefined)
+    if (before !== undefined) yield await before
+    before = now
   }
-  return updates
+  if (before !== undefined) yield await before
 }
 
 /** What each update is multiplied by, from one pass over all of them where the rule needs it; undefined where the rule does not ask. */
@@ -126,10 +139,9 @@ async function weighRound(readers: Readers, input: Ranged): Promise<Combination 
   const before = await openState(readers, input.state, own)
   const deltas = await openUpdates(readers, input)
   const sums = startProducts(count, needs)
-  for (const range of rangesOf(input)) {
-    const state = await stateRange(before, input.strategy, range)
-    addProducts(sums, vectorsOf(await readUpdates(deltas, range), state), range.start)
-  }
+  const state = (range: Range) => stateRange(before, input.strategy, range)
+  const read = async (range: Range) => vectorsOf(...(await Promise.all([readUpdates(deltas, range), state(range)])))
+  for await (const [{ start }, vectors] of ahead(rangesOf(input), read)) addProducts(sums, vectors, start)
   for (const blob of [...deltas.map(({ values }) => values), ...before.values()]) blob.check()
   return weigh(finishProducts(sums), makings)
 }
@@ -142,9 +154,10 @@ async function aggregateRanges(
   const { strategy, specs, combination, cohort } = input
   await output.weights.write(weightsHead(specs))
   const sums: Record<string, number> = {}
-  for (const range of rangesOf(input)) {
-    const round = { weights: await global.read(range), updates: await readUpdates(deltas, range), combination, cohort }
-    const { result, state, measurements } = step(strategy, round, await stateRange(before, strategy, range))
+  const read = (range: Range) =>
+    Promise.all([global.read(range), readUpdates(deltas, range), stateRange(before, strategy, range)])
+  for await (const [, [weights, updates, stored]] of ahead(rangesOf(input), read)) {
+    const { result, state, measurements } = step(strategy, { weights, updates, combination, cohort }, stored)
     await output.weights.write(bytesOf(result))
     for (const [name, vector] of flatState(state)) await (await output.state(name)).write(bytesOf(vector))
     for (const [name, value] of Object.entries(measurements)) sums[name] = (sums[name] ?? 0) + value

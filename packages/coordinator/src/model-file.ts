@@ -81,8 +81,7 @@ async function* valuesOf(
   dataStart: number,
 ): AsyncGenerator<Uint8Array> {
   for (let at = start; at < end; at += pieceLength)
-    // A copy: the reader uses its memory again for the next one, while this one is on its way.
-    yield Uint8Array.from(await reader.read(placeOf({ start: at, end: Math.min(end, at + pieceLength) }, dataStart)))
+    yield await reader.read(placeOf({ start: at, end: Math.min(end, at + pieceLength) }, dataStart))
 }
 
 /** Weights that are read at once. */

@@ -115,7 +115,7 @@ function writing(check: Check): void {
     )
   })
 
-  check('a reader gives the same slices, one after another; each is good until the next', async (store) => {
+  check('a reader gives the same slices, one after another; each is good until the one after the next is read', async (store) => {
     await fc.assert(
       fc.asyncProperty(bytes, fc.array(fc.tuple(fc.nat(400), fc.nat(400)), { maxLength: 5 }), async (whole, ranges) => {
         const { sha256 } = await put(store, whole)

@@ -31,7 +31,7 @@ export function gatheringWriter(blobs: Pick<BlobStore, 'put'>): BlobWriter {
 
 /** One that is read range by range. To be closed. */
 export type BlobReader = {
-  /** As a store's read() of a range; what it gives is good until it is called again. */
+  /** As a store's read() of a range; what it gives is good until it is called for the one after the next. */
   read(range: ByteRange): Promise<Uint8Array>
   close(): Promise<void>
 }

@@ -28,14 +28,22 @@ export async function readRange(path: string, range: ByteRange | undefined): Pro
   }
 }
 
-/** The same file for range after range, and the same memory: fresh memory costs several times as much as filling it. */
+/** The same file for range after range, and the same memory in turns of two: fresh memory costs several times as much as filling it. */
 export async function fileReader(sha256: string, path: string): Promise<BlobReader> {
   const file = await guarded(sha256, () => open(path, 'r'))
-  let buffer = new Uint8Array()
+  const buffers = [new Uint8Array(), new Uint8Array()]
+  let turn = 0
+  const next = (length: number): Uint8Array => {
+    turn = 1 - turn
+    const known = buffers[turn] ?? new Uint8Array()
+    const buffer = known.length < length ? new Uint8Array(length) : known
+    buffers[turn] = buffer
+    return buffer
+  }
   return {
     read: ({ start, end }) =>
       guarded(sha256, async () => {
-        if (buffer.length < end - start) buffer = new Uint8Array(end - start)
+        const buffer = next(end - start)
         let length = 0
         while (length < end - start) {
           const { bytesRead } = await file.read(buffer, length, end - start - length, start + length)
