@@ -1,10 +1,10 @@
-/** `npm run bench -- memory`: the most that a coordinator has in memory while a federation trains a large model, and after it when the model is fetched. */
+/** `npm run bench -- memory`: the most that a coordinator, and that a site, has in memory while a federation trains a large model. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Client } from '@wardround/site/client.ts'
 import { aligned } from '../figures.ts'
-import { runFederation } from '../round-trip/federation.ts'
+import { type Federation, runFederation, type Seen } from '../round-trip/federation.ts'
 import { benchRuntime } from '../runtime.ts'
 import { memoryWords } from './words.ts'
 
@@ -12,25 +12,29 @@ export type MemoryOptions = {
   readonly sites?: readonly number[]
   readonly weights?: readonly number[]
   readonly rounds?: number
+  /** The model of a site that trains in truth; 0 for none. */
+  readonly siteWeights?: number
   readonly note?: (line: string) => void
   readonly signal: AbortSignal
 }
 
 export type MemoryRow = {
+  readonly of: 'coordinator' | 'site'
   readonly sites: number
   readonly weights: number
   /** Of Float32, in units of 10^6 bytes, as all that follow. */
   readonly modelMb: number
-  /** Of the coordinator's process before there was a study, and at the end; null where the system does not tell. */
+  /** Of the coordinator's process before there was a study; null of a site, and where the system does not tell. */
   readonly startMb: number | null
   readonly peakMb: number | null
-  /** The bound: 512 MB, whatever the size of the model and the number of sites. */
+  /** What it should need at the most: a coordinator 512 MB, a site three times its model. */
   readonly limitMb: number
 }
 
 export type MemoryReport = { readonly rows: readonly MemoryRow[] }
 
-export const limitMb = 512
+const coordinatorLimitMb = 512
+const siteLimitModels = 3
 
 type Size = { readonly sites: number; readonly weights: number }
 
@@ -47,19 +51,27 @@ function sizesOf({ sites, weights }: MemoryOptions): readonly Size[] {
 }
 
 export async function memoryBench(options: MemoryOptions): Promise<MemoryReport> {
-  const { note = () => undefined, signal, rounds = 2 } = options
+  const { note = () => undefined, signal, rounds = 2, siteWeights = 32_000_000 } = options
   const rows: MemoryRow[] = []
-  for (const size of sizesOf(options)) {
+  const seenIn = async (size: Size, how: Pick<Federation, 'crowd' | 'trains' | 'afterwards'>): Promise<Seen> => {
     note(memoryWords.running(size, rounds))
     const folder = mkdtempSync(join(tmpdir(), 'wardround-memory-'))
     try {
-      const federation = { folder, ...size, rounds, crowd: true, afterwards: fetchModel }
-      const { weights, coordinatorStartMb, coordinatorPeakMb } = await runFederation(benchRuntime(signal), federation)
-      const [startMb, peakMb] = [coordinatorStartMb, coordinatorPeakMb]
-      rows.push({ sites: size.sites, weights, modelMb: (4 * weights) / 1e6, startMb, peakMb, limitMb })
+      return await runFederation(benchRuntime(signal), { folder, ...size, rounds, ...how })
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
+  }
+  for (const size of sizesOf(options)) {
+    const seen = await seenIn(size, { crowd: true, afterwards: fetchModel })
+    const { weights, coordinatorStartMb: startMb, coordinatorPeakMb: peakMb } = seen
+    const modelMb = (4 * weights) / 1e6
+    rows.push({ of: 'coordinator', sites: size.sites, weights, modelMb, startMb, peakMb, limitMb: coordinatorLimitMb })
+  }
+  if (siteWeights > 0) {
+    const { weights, sitePeakMb: peakMb } = await seenIn({ sites: 1, weights: siteWeights }, { trains: true })
+    const modelMb = (4 * weights) / 1e6
+    rows.push({ of: 'site', sites: 1, weights, modelMb, startMb: null, peakMb, limitMb: siteLimitModels * modelMb })
   }
   return { rows }
 }
@@ -74,12 +86,13 @@ async function fetchModel(client: Client, study: string): Promise<void> {
 
 export function memoryTable({ rows }: MemoryReport): string {
   const { figure } = memoryWords
-  const lines = rows.map(({ sites, weights, modelMb, startMb, peakMb, limitMb }) => [
+  const lines = rows.map(({ of, sites, weights, modelMb, startMb, peakMb, limitMb }) => [
+    of,
     figure(sites),
     weights.toLocaleString('en'),
     ...[modelMb, startMb, peakMb, limitMb].map(figure),
   ])
-  return [memoryWords.heading(), '', ...aligned([memoryWords.columns(), ...lines], 0), '', ...memoryWords.notes()].join(
+  return [memoryWords.heading(), '', ...aligned([memoryWords.columns(), ...lines], 1), '', ...memoryWords.notes()].join(
     '\n',
   )
 }

@@ -172,7 +172,8 @@ const meanOf = (values: Iterable<number> & { readonly length: number }): number 
 function finalWeights({ weights }: TrainRequest, carried: Carried, lastEpoch: number): TrainResult['weights'] {
   return weights.map(({ name, shape, data }) => {
     const value = carried[name]?.data
-    const trained = value instanceof Float32Array ? Float32Array.from(value) : data
+    // A copy of ours already (nextValues), or what was given.
+    const trained = value instanceof Float32Array ? (value as Float32Array<ArrayBuffer>) : data
     if (firstNotFinite(trained) >= 0) throw new WardroundError('WR_TRAINING_DIVERGED', { epoch: lastEpoch })
     return { name, shape, data: trained }
   })

@@ -25,8 +25,14 @@ const options: ort.InferenceSession.SessionOptions = {
 /** Errors: WR_GRAPH_REFUSED for a graph that the safelist does not allow. */
 export async function openSession(graph: Graph): Promise<Session> {
   checkGraph(graph)
-  return ort.InferenceSession.create(encodeModel(graph), options)
+  return ort.InferenceSession.create(encodeModel(graph), { ...options, ...(isLarge(graph) ? frugal : {}) })
 }
+
+/** An arena keeps what it once needed, and asks for twice as much when it needs more: for small models that is time saved, for large ones it is memory. */
+const frugal = { enableCpuMemArena: false, enableMemPattern: false }
+
+const isLarge = ({ inputs }: Graph): boolean =>
+  inputs.some(({ shape }) => shape.reduce<number>((size, extent) => size * (Number(extent) || 1), 1) >= 1 << 20)
 
 export const floats = (data: Float32Array, shape: readonly number[]): ort.Tensor =>
   new ort.Tensor('float32', data, shape)

@@ -5,7 +5,8 @@ import type { WorkerAnswer, WorkerRequest } from './messages.ts'
 import { createRunner } from './run.ts'
 
 const runner = createRunner()
-const answer = (message: WorkerAnswer): void => parentPort?.postMessage(message)
+const answer = (message: WorkerAnswer, given: readonly ArrayBuffer[] = []): void =>
+  parentPort?.postMessage(message, [...new Set(given)])
 let queue: Promise<void> = Promise.resolve()
 
 parentPort?.on('message', (message: WorkerRequest) => {
@@ -25,7 +26,11 @@ async function handle(message: WorkerRequest): Promise<void> {
       cancelled: () => Atomics.load(message.cancel, 0) === 1,
       progress: (epoch) => answer({ id, kind: 'progress', epoch }),
     })
-    answer({ id, kind: 'trained', result })
+    // Handed over, not copied: this thread needs them no more.
+    answer(
+      { id, kind: 'trained', result },
+      result.weights.map(({ data }) => data.buffer),
+    )
   } catch (error) {
     const { code, parameters, cause } = asWardroundError(error)
     if (code !== 'WR_INTERNAL') answer({ id, kind: 'failed', code, parameters })
