@@ -244,8 +244,48 @@ test('what is in memory at once does not grow with the number of sites', async (
   const weights = await put(blobs, new Float32Array(dimension))
   const common = { strategy: strategyOf({ fedAvg: { rate: 1 } }), specs: specsOf(dimension), weights, state: undefined }
   const done = await aggregateRound(watched, { ...common, updates: sites })
-  assert.ok(largest * sites.length <= 64 << 20, `${largest} bytes of each`)
+  // One range is read while another is summed.
+  assert.ok(2 * largest * sites.length <= 64 << 20, `${largest} bytes of each`)
   assert.deepEqual(await weightsOf(blobs, done, dimension), new Float32Array(dimension).fill(0.5))
+})
+
+test('whatever time each read of a file takes, blobs are read in order, and what is being summed does not change', async () => {
+  const blobs = await folderBlobs(scratch())
+  const dimension = 4000
+  const updates = await Promise.all(
+    ['a', 'b', 'c'].map(async (site, row) => {
+      const delta = Float32Array.from({ length: dimension }, (_, k) => Math.sin((row + 1) * k))
+      return { site, numExamples: row + 1, update: await put(blobs, delta) }
+    }),
+  )
+  let reads = 0
+  const slow: BlobStore = {
+    ...blobs,
+    async reader(sha256) {
+      const { read, close } = await blobs.reader(sha256)
+      let reading = false
+      const late: typeof read = async (range) => {
+        assert.ok(!reading, 'two at once')
+        reading = true
+        for (let turn = (reads++ * 7) % 5; turn > 0; turn--) await new Promise(setImmediate)
+        const bytes = await read(range)
+        reading = false
+        return bytes
+      }
+      return { read: late, close }
+    },
+  }
+  const specs = specsOf(dimension)
+  const weights = await put(blobs, new Float32Array(dimension))
+  // One that weighs, so that updates are read twice, and keeps a state.
+  for (const spec of [
+    { centredClipping: { rate: 1, radius: 10, iterations: 2 } },
+    { fedAvgM: { rate: 1, momentum: 0.5 } },
+  ]) {
+    const input = { strategy: strategyOf(spec), specs, weights, updates, state: undefined }
+    const [whole, found] = [await aggregateRound(blobs, input, dimension), await aggregateRound(slow, input, 300)]
+    assert.deepEqual([found.weights, found.state], [whole.weights, whole.state])
+  }
 })
 
 /** Three updates of several blocks of products, and the rule that keeps a centre in Float64, where each bit shows. */

@@ -114,17 +114,17 @@ const readUpdates = (deltas: Opened['deltas'], range: Range): Promise<Update[]> 
     }),
   )
 
-/** What `read` makes of each range, begun while the one before it is at work. */
+/** What `read` makes of each range, begun when the one before it is there, and done while that is at work: a blob is read and hashed in order. */
 async function* ahead<T>(ranges: Iterable<Range>, read: (range: Range) => Promise<T>): AsyncGenerator<[Range, T]> {
-  let before: Promise<[Range, T]> | undefined
+  let before: [Range, T] | undefined
   for (const range of ranges) {
-    const now = read(range).then((done): [Range, T] => [range, done])
+    const now = read(range)
     // Heard where it is awaited: one that fails meanwhile is no unhandled rejection.
     now.catch(() => undefined)
-    if (before !== undefined) yield await before
-    before = now
+    if (before !== undefined) yield before
+    before = [range, await now]
   }
-  if (before !== undefined) yield await before
+  if (before !== undefined) yield before
 }
 
 /** What each update is multiplied by, from one pass over all of them where the rule needs it; undefined where the rule does not ask. */
