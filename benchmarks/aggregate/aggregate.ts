@@ -1,5 +1,6 @@
 /** `npm run bench -- aggregate`: updates into one, ours and numpy's from the same files, each in a process of its own. */
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { freemem, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -45,6 +46,7 @@ export type AggregateRow = {
   readonly numpySumsGbPerSecond: number | null
   readonly numpyForm: string
   readonly memcpyGbPerSecond: number
+  readonly sha256GbPerSecond: number
   readonly peakMb: number | null
   readonly numpyPeakMb: number
   /** Ours by numpy's. */
@@ -91,6 +93,17 @@ function memcpyGbPerSecond(): number {
     return performance.now() - start
   })
   return from.length / Math.min(...times) / 1e6
+}
+
+/** GB hashed a second on one core, the best of ten: what the whole path cannot be faster than. */
+function sha256GbPerSecond(): number {
+  const bytes = new Uint8Array(1 << 25).fill(1)
+  const times = Array.from({ length: 10 }, () => {
+    const start = performance.now()
+    createHash('sha256').update(bytes).digest()
+    return performance.now() - start
+  })
+  return bytes.length / Math.min(...times) / 1e6
 }
 
 type Measured = { readonly rule: RuleName; readonly sites: number; readonly weights: number }
@@ -153,6 +166,7 @@ async function measure({ rule, sites, weights }: Measured, world: World): Promis
     numpySumsGbPerSecond: fastest.sumsGbPerSecond,
     numpyForm: fastest.form,
     memcpyGbPerSecond: memcpyGbPerSecond(),
+    sha256GbPerSecond: sha256GbPerSecond(),
     peakMb: whole.peakMb,
     numpyPeakMb: fastest.peakMb,
     speedRatio: gbPerSecond / fastest.gbPerSecond,
@@ -212,6 +226,7 @@ export function aggregateTable({ rows, numpyVersion }: AggregateReport): string 
     figure(row.numpySumsGbPerSecond),
     row.numpyForm,
     figure(row.memcpyGbPerSecond),
+    figure(row.sha256GbPerSecond),
     megabytes(row.peakMb),
     megabytes(row.numpyPeakMb),
     ratio(row.speedRatio),

@@ -19,6 +19,7 @@ export const aggregateWords = {
     'sums',
     'form',
     'memcpy',
+    'sha256',
     'MB',
     'numpy MB',
     'time',
@@ -30,7 +31,7 @@ export const aggregateWords = {
   notes: (version: string, forms: readonly string[]) => [
     'GB/s: as a round does it: blobs read, each checked against its SHA-256, summed in Float64, the new weights written, hashed and synced. sums: the arithmetic alone, of updates in memory.',
     `numpy ${version}: the same files read into memory, and its fastest form; sums: that form alone. Nothing is checked, nothing is written. Its sums are Float32.`,
-    'memcpy: one array of 400 MB copied to another by Node. time: our GB/s by numpy’s. memory: numpy’s peak by ours.',
+    'memcpy: one array of 400 MB copied to another by Node. sha256: one core hashing, which the whole path cannot outrun. time: our GB/s by numpy’s. memory: numpy’s peak by ours.',
     'Other forms of numpy, from the same files:',
     ...forms,
   ],
