@@ -12,6 +12,7 @@ import { type Made, madeOf } from './backup/manifest.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import { keptBlobs } from './blobs/kept.ts'
 import type { Context, Log } from './context.ts'
+import { createEventFeed } from './event-feed.ts'
 import { certificateKeySha256, type TlsFiles } from './identity.ts'
 import { defaultLimits, fastifyLimits, httpLimits, type Limits, limitConnections, tlsLimits } from './limits.ts'
 import { createMover } from './mover.ts'
@@ -72,7 +73,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
   const ways = { blobs: keptBlobs(options), notifier, advance: mover.advance }
   const damage = { lost: new Set<string>(), mended: new Set<string>() }
   const context: Context = { ...options, ...ways, damage, startedAt: clock.steadyNow(), bytesDown: new Map() }
-  const stopListening = store.onEvents(() => notifier.wake('events'))
+  const feed = createEventFeed({ store, notifier })
   let publicUrl = 'https://localhost'
   const pin = tls === undefined || options.pinned === false ? undefined : certificateKeySha256(tls.certificate)
   const lastSeen = new Map<string, number>()
@@ -93,7 +94,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       ...siteWorkHandlers(context),
       ...studyHandlers(context),
       ...archiveHandlers(context, options.version),
-      ...recordHandlers(context, () => ({ ...counters, sites_heard: lastSeen.size })),
+      ...recordHandlers(context, { feed, counters: () => ({ ...counters, sites_heard: lastSeen.size }) }),
     },
     proofs: proofChecker(context),
     version: options.version,
@@ -117,7 +118,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
     idle: work.idle,
     async close() {
       closing.abort()
-      stopListening()
+      feed.close()
       await app.close()
       await requests.idle()
       await work.idle()

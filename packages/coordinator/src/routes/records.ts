@@ -1,8 +1,8 @@
 /** What happened: events as pages and as a stream, the audit, counters. */
 import { asWardroundError } from '@wardround/core/errors.ts'
 import { firstBroken } from '@wardround/core/protocol/chain.ts'
-import type { StoredEvent } from '@wardround/core/protocol/events.ts'
 import type { Context } from '../context.ts'
+import type { EventFeed } from '../event-feed.ts'
 import type { Handlers } from '../handlers.ts'
 
 type Names = 'events' | 'eventStream' | 'audit' | 'metrics'
@@ -12,36 +12,16 @@ const pageSize = 1000
 const streamPageSize = 100
 const heartbeatMs = 15_000
 const stillHere = ': still here\n\n'
-const asText = (event: StoredEvent): string =>
-  `id: ${event.sequence}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`
 
-export function recordHandlers(
-  context: Context,
-  counters: () => Readonly<Record<string, number>>,
-): Pick<Handlers, Names> {
-  const { store, notifier } = context
-  const page = async ({
-    after,
-    study,
-    wait,
-    limit,
-    signal,
-  }: {
-    after: number
-    study?: string | undefined
-    wait: number
-    limit: number
-    signal: AbortSignal
-  }): Promise<StoredEvent[]> => {
-    const look = async (): Promise<StoredEvent[] | undefined> => {
-      const events = await store.events({ after, study, limit })
-      return events.length > 0 ? events : undefined
-    }
-    return (await notifier.until('events', look, { waitMs: wait * 1000, signal })) ?? []
-  }
+type Watched = { readonly feed: EventFeed; readonly counters: () => Readonly<Record<string, number>> }
+
+export function recordHandlers(context: Context, { feed, counters }: Watched): Pick<Handlers, Names> {
+  const { store } = context
   return {
     async events({ query }, caller) {
-      const events = await page({ ...query, limit: pageSize, signal: caller.signal })
+      const limits = { waitMs: query.wait * 1000, signal: caller.signal }
+      const told = await feed.next({ after: query.after, study: query.study, limit: pageSize }, limits)
+      const events = told.map(({ event }) => event)
       return { events, sequence: events.at(-1)?.sequence ?? query.after }
     },
     async eventStream({ query }, caller, reply) {
@@ -53,17 +33,12 @@ export function recordHandlers(
       let after = Math.max(query.after, lastEventId(caller.headers['last-event-id']))
       try {
         while (!caller.signal.aborted) {
-          const events = await page({
-            after,
-            study: query.study,
-            wait: heartbeatMs / 1000,
-            limit: streamPageSize,
-            signal: caller.signal,
-          })
+          const asked = { after, study: query.study, limit: streamPageSize }
+          const told = await feed.next(asked, { waitMs: heartbeatMs, signal: caller.signal })
+          const texts = told.length === 0 ? stillHere : told.map(({ text }) => text).join('')
           // A watcher that does not read is waited for, not buffered for: the sequence lets it go on where it was.
-          for (const text of events.length === 0 ? [stillHere] : events.map(asText))
-            if (!raw.write(text)) await drained(raw, caller.signal)
-          after = events.at(-1)?.sequence ?? after
+          if (!raw.write(texts)) await drained(raw, caller.signal)
+          after = told.at(-1)?.event.sequence ?? after
         }
       } catch (error) {
         // The answer has begun: its end is all that can be said. The watcher comes back with its last sequence.

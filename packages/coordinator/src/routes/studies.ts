@@ -162,15 +162,14 @@ export async function summaryOf({ store }: Pick<Context, 'store'>, row: StudyRow
 
 async function detailOf(context: Context, row: StudyRow, sequence: number): Promise<RouteAnswer<'study'>> {
   const { store } = context
-  const tasks = await store.studyTasks(row.id)
   return {
     ...(await summaryOf(context, row)),
     plan: JSON.parse(row.plan) as Record<string, unknown>,
     preparation: row.preparation === null ? null : preparationSchema.parse(JSON.parse(row.preparation)),
     findings: findingsSchema.parse(JSON.parse(row.findings)),
-    failures: tasks.flatMap(failureOf).toReversed().slice(0, 200),
+    failures: (await store.lastFailures(row.id)).flatMap(failureOf),
     lost: await lostFor(context, row.id),
-    waitingFor: [...new Set(tasks.filter(({ state }) => state === 'open').map(({ site }) => site))].toSorted(),
+    waitingFor: await store.sitesAwaited(row.id),
     sequence,
   }
 }

@@ -188,7 +188,16 @@ const imports: Migration = (db, dialect) => {
   return createTable(db, dialect, { name: 'imports', columns })
 }
 
-const migrations: readonly Migration[] = [first, countedIn, blobRefs, openTasks, smallBlobs, forms, imports]
+/** A study is looked at often, and tells of its failures: of many thousand tasks nearly none. */
+const failedTasks: Migration = (db) =>
+  db.schema
+    .createIndex('failed_tasks')
+    .on('tasks')
+    .columns(['study', 'issued_at', 'id'])
+    .where(sql<boolean>`state = 'failed'`)
+    .execute()
+
+const migrations: readonly Migration[] = [first, countedIn, blobRefs, openTasks, smallBlobs, forms, imports, failedTasks]
 
 /** 0 where there are no tables yet; there is a `meta`. */
 async function versionOf(db: Schema): Promise<number> {

@@ -43,6 +43,27 @@ export function tasks(check: Check): void {
     assert.deepEqual(plain(await store.task('4')), taskRow('4', 'a', { round: 2, signature: 'another' }))
   })
 
+  check('the last 200 failures come, the last one first; and who is waited for, once each', async (store) => {
+    const failed = upTo(205).map((number) =>
+      taskRow(`f${String(number).padStart(3, '0')}`, 'a', { state: 'failed', issued_at: Math.ceil(number / 5) }),
+    )
+    const others = [
+      taskRow('1', 'b'),
+      taskRow('2', 'b-1', { kind: 'evaluate' }),
+      taskRow('3', 'ab'),
+      taskRow('4', 'b', { round: 2 }),
+      taskRow('5', 'c', { state: 'reported' }),
+      taskRow('6', 'd', { state: 'late' }),
+      taskRow('7', 'e', { study: 'lung' }),
+      taskRow('8', 'e', { study: 'lung', state: 'failed' }),
+    ]
+    await store.addTasks([...failed.toReversed(), ...others])
+    assert.deepEqual(ids(await store.lastFailures('heart')), ids(failed.toReversed().slice(0, 200)))
+    assert.deepEqual(ids(await store.lastFailures('lung')), ['8'])
+    assert.deepEqual(await store.sitesAwaited('heart'), ['ab', 'b', 'b-1'])
+    assert.deepEqual(await store.sitesAwaited('nothing'), [])
+  })
+
   check('a task that is given out again has its new document; what is not said stays as it was', async (store) => {
     const moved = { bytes_up: 7, bytes_down: 8 }
     await store.addTasks([taskRow('1', 'a', { ...moved, counted_in: 3, document: '{"id":"1","site":"a"}' })])

@@ -14,7 +14,7 @@ const taskById = prepared((db: Db, { id }: { id: string }) => db.selectFrom('tas
  * Part of the text, not values that are given: an index of open tasks serves no query that might ask for others, and SQLite plans a query anew
  * whenever it is given a limit.
  */
-const [open, one] = [sql.lit('open' as const), sql.lit(1)]
+const [open, failed, one] = [sql.lit('open' as const), sql.lit('failed' as const), sql.lit(1)]
 
 const oldestOpen = prepared((db: Db, { site }: { site: string }) =>
   db
@@ -36,6 +36,24 @@ const anyOpen = prepared((db: Db, { study, kind, round }: Pick<TaskRow, 'study' 
     .where('round', '>=', round)
     .where('state', '=', open)
     .limit(one),
+)
+
+const openSites = prepared((db: Db, { study }: { study: string }) =>
+  db.selectFrom('tasks').select('site').distinct().where('study', '=', study).where('state', '=', open),
+)
+
+/** Of so many a page of a study tells. */
+const failuresShown = sql.lit(200)
+
+const lastFailed = prepared((db: Db, { study }: { study: string }) =>
+  db
+    .selectFrom('tasks')
+    .selectAll()
+    .where('study', '=', study)
+    .where('state', '=', failed)
+    .orderBy('issued_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(failuresShown),
 )
 
 type Settled = Pick<TaskRow, 'state' | 'result' | 'settled_at'> &
@@ -91,6 +109,11 @@ const anyTasks = (db: Kysely<Database>) => ({
       db,
       await db.selectFrom('tasks').selectAll().where('study', '=', study).orderBy('issued_at').orderBy('id').execute(),
     ),
+  /** The latest that failed, the last one first. */
+  lastFailures: async (study: string): Promise<TaskRow[]> => rowsOf(db, (await lastFailed(db, { study })).rows),
+  /** Sites that a study waits for, in order of name. */
+  sitesAwaited: async (study: string): Promise<string[]> =>
+    (await openSites(db, { study })).rows.map(({ site }) => site).toSorted(),
   openTasks: async (study: string): Promise<TaskRow[]> =>
     rowsOf(
       db,
