@@ -42,6 +42,14 @@ test('a clock that is off is corrected once, either way, and stays corrected', a
   }
 })
 
+test('requests that are refused together for our clock correct it once, not once each', async () => {
+  const aheadMs = 500_000
+  const { client, clock, state } = await site({ aheadMs })
+  await Promise.all(Array.from({ length: 5 }, () => client.call('nextTask', { query: { wait: 0 } })))
+  assert.equal(state.heard.length, 10)
+  assert.ok(Math.abs(client.coordinatorNow() - clock.now() - aheadMs) < 1000)
+})
+
 test('a coordinator that never accepts our time is not asked for ever', async () => {
   const { client, state } = await site()
   state.fault = () => ({ status: 401, body: clockBody })

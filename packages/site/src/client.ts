@@ -92,6 +92,7 @@ export function createClient(options: ClientOptions): Client {
   }
   /** Once more where our clock is off: the refusal says by how much. */
   const sendCorrected: typeof send = async (name, prepared, rest) => {
+    const usedMs = offsetMs
     try {
       return await send(name, prepared, rest)
     } catch (error) {
@@ -100,7 +101,8 @@ export function createClient(options: ClientOptions): Client {
           ? Number(error.parameters.skewMs)
           : Number.NaN
       if (!Number.isFinite(skewMs)) throw error
-      offsetMs -= skewMs
+      // From what this request went by: of several that are refused at once, each would correct what another has corrected already.
+      offsetMs = usedMs - skewMs
       return send(name, prepared, rest)
     }
   }
