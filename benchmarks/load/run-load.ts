@@ -141,7 +141,12 @@ async function measured(
       await clock.sleep(sampleEveryMs, over)
     }
   }
-  const failed = (route: string, error: unknown): void => note(loadWords.callFailed(route, error))
+  // The first of each route: all of them are counted.
+  const told = new Set<string>()
+  const failed = (route: string, error: unknown): void => {
+    if (!told.has(route)) note(loadWords.callFailed(route, error))
+    told.add(route)
+  }
   const looking = sampling()
   const probing = probe(calls, { clock, now: () => performance.now(), everyMs, signal: over, failed })
   await clock.sleep(seconds * 1000, signal)
