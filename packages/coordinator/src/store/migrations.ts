@@ -197,7 +197,16 @@ const failedTasks: Migration = (db) =>
     .where(sql<boolean>`state = 'failed'`)
     .execute()
 
-const migrations: readonly Migration[] = [first, countedIn, blobRefs, openTasks, smallBlobs, forms, imports, failedTasks]
+const migrations: readonly Migration[] = [
+  first,
+  countedIn,
+  blobRefs,
+  openTasks,
+  smallBlobs,
+  forms,
+  imports,
+  failedTasks,
+]
 
 /** 0 where there are no tables yet; there is a `meta`. */
 async function versionOf(db: Schema): Promise<number> {
