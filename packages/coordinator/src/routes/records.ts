@@ -35,9 +35,9 @@ export function recordHandlers(context: Context, { feed, counters }: Watched): P
         while (!caller.signal.aborted) {
           const asked = { after, study: query.study, limit: streamPageSize }
           const told = await feed.next(asked, { waitMs: heartbeatMs, signal: caller.signal })
-          const texts = told.length === 0 ? stillHere : told.map(({ text }) => text).join('')
+          const texts = told.length === 0 ? [stillHere] : together(told.map(({ text }) => text))
           // A watcher that does not read is waited for, not buffered for: the sequence lets it go on where it was.
-          if (!raw.write(texts)) await drained(raw, caller.signal)
+          for (const text of texts) if (!raw.write(text)) await drained(raw, caller.signal)
           after = told.at(-1)?.event.sequence ?? after
         }
       } catch (error) {
@@ -61,6 +61,19 @@ export function recordHandlers(context: Context, { feed, counters }: Watched): P
         )
         .join(''),
   }
+}
+
+const writtenAtOnce = 1 << 14
+
+/** Small ones in one piece: each write is a record of TLS of its own. */
+function together(texts: readonly string[]): string[] {
+  const pieces: string[] = []
+  for (const text of texts) {
+    const last = pieces.at(-1)
+    if (last !== undefined && last.length + text.length <= writtenAtOnce) pieces[pieces.length - 1] = last + text
+    else pieces.push(text)
+  }
+  return pieces
 }
 
 /** As browsers send it when they come back; anything else says nothing. */
