@@ -167,14 +167,21 @@ function parted(loss: Loss, { scores, target, patients }: Scored, cuts: readonly
     })
   })
 }
-/** Counts must be equal, sums but for rounding. */
-function alike(found: unknown, wanted: unknown, key = ''): void {
+/** The only terms of both signs: all of them together are at most √(n·Σt²). */
+const sizeOfTerms = (key: string, statistic: object): number =>
+  key === 'targetSum' && 'targetSquareSum' in statistic && 'records' in statistic
+    ? Math.sqrt(Number(statistic.records) * Number(statistic.targetSquareSum))
+    : 0
+
+/** Counts must be equal, sums but for rounding: of terms that cancel each other, no more is left of the sum than of the largest of them. */
+function alike(found: unknown, wanted: unknown, { key = '', size = 0 } = {}): void {
   if (typeof wanted === 'number' && typeof found === 'number' && key.endsWith('Sum'))
-    near(found, wanted, 1e-12 * (1 + Math.abs(wanted)))
+    near(found, wanted, 1e-12 * (1 + Math.abs(wanted) + size))
   else if (typeof wanted === 'object' && wanted !== null && typeof found === 'object' && found !== null) {
     assert.deepEqual(Object.keys(found).toSorted(), Object.keys(wanted).toSorted(), key)
     const inside = new Map<string, unknown>(Object.entries(found))
-    for (const [key, value] of Object.entries(wanted)) alike(inside.get(key), value, key)
+    for (const [key, value] of Object.entries(wanted))
+      alike(inside.get(key), value, { key, size: sizeOfTerms(key, wanted) })
   } else assert.equal(found, wanted, key)
 }
 
