@@ -205,6 +205,7 @@ export async function aggregateBench(options: AggregateOptions): Promise<Aggrega
           const measured = { rule, sites: count, weights: group.weights }
           const { version, ...row } = await measure(measured, { folder, blobs, python, runs })
           rows.push(row)
+          note(aggregateWords.ran(row))
           numpyVersion = version
         }
     } finally {

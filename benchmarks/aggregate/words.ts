@@ -1,3 +1,5 @@
+type Ran = { readonly gbPerSecond: number; readonly numpyGbPerSecond: number; readonly numpyForm: string }
+
 /** What the aggregation benchmark says to a person. */
 export const aggregateWords = {
   about: () =>
@@ -7,6 +9,8 @@ export const aggregateWords = {
   writing: (sites: number, weights: number) =>
     `${sites} updates of ${weights.toLocaleString('en')} weights are written …`,
   running: (rule: string, sites: number) => `${rule}, ${sites} sites …`,
+  ran: ({ gbPerSecond, numpyGbPerSecond, numpyForm }: Ran) =>
+    `  ${gbPerSecond.toFixed(2)} GB/s; numpy ${numpyGbPerSecond.toFixed(2)} (${numpyForm})`,
   heading: () =>
     'Updates into one: GB of updates (Float32) a second, the fastest of the runs, and the most that the process had in memory.',
   columns: () => [
