@@ -111,7 +111,15 @@ test('queries and paths that are not what the route asks for are named too', asy
   assert.equal((await get('/v1/events?after=1&after=2')).parameters.field, 'query.after')
   assert.equal((await get('/v1/events?wait=31')).parameters.field, 'query.wait')
   // What JavaScript would take for numbers all the same.
-  for (const text of ['', '%20', '0x10', '1e1', '%201', '+1', '1.', 'true'])
+  for (const text of ['', '%20', '0x10', '01', '%201', '+1', '1.', '.5', '1e', 'true'])
+    assert.equal((await get(`/v1/events?after=${text}`)).parameters.field, 'query.after', text)
+  for (const text of ['1e0', '0E-7', '5.0'])
+    assert.equal(
+      (await send(federation.way, await account({ method: 'GET', path: `/v1/events?after=${text}` }))).status,
+      200,
+      text,
+    )
+  for (const text of ['1e-1', '1e999'])
     assert.equal((await get(`/v1/events?after=${text}`)).parameters.field, 'query.after', text)
   assert.equal((await get('/v1/events?colour=red')).parameters.field, 'query')
   assert.equal((await get('/v1/studies/NO%20STUDY')).parameters.field, 'path.study')

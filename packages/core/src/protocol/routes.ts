@@ -20,9 +20,11 @@ export const signedSchema = z.strictObject({ document: z.string().max(4_000_000)
 
 const publicKeySchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
 const versionSchema = z.string().regex(/^\d+\.\d+\.\d+$/)
-/** A number in a query: its digits, and nothing else that JavaScript takes for one (no text at all, blanks, 0x10). */
+/** A number as JSON has it (RFC 8259, section 6), and nothing else that JavaScript takes for one (no text at all, blanks, 0x10). */
+const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
+/** A number in a query. */
 const inQuery = <T extends z.ZodType>(schema: T) =>
-  z.preprocess((given) => (typeof given === 'string' && /^\d+(?:\.\d+)?$/.test(given) ? Number(given) : given), schema)
+  z.preprocess((given) => (typeof given === 'string' && jsonNumber.test(given) ? Number(given) : given), schema)
 const waitSeconds = inQuery(z.number().min(0).max(30)).default(0)
 /** The next signed task of the site that asks; null where there was none for as long as it waited. */
 const nextTask = z.strictObject({ task: signedSchema.nullable() })
