@@ -19,41 +19,53 @@ import type { Database } from './schema.ts'
 
 /** A dialect of a database that can be copied while it is used. */
 export type SqliteDialect = Dialect & {
-  /** As it is at one moment, durably, into a new file. What is written meanwhile is in the copy too, or not, a transaction at a time. */
+  /** As it is at one moment, durably, into a new file. Whoever wants the database meanwhile waits. */
   copyTo(path: string): Promise<void>
 }
 
 /** `path` is a file, or ':memory:'. Errors: WR_LOCKED while another process has it open, WR_PERMISSION, WR_STORE. */
 export function sqliteDialect(path: string): SqliteDialect {
   const database = open(path)
+  const { acquire, release } = lending()
   return {
     async copyTo(to) {
-      await backup(database, to, { rate: pagesAtOnce })
+      // By another thread: between two statements of a transaction it would copy half of that, and where many follow each other it would not end.
+      await acquire()
+      await backup(database, to, { rate: pagesAtOnce }).finally(release)
     },
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => driverOf(database),
+    createDriver: () => driverOf(database, { acquire, release }),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   }
 }
 
+type Lending = { readonly acquire: () => Promise<void>; readonly release: () => void }
+
 /** One connection, lent to one after another: a thousand may wait for it, and only the next of them is woken. */
-function driverOf(database: DatabaseSync): Driver {
-  const connection = connectionTo(database)
+function lending(): Lending {
   const waiting: (() => void)[] = []
   let lent = false
   return {
-    init: async () => undefined,
-    acquireConnection() {
-      if (lent) return new Promise((resolve) => waiting.push(() => resolve(connection)))
+    acquire() {
+      if (lent) return new Promise((resolve) => waiting.push(resolve))
       lent = true
-      return Promise.resolve(connection)
+      return Promise.resolve()
     },
-    async releaseConnection() {
+    release() {
       const next = waiting.shift()
       if (next === undefined) lent = false
       else next()
     },
+  }
+}
+
+function driverOf(database: DatabaseSync, { acquire, release }: Lending): Driver {
+  const connection = connectionTo(database)
+  return {
+    init: async () => undefined,
+    acquireConnection: () => acquire().then(() => connection),
+    releaseConnection: async () => release(),
     beginTransaction: async () => database.exec('begin'),
     commitTransaction: async () => database.exec('commit'),
     // A full disk, among others, has rolled it back already.
@@ -72,8 +84,8 @@ export async function keepOld(db: Kysely<Database>, path: string): Promise<void>
   renameSync(`${kept}.new`, kept)
 }
 
-/** 2 MiB: nobody uses the database while so much of it is copied. */
-const pagesAtOnce = 512
+/** 256 MiB. */
+const pagesAtOnce = 1 << 16
 
 /** Preparing costs more than running: the coordinator's few statements are kept. */
 const keptStatements = 200

@@ -1,13 +1,12 @@
 /** What every store must do, whatever database is beneath it. */
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { type ChainEntry, firstBroken, genesis } from '@wardround/core/protocol/chain.ts'
 import type { NewEvent } from '@wardround/core/protocol/events.ts'
 import fc from 'fast-check'
 import { coded } from '../testing/errors.ts'
 import { decisionRow, roundRow, siteRow, studyRow, taskRow } from '../testing/rows.ts'
-import { scratch } from '../testing/scratch.ts'
+import { copies } from './copies.suite.ts'
 import { latestVersion } from './migrations.ts'
 import type { StoreOptions } from './open.ts'
 import { references } from './references.suite.ts'
@@ -454,35 +453,4 @@ function persistence(name: string, place: () => Promise<StorePlace>): void {
     assert.equal((await store.sites()).length, 3)
     await store.close()
   })
-}
-
-function copies(check: Check): void {
-  check(
-    'a copy has every row, however many there are, and what is written while it is made is in it whole or not',
-    async (store) => {
-      const sites = Array.from({ length: 130 }, (_, index) => `s${index}`)
-      await store.transaction(async (tables) => {
-        await tables.event(...sites.map(joined), ...sites.map(joined))
-        for (const study of ['b', 'a']) for (const site of sites) await tables.putDecision(decisionRow(study, site))
-        await tables.putBlob({ sha256: 'x', bytes: Uint8Array.of(0, 255, 7) })
-        await tables.addTasks([taskRow('t', 'a', { document: '{"id":"t","site":"a","more":1}' })])
-      })
-      const path = join(scratch(), 'copy.sqlite')
-      const copying = store.copyTo(path)
-      await store.transaction(async (tables) => {
-        await tables.event(joined('late'))
-        await tables.audit('late', {})
-      })
-      await copying
-      const copy = await openStore({ kind: 'sqlite', path }, () => at)
-      const [late] = await copy.auditEntries(0, 10)
-      const wanted = (await store.events(all)).slice(0, late === undefined ? -1 : undefined)
-      assert.deepEqual(await copy.events(all), wanted)
-      for (const study of ['a', 'b'])
-        assert.deepEqual(plainly(await copy.decisions(study)), plainly(await store.decisions(study)))
-      assert.deepEqual(Uint8Array.from((await copy.blob('x')) ?? []), Uint8Array.of(0, 255, 7))
-      assert.deepEqual(plain(await copy.task('t')), plain(await store.task('t')))
-      await copy.close()
-    },
-  )
 }
