@@ -1,6 +1,6 @@
 /** Where things are kept unless said otherwise, and how a researcher's access is found. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { rename, rm, stat, writeFile } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
@@ -65,17 +65,32 @@ export function writeOut(path: string, content: string | Uint8Array): void {
   }
 }
 
-/** The same while it comes, however large it is; its size. Where it breaks off, what was there stays. Errors: WR_PERMISSION, and those of the line. */
+/**
+ * The same while it comes, however large it is; its size. Under its name when it is whole and durable: where it breaks off, what was there
+ * stays. Errors: WR_PERMISSION where nothing may be written there, WR_DISK, and those of the line.
+ */
 export async function streamOut(path: string, content: AsyncIterable<Uint8Array>): Promise<number> {
   const partial = `${path}.partial`
+  const file = await open(partial, 'w').catch((error: unknown) => {
+    throw new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })
+  })
+  let sizeBytes = 0
   try {
-    await writeFile(partial, content)
+    try {
+      for await (const piece of content) {
+        await file.writeFile(piece)
+        sizeBytes += piece.length
+      }
+      await file.sync()
+    } finally {
+      await file.close()
+    }
     await rename(partial, path)
-    return (await stat(path)).size
+    return sizeBytes
   } catch (error) {
     await rm(partial, { force: true })
     if (error instanceof WardroundError) throw error
-    throw new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })
+    throw new WardroundError('WR_DISK', { path, reason: error instanceof Error ? error.message : '' }, { cause: error })
   }
 }
 

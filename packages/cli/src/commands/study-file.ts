@@ -1,11 +1,11 @@
 /** `wardround study export|import`: a whole study as one file. */
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { studyFileWords } from '@wardround/core/words/en/study-file.ts'
 import { usageWords } from '@wardround/core/words/en/usage.ts'
-import { withAccount } from '../homes.ts'
+import { streamOut, withAccount } from '../homes.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
 import type { Runtime } from '../runtime.ts'
 import { usageOf } from '../usage.ts'
@@ -18,35 +18,9 @@ export const studyExport = (runtime: Runtime, { args: [study = '', path = ''], o
     if (existsSync(path)) throw usageOf('study export')(usageWords.exists(path))
     const { signal } = runtime
     const { body } = await client.download('exportStudy', { params: { study } }, { signal })
-    const sizeBytes = await written(path, body)
+    const sizeBytes = await streamOut(path, body)
     return { data: { study, path, sizeBytes }, lines: studyFileWords.exported(path, study) }
   })
-
-/** Under its name when it is whole. */
-async function written(path: string, pieces: AsyncIterable<Uint8Array>): Promise<number> {
-  const partial = `${path}.partial`
-  const file = await open(partial, 'w').catch((error: unknown) => {
-    throw new WardroundError('WR_PERMISSION', { path, action: 'write' }, { cause: error })
-  })
-  let sizeBytes = 0
-  try {
-    for await (const piece of pieces) {
-      await file.writeFile(piece).catch((error: unknown) => {
-        const reason = error instanceof Error ? error.message : ''
-        throw new WardroundError('WR_DISK', { path, reason }, { cause: error })
-      })
-      sizeBytes += piece.length
-    }
-    await file.sync()
-    await file.close()
-    await rename(partial, path)
-    return sizeBytes
-  } catch (error) {
-    await file.close()
-    await rm(partial, { force: true })
-    throw error
-  }
-}
 
 const pieceBytes = 4 << 20
 
