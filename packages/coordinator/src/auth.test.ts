@@ -2,14 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Prover, proofWindowMs, prove } from '@wardround/core/protocol/proof.ts'
 import fc from 'fast-check'
-import { accountOf, checkVersion, newSecret, proofChecker, requireBody, sha256 } from './auth.ts'
+import { accountOf, checkVersion, newSecret, proofChecker, requireBody } from './auth.ts'
+import { sha256Of } from './digest.ts'
 import { testEntropy } from './testing/entropy.ts'
 import { coded } from './testing/errors.ts'
 import { testWorld } from './testing/federation.ts'
 import { newKeys } from './testing/keys.ts'
 import { siteRow } from './testing/rows.ts'
 
-const subject = { method: 'POST', path: '/v1/site/decisions?x=1', bodySha256: sha256('{}') }
+const subject = { method: 'POST', path: '/v1/site/decisions?x=1', bodySha256: sha256Of('{}') }
 let nonces = 0
 const freshNonce = (): string => `nonce-${String(nonces++).padStart(12, '0')}`
 
@@ -54,7 +55,7 @@ test('a proof holds for its method, path, query, body and coordinator, and for i
     { method: 'PUT' },
     { path: '/v1/site/decisions?x=2' },
     { path: '/v1/site/decisions' },
-    { bodySha256: sha256('{ }') },
+    { bodySha256: sha256Of('{ }') },
     { audience: provers.b.keys.publicKey },
   ])
     await assert.rejects(check(sign(provers.a, change), subject), invalid, JSON.stringify(change))
@@ -165,8 +166,8 @@ test('an account is known by its secret, which the store does not know', async (
   assert.notEqual(admin, researcher)
   // 32 bytes in base64url
   assert.match(admin, /^[A-Za-z0-9_-]{43}$/)
-  await store.addAccount({ name: 'admin', secret_sha256: sha256(admin) })
-  await store.addAccount({ name: 'researcher', secret_sha256: sha256(researcher) })
+  await store.addAccount({ name: 'admin', secret_sha256: sha256Of(admin) })
+  await store.addAccount({ name: 'researcher', secret_sha256: sha256Of(researcher) })
   assert.equal(await accountOf(store, `Bearer ${admin}`), 'admin')
   assert.equal(await accountOf(store, `Bearer ${researcher} `), 'researcher')
   for (const header of [
@@ -179,7 +180,7 @@ test('an account is known by its secret, which the store does not know', async (
     `Bearer ${admin}x`,
     `Bearer ${admin.slice(1)}`,
     // The digest is no secret.
-    `Bearer ${sha256(admin)}`,
+    `Bearer ${sha256Of(admin)}`,
   ])
     await assert.rejects(accountOf(store, header), coded('WR_CREDENTIALS'), header)
 })

@@ -1,19 +1,19 @@
 /** Who is asking: an account by its secret, a site by its signed proof. */
-import { createHash, timingSafeEqual } from 'node:crypto'
+
+import { timingSafeEqual } from 'node:crypto'
 import { base64urlnopad } from '@wardround/core/base64.ts'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Entropy } from '@wardround/core/ports.ts'
 import { type ProofSubject, parseProof, proofHolds, proofWindowMs } from '@wardround/core/protocol/proof.ts'
 import type { Context } from './context.ts'
+import { sha256Of } from './digest.ts'
 import type { Store } from './store/store.ts'
-
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 export const newSecret = (entropy: Entropy): string => base64urlnopad.encode(entropy(32))
 
 /** The name of the account whose secret it is. Secrets are stored as digests and compared in constant time. Errors: WR_CREDENTIALS. */
 export async function accountOf(store: Store, header: string | undefined): Promise<string> {
-  const given = Buffer.from(sha256(header?.startsWith('Bearer ') ? header.slice(7).trim() : ''), 'hex')
+  const given = Buffer.from(sha256Of(header?.startsWith('Bearer ') ? header.slice(7).trim() : ''), 'hex')
   const account = (await store.accounts()).find((row) => timingSafeEqual(given, Buffer.from(row.secret_sha256, 'hex')))
   if (account === undefined) throw new WardroundError('WR_CREDENTIALS')
   return account.name

@@ -27,7 +27,7 @@ const operation = z.strictObject({
       z.strictObject({ name: z.string(), in: z.enum(['path', 'query']), required: z.boolean(), schema: jsonSchema }),
     )
     .optional(),
-  requestBody: z.strictObject({ required: z.literal(true), content }).optional(),
+  requestBody: z.strictObject({ required: z.boolean(), content }).optional(),
   responses: z.record(
     z.string().regex(/^([1-5]\d\d|default)$/),
     z.strictObject({ description: z.string().min(1), content }),
@@ -77,8 +77,31 @@ type Described = {
   params?: z.ZodType
   query?: z.ZodType
   body?: z.ZodType
+  streamed?: true
   answer: z.ZodType | string
 }
+
+test('a value of a query that a route cannot do without is said to be required, and no other', async () => {
+  const { paths } = await fetched()
+  const required = (path: string, method: 'get' | 'put') =>
+    (paths[path]?.[method]?.parameters ?? [])
+      .filter(({ in: place }) => place === 'query')
+      .map((one) => [one.name, one.required])
+  assert.deepEqual(required('/v1/site/tasks/{task}/update', 'put'), [
+    ['offset', true],
+    ['sizeBytes', true],
+    ['sha256', true],
+    ['wait', false],
+  ])
+  assert.deepEqual(required('/v1/imports/{sha256}', 'put'), [
+    ['offset', true],
+    ['sizeBytes', true],
+  ])
+  assert.deepEqual(required('/v1/site/task', 'get'), [
+    ['wait', false],
+    ['hindered', false],
+  ])
+})
 
 test('it is an OpenAPI 3.1 document, of this version', async () => {
   const { info } = await fetched()
@@ -120,10 +143,9 @@ for (const name of names)
     )
     const json = { 'application/json': { schema: route.body && schemaOf(route.body, 'input') } }
     const bytes = { 'application/octet-stream': {} }
-    const inPieces = name === 'upload' || name === 'importStudy'
-    const body = inPieces ? bytes : json
-    const hasBody = inPieces || route.body !== undefined
-    assert.deepEqual(found.requestBody, hasBody ? { required: true, content: body } : undefined)
+    const body = route.streamed ? bytes : json
+    const hasBody = route.streamed || route.body !== undefined
+    assert.deepEqual(found.requestBody, hasBody ? { required: route.streamed !== true, content: body } : undefined)
     const { 200: success, default: failure } = found.responses
     const answer =
       typeof route.answer === 'string'

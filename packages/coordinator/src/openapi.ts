@@ -10,6 +10,7 @@ type Described = {
   by: 'anybody' | 'site' | 'account'
   summary: string
   params?: z.ZodType
+  streamed?: true
   query?: z.ZodType
   body?: z.ZodType
   answer: z.ZodType | string
@@ -54,7 +55,7 @@ function operation(name: string, route: Described): Json {
     tags: [route.by],
     ...(route.by === 'anybody' ? {} : { security: [{ [route.by]: [] }] }),
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...requestBody(name, route),
+    ...requestBody(route),
     responses: {
       200: { description: apiWords.success(), ...answerOf(route.answer) },
       default: { description: apiWords.failure(), ...json(schemaOf(errorAnswerSchema, 'output')) },
@@ -62,9 +63,9 @@ function operation(name: string, route: Described): Json {
   }
 }
 
-function requestBody(name: string, route: Described): Json {
-  if (name === 'upload' || name === 'importStudy')
-    return { requestBody: { required: true, content: { 'application/octet-stream': {} } } }
+function requestBody(route: Described): Json {
+  // None at all: whoever has sent everything asks for what becomes of it.
+  if (route.streamed) return { requestBody: { required: false, content: { 'application/octet-stream': {} } } }
   return route.body === undefined ? {} : { requestBody: { required: true, ...json(schemaOf(route.body, 'input')) } }
 }
 
@@ -80,7 +81,7 @@ function parametersOf(schema: z.ZodType | undefined, place: 'path' | 'query'): J
   return Object.entries(schema.shape).map(([name, part]) => ({
     name,
     in: place,
-    required: place === 'path',
+    required: place === 'path' || !(part as z.ZodType).safeParse(undefined).success,
     schema: schemaOf(part as z.ZodType, 'output'),
   }))
 }

@@ -1,5 +1,5 @@
 /** Binds handlers to routes: authenticate, parse, handle, answer. */
-import { createHash } from 'node:crypto'
+
 import { WardroundError } from '@wardround/core/errors.ts'
 import { parseJson } from '@wardround/core/json.ts'
 import { type RouteName, routes } from '@wardround/core/protocol/routes.ts'
@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import { accountOf, checkVersion, type ProofChecker, type Proven, requireBody } from './auth.ts'
 import type { Context } from './context.ts'
+import { sha256Of } from './digest.ts'
 import type { Caller, Handlers } from './handlers.ts'
 import { arriving, requireAnnounced } from './incoming.ts'
 import { requestsOfOneSite, strangerLimitBytes } from './limits.ts'
@@ -109,8 +110,7 @@ async function handle(
   const limitBytes = bodyLimitOf(route)
   const announcedBytes = requireAnnounced(request, limitBytes)
   const rawBody = Buffer.isBuffer(request.body) ? request.body : new Uint8Array()
-  if (asker.proven !== undefined && route.streamed !== true)
-    requireBody(asker.proven, createHash('sha256').update(rawBody).digest('hex'))
+  if (asker.proven !== undefined && route.streamed !== true) requireBody(asker.proven, sha256Of(rawBody))
   // Most never ask for it, and making one costs more than their whole work.
   let signal: AbortSignal | undefined
   const caller: Caller = {

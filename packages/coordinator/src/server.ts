@@ -6,12 +6,13 @@ import type { World } from '@wardround/core/ports.ts'
 import type { KeyPair } from '@wardround/core/protocol/signing.ts'
 import { encodeToken } from '@wardround/core/protocol/token.ts'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { newSecret, proofChecker, sha256 } from './auth.ts'
+import { newSecret, proofChecker } from './auth.ts'
 import { backup, type Watching } from './backup/backup.ts'
 import { type Made, madeOf } from './backup/manifest.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import { keptBlobs } from './blobs/kept.ts'
 import type { Context, Log } from './context.ts'
+import { sha256Of } from './digest.ts'
 import { createEventFeed } from './event-feed.ts'
 import { certificateKeySha256, type TlsFiles } from './identity.ts'
 import { defaultLimits, fastifyLimits, httpLimits, type Limits, limitConnections, tlsLimits } from './limits.ts'
@@ -131,7 +132,7 @@ type Access = { readonly name: string; readonly url: string; readonly pin: strin
 
 async function createAccess({ store, entropy, keys }: Context, { name, url, pin }: Access): Promise<string> {
   const secret = newSecret(entropy)
-  await store.addAccount({ name, secret_sha256: sha256(secret) })
+  await store.addAccount({ name, secret_sha256: sha256Of(secret) })
   const trust = pin === undefined ? {} : { certificateKeySha256: pin }
   return encodeToken('access', { url, secret, name, coordinatorKey: keys.publicKey, ...trust })
 }

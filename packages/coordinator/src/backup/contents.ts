@@ -1,8 +1,9 @@
 /** What a backup's database says is in it. */
-import { createHash } from 'node:crypto'
+
 import { DatabaseSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
+import { sha256Of } from '../digest.ts'
 import type { Counts } from './manifest.ts'
 
 export type Contents = {
@@ -34,8 +35,7 @@ export async function lookInside(path: string): Promise<Contents> {
     for (const { sha256, bytes } of database.prepare('select sha256, bytes from blobs').iterate()) {
       const name = String(sha256)
       if (!needed.delete(name)) continue
-      if (!(bytes instanceof Uint8Array) || createHash('sha256').update(bytes).digest('hex') !== name)
-        damaged.push(name)
+      if (!(bytes instanceof Uint8Array) || sha256Of(bytes) !== name) damaged.push(name)
       looked += 1
       if (looked % rowsAtOnce === 0) await setImmediate()
     }

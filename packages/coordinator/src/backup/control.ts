@@ -2,6 +2,7 @@
  * How a command on the same machine has a running coordinator make a backup: a line on loopback, whose address and secret are in a file that only
  * the coordinator's user can read. A backup holds keys and goes into a folder of this machine; no account, wherever it is, can ask for one.
  */
+
 import { timingSafeEqual } from 'node:crypto'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
@@ -10,7 +11,8 @@ import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
 import { parseJson } from '@wardround/core/json.ts'
 import type { Entropy } from '@wardround/core/ports.ts'
 import { z } from 'zod'
-import { newSecret, sha256 } from '../auth.ts'
+import { newSecret } from '../auth.ts'
+import { sha256Of } from '../digest.ts'
 import { writePrivate } from '../identity.ts'
 import type { Watching } from './backup.ts'
 import { type Made, madeSchema } from './manifest.ts'
@@ -111,7 +113,7 @@ function errorOf(thrown: unknown): Answer {
 }
 
 const isSecret = (given: string, secret: string): boolean =>
-  timingSafeEqual(Buffer.from(sha256(given), 'hex'), Buffer.from(sha256(secret), 'hex'))
+  timingSafeEqual(Buffer.from(sha256Of(given), 'hex'), Buffer.from(sha256Of(secret), 'hex'))
 
 const patienceMs = 10_000
 const longestRequest = 8192

@@ -1,6 +1,7 @@
 /** Blobs by content: what is written is durable before its name is known, and is checked against its name when it is taken in. */
-import { createHash } from 'node:crypto'
+
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
+import { sha256Of } from '../digest.ts'
 
 /** One that is begun is finished or aborted, or its resources stay taken; an error of its own has aborted it, and aborting it again does no harm. */
 export type BlobWriter = {
@@ -19,7 +20,7 @@ export function gatheringWriter(blobs: Pick<BlobStore, 'put'>): BlobWriter {
     write: async (chunk) => void chunks.push(Uint8Array.from(chunk)),
     async finish(named) {
       const bytes = Buffer.concat(chunks)
-      const sha256 = createHash('sha256').update(bytes).digest('hex')
+      const sha256 = sha256Of(bytes)
       await named?.({ sha256, sizeBytes: bytes.length })
       return blobs.put(bytes, sha256)
     },

@@ -1,8 +1,10 @@
 /** Blobs in a folder: written beside, fsynced, then renamed to their digest, so that a name never stands for half a file. */
+
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
+import { sha256Of } from '../digest.ts'
 import { syncFolderSoon } from '../sync-folder.ts'
 import type { BlobStore, BlobWriter } from './blob-store.ts'
 import { exists, writable, written } from './files.ts'
@@ -40,13 +42,13 @@ export async function folderBlobs(folder: string): Promise<BlobStore> {
     read: async (sha256, range) =>
       guarded(sha256, async () => {
         const bytes = await readRange(pathOf(sha256), range)
-        if (range === undefined && digest(bytes) !== sha256) throw new Error('The file is not what its name says.')
+        if (range === undefined && sha256Of(bytes) !== sha256) throw new Error('The file is not what its name says.')
         return bytes
       }),
     reader: (sha256) => fileReader(sha256, pathOf(sha256)),
     stream: (sha256, start = 0) => streamed(sha256, pathOf(sha256), start),
     size: async (sha256) => guarded(sha256, async () => (await stat(pathOf(sha256))).size),
-    async put(bytes, sha256 = digest(bytes)) {
+    async put(bytes, sha256 = sha256Of(bytes)) {
       const ref = { sha256, sizeBytes: bytes.length }
       const path = nextPath()
       const file = await writable(path, 'w')
@@ -70,8 +72,6 @@ export async function folderBlobs(folder: string): Promise<BlobStore> {
 }
 
 const digestPattern = /^[0-9a-f]{64}$/
-
-const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 async function fileWriter(path: string, settle: Settle): Promise<BlobWriter> {
   const file = await writable(path, 'w')

@@ -4,9 +4,10 @@
  * into the store only by such work; so between the look at the rows and the deletion no row can begin to name the blob, but by work that
  * waits for the deletion, and then writes the blob again.
  */
-import { createHash } from 'node:crypto'
+
 import { asWardroundError } from '@wardround/core/errors.ts'
 import type { Log } from '../context.ts'
+import { sha256Of } from '../digest.ts'
 import type { Store } from '../store/store.ts'
 import type { BlobStore } from './blob-store.ts'
 
@@ -81,8 +82,6 @@ export function keptBlobs({ blobs, store, log }: Needs): KeptBlobs {
 
 /** Digests that are looked at together. */
 const batch = 500
-
-const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 type Writing = { readonly take: (sha256: string) => Promise<void>; readonly commit: BlobStore['staged']['commit'] }
 

@@ -1,6 +1,7 @@
 /** Blobs in memory: for simulation and tests. */
-import { createHash } from 'node:crypto'
+
 import { WardroundError } from '@wardround/core/errors.ts'
+import { sha256Of } from '../digest.ts'
 import { type BlobStore, gatheringWriter, readerOf } from './blob-store.ts'
 
 export function memoryBlobs(): BlobStore {
@@ -12,7 +13,7 @@ export function memoryBlobs(): BlobStore {
     return blob
   }
   const keep = (bytes: Uint8Array): { sha256: string; sizeBytes: number } => {
-    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    const sha256 = sha256Of(bytes)
     blobs.set(sha256, bytes)
     return { sha256, sizeBytes: bytes.length }
   }
@@ -46,9 +47,9 @@ export function memoryBlobs(): BlobStore {
       async commit(name, expected) {
         const bytes = staged.get(name) ?? new Uint8Array()
         staged.delete(name)
-        const digest = createHash('sha256').update(bytes).digest('hex')
+        const digest = sha256Of(bytes)
         if (digest !== expected.sha256 || bytes.length !== expected.sizeBytes)
-          throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The update' })
+          throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The upload' })
         keep(bytes)
       },
       discard: async (name) => void staged.delete(name),

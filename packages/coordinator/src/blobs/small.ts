@@ -2,8 +2,9 @@
  * A blob store that keeps what is small in the database: an update of a few kilobytes shares its commit with all others that wait, where a file of
  * its own, and its name in a folder, would each wait for the disk. What is large goes to another store.
  */
-import { createHash } from 'node:crypto'
+
 import { WardroundError } from '@wardround/core/errors.ts'
+import { sha256Of } from '../digest.ts'
 import type { Store } from '../store/store.ts'
 import { type BlobStore, readerOf } from './blob-store.ts'
 
@@ -18,7 +19,7 @@ type Kept = Pick<Store, 'transaction' | 'blob' | 'blobSize' | 'blobDigests'>
 export function smallBlobs(store: Kept, large: BlobStore, limitBytes = smallBytes): BlobStore {
   const whole = async (sha256: string): Promise<Uint8Array | undefined> => {
     const bytes = await store.blob(sha256)
-    if (bytes !== undefined && digest(bytes) !== sha256) throw new WardroundError('WR_BLOB_MISSING', { sha256 })
+    if (bytes !== undefined && sha256Of(bytes) !== sha256) throw new WardroundError('WR_BLOB_MISSING', { sha256 })
     return bytes
   }
   const found = async (sha256: string): Promise<Uint8Array> => {
@@ -49,7 +50,7 @@ export function smallBlobs(store: Kept, large: BlobStore, limitBytes = smallByte
       else yield bytes.subarray(start)
     },
     size: async (sha256) => (await store.blobSize(sha256)) ?? large.size(sha256),
-    async put(bytes, sha256 = digest(bytes)) {
+    async put(bytes, sha256 = sha256Of(bytes)) {
       if (bytes.length > limitBytes) return large.put(bytes, sha256)
       await store.transaction((tables) => tables.putBlob({ sha256, bytes }))
       return { sha256, sizeBytes: bytes.length }
@@ -66,5 +67,3 @@ export function smallBlobs(store: Kept, large: BlobStore, limitBytes = smallByte
     },
   }
 }
-
-const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')

@@ -58,7 +58,7 @@ export function stagedIn(folder: string, settle: Settle): BlobStore['staged'] {
         hashed === undefined ? await digestOf(path) : { sha256: hashed.hash.digest('hex'), sizeBytes: hashed.bytes }
       if (found.sha256 !== expected.sha256 || found.sizeBytes !== expected.sizeBytes) {
         await rm(path, { force: true })
-        throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The update' })
+        throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The upload' })
       }
       const file = await open(path, 'r+')
       await file.sync().finally(() => file.close())

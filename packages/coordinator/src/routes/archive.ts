@@ -1,10 +1,10 @@
 /** Whole studies as files: out to whoever asks with an account, and in, piece by piece. */
-import { createHash } from 'node:crypto'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { studyFile, wholeWeights } from '../archive/export.ts'
 import { importStudy } from '../archive/import.ts'
 import type { Context } from '../context.ts'
 import type { Handlers } from '../handlers.ts'
+import { receiveBlob } from '../receiving.ts'
 import { sendPieces } from '../send-blob.ts'
 import { summaryOf } from './studies.ts'
 
@@ -25,20 +25,14 @@ export function archiveHandlers(context: Context, version: string): Pick<Handler
       return sendPieces(reply, studyFile(context, { row, weights, version }))
     },
     async importStudy({ params, query }, caller) {
+      const { incoming, announcedBytes } = caller
       const file = { sha256: params.sha256, sizeBytes: query.sizeBytes }
-      const bytes = caller.rawBody
-      if (query.offset + bytes.length > file.sizeBytes)
-        throw new WardroundError('WR_BODY_INVALID', { field: 'offset', problem: 'the piece ends behind sizeBytes' })
-      const whole = bytes.length === file.sizeBytes
-      if (whole && digestOf(bytes) !== file.sha256) throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The file' })
-      const name = `import-${file.sha256}`
-      const receivedBytes = whole ? bytes.length : await blobs.staged.append(name, query.offset, bytes)
-      if (receivedBytes < file.sizeBytes) return { receivedBytes, study: null }
-      const id = await blobs.hold(async (held) => {
-        if (whole) await held.put(bytes, file.sha256)
-        else await held.staged.commit(name, file)
-        return importStudy(context, held, { file, by: caller.name })
+      const piece = { name: `import-${file.sha256}`, blob: file, offset: query.offset, incoming, announcedBytes }
+      let id: string | undefined
+      const receivedBytes = await receiveBlob(context, piece, async (held) => {
+        id = await importStudy(context, held, { file, by: caller.name })
       })
+      if (id === undefined) return { receivedBytes, study: null }
       await blobs.drop([file.sha256])
       const row = await store.study(id)
       if (row === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'study', name: id })
@@ -46,5 +40,3 @@ export function archiveHandlers(context: Context, version: string): Pick<Handler
     },
   }
 }
-
-const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
-import { sha256 } from '../auth.ts'
+import { sha256Of } from '../digest.ts'
 import { closed } from '../testing/closed.ts'
 import { coded } from '../testing/errors.ts'
 import { startedStudy, type TestFederation, testFederation } from '../testing/federation.ts'
@@ -32,10 +32,10 @@ test('a token says where, whom and until when; the store keeps its digest only',
     coordinatorKey: federation.world.keys.publicKey,
   })
   assert.equal(expiresAt, '2026-01-01T01:00:00.000Z')
-  const row = await federation.world.store.token(sha256(secret))
+  const row = await federation.world.store.token(sha256Of(secret))
   assert.deepEqual(
     { ...row },
-    { secret_sha256: sha256(secret), site: 'a', expires_at: Date.parse(expiresAt), used_at: null },
+    { secret_sha256: sha256Of(secret), site: 'a', expires_at: Date.parse(expiresAt), used_at: null },
   )
   assert.doesNotMatch(JSON.stringify(await federation.account('audit')), new RegExp(secret))
   await closed(federation)
@@ -100,7 +100,7 @@ test('a secret that nobody gave, or another name than its own, opens nothing and
   const federation = await testFederation([])
   const { join, secret } = await invited(federation, 'a')
   await assert.rejects(join({ secret: 'x'.repeat(43) }), coded('WR_TOKEN_INVALID'))
-  await assert.rejects(join({ secret: sha256(secret).slice(0, 43) }), coded('WR_TOKEN_INVALID'))
+  await assert.rejects(join({ secret: sha256Of(secret).slice(0, 43) }), coded('WR_TOKEN_INVALID'))
   await assert.rejects(join({ site: 'b' }), coded('WR_TOKEN_INVALID'))
   await assert.rejects(join({ version: '0.3.0' }), coded('WR_VERSION', { theirs: '0.3.0', ours: '0.1.0' }))
   assert.equal((await join()).site, 'a')

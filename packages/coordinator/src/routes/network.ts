@@ -1,9 +1,11 @@
 /** Joining, leaving, and who is there. */
+
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { RouteRequest } from '@wardround/core/protocol/routes.ts'
 import { encodeToken } from '@wardround/core/protocol/token.ts'
-import { checkVersion, newSecret, sha256 } from '../auth.ts'
+import { checkVersion, newSecret } from '../auth.ts'
 import type { Context } from '../context.ts'
+import { sha256Of } from '../digest.ts'
 import type { Handlers } from '../handlers.ts'
 import type { TaskRow } from '../store/schema.ts'
 
@@ -38,7 +40,12 @@ export function networkHandlers(context: Context, options: NetworkOptions): Pick
       const secret = newSecret(entropy)
       const expiresAt = clock.now() + body.validForMs
       await store.transaction(async (tables) => {
-        await tables.addToken({ secret_sha256: sha256(secret), site: body.site, expires_at: expiresAt, used_at: null })
+        await tables.addToken({
+          secret_sha256: sha256Of(secret),
+          site: body.site,
+          expires_at: expiresAt,
+          used_at: null,
+        })
         await tables.audit('token.created', { site: body.site, by: caller.name, expiresAt })
       })
       const pin =
@@ -77,7 +84,7 @@ export function networkHandlers(context: Context, options: NetworkOptions): Pick
 
 /** Once with a token; the same site may ask again, whose welcome was lost on its way. */
 async function join({ store, clock }: Context, body: RouteRequest<'join'>['body']): Promise<void> {
-  const digest = sha256(body.secret)
+  const digest = sha256Of(body.secret)
   const token = await store.token(digest)
   if (token === undefined || token.site !== body.site)
     throw new WardroundError('WR_TOKEN_INVALID', { problem: 'unknown', kind: 'join' })

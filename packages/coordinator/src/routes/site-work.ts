@@ -11,7 +11,7 @@ import { hindranceNotes } from '../hindrances.ts'
 import { takeReport } from '../intake.ts'
 import { mend, readMended } from '../mending.ts'
 import { offerDocument } from '../offers.ts'
-import { receive } from '../receiving.ts'
+import { receiveUpdate } from '../receiving.ts'
 import { sendPieces } from '../send-blob.ts'
 import type { TaskRow } from '../store/schema.ts'
 import { freshTask } from '../tasks.ts'
@@ -76,11 +76,11 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
     },
     async upload({ params, query: { offset, sizeBytes, sha256, wait } }, caller) {
       const task = await ownTask(context, params.task, caller.name)
-      const receivedBytes = await receive(context, task, {
+      const receivedBytes = await receiveUpdate(context, task, {
         offset,
         incoming: caller.incoming,
         announcedBytes: caller.announcedBytes,
-        update: { sha256, sizeBytes },
+        blob: { sha256, sizeBytes },
       })
       return { receivedBytes, task: receivedBytes < sizeBytes ? null : await nextTask(caller, wait) }
     },

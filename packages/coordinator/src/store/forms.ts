@@ -2,9 +2,10 @@
  * What the tasks of a round have in common, kept once: the documents of a thousand sites differ in their task's name and their site's. A form
  * is a document with holes in those two places; filled in again it is that very text, which the signature is over.
  */
-import { createHash } from 'node:crypto'
+
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Kysely } from 'kysely'
+import { sha256Of } from '../digest.ts'
 import { prepared } from './prepared.ts'
 import type { Database, TaskRecord, TaskRow } from './schema.ts'
 
@@ -18,7 +19,7 @@ type Own = Pick<TaskRow, 'id' | 'site'>
 export const formOf = ({ document, id, site }: Own & Pick<TaskRow, 'document'>): Form =>
   named(document.replace(`"id":"${id}"`, `"id":"${idHole}"`).replace(`"site":"${site}"`, `"site":"${siteHole}"`))
 
-const named = (text: string): Form => ({ sha256: createHash('sha256').update(text).digest('hex'), text })
+const named = (text: string): Form => ({ sha256: sha256Of(text), text })
 
 type Parts = readonly string[]
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the holes

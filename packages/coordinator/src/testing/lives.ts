@@ -1,10 +1,11 @@
 /** One study through many lives of its coordinator. */
+
 import assert from 'node:assert/strict'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { firstBroken } from '@wardround/core/protocol/chain.ts'
 import type { ParsedStudy } from '@wardround/core/protocol/plan.ts'
 import type { StudyState } from '@wardround/core/protocol/routes.ts'
-import { sha256 } from '../auth.ts'
+import { sha256Of } from '../digest.ts'
 import type { RoundPhase } from '../store/schema.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { startBare } from './bare.ts'
@@ -67,7 +68,7 @@ export async function live(
   const world = await testWorld({ store: undefined as never })
   const parsed = parsedPlan(scenario.change)
   const first = await habitat.open(world.clock)
-  await first.addAccount({ name: 'tester', secret_sha256: sha256(secret) })
+  await first.addAccount({ name: 'tester', secret_sha256: sha256Of(secret) })
   await first.close()
   let running: Running | undefined
   const line: Line =

@@ -319,6 +319,7 @@ export const routes = {
       'One piece of the file of a study, from `offset`; the whole of it is `sizeBytes` long. With the last piece the study is taken in. Sending a piece again changes nothing',
     params: z.strictObject({ sha256: sha256Schema }),
     query: z.strictObject({ offset: inQuery(z.int().min(0)), sizeBytes: inQuery(blobRefSchema.shape.sizeBytes) }),
+    streamed: true,
     answer: z.strictObject({ receivedBytes: z.int().min(0), study: studySummarySchema.nullable() }),
   },
   weights: {

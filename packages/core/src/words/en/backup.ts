@@ -1,10 +1,5 @@
 /** What is said of backups. */
-const size = (bytes: number): string =>
-  bytes >= 1e9
-    ? `${(bytes / 1e9).toFixed(1)} GB`
-    : bytes >= 1e6
-      ? `${(bytes / 1e6).toFixed(1)} MB`
-      : `${Math.ceil(bytes / 1e3)} kB`
+import { sizeInWords } from './size.ts'
 
 type Made = {
   readonly path: string
@@ -24,9 +19,9 @@ export const backupWords = {
   blobMissing: (sha256: string) => `the blob ${sha256} is missing`,
   database: () => 'The PostgreSQL database',
   ended: () => 'The coordinator ended before the backup was done; nothing is left of it.',
-  progress: (doneBytes: number, totalBytes: number) => `${size(doneBytes)} of ${size(totalBytes)}`,
+  progress: (doneBytes: number, totalBytes: number) => `${sizeInWords(doneBytes)} of ${sizeInWords(totalBytes)}`,
   made: ({ path, sizeBytes, studies, sites }: Made) => [
-    `Wrote ${path}: ${size(sizeBytes)}, ${studies} studies, ${sites} hospitals. It holds the coordinator's keys: keep it as secret as the coordinator.`,
+    `Wrote ${path}: ${sizeInWords(sizeBytes)}, ${studies} studies, ${sites} hospitals. It holds the coordinator's keys: keep it as secret as the coordinator.`,
     `When it is needed: wardround coordinator restore ${path}`,
   ],
   lost: (sha256: string) =>

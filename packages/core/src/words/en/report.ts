@@ -2,17 +2,11 @@
 import type { Estimate } from '../../metrics/schema.ts'
 import type { Outcome, StopReason } from '../../protocol/events.ts'
 import { capital, figureWords, number, type Verdict } from './figures.ts'
+import { sizeInWords } from './size.ts'
 
 const plural = (count: number, one: string): string => `${count} ${count === 1 ? one : `${one}s`}`
 const list = (names: readonly string[]): string =>
   names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
-
-const bytes = (size: number): string =>
-  size < 1000
-    ? `${size} B`
-    : size < 1_000_000
-      ? `${(size / 1000).toFixed(1)} kB`
-      : `${(size / 1_000_000).toFixed(1)} MB`
 
 function duration(seconds: number): string {
   if (seconds < 90) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`
@@ -79,7 +73,7 @@ export const reportWords = {
   hidden: () => 'hidden',
   share: figureWords.share,
   duration,
-  bytes,
+  bytes: sizeInWords,
   roundsFact: (rounds: number, best: number) => (best === 0 ? String(rounds) : `${rounds}, best ${best}`),
 
   resultHeading: () => 'Result on test patients',
@@ -154,7 +148,7 @@ export const reportWords = {
   releasesHeading: () => 'What left each hospital',
   releasesIntroduction: () => 'As each hospital was told before it decided, and nothing else:',
   traffic: (up: number, down: number) =>
-    `In all, the hospitals sent ${bytes(up)} and received ${bytes(down)}. Each hospital's own journal lists every release with its digest.`,
+    `In all, the hospitals sent ${sizeInWords(up)} and received ${sizeInWords(down)}. Each hospital's own journal lists every release with its digest.`,
   neverHeading: () => 'What never left',
 
   methodHeading: () => 'How the figures were made',

@@ -1,10 +1,9 @@
 /** The words of the result table in a terminal. */
 import type { Estimate } from '../../metrics/schema.ts'
 import { figureWords, type Verdict } from './figures.ts'
+import { sizeInWords } from './size.ts'
 
 const decimals = (value: number): string => value.toFixed(3)
-const kilobytes = (bytes: number): string =>
-  bytes < 1_000_000 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
 
 export const tableWords = {
   title: (study: string, outcome: string, { contributed, expected }: { contributed: number; expected: number }) =>
@@ -35,7 +34,7 @@ export const tableWords = {
   },
   rounds: (rounds: number, best: number, because: string) =>
     `${rounds} rounds (${because}); the model is that of round ${best}.`,
-  traffic: (up: number, down: number) => `Sent by the hospitals: ${kilobytes(up)}; received: ${kilobytes(down)}.`,
+  traffic: (up: number, down: number) => `Sent by the hospitals: ${sizeInWords(up)}; received: ${sizeInWords(down)}.`,
   weights: (sha256: string) => `SHA-256 of the weights: ${sha256}`,
   plan: (hash: string) => `Plan hash: ${hash}`,
   method: () =>
