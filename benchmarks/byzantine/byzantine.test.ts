@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { modelSchema, trainingSchema } from '@wardround/core/study/model.ts'
 import type { Trainer, TrainRequest } from '@wardround/site/training/trainer.ts'
 import { type Attack, attacks } from './attacks.ts'
-import { type ByzantineRow, bestOf } from './byzantine.ts'
+import { accuracyOf, type ByzantineRow, bestOf, rowsOf } from './byzantine.ts'
 import { hostileTrainer } from './hostile-trainer.ts'
 
 /** Adds 1 to each weight for each record of class 1, and so to the personal bias. */
@@ -77,20 +77,55 @@ test('a liar that flips labels trains on the others', async () => {
   assert.deepEqual(c, [10, 20])
 })
 
-test('the best rule is the one that keeps most under its worst attack, and its cost is counted from the best clean rule', () => {
-  const row = (
-    rule: string,
-    attack: string,
-    figures: Pick<ByzantineRow, 'accuracy' | 'cleanAccuracy'>,
-  ): ByzantineRow => {
-    return { task: 't', rule, attack, ...figures, meanAccuracy: 0, abandoned: 0 }
+const run = (accuracies: readonly number[]) =>
+  accuracies.map((accuracy, index) => ({ name: ['a', 'b', 'c'][index] ?? '', patients: 10 * (index + 1), accuracy }))
+
+test('accuracy is over the patients of honest hospitals, each as often as it has some', () => {
+  assert.equal(accuracyOf(run([1, 0.5, 0])), 20 / 60)
+  assert.equal(accuracyOf(run([1, 0.5, 0]), ['c']), 20 / 30)
+  assert.equal(accuracyOf(undefined, ['c']), 0)
+})
+
+test('a row is of the coalition that costs most at the hospitals that did not lie, not of the lowest figure', () => {
+  const clean = run([0.9, 0.9, 0.3])
+  // Without a, the others have 0.54 as they had before; without c, 0.7 instead of 0.9.
+  const byCoalition = [run([0, 0.9, 0.3]), run([0.7, 0.7, 0])]
+  const task = { name: 't', coalitions: [['a'], ['c']] }
+  const better = { rule: 'better', clean: run([1, 1, 0.3]), attacked: [] }
+  const [row] = rowsOf(task, [{ rule: 'median', clean, attacked: [{ attack: 'x', byCoalition }] }, better])
+  assert.deepEqual(
+    Object.entries(row ?? {}).map(([name, value]) => [
+      name,
+      typeof value === 'number' ? Math.round(1000 * value) / 1000 : value,
+    ]),
+    Object.entries({
+      task: 't',
+      attack: 'x',
+      rule: 'median',
+      liars: ['c'],
+      accuracy: 0.7,
+      cleanAccuracy: 0.9,
+      bestCleanAccuracy: 1,
+      overallAccuracy: 0.35,
+      abandoned: 0,
+    }),
+  )
+})
+
+test('a federation of which no model came counts as nothing', () => {
+  const task = { name: 't', coalitions: [['a'], ['b']] }
+  const clean = run([1, 1, 1])
+  const [row] = rowsOf(task, [{ rule: 'mean', clean, attacked: [{ attack: 'x', byCoalition: [clean, undefined] }] }])
+  assert.deepEqual([row?.accuracy, row?.liars, row?.abandoned], [0, ['b'], 1])
+})
+
+test('the best rule is the one whose worst attack costs least, of the best clean one', () => {
+  const row = (rule: string, attack: string, accuracy: number): ByzantineRow => {
+    const figures = { accuracy, cleanAccuracy: 0, bestCleanAccuracy: 0.9, overallAccuracy: 0 }
+    return { task: 't', rule, attack, liars: [], ...figures, abandoned: 0 }
   }
-  const [best] = bestOf([
-    row('mean', 'x', { accuracy: 0.9, cleanAccuracy: 0.9 }),
-    row('mean', 'y', { accuracy: 0.5, cleanAccuracy: 0.9 }),
-    row('median', 'x', { accuracy: 0.86, cleanAccuracy: 0.88 }),
-    row('median', 'y', { accuracy: 0.87, cleanAccuracy: 0.88 }),
-  ])
+  const rows = [row('mean', 'x', 0.9), row('mean', 'y', 0.5), row('median', 'x', 0.86), row('median', 'y', 0.87)]
+  const [best] = bestOf(rows)
   assert.deepEqual(
     { ...best, cost: Math.round(best?.cost ?? 0) },
     { task: 't', rule: 'median', worstAttack: 'x', cost: 4 },

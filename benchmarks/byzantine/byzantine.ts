@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { simulate } from '@wardround/cli/simulate/federation.ts'
 import { realWorld } from '@wardround/cli/world.ts'
 import { validatePlan } from '@wardround/core/protocol/plan.ts'
-import type { Results } from '@wardround/core/protocol/results.ts'
+import type { SiteResult } from '@wardround/core/protocol/results.ts'
 import { createTrainer, type Trainer } from '@wardround/site/training/trainer.ts'
 import { attacks } from './attacks.ts'
 import { type Hostility, hostileTrainer } from './hostile-trainer.ts'
@@ -16,12 +16,15 @@ export type ByzantineRow = {
   readonly task: string
   readonly attack: string
   readonly rule: string
-  /** Share of all hospitals' test patients that the federated model gets right, 0 to 1; of the worst coalition of liars. */
+  /** Who lied: of the task's coalitions, in turn, the one that cost most. */
+  readonly liars: readonly string[]
+  /** Share of the honest hospitals' test patients that the federated model gets right, 0 to 1. */
   readonly accuracy: number
-  /** The same where nobody lies. */
+  /** The same of the same hospitals where nobody lies: under this rule, and under the best one. */
   readonly cleanAccuracy: number
-  /** The mean over coalitions. */
-  readonly meanAccuracy: number
+  readonly bestCleanAccuracy: number
+  /** With the liars' own patients among them, which a liar's own weights are about, too. */
+  readonly overallAccuracy: number
   /** Runs of which no model came, because hospitals could no longer train; they count with accuracy 0. */
   readonly abandoned: number
 }
@@ -63,19 +66,31 @@ export async function byzantineBench(options: ByzantineOptions): Promise<Byzanti
   const trainer = createTrainer()
   try {
     const rows: ByzantineRow[] = []
-    for (const task of options.tasks)
-      for (const [rule, strategy] of chosen(Object.entries(rulesFor(task.sites.length, liarsOf(task))), options.rules))
-        rows.push(...(await attacked({ task, rule, strategy, trainer }, options)))
+    for (const task of options.tasks) {
+      const found: RuleRuns[] = []
+      const rules = Object.entries(rulesFor(task.sites.length, task.coalitions[0]?.length ?? 0))
+      for (const [rule, strategy] of chosen(rules, options.rules))
+        found.push(await ranUnder({ task, rule, strategy, trainer }, options))
+      rows.push(...rowsOf(task, found))
+    }
     return { rows, best: bestOf(rows) }
   } finally {
     await trainer.close()
   }
 }
 
-const liarsOf = ({ coalitions }: ByzantineTask): number => coalitions[0]?.length ?? 0
-
 const chosen = <T>(all: readonly (readonly [string, T])[], wanted: readonly string[] | undefined) =>
   all.filter(([name]) => wanted === undefined || wanted.some((part) => name.includes(part)))
+
+/** What a federation came to, by hospital; undefined where the study was abandoned. */
+export type Ran = readonly { readonly name: string; readonly patients: number; readonly accuracy: number }[] | undefined
+
+/** All runs under one rule: nobody lies, and each attack by each coalition, in the order of the task's. */
+export type RuleRuns = {
+  readonly rule: string
+  readonly clean: Ran
+  readonly attacked: readonly { readonly attack: string; readonly byCoalition: readonly Ran[] }[]
+}
 
 type Setting = {
   readonly task: ByzantineTask
@@ -84,45 +99,61 @@ type Setting = {
   readonly trainer: Trainer
 }
 
-/** A row for each attack. */
-async function attacked(
-  setting: Setting,
-  { attacks: wanted, note, signal }: ByzantineOptions,
-): Promise<ByzantineRow[]> {
+async function ranUnder(setting: Setting, { attacks: wanted, note, signal }: ByzantineOptions): Promise<RuleRuns> {
   const { task, rule } = setting
   const sites = task.sites.map(({ name }) => name)
-  const clean = await accuracyOf(setting, undefined, signal)
-  note(byzantineWords.ran({ task: task.name, rule, attack: '', accuracy: clean ?? 0 }))
-  const rows: ByzantineRow[] = []
-  for (const [attack, it] of chosen(
-    attacks.map((attack) => [attack.name, attack] as const),
-    wanted,
-  )) {
-    const found: (number | null)[] = []
+  const clean = await ran(setting, undefined, signal)
+  note(byzantineWords.ran({ task: task.name, rule, attack: '', accuracy: accuracyOf(clean) }))
+  const attacked = []
+  const named = attacks.map((attack) => [attack.name, attack] as const)
+  for (const [attack, it] of chosen(named, wanted)) {
+    const byCoalition: Ran[] = []
     for (const attackers of task.coalitions)
-      found.push(await accuracyOf(setting, { attack: it, attackers, sites }, signal))
-    const figures = found.map((accuracy) => accuracy ?? 0)
-    const accuracy = Math.min(...figures)
+      byCoalition.push(await ran(setting, { attack: it, attackers, sites }, signal))
+    const accuracy = Math.min(...byCoalition.map((one, index) => accuracyOf(one, task.coalitions[index])))
     note(byzantineWords.ran({ task: task.name, rule, attack, accuracy }))
-    rows.push({
-      task: task.name,
-      attack,
-      rule,
-      accuracy,
-      cleanAccuracy: clean ?? 0,
-      meanAccuracy: figures.reduce((sum, value) => sum + value, 0) / figures.length,
-      abandoned: found.filter((value) => value === null).length,
-    })
+    attacked.push({ attack, byCoalition })
   }
-  return rows
+  return { rule, clean, attacked }
 }
 
-/** null where the study was abandoned. */
-async function accuracyOf(
+/** Over the patients of all hospitals but these; 0 where no model came. */
+export function accuracyOf(run: Ran, without: readonly string[] = []): number {
+  const own = (run ?? []).filter(({ name }) => !without.includes(name))
+  const patients = own.reduce((sum, one) => sum + one.patients, 0)
+  return patients === 0 ? 0 : own.reduce((sum, one) => sum + one.patients * one.accuracy, 0) / patients
+}
+
+/** A row for each rule and attack, of the coalition that costs most of what the best rule reaches without liars at the same hospitals. */
+export function rowsOf(
+  { name, coalitions }: Pick<ByzantineTask, 'name' | 'coalitions'>,
+  rules: readonly RuleRuns[],
+): ByzantineRow[] {
+  return rules.flatMap(({ rule, clean, attacked }) =>
+    attacked.map(({ attack, byCoalition }): ByzantineRow => {
+      const rows = coalitions.map((liars, index) => ({
+        liars,
+        accuracy: accuracyOf(byCoalition[index], liars),
+        cleanAccuracy: accuracyOf(clean, liars),
+        bestCleanAccuracy: Math.max(...rules.map((one) => accuracyOf(one.clean, liars))),
+        overallAccuracy: accuracyOf(byCoalition[index]),
+      }))
+      const worst = rows.reduce((a, b) => (costOf(b) > costOf(a) ? b : a))
+      const abandoned = byCoalition.filter((run) => run === undefined).length
+      return { task: name, attack, rule, ...worst, abandoned }
+    }),
+  )
+}
+
+/** In shares of 1. */
+const costOf = ({ accuracy, bestCleanAccuracy }: Pick<ByzantineRow, 'accuracy' | 'bestCleanAccuracy'>): number =>
+  bestCleanAccuracy - accuracy
+
+async function ran(
   { task, strategy, trainer }: Setting,
   hostility: Hostility | undefined,
   signal: AbortSignal,
-): Promise<number | null> {
+): Promise<Ran> {
   const folder = mkdtempSync(join(tmpdir(), 'wardround-byzantine-'))
   try {
     const results = await simulate(
@@ -139,27 +170,26 @@ async function accuracyOf(
       },
       async ({ results }) => results,
     )
-    return accuracyIn(results)
+    return results.outcome === 'abandoned' ? undefined : results.sites.map(figuresOf)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-const accuracyIn = ({ outcome, overall }: Results): number | null =>
-  outcome === 'abandoned' ? null : overall.federated.accuracy.value
+function figuresOf({ name, nTest, federated }: SiteResult) {
+  const accuracy = federated.accuracy.value
+  // Both tasks have so many patients at each hospital that its figures are shown.
+  if (nTest === null || accuracy === null) throw new TypeError(`${name} hides its figures.`)
+  return { name, patients: nTest, accuracy }
+}
 
-/** By the accuracy that is left of the best clean one: a rule that is bad already has little to lose. */
+/** By what its worst attack costs, of the best that there is without liars: a rule that is bad already has little to lose. */
 export function bestOf(rows: readonly ByzantineRow[]): Verdict[] {
   return [...Map.groupBy(rows, ({ task }) => task)].map(([task, own]) => {
     const worst = [...Map.groupBy(own, ({ rule }) => rule).values()].map((ofRule) =>
-      ofRule.reduce((a, b) => (b.accuracy < a.accuracy ? b : a)),
+      ofRule.reduce((a, b) => (costOf(b) > costOf(a) ? b : a)),
     )
-    const best = worst.reduce((a, b) => (b.accuracy > a.accuracy ? b : a))
-    return {
-      task,
-      rule: best.rule,
-      worstAttack: best.attack,
-      cost: 100 * (Math.max(...own.map(({ cleanAccuracy }) => cleanAccuracy)) - best.accuracy),
-    }
+    const best = worst.reduce((a, b) => (costOf(b) < costOf(a) ? b : a))
+    return { task, rule: best.rule, worstAttack: best.attack, cost: 100 * costOf(best) }
   })
 }

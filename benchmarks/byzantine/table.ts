@@ -11,16 +11,16 @@ export function byzantineTable({ rows, best }: ByzantineReport, tasks: readonly 
       const attacks = [...new Set(own.map(({ attack }) => attack))]
       const lines = [...Map.groupBy(own, ({ rule }) => rule)].map(([rule, ofRule]) => [
         rule,
-        byzantineWords.accuracy(ofRule[0]?.cleanAccuracy ?? Number.NaN),
-        ...attacks.map((attack) =>
-          byzantineWords.accuracy(ofRule.find((row) => row.attack === attack)?.accuracy ?? Number.NaN),
-        ),
+        ...attacks.map((attack) => {
+          const row = ofRule.find((one) => one.attack === attack)
+          return row === undefined ? '' : byzantineWords.accuracies(row)
+        }),
       ])
       const liars = byzantineWords.liars(coalitions[0]?.length ?? 0, sites.length, coalitions.length)
       return [
         byzantineWords.heading(name, liars),
         '',
-        ...aligned([[byzantineWords.rule(), byzantineWords.clean(), ...attacks], ...lines], 1),
+        ...aligned([[byzantineWords.rule(), ...attacks], ...lines], 1),
         '',
         ...best.filter(({ task }) => task === name).map(byzantineWords.best),
       ].join('\n')
