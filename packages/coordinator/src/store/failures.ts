@@ -29,7 +29,9 @@ function postgresOut(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   if (error instanceof AggregateError) return error.errors.some(postgresOut)
   // The driver's own errors have no code.
-  if (/^(?:Connection terminated|Client has encountered a connection error|Client was closed)/.test(error.message))
+  if (
+    /^(?:Connection terminated|Client has encountered a connection error|Client was closed|timeout)/.test(error.message)
+  )
     return true
   const code = 'code' in error ? String(error.code) : ''
   return /^(?:08|40|53|57|58)...$/.test(code) || /^E[A-Z]+$/.test(code)

@@ -7,7 +7,12 @@ import { type SqliteDialect, sqliteDialect } from './sqlite.ts'
 
 export type StoreOptions =
   | { readonly kind: 'sqlite'; readonly path: string }
-  | { readonly kind: 'postgres'; readonly url: string }
+  | {
+      readonly kind: 'postgres'
+      readonly url: string
+      /** How long it may be silent before it is asked whether it is at work. */
+      readonly patienceMs?: number
+    }
 
 export type Opened = { readonly db: Kysely<Database> } & Pick<SqliteDialect, 'copyTo'>
 
@@ -17,6 +22,6 @@ export function openDatabase(options: StoreOptions): Opened {
     const dialect = sqliteDialect(options.path)
     return { db: new Kysely<Database>({ dialect }), copyTo: dialect.copyTo }
   }
-  const db = new Kysely<Database>({ dialect: postgresDialect(options.url) })
+  const db = new Kysely<Database>({ dialect: postgresDialect(options.url, options.patienceMs) })
   return { db, copyTo: (path) => copyDatabase(db, path) }
 }

@@ -2,20 +2,18 @@
 import { type Dialect, type Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import type { Database } from './schema.ts'
+import { patientPool } from './silence.ts'
 
 /** Sums and counters are far below 2^53: numbers, as in SQLite, instead of pg's strings. */
 const bigintType = 20
 
-export function postgresDialect(url: string): Dialect {
+export function postgresDialect(url: string, patienceMs?: number): Dialect {
   const types = {
     getTypeParser: ((oid: number, format?: 'text') =>
       oid === bigintType ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
   }
-  const pool = new pg.Pool({ connectionString: url, max: 4, types, application_name: 'wardround' })
-  // A connection that the server ends: its next query fails, or the pool opens another. Unheard, these events would end this process.
-  pool.on('error', () => undefined)
-  pool.on('connect', (client) => client.on('error', () => undefined))
-  return new PostgresDialect({ pool })
+  const config = { connectionString: url, max: 4, types, application_name: 'wardround' }
+  return new PostgresDialect({ pool: patientPool(config, patienceMs) })
 }
 
 /** Any number, alike in every coordinator. */
