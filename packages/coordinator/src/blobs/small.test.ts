@@ -53,3 +53,17 @@ test('a row that somebody changed is not taken for the blob that its name promis
   await blobs.put(small)
   assert.deepEqual(Buffer.from(await blobs.read(sha256)), small)
 })
+
+test('a damaged row does not hide the same content where it came in pieces', async () => {
+  const { blobs, store } = await both()
+  const { sha256 } = await blobs.put(small)
+  await store.putBlob({ sha256, bytes: Buffer.from('three other') })
+  await blobs.staged.append('upload', 0, small)
+  await blobs.staged.commit('upload', { sha256, sizeBytes: small.length })
+  assert.deepEqual(Buffer.from(await blobs.read(sha256)), small)
+  assert.deepEqual(Buffer.from(await blobs.read(sha256, { start: 2, end: 7 })), small.subarray(2, 7))
+  assert.deepEqual(Buffer.concat(await Array.fromAsync(blobs.stream(sha256, 3))), small.subarray(3))
+  const reader = await blobs.reader(sha256)
+  assert.deepEqual(Buffer.from(await reader.read({ start: 0, end: small.length })), small)
+  await reader.close()
+})

@@ -17,15 +17,12 @@ const heldBytes = 1 << 16
 type Kept = Pick<Store, 'transaction' | 'blob' | 'blobSize' | 'blobDigests'>
 
 export function smallBlobs(store: Kept, large: BlobStore, limitBytes = smallBytes): BlobStore {
+  /** undefined where it is to be found in `large`: where a row is damaged, perhaps as an upload that came in pieces. */
   const whole = async (sha256: string): Promise<Uint8Array | undefined> => {
     const bytes = await store.blob(sha256)
-    if (bytes !== undefined && sha256Of(bytes) !== sha256) throw new WardroundError('WR_BLOB_MISSING', { sha256 })
-    return bytes
-  }
-  const found = async (sha256: string): Promise<Uint8Array> => {
-    const bytes = await whole(sha256)
-    if (bytes === undefined) throw new WardroundError('WR_BLOB_MISSING', { sha256 })
-    return bytes
+    if (bytes === undefined || sha256Of(bytes) === sha256) return bytes
+    if (await large.has(sha256)) return undefined
+    throw new WardroundError('WR_BLOB_MISSING', { sha256 })
   }
   return {
     ...large,
@@ -38,11 +35,11 @@ export function smallBlobs(store: Kept, large: BlobStore, limitBytes = smallByte
     async reader(sha256) {
       const size = await store.blobSize(sha256)
       if (size === undefined) return large.reader(sha256)
-      const held = size <= heldBytes ? await found(sha256) : undefined
-      return readerOf(
-        { read: async (_, range) => (held ?? (await found(sha256))).slice(range?.start, range?.end) },
-        sha256,
-      )
+      const held = size <= heldBytes ? await whole(sha256) : undefined
+      if (size <= heldBytes && held === undefined) return large.reader(sha256)
+      const read: BlobStore['read'] = async (_, range) =>
+        (held ?? (await whole(sha256)))?.slice(range?.start, range?.end) ?? large.read(sha256, range)
+      return readerOf({ read }, sha256)
     },
     async *stream(sha256, start = 0) {
       const bytes = await whole(sha256)
