@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { blobSuite } from '@wardround/coordinator/blobs/blob-store.suite.ts'
+import { appendTo } from '@wardround/coordinator/testing/append.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { crashBlobs } from './blobs.ts'
 import { createTally } from './tally.ts'
@@ -15,7 +16,7 @@ test('a power cut keeps every blob, and tears uploads: what is left is a part of
     const { blobs, powerCut } = crashBlobs(seededRandom([seed]), tally)
     const whole = Uint8Array.of(1, 2, 3)
     const ref = await blobs.put(whole)
-    await blobs.staged.append('upload', 0, Uint8Array.of(4, 5, 6, 7))
+    await appendTo(blobs, 'upload')(0, Uint8Array.of(4, 5, 6, 7))
     await powerCut()
     assert.deepEqual(Uint8Array.from(await blobs.read(ref.sha256)), whole)
     lengths.add(await blobs.staged.receivedBytes('upload'))

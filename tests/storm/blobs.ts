@@ -17,12 +17,18 @@ export function crashBlobs(random: Random, tally: Pick<Tally, 'count'>): CrashBl
       ...blobs,
       staged: {
         ...staged,
-        async append(name, offset, piece) {
-          const length = await staged.append(name, offset, piece)
-          const before = received.get(name) ?? new Uint8Array()
-          const fresh = piece.subarray(Math.max(0, before.length - offset))
-          received.set(name, Uint8Array.from(Buffer.concat([before, fresh])))
-          return length
+        async open(name) {
+          const { append, close } = await staged.open(name)
+          return {
+            async append(offset, piece) {
+              const length = await append(offset, piece)
+              const before = received.get(name) ?? new Uint8Array()
+              const fresh = piece.subarray(Math.max(0, before.length - offset))
+              received.set(name, Uint8Array.from(Buffer.concat([before, fresh])))
+              return length
+            },
+            close,
+          }
         },
         async commit(name, expected) {
           received.delete(name)
@@ -41,7 +47,7 @@ export function crashBlobs(random: Random, tally: Pick<Tally, 'count'>): CrashBl
         received.delete(name)
         await staged.discard(name)
         if (left.length > 0) received.set(name, left)
-        if (left.length > 0) await staged.append(name, 0, left)
+        if (left.length > 0) await (await staged.open(name)).append(0, left)
       }
     },
   }

@@ -8,6 +8,7 @@ import type { BlobStore } from './blobs/blob-store.ts'
 import { folderBlobs } from './blobs/fs.ts'
 import { memoryBlobs } from './blobs/memory.ts'
 import { recentBlobs } from './blobs/recent.ts'
+import { appendTo } from './testing/append.ts'
 import { closed } from './testing/closed.ts'
 import { except, honest, type Running, startCoordinator, startedStudy, testWorld } from './testing/federation.ts'
 import { digestsIn, nothingLeft, nothingMissing } from './testing/needs.ts'
@@ -210,8 +211,8 @@ test('a start clears away what lives left that were cut short: blobs, uploads, h
   const open = (await running.site('a').next())?.id ?? ''
   await running.coordinator.app.close()
   const orphan = await world.blobs.put(Buffer.from('named by nobody'))
-  await world.blobs.staged.append(open, 0, Buffer.from('half of an update'))
-  await world.blobs.staged.append('small-00000000-train-9-a', 0, Buffer.from('of no task'))
+  await appendTo(world.blobs, open)(0, Buffer.from('half of an update'))
+  await appendTo(world.blobs, 'small-00000000-train-9-a')(0, Buffer.from('of no task'))
   writeFileSync(join(folder, 'partial', '1-1.new'), 'half a blob')
   mkdirSync(join(folder, 'sha256', 'zz'))
   writeFileSync(join(folder, 'sha256', 'zz', 'README'), 'not ours')

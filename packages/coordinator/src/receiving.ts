@@ -83,18 +83,21 @@ type Groups = { readonly offset: number; readonly groups: Iterable<Uint8Array> |
 
 /** Adds to what has arrived, and says how much that is. */
 async function append({ staged }: Context['blobs'], name: string, { offset, groups }: Groups): Promise<number> {
+  const adding = await staged.open(name)
   let received: number | undefined
   let at = offset
   try {
     for await (const bytes of groups) {
-      received = await staged.append(name, at, bytes)
+      received = await adding.append(at, bytes)
       at += bytes.length
     }
     // Who has sent all, and asks once more, sends nothing.
-    return received ?? (await staged.append(name, offset, new Uint8Array()))
+    return received ?? (await adding.append(offset, new Uint8Array()))
   } catch (error) {
     // Some of it is not what its sender has signed: it begins again.
     if (error instanceof WardroundError && error.code === 'WR_PROOF_INVALID') await staged.discard(name)
     throw error
+  } finally {
+    await adding.close()
   }
 }

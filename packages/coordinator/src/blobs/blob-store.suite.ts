@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import fc from 'fast-check'
+import { appendTo } from '../testing/append.ts'
 import { coded } from '../testing/errors.ts'
 import { type BlobStore, gatheringWriter } from './blob-store.ts'
 
@@ -189,7 +190,7 @@ function writing(check: Check): void {
     assert.deepEqual(await listed(store), [])
     const refs = [await put(store, text('abc')), await store.put(text('other')), await put(store, text('third'))]
     await store.put(text('abc'))
-    await store.staged.append('task', 0, text('an upload'))
+    await appendTo(store, 'task')(0, text('an upload'))
     const writer = await store.writer()
     await writer.write(text('half'))
     assert.deepEqual(await listed(store), refs.map(({ sha256 }) => sha256).toSorted())
@@ -219,7 +220,7 @@ function writing(check: Check): void {
 
   check('tidying up takes no blob and no upload', async (store) => {
     const { sha256 } = await put(store, text('abc'))
-    await store.staged.append('task', 0, text('half'))
+    await appendTo(store, 'task')(0, text('half'))
     await store.tidy()
     equal(await store.read(sha256), text('abc'))
     assert.equal(await store.staged.receivedBytes('task'), 4)
@@ -250,7 +251,7 @@ function writing(check: Check): void {
     assert.deepEqual(await writer.finish(), { sha256: abc, sizeBytes: 3 })
     equal(await store.read(abc), text('abc'))
     const piece = text('abc')
-    await store.staged.append('task', 0, piece)
+    await appendTo(store, 'task')(0, piece)
     piece.fill(0)
     await store.staged.commit('task', refOf(text('abc')))
   })
@@ -285,11 +286,11 @@ function uploads(check: Check): void {
           plan.map(({ cut }) => cut),
         )
         for (const [index, { offset, piece }] of parts.entries()) {
-          const received = await store.staged.append(name, offset, piece)
+          const received = await appendTo(store, name)(offset, piece)
           assert.equal(received, offset + piece.length)
           // One that arrived before, again: it, or any before it, or with more behind it.
           const back = parts[Math.max(0, index - (plan[index]?.again ?? 0))] ?? { offset: 0, piece }
-          assert.equal(await store.staged.append(name, back.offset, back.piece), received)
+          assert.equal(await appendTo(store, name)(back.offset, back.piece), received)
         }
         assert.equal(await store.staged.receivedBytes(name), whole.length)
         await store.staged.commit(name, refOf(whole))
@@ -301,16 +302,16 @@ function uploads(check: Check): void {
   })
 
   check('a piece that overlaps what has arrived adds only what is new', async (store) => {
-    assert.equal(await store.staged.append('task', 0, text('hear')), 4)
-    assert.equal(await store.staged.append('task', 2, text('art-dis')), 9)
+    assert.equal(await appendTo(store, 'task')(0, text('hear')), 4)
+    assert.equal(await appendTo(store, 'task')(2, text('art-dis')), 9)
     await store.staged.commit('task', refOf(text('heart-dis')))
   })
 
   check('a gap is refused, and says where to go on', async (store) => {
-    await assert.rejects(store.staged.append('task', 1, text('b')), gap(0))
-    await store.staged.append('task', 0, text('abc'))
-    await assert.rejects(store.staged.append('task', 4, text('e')), gap(3))
-    assert.equal(await store.staged.append('task', 3, text('d')), 4)
+    await assert.rejects(appendTo(store, 'task')(1, text('b')), gap(0))
+    await appendTo(store, 'task')(0, text('abc'))
+    await assert.rejects(appendTo(store, 'task')(4, text('e')), gap(3))
+    assert.equal(await appendTo(store, 'task')(3, text('d')), 4)
     await store.staged.commit('task', refOf(text('abcd')))
   })
 
@@ -318,7 +319,7 @@ function uploads(check: Check): void {
     const whole = text('abcdefgh'.repeat(500))
     const half = whole.length / 2
     for (const offset of [0, half]) {
-      const again = () => store.staged.append('task', offset, whole.subarray(offset, offset + half))
+      const again = () => appendTo(store, 'task')(offset, whole.subarray(offset, offset + half))
       await Promise.all([again(), again(), again()])
     }
     await store.staged.commit('task', refOf(whole))
@@ -332,7 +333,7 @@ function uploads(check: Check): void {
       [whole, two.subarray(0, 500_000)],
       [two.subarray(0, 500_000), whole],
     ]) {
-      await Promise.all(pair.map((piece) => store.staged.append('task', 0, piece)))
+      await Promise.all(pair.map((piece) => appendTo(store, 'task')(0, piece)))
       const taken = await store.staged.commit('task', refOf(whole)).then(
         () => true,
         (error: unknown) => !coded('WR_DIGEST_MISMATCH')(error),
@@ -343,24 +344,54 @@ function uploads(check: Check): void {
     }
   })
 
+  check('one who stays adds piece after piece, beside others', async (store) => {
+    const whole = text('abcdefgh'.repeat(50_000))
+    const [one, two] = [await store.staged.open('task'), await store.staged.open('task')]
+    assert.equal(await one.append(0, whole.subarray(0, 1000)), 1000)
+    assert.equal(await two.append(500, whole.subarray(500, 200_000)), 200_000)
+    assert.equal(await one.append(1000, whole.subarray(1000, 150_000)), 200_000)
+    assert.equal(await one.append(150_000, whole.subarray(150_000)), whole.length)
+    await two.close()
+    await store.staged.commit('task', refOf(whole))
+    await one.close()
+    equal(await store.read(refOf(whole).sha256), whole)
+  })
+
+  check(
+    'who still adds when the upload is committed or given up cannot change the blob, and begins anew',
+    async (store) => {
+      const adding = await store.staged.open('task')
+      await adding.append(0, text('abc'))
+      await store.staged.commit('task', refOf(text('abc')))
+      await assert.rejects(adding.append(3, text('d')), gap(0))
+      assert.equal(await adding.append(0, text('ab')), 2)
+      equal(await store.read(abc), text('abc'))
+      await store.staged.discard('task')
+      await assert.rejects(adding.append(2, text('c')), gap(0))
+      assert.equal(await adding.append(0, text('abc')), 3)
+      await adding.close()
+      await store.staged.commit('task', refOf(text('abc')))
+    },
+  )
+
   check('a wrong digest or size is refused, and the upload starts again', async (store) => {
     const whole = text('abc')
     for (const wrong of [
       { sha256: nowhere, sizeBytes: 3 },
       { sha256: abc, sizeBytes: 4 },
     ]) {
-      await store.staged.append('task', 0, whole)
+      await appendTo(store, 'task')(0, whole)
       await assert.rejects(store.staged.commit('task', wrong), coded('WR_DIGEST_MISMATCH'))
       assert.equal(await store.has(wrong.sha256), false)
       assert.equal(await store.staged.receivedBytes('task'), 0)
     }
-    await store.staged.append('task', 0, whole)
+    await appendTo(store, 'task')(0, whole)
     await store.staged.commit('task', refOf(whole))
     equal(await store.read(abc), whole)
   })
 
   check('an upload that was committed is not there twice; its blob stays as it is', async (store) => {
-    await store.staged.append('task', 0, text('abc'))
+    await appendTo(store, 'task')(0, text('abc'))
     await store.staged.commit('task', refOf(text('abc')))
     await assert.rejects(store.staged.commit('task', refOf(text('abc'))), coded('WR_DIGEST_MISMATCH'))
     equal(await store.read(abc), text('abc'))
@@ -368,7 +399,7 @@ function uploads(check: Check): void {
 
   check('an upload of what is there already is taken like any other', async (store) => {
     await put(store, text('abc'))
-    await store.staged.append('task', 0, text('abc'))
+    await appendTo(store, 'task')(0, text('abc'))
     await store.staged.commit('task', refOf(text('abc')))
     equal(await store.read(abc), text('abc'))
     assert.equal(await store.staged.receivedBytes('task'), 0)
@@ -376,14 +407,14 @@ function uploads(check: Check): void {
 
   check('two tasks whose updates are the same commit the same blob at once', async (store) => {
     const whole = text('the same gradient '.repeat(100))
-    for (const name of ['a', 'b']) await store.staged.append(name, 0, whole)
+    for (const name of ['a', 'b']) await appendTo(store, name)(0, whole)
     await Promise.all(['a', 'b'].map((name) => store.staged.commit(name, refOf(whole))))
     equal(await store.read(refOf(whole).sha256), whole)
   })
 
   check('uploads that have begun are listed, until they are blobs or given up', async (store) => {
     assert.deepEqual(await store.staged.list(), [])
-    for (const name of ['one', 'two-b', 'three']) await store.staged.append(name, 0, text('abc'))
+    for (const name of ['one', 'two-b', 'three']) await appendTo(store, name)(0, text('abc'))
     assert.deepEqual((await store.staged.list()).toSorted(), ['one', 'three', 'two-b'])
     await store.staged.commit('one', refOf(text('abc')))
     await store.staged.discard('three')
@@ -391,13 +422,13 @@ function uploads(check: Check): void {
   })
 
   check('an upload that is given up leaves nothing; others go on', async (store) => {
-    await store.staged.append('given-up', 0, text('abc'))
-    await store.staged.append('other', 0, text('ab'))
+    await appendTo(store, 'given-up')(0, text('abc'))
+    await appendTo(store, 'other')(0, text('ab'))
     await store.staged.discard('given-up')
     await store.staged.discard('never-begun')
     assert.equal(await store.staged.receivedBytes('given-up'), 0)
     assert.equal(await store.staged.receivedBytes('other'), 2)
-    await assert.rejects(store.staged.append('given-up', 3, text('d')), gap(0))
+    await assert.rejects(appendTo(store, 'given-up')(3, text('d')), gap(0))
     assert.equal(await store.has(abc), false)
   })
 }

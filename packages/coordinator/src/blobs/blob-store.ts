@@ -45,6 +45,13 @@ export const readerOf = (blobs: Pick<BlobStore, 'read'>, sha256: string): BlobRe
   close: async () => undefined,
 })
 
+/** An upload that somebody adds to. To be closed; what was added stays. */
+export type Adding = {
+  /** Adds a piece; what was received before is ignored. Returns what has arrived. Errors: WR_UPLOAD_OFFSET for a gap. */
+  append(offset: number, piece: Uint8Array): Promise<number>
+  close(): Promise<void>
+}
+
 export type BlobStore = {
   has(sha256: string): Promise<boolean>
   /**
@@ -68,8 +75,8 @@ export type BlobStore = {
   /** Uploads that arrive in pieces, under a name that the coordinator chose. */
   readonly staged: {
     receivedBytes(name: string): Promise<number>
-    /** Adds a piece; one that was received before is ignored. Returns what has arrived. Errors: WR_UPLOAD_OFFSET for a gap. */
-    append(name: string, offset: number, piece: Uint8Array): Promise<number>
+    /** For one who adds to it, whether it has begun or not. */
+    open(name: string): Promise<Adding>
     /** Turns the upload into a blob. Errors: WR_DIGEST_MISMATCH (the upload is dropped, so that it can start again). */
     commit(name: string, expected: BlobRef): Promise<void>
     discard(name: string): Promise<void>

@@ -15,6 +15,7 @@ import {
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
+import { appendTo } from '../testing/append.ts'
 import { coded } from '../testing/errors.ts'
 import { scratch } from '../testing/scratch.ts'
 import { blobSuite } from './blob-store.suite.ts'
@@ -49,7 +50,7 @@ test('a blob is a file whose name is the digest of its bytes, and nobody else ma
   assert.equal(basename(path), digest(readFileSync(path)))
   assert.deepEqual(readFileSync(path), content)
   const store = await folderBlobs(folder)
-  await store.staged.append('task', 0, content)
+  await appendTo(store, 'task')(0, content)
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const { mode } = statSync(join(entry.parentPath, entry.name))
     assert.equal(mode & 0o777, entry.isFile() ? 0o600 : 0o700, entry.name)
@@ -106,13 +107,13 @@ test('after a restart, blobs are there, uploads go on, and what was half written
   const folder = freshFolder()
   await withBlob(folder)
   const before = await folderBlobs(folder)
-  await before.staged.append('task', 0, Buffer.from('half of '))
+  await appendTo(before, 'task')(0, Buffer.from('half of '))
   writeFileSync(join(folder, 'partial', '1-1.new'), 'never finished')
   const store = await folderBlobs(folder)
   assert.deepEqual(Buffer.from(await store.read(sha256)), content)
   assert.equal(await store.staged.receivedBytes('task'), 8)
   assert.equal(await store.has(digest(Buffer.from('never finished'))), false)
-  await store.staged.append('task', 8, Buffer.from('it'))
+  await appendTo(store, 'task')(8, Buffer.from('it'))
   const whole = Buffer.from('half of it')
   await store.staged.commit('task', { sha256: digest(whole), sizeBytes: whole.length })
   assert.deepEqual(Buffer.from(await store.read(digest(whole))), whole)
@@ -122,7 +123,7 @@ test('what an earlier process left half written is cleared away; uploads and blo
   const folder = freshFolder()
   const path = await withBlob(folder)
   const before = await folderBlobs(folder)
-  await before.staged.append('task', 0, content)
+  await appendTo(before, 'task')(0, content)
   const half = await before.writer()
   await half.write(content)
   assert.equal(readdirSync(join(folder, 'partial')).length, 2)
@@ -139,11 +140,11 @@ test('nothing remains of what was finished, given up or refused', async () => {
   const writer = await store.writer()
   await writer.write(content)
   await writer.abort()
-  await store.staged.append('given-up', 0, content)
+  await appendTo(store, 'given-up')(0, content)
   await store.staged.discard('given-up')
-  await store.staged.append('damaged', 0, content)
+  await appendTo(store, 'damaged')(0, content)
   await assert.rejects(store.staged.commit('damaged', { sha256: 'f'.repeat(64), sizeBytes: content.length }))
-  await store.staged.append('whole', 0, content)
+  await appendTo(store, 'whole')(0, content)
   await store.staged.commit('whole', { sha256, sizeBytes: content.length })
   assert.deepEqual(
     filesIn(folder).map((path) => basename(path)),
@@ -160,7 +161,7 @@ test('a folder that cannot be made, or is gone, is an error that names it', asyn
   rmSync(folder, { recursive: true })
   await assert.rejects(store.writer(), coded('WR_PERMISSION', { action: 'write' }))
   await assert.rejects(store.put(content), coded('WR_PERMISSION', { action: 'write' }))
-  await assert.rejects(store.staged.append('task', 0, content), coded('WR_PERMISSION', { action: 'write' }))
+  await assert.rejects(appendTo(store, 'task')(0, content), coded('WR_PERMISSION', { action: 'write' }))
 })
 
 test('a disk that is full is an error to be tried again', { skip: !existsSync('/dev/full') }, async () => {
@@ -168,7 +169,7 @@ test('a disk that is full is an error to be tried again', { skip: !existsSync('/
   const store = await folderBlobs(folder)
   // Linux's disk that is always full, where the upload and the first blob would be.
   symlinkSync('/dev/full', join(folder, 'partial', 'task.upload'))
-  await assert.rejects(store.staged.append('task', 0, content), coded('WR_DISK'))
+  await assert.rejects(appendTo(store, 'task')(0, content), coded('WR_DISK'))
   const path = join(folder, 'partial', `${process.pid}-1.new`)
   symlinkSync('/dev/full', path)
   await assert.rejects(store.put(content), coded('WR_DISK', { path }))

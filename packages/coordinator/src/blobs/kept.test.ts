@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import fc from 'fast-check'
+import { appendTo } from '../testing/append.ts'
 import { turn } from '../testing/clock.ts'
 import { digestsIn } from '../testing/needs.ts'
 import { taskRow } from '../testing/rows.ts'
@@ -80,7 +81,7 @@ test('what is written stays while the work goes on; work that fails leaves nothi
     const writer = await held.writer()
     await writer.write(bytesOf('y'))
     await writer.finish()
-    await held.staged.append('open', 0, bytesOf('z'))
+    await appendTo(held, 'open')(0, bytesOf('z'))
     await held.staged.commit('open', { sha256: sha256Of('z'), sizeBytes: 1 })
     await kept.drop([x, sha256Of('z')])
     assert.equal((await digestsIn(blobs)).length, 3)
@@ -130,7 +131,7 @@ test('a sweep takes what no row names and uploads that no open task waits for', 
   const { kept, blobs } = all
   await naming(all, 'heart', 'x')
   for (let number = 0; number < 1100; number++) await blobs.put(bytesOf(`orphan ${number}`))
-  for (const name of ['open-1', 'closed']) await blobs.staged.append(name, 0, bytesOf('half'))
+  for (const name of ['open-1', 'closed']) await appendTo(blobs, name)(0, bytesOf('half'))
   await kept.sweep()
   assert.deepEqual(await digestsIn(blobs), [x])
   assert.deepEqual(await blobs.staged.list(), ['open-1'])

@@ -37,13 +37,16 @@ export function memoryBlobs(): BlobStore {
     tidy: async () => undefined,
     staged: {
       receivedBytes: async (name) => staged.get(name)?.length ?? 0,
-      async append(name, offset, piece) {
-        const before = staged.get(name) ?? new Uint8Array()
-        if (offset > before.length) throw new WardroundError('WR_UPLOAD_OFFSET', { receivedBytes: before.length })
-        const fresh = piece.subarray(Math.max(0, before.length - offset))
-        staged.set(name, Buffer.concat([before, fresh]))
-        return before.length + fresh.length
-      },
+      open: async (name) => ({
+        async append(offset, piece) {
+          const before = staged.get(name) ?? new Uint8Array()
+          if (offset > before.length) throw new WardroundError('WR_UPLOAD_OFFSET', { receivedBytes: before.length })
+          const fresh = piece.subarray(Math.max(0, before.length - offset))
+          if (fresh.length > 0) staged.set(name, Buffer.concat([before, fresh]))
+          return before.length + fresh.length
+        },
+        close: async () => undefined,
+      }),
       async commit(name, expected) {
         const bytes = staged.get(name) ?? new Uint8Array()
         staged.delete(name)

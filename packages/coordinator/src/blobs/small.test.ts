@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { openStore } from '../store/store.ts'
+import { appendTo } from '../testing/append.ts'
 import { coded } from '../testing/errors.ts'
 import { blobSuite } from './blob-store.suite.ts'
 import type { BlobStore } from './blob-store.ts'
@@ -58,7 +59,7 @@ test('a damaged row does not hide the same content where it came in pieces', asy
   const { blobs, store } = await both()
   const { sha256 } = await blobs.put(small)
   await store.putBlob({ sha256, bytes: Buffer.from('three other') })
-  await blobs.staged.append('upload', 0, small)
+  await appendTo(blobs, 'upload')(0, small)
   await blobs.staged.commit('upload', { sha256, sizeBytes: small.length })
   assert.deepEqual(Buffer.from(await blobs.read(sha256)), small)
   assert.deepEqual(Buffer.from(await blobs.read(sha256, { start: 2, end: 7 })), small.subarray(2, 7))

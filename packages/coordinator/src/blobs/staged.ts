@@ -1,11 +1,11 @@
 /** Uploads on their way in, each a file that grows piece by piece. */
 import { createHash, type Hash } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
-import { open, readdir, rm } from 'node:fs/promises'
+import { type FileHandle, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
-import type { BlobStore } from './blob-store.ts'
+import type { Adding, BlobStore } from './blob-store.ts'
 import { exists, sizeOf, writable, written } from './files.ts'
 
 /** Turns a file into a blob. */
@@ -14,48 +14,37 @@ export type Settle = (from: string, ref: BlobRef) => Promise<BlobRef>
 /** What has been hashed of an upload while it came, so that its end need not be waited for and all of it read again. */
 type Hashed = { readonly hash: Hash; bytes: number }
 
+/** One that somebody in this life has added to. */
+type Upload = {
+  /** Of those who are adding to it. */
+  readonly files: Set<FileHandle>
+  /** undefined where the file is not what was hashed: from before a restart, or where two added at once. */
+  hashed: Hashed | undefined
+}
+type Uploads = Map<string, Upload>
+
 const uploadEnding = '.upload'
 
 export function stagedIn(folder: string, settle: Settle): BlobStore['staged'] {
   const staging = (name: string): string => join(folder, `${name}${uploadEnding}`)
-  const hashing = new Map<string, Hashed>()
-  /** undefined where the file is not what was hashed: from before a restart, or where two pieces came at once and both were. */
-  const hashedUpTo = (name: string, received: number): Hashed | undefined => {
-    if (received === 0 && !hashing.has(name)) hashing.set(name, { hash: createHash('sha256'), bytes: 0 })
-    const hashed = hashing.get(name)
-    if (hashed === undefined || hashed.bytes === received) return hashed
-    hashing.delete(name)
-    return undefined
+  const uploads: Uploads = new Map()
+  /** Nobody adds to it any more: what is being written is waited for, and who wants to go on begins anew. */
+  const end = async (name: string): Promise<Upload | undefined> => {
+    const upload = uploads.get(name)
+    uploads.delete(name)
+    for (const file of upload?.files ?? []) await file.close()
+    return upload
   }
   return {
     receivedBytes: (name) => sizeOf(staging(name)),
-    async append(name, offset, piece) {
-      const path = staging(name)
-      const received = await sizeOf(path)
-      if (offset > received) throw new WardroundError('WR_UPLOAD_OFFSET', { receivedBytes: received })
-      const fresh = piece.subarray(Math.max(0, received - offset))
-      if (fresh.length === 0) return received
-      const hashed = hashedUpTo(name, received)
-      try {
-        // At its place, not at the end: a piece that is sent twice at once is written twice over itself.
-        const file = await writable(path, constants.O_WRONLY | constants.O_CREAT)
-        await written(file, fresh, { path, position: received }).finally(() => file.close())
-      } catch (error) {
-        hashing.delete(name)
-        throw error
-      }
-      if (hashed !== undefined) {
-        hashed.hash.update(fresh)
-        hashed.bytes += fresh.length
-      }
-      return received + fresh.length
-    },
+    open: async (name) => addingTo(uploads, name, staging(name)),
     async commit(name, expected) {
       const path = staging(name)
-      const hashed = hashedUpTo(name, await sizeOf(path))
-      hashing.delete(name)
+      const hashed = (await end(name))?.hashed
       const found =
-        hashed === undefined ? await digestOf(path) : { sha256: hashed.hash.digest('hex'), sizeBytes: hashed.bytes }
+        hashed !== undefined && hashed.bytes === (await sizeOf(path))
+          ? { sha256: hashed.hash.digest('hex'), sizeBytes: hashed.bytes }
+          : await digestOf(path)
       if (found.sha256 !== expected.sha256 || found.sizeBytes !== expected.sizeBytes) {
         await rm(path, { force: true })
         throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The upload' })
@@ -65,7 +54,7 @@ export function stagedIn(folder: string, settle: Settle): BlobStore['staged'] {
       await settle(path, expected)
     },
     async discard(name) {
-      hashing.delete(name)
+      await end(name)
       await rm(staging(name), { force: true })
     },
     list: async () =>
@@ -73,6 +62,56 @@ export function stagedIn(folder: string, settle: Settle): BlobStore['staged'] {
         .filter((name) => name.endsWith(uploadEnding))
         .map((name) => name.slice(0, -uploadEnding.length)),
   }
+}
+
+/** Its file stays open from the first new byte on. */
+function addingTo(uploads: Uploads, name: string, path: string): Adding {
+  let opened: { readonly file: FileHandle; readonly upload: Upload } | undefined
+  const begin = async (received: number): Promise<{ readonly file: FileHandle; readonly upload: Upload }> => {
+    const file = await writable(path, constants.O_WRONLY | constants.O_CREAT)
+    const hashed = received === 0 ? { hash: createHash('sha256'), bytes: 0 } : undefined
+    const upload = uploads.get(name) ?? { files: new Set(), hashed }
+    uploads.set(name, upload)
+    upload.files.add(file)
+    return { file, upload }
+  }
+  const close = async (): Promise<void> => {
+    opened?.upload.files.delete(opened.file)
+    await opened?.file.close()
+    opened = undefined
+  }
+  return {
+    async append(offset, piece) {
+      if (opened !== undefined && uploads.get(name) !== opened.upload) await close()
+      const received = opened === undefined ? await sizeOf(path) : (await opened.file.stat()).size
+      if (offset > received) throw new WardroundError('WR_UPLOAD_OFFSET', { receivedBytes: received })
+      const fresh = piece.subarray(Math.max(0, received - offset))
+      if (fresh.length === 0) return received
+      opened ??= await begin(received)
+      await add(opened, fresh, { path, position: received })
+      return received + fresh.length
+    },
+    close,
+  }
+}
+
+/** At its place, not at the end: a piece that is sent twice at once is written twice over itself. */
+async function add(
+  { file, upload }: { readonly file: FileHandle; readonly upload: Upload },
+  fresh: Uint8Array,
+  at: { readonly path: string; readonly position: number },
+): Promise<void> {
+  // Two who add at once have seen the same end of the file, and only the first one's bytes are what comes there.
+  if (upload.hashed?.bytes !== at.position) upload.hashed = undefined
+  const writing = written(file, fresh, at)
+  if (upload.hashed !== undefined) {
+    upload.hashed.hash.update(fresh)
+    upload.hashed.bytes += fresh.length
+  }
+  await writing.catch((error: unknown) => {
+    upload.hashed = undefined
+    throw error
+  })
 }
 
 async function digestOf(path: string): Promise<BlobRef> {

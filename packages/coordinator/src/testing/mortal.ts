@@ -144,7 +144,11 @@ function mortalBlobs(blobs: BlobStore, life: Life): BlobStore {
     staged: {
       list: staged.list,
       receivedBytes: staged.receivedBytes,
-      append: (name, offset, piece) => step('append', () => staged.append(name, offset, piece)),
+      async open(name) {
+        life.alive()
+        const { append, close } = await staged.open(name)
+        return { append: (offset, piece) => step('append', () => append(offset, piece)), close }
+      },
       commit: (name, expected) => step('commit', () => staged.commit(name, expected)),
       discard: (name) => step('discard', () => staged.discard(name)),
     },
