@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { initialState, type StrategyState, step, type Update } from '@wardround/core/learning/process.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
+import type { Entropy } from '@wardround/core/ports.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { decodeWeights, encodeWeights, flatten, unflatten } from '@wardround/core/safetensors.ts'
 import type { StrategySpec } from '@wardround/core/study/strategy.ts'
@@ -13,6 +14,7 @@ import { type Aggregated, aggregateRound } from './aggregate.ts'
 import { type BlobStore, readerOf } from './blobs/blob-store.ts'
 import { folderBlobs } from './blobs/fs.ts'
 import { memoryBlobs } from './blobs/memory.ts'
+import { testEntropy } from './testing/entropy.ts'
 import { coded } from './testing/errors.ts'
 import { scratch } from './testing/scratch.ts'
 
@@ -202,7 +204,7 @@ const reading = (blobs: BlobStore, read: BlobStore['read']): BlobStore => ({
 })
 
 test('no read is larger than a range, whatever the model', async () => {
-  const dimension = (1 << 17) * 2 + 5
+  const dimension = (1 << 16) * 2 + 5
   const weights = Float32Array.from({ length: dimension }, (_, index) => index % 7)
   const delta = Float32Array.from({ length: dimension }, (_, index) => (index % 5) - 2)
   const blobs = memoryBlobs()
@@ -221,8 +223,8 @@ test('no read is larger than a range, whatever the model', async () => {
   }
   const first = await aggregateRound(watched, input)
   const second = await aggregateRound(watched, { ...input, weights: first.weights, state: first.state })
-  // 2^17 weights of state, 8 bytes each, are the largest.
-  assert.equal(largest, 8 << 17)
+  // 2^16 weights of state, 8 bytes each, are the largest.
+  assert.equal(largest, 8 << 16)
   // v₁ = Δ, v₂ = Δ/2 + Δ: the step of both rounds is 2.5·Δ, exact in Float32.
   assert.deepEqual(
     await weightsOf(blobs, second, dimension),
@@ -333,9 +335,9 @@ test('a bit that turns only while updates are weighed stops the round: coefficie
 })
 
 /** A second round of FedAvgM, ready to be aggregated, in a folder; its files by what they are. */
-async function secondRound() {
+async function secondRound(entropy?: Entropy) {
   const folder = scratch()
-  const blobs = await folderBlobs(folder)
+  const blobs = await folderBlobs(folder, entropy)
   const strategy = strategyOf({ fedAvgM: { rate: 1, momentum: 0.5 } })
   const specs = specsOf(6)
   const updateOf = async (site: string, value: number) => ({
@@ -377,10 +379,15 @@ const damages: Readonly<Record<string, (path: string) => void>> = {
   },
 }
 
+const ways = { 'by its name': undefined, 'by its seal': testEntropy('seals') }
+const cases = Object.entries(ways).flatMap(([how, entropy]) =>
+  Object.entries(damages).map(([title, damage]) => ({ how, entropy, title, damage })),
+)
+
 for (const what of ['weights', 'the update of a site', 'state'] as const)
-  for (const [title, damage] of Object.entries(damages))
-    test(`${what} with ${title} stops the round, and nothing half-written stays`, async () => {
-      const { input, blobs, files, halfWritten } = await secondRound()
+  for (const { how, entropy, title, damage } of cases)
+    test(`${what} with ${title}, known ${how}, stops the round, and nothing half-written stays`, async () => {
+      const { input, blobs, files, halfWritten } = await secondRound(entropy)
       const intact = readFileSync(files[what])
       damage(files[what])
       await assert.rejects(aggregateRound(blobs, input, 4), coded('WR_BLOB_MISSING'))

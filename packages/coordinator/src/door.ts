@@ -14,12 +14,10 @@ import type { BlobReader, BlobStore } from './blobs/blob-store.ts'
 import type { Context } from './context.ts'
 import { type Running, runningOf, studyOf } from './running.ts'
 import type { StudyRow, TaskRow } from './store/schema.ts'
+import { longestRange } from './weights.ts'
 
 /** Beyond this a change of a weight is no training result, and sums of such could overflow Float32. */
 const largestChange = 1e30
-
-/** Weights that are read at once. */
-const rangeLength = 1 << 17
 
 /** A report as JSON. Errors: WR_BODY_INVALID. */
 export async function checkReport(context: Context, task: TaskRow, report: Report): Promise<void> {
@@ -78,8 +76,8 @@ export async function checkWeights(
 
 async function checkAllValues(reader: BlobReader, specs: readonly TensorSpec[], dataStart: number): Promise<void> {
   const dimension = dimensionOf(specs)
-  for (let start = 0; start < dimension; start += rangeLength) {
-    const range = { start, end: Math.min(dimension, start + rangeLength) }
+  for (let start = 0; start < dimension; start += longestRange) {
+    const range = { start, end: Math.min(dimension, start + longestRange) }
     checkValues(float32Of(await reader.read(placeOf(range, dataStart))))
   }
 }

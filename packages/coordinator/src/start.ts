@@ -46,7 +46,7 @@ export async function startCoordinator(options: StartOptions): Promise<Started> 
       ? { kind: 'sqlite', path: join(folder, 'coordinator.sqlite') }
       : { kind: 'postgres', url: options.store }
   const keys = coordinatorKeys(folder, options)
-  const files = await folderBlobs(join(folder, 'blobs'))
+  const files = await folderBlobs(join(folder, 'blobs'), entropy)
   // Last: what it takes is let go of by the coordinator alone.
   const store = await openStore(storeOptions, () => new Date(clock.now()).toISOString())
   const blobs = recentBlobs(smallBlobs(store, files))

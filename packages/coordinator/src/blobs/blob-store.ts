@@ -35,7 +35,12 @@ export type BlobReader = {
   /** As a store's read() of a range; what it gives is good until it is called for the one after the next. */
   read(range: ByteRange): Promise<Uint8Array>
   close(): Promise<void>
+  /** Where its store can tell more cheaply than by its name that the blob is what was written. */
+  readonly proof?: Proof
 }
+
+/** Sees all bytes of a blob, from front to back, and then knows whether they are the ones that it should have. */
+export type Proof = { update(bytes: Uint8Array): void; holds(): boolean }
 
 export type ByteRange = { readonly start: number; readonly end: number }
 

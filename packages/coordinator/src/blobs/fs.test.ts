@@ -16,9 +16,11 @@ import {
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { appendTo } from '../testing/append.ts'
+import { testEntropy } from '../testing/entropy.ts'
 import { coded } from '../testing/errors.ts'
 import { scratch } from '../testing/scratch.ts'
 import { blobSuite } from './blob-store.suite.ts'
+import type { BlobStore } from './blob-store.ts'
 import { folderBlobs } from './fs.ts'
 
 const root = scratch()
@@ -26,6 +28,7 @@ let folders = 0
 const freshFolder = (): string => join(root, `blobs-${folders++}`)
 
 blobSuite('folder', () => folderBlobs(freshFolder()))
+blobSuite('folder with seals', () => folderBlobs(freshFolder(), testEntropy('seals')))
 
 /** Every file below a folder, by its path from there. */
 const filesIn = (folder: string): string[] =>
@@ -102,6 +105,58 @@ for (const [title, damage] of Object.entries(damages))
     damage(await withBlob(folder))
     await assert.rejects((await folderBlobs(folder)).read(sha256), coded('WR_BLOB_MISSING', { sha256 }))
   })
+
+/** Whether what is read of it is proved; undefined where its name alone can tell. */
+async function proved(store: BlobStore, sha256: string): Promise<boolean | undefined> {
+  const reader = await store.reader(sha256)
+  for (const start of [0, 7]) reader.proof?.update(await reader.read({ start, end: start === 0 ? 7 : 100 }))
+  await reader.close()
+  return reader.proof?.holds()
+}
+
+const writings: Readonly<Record<string, (store: BlobStore) => Promise<unknown>>> = {
+  'put whole': (store) => store.put(content),
+  'written in parts': async (store) => {
+    const writer = await store.writer()
+    for (const part of [content.subarray(0, 5), content.subarray(5)]) await writer.write(part)
+    await writer.finish()
+  },
+  uploaded: async (store) => {
+    for (const at of [0, 6, 12]) await appendTo(store, 'task')(at, content.subarray(at, at + 6))
+    await appendTo(store, 'task')(18, content.subarray(18))
+    await store.staged.commit('task', { sha256, sizeBytes: content.length })
+  },
+}
+
+for (const [how, write] of Object.entries(writings))
+  test(`a blob that was ${how} in this life is known again by its seal, and where that does not hold, by its name`, async () => {
+    const folder = freshFolder()
+    const store = await folderBlobs(folder, testEntropy('seals'))
+    await write(store)
+    assert.equal(await proved(store, sha256), true)
+    const path = join(folder, filesIn(folder)[0] ?? '')
+    damages['with one bit turned']?.(path)
+    assert.equal(await proved(store, sha256), false)
+    assert.equal(await proved(store, sha256), undefined)
+    await store.delete(sha256)
+    await write(store)
+    assert.equal(await proved(store, sha256), true)
+    assert.equal(await proved(await folderBlobs(folder, testEntropy('seals')), sha256), undefined)
+  })
+
+test('an upload that went on after a restart, or was sent twice at once, is known by its name', async () => {
+  const folder = freshFolder()
+  const [before, store] = [await folderBlobs(folder, testEntropy('1')), await folderBlobs(folder, testEntropy('2'))]
+  const commit = () => store.staged.commit('task', { sha256, sizeBytes: content.length })
+  await appendTo(before, 'task')(0, content.subarray(0, 6))
+  await appendTo(store, 'task')(6, content.subarray(6))
+  await commit()
+  assert.equal(await proved(store, sha256), undefined)
+  await Promise.all([appendTo(store, 'task')(0, content), appendTo(store, 'task')(0, content.toReversed())])
+  await appendTo(store, 'task')(0, content)
+  await commit().catch((error: unknown) => assert.ok(coded('WR_DIGEST_MISMATCH')(error)))
+  assert.notEqual(await proved(store, sha256), false)
+})
 
 test('after a restart, blobs are there, uploads go on, and what was half written is no blob', async () => {
   const folder = freshFolder()

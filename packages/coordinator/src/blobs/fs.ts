@@ -4,14 +4,17 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
+import type { Entropy } from '@wardround/core/ports.ts'
 import { sha256Of } from '../digest.ts'
 import { syncFolderSoon } from '../sync-folder.ts'
-import type { BlobStore, BlobWriter } from './blob-store.ts'
+import type { BlobStore, BlobWriter, Proof } from './blob-store.ts'
 import { exists, writable, written } from './files.ts'
 import { fileReader, guarded, readRange, streamed } from './reading.ts'
-import { type Settle, stagedIn } from './staged.ts'
+import { type Seal, sealing } from './seal.ts'
+import { type Settle, type Settling, stagedIn } from './staged.ts'
 
-export async function folderBlobs(folder: string): Promise<BlobStore> {
+/** `entropy`: blobs that are written in this life are then known again by a seal, for which it draws the key (seal.ts). */
+export async function folderBlobs(folder: string, entropy?: Entropy): Promise<BlobStore> {
   const [blobs, partial] = [join(folder, 'sha256'), join(folder, 'partial')]
   try {
     for (const path of [blobs, partial]) await mkdir(path, { recursive: true, mode: 0o700 })
@@ -26,15 +29,18 @@ export async function folderBlobs(folder: string): Promise<BlobStore> {
     counter += 1
     return join(partial, `${process.pid}-${counter}.new`)
   }
-  const writer = (): Promise<BlobWriter> => fileWriter(nextPath(), settle)
+  const seal = entropy === undefined ? undefined : sealing(entropy)
+  const seals = new Map<string, string>()
+  const writer = (): Promise<BlobWriter> => fileWriter(nextPath(), { settle, seal })
   /** From `partial` to its digest's name; the folder is synced too, or the name could be lost with the power. */
-  const settle: Settle = async (from, ref) => {
+  const settle: Settle = async (from, ref, sealed) => {
     const to = pathOf(ref.sha256)
     const parent = dirname(to)
     const made = known.has(parent) ? undefined : await mkdir(parent, { recursive: true, mode: 0o700 })
     await rename(from, to)
     for (const path of made === undefined ? [parent] : [parent, blobs]) await syncFolderSoon(path)
     known.add(parent)
+    if (sealed !== undefined) seals.set(ref.sha256, sealed)
     return ref
   }
   return {
@@ -45,7 +51,13 @@ export async function folderBlobs(folder: string): Promise<BlobStore> {
         if (range === undefined && sha256Of(bytes) !== sha256) throw new Error('The file is not what its name says.')
         return bytes
       }),
-    reader: (sha256) => fileReader(sha256, pathOf(sha256)),
+    async reader(sha256) {
+      const sealed = seals.get(sha256)
+      const reader = await fileReader(sha256, pathOf(sha256))
+      if (sealed === undefined || seal === undefined) return reader
+      // What does not hold is looked at by its name the next time: the seal may be what is wrong.
+      return { ...reader, proof: proofBy(seal(), { sealed, broken: () => seals.delete(sha256) }) }
+    },
     stream: (sha256, start = 0) => streamed(sha256, pathOf(sha256), start),
     size: async (sha256) => guarded(sha256, async () => (await stat(pathOf(sha256))).size),
     async put(bytes, sha256 = sha256Of(bytes)) {
@@ -56,10 +68,15 @@ export async function folderBlobs(folder: string): Promise<BlobStore> {
         .then(() => file.sync())
         .finally(() => file.close())
         .catch((error: unknown) => rm(path, { force: true }).then(() => Promise.reject(error)))
-      return settle(path, ref)
+      const sealed = seal?.()
+      sealed?.update(bytes)
+      return settle(path, ref, sealed?.digest())
     },
     writer,
-    delete: (sha256) => rm(pathOf(sha256), { force: true }),
+    async delete(sha256) {
+      seals.delete(sha256)
+      await rm(pathOf(sha256), { force: true })
+    },
     async *list() {
       for (const first of await readdir(blobs))
         for (const name of await readdir(join(blobs, first))) if (digestPattern.test(name)) yield name
@@ -67,15 +84,25 @@ export async function folderBlobs(folder: string): Promise<BlobStore> {
     async tidy() {
       for (const name of await readdir(partial)) if (name.endsWith('.new')) await rm(join(partial, name))
     },
-    staged: stagedIn(partial, settle),
+    staged: stagedIn(partial, { settle, seal }),
   }
 }
 
 const digestPattern = /^[0-9a-f]{64}$/
 
-async function fileWriter(path: string, settle: Settle): Promise<BlobWriter> {
+const proofBy = (seal: Seal, { sealed, broken }: { readonly sealed: string; readonly broken: () => void }): Proof => ({
+  update: seal.update,
+  holds() {
+    const holds = seal.digest() === sealed
+    if (!holds) broken()
+    return holds
+  },
+})
+
+async function fileWriter(path: string, { settle, seal }: Settling): Promise<BlobWriter> {
   const file = await writable(path, 'w')
   const hash = createHash('sha256')
+  const sealed = seal?.()
   let sizeBytes = 0
   const abort = async (): Promise<void> => {
     await file.close()
@@ -83,18 +110,20 @@ async function fileWriter(path: string, settle: Settle): Promise<BlobWriter> {
   }
   return {
     async write(chunk) {
-      await written(file, chunk, { path, position: sizeBytes }).catch(async (error: unknown) => {
+      const writing = written(file, chunk, { path, position: sizeBytes })
+      hash.update(chunk)
+      sealed?.update(chunk)
+      sizeBytes += chunk.length
+      await writing.catch(async (error: unknown) => {
         await abort()
         throw error
       })
-      hash.update(chunk)
-      sizeBytes += chunk.length
     },
     async finish(named) {
       await file.sync().finally(() => file.close())
       const ref = { sha256: hash.digest('hex'), sizeBytes }
       await named?.(ref)
-      return settle(path, ref)
+      return settle(path, ref, sealed?.digest())
     },
     abort,
   }

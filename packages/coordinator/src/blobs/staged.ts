@@ -7,12 +7,14 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import type { Adding, BlobStore } from './blob-store.ts'
 import { exists, sizeOf, writable, written } from './files.ts'
+import type { Seal, Sealing } from './seal.ts'
 
-/** Turns a file into a blob. */
-export type Settle = (from: string, ref: BlobRef) => Promise<BlobRef>
+/** Turns a file into a blob, which has this seal. */
+export type Settle = (from: string, ref: BlobRef, sealed?: string) => Promise<BlobRef>
+export type Settling = { readonly settle: Settle; readonly seal: Sealing | undefined }
 
 /** What has been hashed of an upload while it came, so that its end need not be waited for and all of it read again. */
-type Hashed = { readonly hash: Hash; bytes: number }
+type Hashed = { readonly hash: Hash; readonly seal: Seal | undefined; bytes: number }
 
 /** One that somebody in this life has added to. */
 type Upload = {
@@ -25,9 +27,10 @@ type Uploads = Map<string, Upload>
 
 const uploadEnding = '.upload'
 
-export function stagedIn(folder: string, settle: Settle): BlobStore['staged'] {
+export function stagedIn(folder: string, { settle, seal }: Settling): BlobStore['staged'] {
   const staging = (name: string): string => join(folder, `${name}${uploadEnding}`)
   const uploads: Uploads = new Map()
+  const startHash = (): Hashed => ({ hash: createHash('sha256'), seal: seal?.(), bytes: 0 })
   /** Nobody adds to it any more: what is being written is waited for, and who wants to go on begins anew. */
   const end = async (name: string): Promise<Upload | undefined> => {
     const upload = uploads.get(name)
@@ -37,21 +40,21 @@ export function stagedIn(folder: string, settle: Settle): BlobStore['staged'] {
   }
   return {
     receivedBytes: (name) => sizeOf(staging(name)),
-    open: async (name) => addingTo(uploads, name, staging(name)),
+    open: async (name) => addingTo(staging(name), { uploads, name, startHash }),
     async commit(name, expected) {
       const path = staging(name)
       const hashed = (await end(name))?.hashed
       const found =
         hashed !== undefined && hashed.bytes === (await sizeOf(path))
-          ? { sha256: hashed.hash.digest('hex'), sizeBytes: hashed.bytes }
-          : await digestOf(path)
+          ? { sha256: hashed.hash.digest('hex'), sizeBytes: hashed.bytes, sealed: hashed.seal?.digest() }
+          : { ...(await digestOf(path)), sealed: undefined }
       if (found.sha256 !== expected.sha256 || found.sizeBytes !== expected.sizeBytes) {
         await rm(path, { force: true })
         throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The upload' })
       }
       const file = await open(path, 'r+')
       await file.sync().finally(() => file.close())
-      await settle(path, expected)
+      await settle(path, expected, found.sealed)
     },
     async discard(name) {
       await end(name)
@@ -64,13 +67,18 @@ export function stagedIn(folder: string, settle: Settle): BlobStore['staged'] {
   }
 }
 
+type AddingOptions = {
+  readonly uploads: Uploads
+  readonly name: string
+  readonly startHash: () => Hashed
+}
+
 /** Its file stays open from the first new byte on. */
-function addingTo(uploads: Uploads, name: string, path: string): Adding {
+function addingTo(path: string, { uploads, name, startHash }: AddingOptions): Adding {
   let opened: { readonly file: FileHandle; readonly upload: Upload } | undefined
   const begin = async (received: number): Promise<{ readonly file: FileHandle; readonly upload: Upload }> => {
     const file = await writable(path, constants.O_WRONLY | constants.O_CREAT)
-    const hashed = received === 0 ? { hash: createHash('sha256'), bytes: 0 } : undefined
-    const upload = uploads.get(name) ?? { files: new Set(), hashed }
+    const upload = uploads.get(name) ?? { files: new Set(), hashed: received === 0 ? startHash() : undefined }
     uploads.set(name, upload)
     upload.files.add(file)
     return { file, upload }
@@ -106,6 +114,7 @@ async function add(
   const writing = written(file, fresh, at)
   if (upload.hashed !== undefined) {
     upload.hashed.hash.update(fresh)
+    upload.hashed.seal?.update(fresh)
     upload.hashed.bytes += fresh.length
   }
   await writing.catch((error: unknown) => {

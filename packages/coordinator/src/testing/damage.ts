@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { firstBroken } from '@wardround/core/protocol/chain.ts'
 import type { Task } from '@wardround/core/protocol/task.ts'
 import { folderBlobs } from '../blobs/fs.ts'
+import { testEntropy } from './entropy.ts'
 import { honest, type Running, startedStudy, testWorld } from './federation.ts'
 import { nothingLeft, nothingMissing } from './needs.ts'
 import { asSite, send } from './requests.ts'
@@ -18,7 +19,11 @@ export type Folder = Running & { readonly usual: Behaviour; fileOf(sha256: strin
 
 export async function inFolder(change: PlanChange = plan): Promise<Folder> {
   const folder = scratch()
-  const running = await startedStudy(['a', 'b'], change, await testWorld({ blobs: await folderBlobs(folder) }))
+  const running = await startedStudy(
+    ['a', 'b'],
+    change,
+    await testWorld({ blobs: await folderBlobs(folder, testEntropy('seals')) }),
+  )
   return {
     ...running,
     usual: honest(running.parsed, { delta: (round, site) => (site === 'a' ? round : -0.5) }),

@@ -1,0 +1,68 @@
+/**
+ * A digest that costs a fraction of SHA-256: to know again, in the life of one process, what it has once held against its name. NH (core/nh-kernel.ts) of each block of 64 KiB
+ * under a key that never leaves this memory, and SHA-256 of what comes out: who does not know the key, be it a disk or somebody with a hand on it, makes
+ * other bytes with the same seal once in 2³² attempts.
+ */
+import { createHash } from 'node:crypto'
+import { type NhKernel, nhBlockBytes, nhKernel, nhStepBytes } from '@wardround/core/nh-kernel.ts'
+import type { Entropy } from '@wardround/core/ports.ts'
+
+/** Of one stream of bytes, however it is cut. */
+export type Seal = { update(bytes: Uint8Array): void; digest(): string }
+export type Sealing = () => Seal
+
+/** undefined where the platform does not take the kernel: then there is SHA-256. */
+export function sealing(entropy: Entropy): Sealing | undefined {
+  const kernel = nhKernel()
+  if (kernel === undefined) return undefined
+  kernel.key.set(entropy(nhBlockBytes))
+  return () => sealBy(kernel)
+}
+
+function sealBy(kernel: NhKernel): Seal {
+  const outer = createHash('sha256')
+  const sums = new Uint8Array(kernel.sums.length)
+  const rest = new Uint8Array(nhStepBytes)
+  let restBytes = 0
+  let sizeBytes = 0
+  /** In the block. */
+  let position = 0
+  const add = (bytes: Uint8Array): void => {
+    kernel.message.set(bytes)
+    kernel.sums.set(sums)
+    kernel.add(bytes.length, position)
+    sums.set(kernel.sums)
+    position += bytes.length
+    if (position === nhBlockBytes) endBlock()
+  }
+  const endBlock = (): void => {
+    outer.update(sums)
+    sums.fill(0)
+    position = 0
+  }
+  return {
+    update(bytes) {
+      sizeBytes += bytes.length
+      let at = 0
+      if (restBytes > 0) {
+        at = Math.min(nhStepBytes - restBytes, bytes.length)
+        rest.set(bytes.subarray(0, at), restBytes)
+        restBytes += at
+        if (restBytes < nhStepBytes) return
+        add(rest)
+      }
+      for (let length = 0; bytes.length - at >= nhStepBytes; at += length) {
+        length = Math.min(nhBlockBytes - position, bytes.length - at)
+        length -= length % nhStepBytes
+        add(bytes.subarray(at, at + length))
+      }
+      rest.set(bytes.subarray(at))
+      restBytes = bytes.length - at
+    },
+    digest() {
+      if (restBytes > 0) add(rest.fill(0, restBytes))
+      if (position > 0) endBlock()
+      return outer.update(String(sizeBytes)).digest('hex')
+    },
+  }
+}
