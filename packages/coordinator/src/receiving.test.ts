@@ -48,7 +48,7 @@ test('an update is kept while it comes: who breaks off in the middle has not sen
   const { running, site, params, update, begin, received } = await training()
   const sent = await begin()
   sent.write(update.subarray(0, 300_000))
-  // Two groups of 131,072 bytes; the rest of the third is not there yet.
+  // One group of 262,144 bytes; the rest of the second is not there yet.
   while ((await received()) < 262_144) await setTimeout(5)
   sent.destroy()
   assert.equal(await received(), 262_144)

@@ -8,10 +8,14 @@ import { sha256Of } from './digest.ts'
 import { requireSize, runningStudy } from './door.ts'
 import { endsBehind, grouped, upTo } from './incoming.ts'
 import { fit, takeUpdate, thankForUpdate } from './intake.ts'
+import { sharedRoom } from './room.ts'
 import type { TaskRow } from './store/schema.ts'
 
-/** What is in memory of a piece at once, and the largest blob that is taken in whole. */
-const groupBytes = 1 << 17
+/** The largest blob that is taken in whole. */
+const wholeBytes = 1 << 17
+
+/** What is in memory of a piece at once. */
+const room = sharedRoom({ totalBytes: 1 << 23, leastBytes: 1 << 17, mostBytes: 1 << 18 })
 
 /** What a request brings of a blob, from `offset`. */
 export type Piece = {
@@ -60,12 +64,14 @@ export async function receiveBlob(
       await put(held)
       await take(held)
     })
-  const whole = offset === 0 && sizeBytes <= groupBytes ? Buffer.concat(await Array.fromAsync(rest)) : undefined
+  const whole = offset === 0 && sizeBytes <= wholeBytes ? Buffer.concat(await Array.fromAsync(rest)) : undefined
   if (whole?.length === sizeBytes) {
     await land((held) => putWhole(held, name, { bytes: whole, blob }))
     return sizeBytes
   }
-  const receivedBytes = await append(blobs, name, { offset, groups: whole ? [whole] : grouped(groupBytes, rest) })
+  const place = room.enter()
+  const groups = whole ? [whole] : grouped(place.sizeBytes, rest)
+  const receivedBytes = await append(blobs, name, { offset, groups }).finally(place.leave)
   if (receivedBytes === sizeBytes) await land((held) => held.staged.commit(name, blob))
   return receivedBytes
 }
