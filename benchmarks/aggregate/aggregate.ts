@@ -1,15 +1,16 @@
 /** `npm run bench -- aggregate`: updates into one, ours and numpy's from the same files, each in a process of its own. */
 import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { freemem, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { sealing } from '@wardround/coordinator/blobs/seal.ts'
+import { sha256Of } from '@wardround/coordinator/digest.ts'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { z } from 'zod'
-import { aligned } from '../figures.ts'
-import { type Blobs, writeBlobs } from './data.ts'
+import type { Blobs } from './data.ts'
 import { pythonIn } from './environment.ts'
 import type { Asked, Told } from './ours.ts'
 import { faultyIn, type RuleName, rules, trimmedIn } from './rules.ts'
@@ -38,29 +39,47 @@ export type AggregateRow = {
   readonly rule: RuleName
   readonly sites: number
   readonly weights: number
-  /** GB (10^9 bytes) of updates a second: the whole path, and its arithmetic alone. */
+  /** GB (10^9 bytes) of updates a second: the whole path, the same where nothing is known by its seal, and the arithmetic alone. */
   readonly gbPerSecond: number
+  readonly restartedGbPerSecond: number
   readonly sumsGbPerSecond: number | null
-  /** Of numpy's fastest form. */
+  /** Of numpy's own weighted mean, np.average, or of the rule; where there is no room for it, of numpy's fastest form. `numpyForm` names it. */
   readonly numpyGbPerSecond: number
   readonly numpySumsGbPerSecond: number | null
   readonly numpyForm: string
+  readonly numpyPeakMb: number
+  readonly numpyFastestGbPerSecond: number
+  readonly numpyFastestForm: string
+  readonly numpyFastestPeakMb: number
   readonly memcpyGbPerSecond: number
   readonly sha256GbPerSecond: number
+  readonly sealGbPerSecond: number | null
   readonly peakMb: number | null
-  readonly numpyPeakMb: number
   /** Ours by numpy's. */
   readonly speedRatio: number
+  readonly fastestSpeedRatio: number
   /** numpy's by ours. */
   readonly memoryRatio: number | null
-  /** The largest difference of the first four weights, as numpy's fastest form has them, by their size. */
+  readonly fastestMemoryRatio: number | null
+  /** The largest difference of the first four weights, as that form of numpy has them, by their size. */
   readonly differs: number
   readonly numpyForms: readonly Form[]
 }
 
 export type AggregateReport = { readonly rows: readonly AggregateRow[]; readonly numpyVersion: string }
 
-const toldSchema = z.object({ seconds: z.array(z.number()), peakMb: z.number().nullable(), first: z.array(z.number()) })
+const refSchema = z.object({ sha256: z.string(), sizeBytes: z.number() })
+const toldSchema = z.object({
+  written: z.object({
+    global: refSchema,
+    updates: z.array(refSchema),
+    examples: z.array(z.number()),
+    headerBytes: z.number(),
+  }),
+  seconds: z.array(z.number()),
+  peakMb: z.number().nullable(),
+  first: z.array(z.number()),
+})
 const numpySchema = z.object({
   wholeSeconds: z.array(z.number()),
   arithmeticSeconds: z.array(z.number()).nullable(),
@@ -69,16 +88,23 @@ const numpySchema = z.object({
   version: z.string(),
 })
 
+type Ended = { readonly answer: unknown } | { readonly killedBy: NodeJS.Signals }
+
 /** A process that reads one document and writes one. Errors: WR_INTERNAL where it fails. */
-async function asked(command: readonly [string, ...string[]], document: object): Promise<unknown> {
+async function asked(command: readonly [string, ...string[]], document: object): Promise<Ended> {
   const [program, ...args] = command
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  const ended = new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
+    child.once('exit', (...how) => resolve(how)),
+  )
+  // One that ends before it has read what it is asked says so by its end.
+  child.stdin.on('error', () => undefined)
   child.stdin.end(JSON.stringify(document))
   const answer = await text(child.stdout)
-  const code = await ended
+  const [code, signal] = await ended
+  if (signal !== null) return { killedBy: signal }
   if (code !== 0) throw new WardroundError('WR_INTERNAL', { what: `${args[0]} ended with ${code}` })
-  return JSON.parse(answer)
+  return { answer: JSON.parse(answer) }
 }
 
 const ours = fileURLToPath(new URL('ours.ts', import.meta.url))
@@ -95,23 +121,41 @@ function memcpyGbPerSecond(): number {
   return from.length / Math.min(...times) / 1e6
 }
 
-/** GB hashed a second on one core, the best of ten: what the whole path cannot be faster than. */
-function sha256GbPerSecond(): number {
+/** GB a second on one core, the best of ten: by SHA-256, and as a seal. */
+function hashedGbPerSecond(hash: (bytes: Uint8Array) => unknown): number {
   const bytes = new Uint8Array(1 << 25).fill(1)
   const times = Array.from({ length: 10 }, () => {
     const start = performance.now()
-    createHash('sha256').update(bytes).digest()
+    hash(bytes)
     return performance.now() - start
   })
   return bytes.length / Math.min(...times) / 1e6
 }
+const sha256GbPerSecond = (): number => hashedGbPerSecond(sha256Of)
+
+/** null where the platform has none. */
+function sealGbPerSecond(): number | null {
+  const start = sealing(randomBytes)
+  if (start === undefined) return null
+  return hashedGbPerSecond((bytes) => {
+    const seal = start()
+    seal.update(bytes)
+    seal.digest()
+  })
+}
 
 type Measured = { readonly rule: RuleName; readonly sites: number; readonly weights: number }
-type World = { readonly folder: string; readonly blobs: Blobs; readonly python: string; readonly runs: number }
+type World = {
+  readonly folder: string
+  readonly python: string
+  readonly runs: number
+  readonly note: (line: string) => void
+}
 
-/** What all updates take, with what numpy makes of them beside it: where that is more than is free, a form that holds them all is left out. */
+/** What a form holds, beside the files, which are to stay in the system's cache: where that is more than is free, it is left out. */
 const fits = (bytes: number, form: string): boolean =>
-  form.startsWith('running') || bytes * (heldTimes[form] ?? 1) < freemem()
+  form.startsWith('running') || bytes * (1 + (heldTimes[form] ?? 1)) < freemem()
+/** All updates, and what numpy makes of them. */
 const heldTimes: Readonly<Record<string, number>> = {
   matmul: 1.2,
   average: 2.2,
@@ -122,125 +166,120 @@ const heldTimes: Readonly<Record<string, number>> = {
   geometricMedian: 2.2,
 }
 
-async function measure({ rule, sites, weights }: Measured, world: World): Promise<AggregateRow & { version: string }> {
-  const { folder, blobs, python, runs } = world
-  const { global, headerBytes } = blobs
-  const [updates, examples] = [blobs.updates.slice(0, sites), blobs.examples.slice(0, sites)]
-  const bytes = 4 * weights * sites
-  const perSecond = (seconds: readonly number[]): number => bytes / Math.min(...seconds) / 1e9
-  const { strategy, forms } = rules[rule]
-  const run = async (part: Asked['part']): Promise<Told> => {
-    const document: Asked = { folder, global, updates, examples, weights, strategy, part, runs }
-    return toldSchema.parse(await asked([process.execPath, ours], document))
+const bytesOf = ({ sites, weights }: Measured): number => 4 * weights * sites
+const perSecond = (bytes: number, seconds: readonly number[]): number => bytes / Math.min(...seconds) / 1e9
+
+/** Ours: by the process that has written the updates, by one that has not, and the arithmetic. */
+async function measureOurs(measured: Measured, { folder, runs }: World) {
+  const common = { folder, ...measured, strategy: rules[measured.rule].strategy, runs }
+  const run = async (document: Asked): Promise<Told> => {
+    const ended = await asked([process.execPath, ours], document)
+    if ('killedBy' in ended) throw new WardroundError('WR_INTERNAL', { what: `ours.ts was ended by ${ended.killedBy}` })
+    return toldSchema.parse(ended.answer)
   }
-  const whole = await run('whole')
-  const sums = fits(bytes, 'matmul') ? await run('arithmetic') : null
+  const whole = await run({ ...common, part: 'whole' })
+  const { written } = whole
+  const restarted = await run({ ...common, written, part: 'whole', runs: 1 })
+  const sums = fits(bytesOf(measured), 'matmul') ? await run({ ...common, written, part: 'arithmetic' }) : null
+  return { whole, restarted, sums }
+}
+
+type TheirForm = Form & { readonly first: readonly number[]; readonly version: string }
+
+/** numpy's forms, as far as there is room for them. */
+async function measureTheirs(
+  measured: Measured,
+  { updates, examples, headerBytes }: Blobs,
+  { folder, python, runs, note }: World,
+): Promise<TheirForm[]> {
+  const { rule, sites, weights } = measured
   const files = updates.map(({ sha256 }) => join(folder, 'sha256', sha256.slice(0, 2), sha256))
-  const common = {
-    files,
-    header_bytes: headerBytes,
-    weights,
-    examples,
-    runs,
-    trimmed: trimmedIn(sites),
-    faulty: faultyIn(sites),
+  const numbers = { header_bytes: headerBytes, weights, examples, runs }
+  const document = { files, ...numbers, trimmed: trimmedIn(sites), faulty: faultyIn(sites) }
+  const told: TheirForm[] = []
+  for (const form of rules[rule].forms) {
+    if (!fits(bytesOf(measured), form)) {
+      note(aggregateWords.noRoom(form))
+      continue
+    }
+    const ended = await asked([python, theirs], { ...document, form })
+    if ('killedBy' in ended) {
+      note(aggregateWords.killed(form, ended.killedBy))
+      continue
+    }
+    const { wholeSeconds, arithmeticSeconds, ...rest } = numpySchema.parse(ended.answer)
+    const sumsGbPerSecond = arithmeticSeconds === null ? null : perSecond(bytesOf(measured), arithmeticSeconds)
+    told.push({ form, gbPerSecond: perSecond(bytesOf(measured), wholeSeconds), sumsGbPerSecond, ...rest })
   }
-  const told: (Form & { readonly first: readonly number[]; readonly version: string })[] = []
-  for (const form of forms.filter((name) => fits(bytes, name))) {
-    const { wholeSeconds, arithmeticSeconds, ...rest } = numpySchema.parse(
-      await asked([python, theirs], { ...common, form }),
-    )
-    const sumsGbPerSecond = arithmeticSeconds === null ? null : perSecond(arithmeticSeconds)
-    told.push({ form, gbPerSecond: perSecond(wholeSeconds), sumsGbPerSecond, ...rest })
-  }
+  return told
+}
+
+async function measure(measured: Measured, world: World): Promise<AggregateRow & { version: string }> {
+  const { whole, restarted, sums } = await measureOurs(measured, world)
+  const told = await measureTheirs(measured, whole.written, world)
   const [fastest] = told.toSorted((a, b) => b.gbPerSecond - a.gbPerSecond)
-  if (fastest === undefined) throw new WardroundError('WR_INTERNAL', { what: `there is no room for ${rule} in numpy` })
-  const gbPerSecond = perSecond(whole.seconds)
+  if (fastest === undefined)
+    throw new WardroundError('WR_INTERNAL', { what: `there is no room for ${measured.rule} in numpy` })
+  const own = told.find(({ form }) => form === 'average') ?? fastest
+  const bytes = bytesOf(measured)
+  const gbPerSecond = perSecond(bytes, whole.seconds)
+  const memoryRatio = ({ peakMb }: Form): number | null => (whole.peakMb === null ? null : peakMb / whole.peakMb)
   return {
-    rule,
-    sites,
-    weights,
+    ...measured,
     gbPerSecond,
-    sumsGbPerSecond: sums === null ? null : perSecond(sums.seconds),
-    numpyGbPerSecond: fastest.gbPerSecond,
-    numpySumsGbPerSecond: fastest.sumsGbPerSecond,
-    numpyForm: fastest.form,
+    restartedGbPerSecond: perSecond(bytes, restarted.seconds),
+    sumsGbPerSecond: sums === null ? null : perSecond(bytes, sums.seconds),
+    numpyGbPerSecond: own.gbPerSecond,
+    numpySumsGbPerSecond: own.sumsGbPerSecond,
+    numpyForm: own.form,
+    numpyPeakMb: own.peakMb,
+    numpyFastestGbPerSecond: fastest.gbPerSecond,
+    numpyFastestForm: fastest.form,
+    numpyFastestPeakMb: fastest.peakMb,
     memcpyGbPerSecond: memcpyGbPerSecond(),
     sha256GbPerSecond: sha256GbPerSecond(),
+    sealGbPerSecond: sealGbPerSecond(),
     peakMb: whole.peakMb,
-    numpyPeakMb: fastest.peakMb,
-    speedRatio: gbPerSecond / fastest.gbPerSecond,
-    memoryRatio: whole.peakMb === null ? null : fastest.peakMb / whole.peakMb,
-    differs: difference(whole.first, fastest.first),
+    speedRatio: gbPerSecond / own.gbPerSecond,
+    fastestSpeedRatio: gbPerSecond / fastest.gbPerSecond,
+    memoryRatio: memoryRatio(own),
+    fastestMemoryRatio: memoryRatio(fastest),
+    differs: difference(whole.first, own.first),
     numpyForms: told.map(({ first: _, version: __, ...form }) => form),
-    version: fastest.version,
+    version: own.version,
   }
 }
 
 const difference = (a: readonly number[], b: readonly number[]): number =>
   Math.max(...a.map((value, index) => Math.abs(value - (b[index] ?? Number.NaN)))) / Math.max(...a.map(Math.abs))
 
-/** Rows of one size of model: the updates of the largest are written once, and the others are its first ones. */
+/** More than this is measured once: 256 updates of 10 million weights are 10 GB. */
+const runsFor = (measured: Measured): number => (bytesOf(measured) > 5e9 ? 1 : 3)
+
 export async function aggregateBench(options: AggregateOptions): Promise<AggregateReport> {
-  const { sites = [4, 32, 256], weights = 10_000_000, ruleSites = [32], ruleWeights = 1_000_000, runs = 3 } = options
+  const { sites = [4, 32, 256], weights = 10_000_000, ruleSites = [32], ruleWeights = 1_000_000 } = options
   const { note = () => undefined } = options
-  const wanted = options.rules ?? (Object.keys(rules) as RuleName[])
   const python = pythonIn(options.environment)
-  const robust = wanted.filter((rule) => rule !== 'weightedMean')
-  const groups = [
-    { weights, sites, rules: wanted.filter((rule) => rule === 'weightedMean') },
-    { weights: ruleWeights, sites: ruleSites, rules: robust },
-  ].filter((group) => group.rules.length > 0)
+  const wanted = options.rules ?? (Object.keys(rules) as RuleName[])
+  const measurements = wanted.flatMap((rule): Measured[] =>
+    rule === 'weightedMean'
+      ? sites.map((count) => ({ rule, sites: count, weights }))
+      : ruleSites.map((count) => ({ rule, sites: count, weights: ruleWeights })),
+  )
   const rows: AggregateRow[] = []
   let numpyVersion = ''
-  for (const group of groups) {
+  for (const measured of measurements) {
     const folder = mkdtempSync(join(tmpdir(), 'wardround-aggregate-'))
     try {
-      const most = Math.max(...group.sites)
-      note(aggregateWords.writing(most, group.weights))
-      const blobs = await writeBlobs(folder, { sites: most, weights: group.weights })
-      for (const rule of group.rules)
-        for (const count of group.sites) {
-          note(aggregateWords.running(rule, count))
-          const measured = { rule, sites: count, weights: group.weights }
-          const { version, ...row } = await measure(measured, { folder, blobs, python, runs })
-          rows.push(row)
-          note(aggregateWords.ran(row))
-          numpyVersion = version
-        }
+      note(aggregateWords.running(measured))
+      const runs = options.runs ?? runsFor(measured)
+      const { version, ...row } = await measure(measured, { folder, python, runs, note })
+      rows.push(row)
+      note(aggregateWords.ran(row))
+      numpyVersion = version
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
   }
   return { rows, numpyVersion }
-}
-
-export function aggregateTable({ rows, numpyVersion }: AggregateReport): string {
-  const { figure, megabytes, ratio } = aggregateWords
-  const lines = rows.map((row) => [
-    row.rule,
-    String(row.sites),
-    row.weights.toLocaleString('en'),
-    figure(row.gbPerSecond),
-    figure(row.sumsGbPerSecond),
-    figure(row.numpyGbPerSecond),
-    figure(row.numpySumsGbPerSecond),
-    row.numpyForm,
-    figure(row.memcpyGbPerSecond),
-    figure(row.sha256GbPerSecond),
-    megabytes(row.peakMb),
-    megabytes(row.numpyPeakMb),
-    ratio(row.speedRatio),
-    ratio(row.memoryRatio),
-  ])
-  const forms = rows.flatMap(({ sites, numpyForm, numpyForms }) =>
-    numpyForms.filter(({ form }) => form !== numpyForm).map((form) => aggregateWords.form(sites, form)),
-  )
-  return [
-    aggregateWords.heading(),
-    '',
-    ...aligned([aggregateWords.columns(), ...lines], 1),
-    '',
-    ...aggregateWords.notes(numpyVersion, forms),
-  ].join('\n')
 }

@@ -1,7 +1,8 @@
 import { WardroundError } from '@wardround/core/errors.ts'
 import { type Bench, count, counts, defined, type Given, list, text } from '../bench.ts'
-import { aggregateBench, aggregateTable } from './aggregate.ts'
+import { aggregateBench } from './aggregate.ts'
 import { type RuleName, rules } from './rules.ts'
+import { aggregateTable } from './table.ts'
 import { aggregateWords } from './words.ts'
 
 export const bench: Bench = {

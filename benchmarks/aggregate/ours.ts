@@ -1,20 +1,21 @@
 /** Our side, a process of its own: one JSON document from stdin (Asked), one to stdout (Told). */
+import { randomBytes } from 'node:crypto'
 import { text } from 'node:stream/consumers'
 import { aggregateRound } from '@wardround/coordinator/aggregate.ts'
 import { folderBlobs } from '@wardround/coordinator/blobs/fs.ts'
+import { weightsHead } from '@wardround/coordinator/weights.ts'
 import { initialState, step, type Update, weighed } from '@wardround/core/learning/process.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
-import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { float32Of, parseHeader } from '@wardround/core/safetensors.ts'
 import type { StrategySpec } from '@wardround/core/study/strategy.ts'
 import { peakMbOf } from '../round-trip/process-figures.ts'
-import { specsOf } from './data.ts'
+import { type Blobs, specsOf, writeBlobs } from './data.ts'
 
 export type Asked = {
   readonly folder: string
-  readonly global: BlobRef
-  readonly updates: readonly BlobRef[]
-  readonly examples: readonly number[]
+  /** Absent: it writes them, as a coordinator that takes them in. */
+  readonly written?: Blobs
+  readonly sites: number
   readonly weights: number
   readonly strategy: StrategySpec
   /** `whole`: as a round does it, from blobs to a blob. `arithmetic`: the strategy's step alone, on updates in memory, in ranges of the same length. */
@@ -23,6 +24,7 @@ export type Asked = {
 }
 
 export type Told = {
+  readonly written: Blobs
   readonly seconds: readonly number[]
   readonly peakMb: number | null
   /** What the first four weights are after the step. */
@@ -31,39 +33,42 @@ export type Told = {
 
 const rangeLength = 1 << 16
 
-async function seconds(work: () => Promise<void>): Promise<number> {
+const times: number[] = []
+async function timed<T>(work: () => Promise<T>): Promise<T> {
   const from = performance.now()
-  await work()
-  return (performance.now() - from) / 1000
+  const result = await work()
+  times.push((performance.now() - from) / 1000)
+  return result
 }
 
 const asked = JSON.parse(await text(process.stdin)) as Asked
-const blobs = await folderBlobs(asked.folder)
+const blobs = await folderBlobs(asked.folder, randomBytes)
+const written = asked.written ?? (await writeBlobs(blobs, asked))
 const specs = specsOf(asked.weights)
 const strategy = strategyOf(asked.strategy)
 let first: readonly number[] = []
 
 async function whole(): Promise<void> {
-  const updates = asked.updates.map((update, index) => ({
+  const updates = written.updates.map((update, index) => ({
     site: `site-${String(index).padStart(5, '0')}`,
     update,
-    numExamples: asked.examples[index] ?? 1,
+    numExamples: written.examples[index] ?? 1,
   }))
-  const { weights } = await aggregateRound(blobs, { strategy, specs, weights: asked.global, state: undefined, updates })
-  const bytes = await blobs.read(weights.sha256)
-  const { dataStart } = parseHeader(bytes, bytes.length)
-  first = [...float32Of(bytes.subarray(dataStart, dataStart + 16))]
+  const round = { strategy, specs, weights: written.global, state: undefined, updates }
+  const { sha256 } = (await timed(() => aggregateRound(blobs, round))).weights
+  const start = weightsHead(specs).length
+  first = [...float32Of(await blobs.read(sha256, { start, end: start + 16 }))]
   // The same result has the same name: made again, it must be written again.
-  await blobs.delete(weights.sha256)
+  await blobs.delete(sha256)
 }
 
 /** Updates in memory, each a view of its blob. */
 async function loaded(): Promise<Update[]> {
   const updates: Update[] = []
-  for (const [index, { sha256 }] of asked.updates.entries()) {
+  for (const [index, { sha256 }] of written.updates.entries()) {
     const bytes = await blobs.read(sha256)
     const delta = float32Of(bytes.subarray(parseHeader(bytes, bytes.length).dataStart))
-    updates.push({ site: `site-${String(index).padStart(5, '0')}`, numExamples: asked.examples[index] ?? 1, delta })
+    updates.push({ site: `site-${String(index).padStart(5, '0')}`, numExamples: written.examples[index] ?? 1, delta })
   }
   return updates
 }
@@ -82,9 +87,10 @@ function arithmetic(updates: readonly Update[], weights: Float32Array): void {
   }
 }
 
-const updates = asked.part === 'arithmetic' ? await loaded() : []
-const weights = new Float32Array(asked.part === 'arithmetic' ? asked.weights : 0)
-const times: number[] = []
-for (let run = 0; run < asked.runs; run++)
-  times.push(await seconds(asked.part === 'whole' ? whole : async () => arithmetic(updates, weights)))
-process.stdout.write(JSON.stringify({ seconds: times, peakMb: peakMbOf(process.pid), first } satisfies Told))
+if (asked.part === 'whole') for (let run = 0; run < asked.runs; run++) await whole()
+else {
+  const [updates, weights] = [await loaded(), new Float32Array(asked.weights)]
+  for (let run = 0; run < asked.runs; run++) await timed(async () => arithmetic(updates, weights))
+}
+const told: Told = { written, seconds: times, peakMb: peakMbOf(process.pid), first }
+process.stdout.write(JSON.stringify(told))
