@@ -9,7 +9,7 @@ export type Caller = {
   readonly signal: AbortSignal
   /** Of a route whose body is not streamed. */
   readonly rawBody: Uint8Array
-  /** The body of one whose is. It ends in an error where it is not what the asker signed. Errors: WR_PROOF_INVALID, WR_BODY_TOO_LARGE, WR_BODY_INVALID. */
+  /** The body of one whose is, to be held against a digest that the asker signed with the query. Errors: WR_BODY_TOO_LARGE, WR_BODY_INVALID. */
   readonly incoming: AsyncIterable<Uint8Array>
   /** As the head says of the body; 0 where it does not. */
   readonly announcedBytes: number

@@ -1,9 +1,7 @@
-/** A request's body while it comes, for routes that take in much: whoever sends slowly holds up no memory, and at its end it is what the asker signed. */
-import { createHash } from 'node:crypto'
+/** A request's body while it comes, for routes that take in much: whoever sends slowly holds up no memory. What it is part of has a digest of its own, which the asker signed with the query. */
 import { Readable } from 'node:stream'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { FastifyRequest } from 'fastify'
-import { type Proven, requireBody } from './auth.ts'
 
 /** What a request says of its body; 0 where it does not. Errors: WR_BODY_TOO_LARGE. */
 export function requireAnnounced({ headers }: Pick<FastifyRequest, 'headers'>, limitBytes: number): number {
@@ -12,22 +10,17 @@ export function requireAnnounced({ headers }: Pick<FastifyRequest, 'headers'>, l
   return announced
 }
 
-type Expected = { readonly limitBytes: number; readonly proven: Proven | undefined }
-
-/** Errors: WR_BODY_TOO_LARGE, WR_BODY_INVALID where it breaks off, WR_PROOF_INVALID at its end. */
+/** Errors: WR_BODY_TOO_LARGE, WR_BODY_INVALID where it breaks off. */
 export async function* arriving(
   { body }: Pick<FastifyRequest, 'body'>,
-  { limitBytes, proven }: Expected,
+  limitBytes: number,
 ): AsyncGenerator<Uint8Array> {
-  const hash = createHash('sha256')
   let size = 0
   for await (const chunk of chunksOf(body)) {
     size += chunk.length
     if (size > limitBytes) throw new WardroundError('WR_BODY_TOO_LARGE', { limitBytes })
-    hash.update(chunk)
     yield chunk
   }
-  if (proven !== undefined) requireBody(proven, hash.digest('hex'))
 }
 
 async function* chunksOf(body: unknown): AsyncGenerator<Uint8Array> {

@@ -64,7 +64,7 @@ test('what comes is not what was signed: none of it stays, and the site begins a
   other[400_000] = 1
   const sent = await begin()
   sent.end(other)
-  assert.equal(errorAnswerSchema.parse(JSON.parse(await answered(sent))).error.code, 'WR_PROOF_INVALID')
+  assert.equal(errorAnswerSchema.parse(JSON.parse(await answered(sent))).error.code, 'WR_DIGEST_MISMATCH')
   assert.equal(await received(), 0)
   assert.equal((await running.world.store.task(params.task))?.state, 'open')
   await site.call('upload', pieceOf(params.task, update))

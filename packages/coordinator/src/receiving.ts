@@ -31,7 +31,7 @@ export async function receiveUpdate(context: Context, task: TaskRow, piece: Piec
   const { incoming, blob: update } = piece
   if (task.kind !== 'train') throw new WardroundError('WR_TASK_FOREIGN', { task: task.id })
   if (task.state !== 'open') {
-    // What it is does not count any more; that the site has signed it does.
+    // It does not count any more.
     for await (const _ of incoming);
     thankForUpdate(context, task, update)
     return update.sizeBytes
@@ -99,10 +99,6 @@ async function append({ staged }: Context['blobs'], name: string, { offset, grou
     }
     // Who has sent all, and asks once more, sends nothing.
     return received ?? (await adding.append(offset, new Uint8Array()))
-  } catch (error) {
-    // Some of it is not what its sender has signed: it begins again.
-    if (error instanceof WardroundError && error.code === 'WR_PROOF_INVALID') await staged.discard(name)
-    throw error
   } finally {
     await adding.close()
   }

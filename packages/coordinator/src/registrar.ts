@@ -120,7 +120,7 @@ async function handle(
       return signal
     },
     rawBody,
-    incoming: arriving(request, { limitBytes, proven: asker.proven }),
+    incoming: arriving(request, limitBytes),
     announcedBytes,
     headers: request.headers as Caller['headers'],
   }
