@@ -89,7 +89,7 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
     log,
     trainer: options.trainer,
     client,
-    fetchBlob: blobFetcher({ client, patience }),
+    fetchBlob: blobFetcher({ client, patience, disk, folder }),
     outbox: createOutbox(disk, folder),
     dataset: options.dataset ?? datasetCache({ config, folder: options.dataFolder, site: membership.site }),
     pieceBytes: options.pieceBytes,
