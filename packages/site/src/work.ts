@@ -1,7 +1,7 @@
 /** What each kind of task does with this site's records, once it has been allowed to. */
 
 import { WardroundError } from '@wardround/core/errors.ts'
-import { splitSpecs } from '@wardround/core/graph/layers.ts'
+import { splitSpecs, weightSpecs } from '@wardround/core/graph/layers.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import { ownPreparation } from '@wardround/core/preparation/own.ts'
 import { inputWidth } from '@wardround/core/preparation/schema.ts'
@@ -21,6 +21,7 @@ import { compare, hiddenResult, meanLoss, measure, nothing, patientsIn, predict 
 import { amountOf, classWeightsFor, firstWeights, trainAlone, watched, withPersonalStart } from './local-training.ts'
 import { letGo } from './memory.ts'
 import type { Result } from './outbox.ts'
+import { clearScratch, scratchWeights } from './scratch.ts'
 import { studyFolder } from './study-folder.ts'
 
 /** A result that is ready to leave, and what the policy needs to know of it. */
@@ -126,10 +127,12 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
   }
   // Alone means alone: without the others' fill values and scales, too.
   const own = preparedWith(prepared.records, ownPreparation(study, prepared.records, site.membership.site))
+  const specs = weightSpecs(study.model, own.training.width)
   const alone = await trainAlone({ ...site, site: site.membership.site }, study, {
     prepared: own,
     maximumRounds: task.maximumRounds,
-  })
+    best: scratchWeights(site, task.study, specs),
+  }).finally(() => clearScratch(site))
   const minimum = minimumCohort(site, study)
   const hide = (count: number): number | null => (count < minimum ? null : count)
   const [nTrain, nTest] = [hide(patientsIn(training)), hide(patientsIn(test))]
