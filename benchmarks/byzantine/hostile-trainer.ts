@@ -24,7 +24,8 @@ export function hostileTrainer(trainer: Trainer, hostility: Hostility | undefine
       if (kind !== 'train') return { weights: request.weights, steps: 0, lossPerEpoch: [0] }
       const lies = hostility?.attackers.includes(String(site)) === true
       const data = lies ? (hostility.attack.records?.(request.data) ?? request.data) : request.data
-      const trained = trainer.train({ ...request, data }, options)
+      // What changed is looked at here, too.
+      const trained = trainer.train({ ...request, data }, { ...options, handOver: false })
       if (!lies) {
         round.add(
           Number(number),

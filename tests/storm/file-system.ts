@@ -43,7 +43,10 @@ export const fileSystem = (files: Files, guard: Guard): FileSystem => ({
   ...naming(files, guard),
 })
 
-function contents(files: Files, guard: Guard): Pick<Disk, 'read' | 'sizeBytes' | 'write' | 'append' | 'truncate'> {
+function contents(
+  files: Files,
+  guard: Guard,
+): Pick<Disk, 'read' | 'readInto' | 'sizeBytes' | 'write' | 'append' | 'truncate'> {
   const opened = (path: string): Inode => {
     const known = files.names.get(resolve(path))
     if (known !== undefined) return known
@@ -66,6 +69,11 @@ function contents(files: Files, guard: Guard): Pick<Disk, 'read' | 'sizeBytes' |
   }
   return {
     read: (path) => files.names.get(resolve(path))?.seen.slice(),
+    readInto(path, target, from) {
+      const bytes = files.names.get(resolve(path))?.seen.subarray(from, from + target.length)
+      if (bytes !== undefined) target.set(bytes)
+      return bytes?.length
+    },
     sizeBytes: (path) => files.names.get(resolve(path))?.seen.length,
     write(path, parts, { durably }) {
       const before = files.names.get(resolve(path))

@@ -75,6 +75,7 @@ export function processOn(disk: Disk, { powerCut, touched, lostSync, ended }: Su
     disk: {
       ...(Object.fromEntries(steps.map((name) => [name, mortal(name)])) as Changes),
       read: looking(disk.read),
+      readInto: looking(disk.readInto),
       sizeBytes: looking(disk.sizeBytes),
       list: looking(disk.list),
       lock: (path): Lock => {

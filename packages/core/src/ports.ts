@@ -60,8 +60,10 @@ export type Durability = { readonly durably: boolean }
  * operating system does, an error with a `code` (ENOSPC, EACCES, …).
  */
 export interface Disk {
-  /** A file's bytes; undefined where there is none. */
+  /** A file's bytes; undefined where there is none. For files that are small. */
   read(path: string): Uint8Array | undefined
+  /** Fills `target` with a file's bytes from `from` on; how many there were. undefined where there is no such file. */
+  readInto(path: string, target: Uint8Array, from: number): number | undefined
   /** undefined where there is no such file. */
   sizeBytes(path: string): number | undefined
   /** Names in a folder, in no order; none where there is no folder. */

@@ -34,14 +34,29 @@ export const headerLimitBytes = 1 << 20
 
 const littleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
-/**
- * The bytes of a file; the same tensors give the same bytes. Errors: WR_WEIGHTS_INVALID for data that does not fill its shape, and
- * for a name that is reserved or there twice.
- */
+/** The bytes of a file; the same tensors give the same bytes. Errors: of safetensorsParts(). */
 export function encodeSafetensors(
   tensors: readonly StoredTensor[],
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
+  const parts = safetensorsParts(tensors, metadata)
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
+}
+
+/**
+ * The bytes of a file, one part after another: the header, and each tensor's values in place. Errors: WR_WEIGHTS_INVALID for data that does not fill its
+ * shape, and for a name that is reserved or there twice.
+ */
+export function safetensorsParts(
+  tensors: readonly StoredTensor[],
+  metadata: Readonly<Record<string, string>> = {},
+): readonly Uint8Array[] {
   for (const { name, shape, data } of tensors) {
     if (data.length !== sizeOf(shape))
       throw invalid(`the tensor ${name} holds ${data.length} values, its shape asks for ${sizeOf(shape)}`)
@@ -51,16 +66,11 @@ export function encodeSafetensors(
     shape,
     dataType: data instanceof Float32Array ? ('F32' as const) : ('F64' as const),
   }))
-  const head = encodeHeader(typed, metadata)
-  const bytes = new Uint8Array(head.length + tensors.reduce((sum, { data }) => sum + data.byteLength, 0))
-  bytes.set(head)
-  let at = head.length
-  for (const { data } of tensors) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at)
-    at += data.byteLength
-  }
-  return bytes
+  return [encodeHeader(typed, metadata), ...tensors.map(({ data }) => bytesIn(data))]
 }
+
+const bytesIn = ({ buffer, byteOffset, byteLength }: StoredTensor['data']): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
 
 /** Everything before the values: for files that are written range by range. Errors: WR_WEIGHTS_INVALID for a reserved name, or one that is there twice. */
 export function encodeHeader(
@@ -183,6 +193,7 @@ export function checkSpecs(header: Header, specs: readonly TensorSpec[]): void {
     })
 }
 
+export const weightsParts = (weights: Weights): readonly Uint8Array[] => safetensorsParts(weights)
 export const encodeWeights = (weights: Weights): Uint8Array<ArrayBuffer> => encodeSafetensors(weights)
 
 /** Weights that are exactly `specs`, in place: they change if `bytes` do. Errors: WR_WEIGHTS_INVALID, WR_WEIGHTS_SHAPE, WR_WEIGHTS_NOT_FINITE. */

@@ -40,6 +40,7 @@ test('a vector is mapped as a list is, and stays what it was', () => {
 test('by hand: ‖(3, 4)‖ = 5, and y + 2x', () => {
   assert.equal(squareSum(Float32Array.of(3, 4)), 25)
   assert.equal(l2Norm(Float64Array.of(3, 4)), 5)
+  assert.equal(l2Norm(Float64Array.of(2, 3), Float32Array.of(6)), 7)
   const y = Float64Array.of(1, 1)
   axpy(2, Float32Array.of(3, -4), y)
   assert.deepEqual([...y], [7, -7])

@@ -26,9 +26,9 @@ export function mapped(x: Float64Array, f: (value: number, index: number) => num
   return result
 }
 
-/** Σ xᵢ². By index: iterating a typed array takes several times as long. */
-export function squareSum(x: Vector): number {
-  let sum = 0
+/** Σ xᵢ², added to the sum of what stands before x. By index: iterating a typed array takes several times as long. */
+export function squareSum(x: Vector, before = 0): number {
+  let sum = before
   for (let i = 0; i < x.length; i++) {
     const value = x[i] ?? 0
     sum += value * value
@@ -36,8 +36,8 @@ export function squareSum(x: Vector): number {
   return sum
 }
 
-/** ‖x‖₂. */
-export const l2Norm = (x: Vector): number => Math.sqrt(squareSum(x))
+/** ‖x‖₂ of a vector that may come in parts. */
+export const l2Norm = (...x: readonly Vector[]): number => Math.sqrt(x.reduce((sum, part) => squareSum(part, sum), 0))
 
 /** The index of the first NaN or infinity, or −1. */
 export function firstNotFinite(x: Vector): number {

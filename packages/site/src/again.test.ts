@@ -1,10 +1,11 @@
 /** Tasks that a coordinator asks for again: it lost an update to its disk, or was restored from a backup. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Task } from '@wardround/core/protocol/task.ts'
 import { readJournal } from './journal.ts'
+import { sha256Of } from './outbox.ts'
 import { runTask } from './task.ts'
 import { type Hospital, hospital } from './testing/hospital.ts'
 
@@ -49,4 +50,40 @@ test('a task that is asked for again gives the very same bytes, however long ago
   const result = await done(at, at.tasks.train(1))
   assert.ok(result?.kind === 'failed' && result.code === 'WR_ROUND_REPLAYED')
   assert.equal(uploads(at), sent)
+})
+
+test('a result that its disk changes on its way is not sent: the task is done again, and gives the very same bytes', async (t) => {
+  const at = await hospital()
+  t.after(at.remove)
+  await at.say('approved')
+  const { state } = at.coordinator
+  for (const [task, kind] of [
+    [at.tasks.train(1), 'update'],
+    [at.tasks.evaluate(1), 'report'],
+  ] as const) {
+    await at.coordinator.give(task)
+    const site = await at.open()
+    const { task: signed } = await site.client.call('nextTask', { query: { wait: 0 } })
+    assert.ok(signed)
+    const file = join(at.folder, 'outbox', `${task.id}.${kind}`)
+    let put: Buffer | undefined
+    // The first try is lost on its way; before the second the disk has changed a bit.
+    state.fault = ({ method }) => {
+      if (put !== undefined || method === 'GET') return undefined
+      put = readFileSync(file)
+      writeFileSync(file, put.with(put.length - 1, 0x41))
+      return 'lose request'
+    }
+    await assert.rejects(runTask(site, signed), (error) => (error as { code?: string }).code === 'WR_DISK')
+    assert.ok(!state.results.has(task.id) && !existsSync(file))
+    await runTask(site, signed)
+    const entries = readJournal(at.options.disk, join(at.folder, 'journal.ndjson')).entries
+    const digests = entries.flatMap(({ kind: of, body }) =>
+      of === 'released' && String(body.path).includes(task.id) ? [body.sha256] : [],
+    )
+    // Before each of the two tries, and the same.
+    assert.deepEqual(digests, [sha256Of(put?.subarray(32) ?? new Uint8Array()), digests[0]])
+    assert.ok(state.results.has(task.id))
+    await site.close()
+  }
 })

@@ -16,6 +16,7 @@ import { membershipOf, siteKeys } from './identity.ts'
 import { openJournal } from './journal.ts'
 import { createOutbox } from './outbox.ts'
 import { progressReader } from './progress.ts'
+import { clearScratch } from './scratch.ts'
 import { runTask } from './task.ts'
 import type { Trainer } from './training/trainer.ts'
 
@@ -89,7 +90,7 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
     log,
     trainer: options.trainer,
     client,
-    fetchBlob: blobFetcher({ client, patience }),
+    fetchBlob: blobFetcher({ client, patience, disk, folder }),
     outbox: createOutbox(disk, folder),
     dataset: options.dataset ?? datasetCache({ config, folder: options.dataFolder, site: membership.site }),
     pieceBytes: options.pieceBytes,
@@ -127,7 +128,11 @@ export async function runSite(options: SiteOptions): Promise<void> {
 
 async function runLocked(options: SiteOptions): Promise<void> {
   const site = await openSite(options)
-  await loop(site).finally(site.close)
+  const work = async (): Promise<void> => {
+    await persistently(async () => clearScratch(site), site.patience)
+    await loop(site)
+  }
+  await work().finally(site.close)
 }
 
 async function loop(site: SiteContext): Promise<void> {

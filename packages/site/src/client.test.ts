@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { WardroundError } from '@wardround/core/errors.ts'
-import { blobFetcher, fetchBlob } from './blob.ts'
 import { type ClientOptions, createClient, persistently } from './client.ts'
 import { errorBody, fakeCoordinator } from './testing/fake-coordinator.ts'
 import { testClock, testEntropy } from './testing/hospital.ts'
@@ -172,59 +171,4 @@ test('persistence: pauses double, with a jitter, and stay below half a minute', 
     const whole = Math.min(30_000, 200 * 2 ** index)
     assert.ok(waitMs >= whole / 2 - 1 && waitMs <= whole, `${waitMs} of ${whole}`)
   }
-})
-
-test('a download that breaks off goes on where it was, and arrives whole', async () => {
-  const { client, clock, entropy, state, blob } = await site()
-  const bytes = Uint8Array.from({ length: 10_500 }, (_, index) => index % 251)
-  const ref = blob(bytes)
-  state.cutAfterBytes = 3000
-  const needs = { client, patience: { clock, entropy } }
-  assert.deepEqual(Uint8Array.from(await fetchBlob(needs, ref)), bytes)
-  assert.equal(state.heard.length, 4)
-})
-
-test('a download that breaks off and starts at its beginning again arrives whole', async () => {
-  const { client, clock, entropy, blob } = await site()
-  const bytes = Uint8Array.from({ length: 1000 }, (_, index) => index % 251)
-  let tries = 0
-  const download: typeof client.download = async () => {
-    tries += 1
-    const cut = tries === 1
-    const body = async function* () {
-      yield bytes.subarray(0, 600)
-      if (cut) throw new WardroundError('WR_UNREACHABLE', { url: 'x', reason: 'y' })
-      yield bytes.subarray(600)
-    }
-    return { status: 200, headers: {}, body: body() }
-  }
-  const fetched = await fetchBlob({ client: { ...client, download }, patience: { clock, entropy } }, blob(bytes))
-  assert.deepEqual([Uint8Array.from(fetched), tries], [bytes, 2])
-})
-
-test('a download that is damaged, longer than announced, or of another digest is not taken', async () => {
-  const { client, clock, entropy, state, blob } = await site()
-  const needs = { client, patience: { clock, entropy } }
-  const ref = blob(new Uint8Array(5000))
-  await assert.rejects(fetchBlob(needs, { ...ref, sizeBytes: 4999 }), coded('WR_BODY_TOO_LARGE'))
-  await assert.rejects(fetchBlob(needs, { ...ref, sizeBytes: 5001 }), coded('WR_DIGEST_MISMATCH'))
-  state.blobs.set(ref.sha256, new Uint8Array(5000).fill(1))
-  await assert.rejects(fetchBlob(needs, ref), coded('WR_DIGEST_MISMATCH'))
-})
-
-test('the last blob is kept: it is fetched once, until another one is', async () => {
-  const { client, clock, entropy, state, blob } = await site()
-  const fetch = blobFetcher({ client, patience: { clock, entropy } })
-  const [one, two] = [Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5)]
-  const [first, second] = [blob(one), blob(two)]
-  for (const [ref, bytes, heard] of [
-    [first, one, 1],
-    [first, one, 1],
-    [second, two, 2],
-    [first, one, 3],
-  ] as const) {
-    assert.deepEqual(Uint8Array.from(await fetch(ref)), bytes)
-    assert.equal(state.heard.length, heard)
-  }
-  await assert.rejects(fetch({ ...first, sizeBytes: 2 }), coded('WR_BODY_TOO_LARGE'))
 })

@@ -9,7 +9,7 @@ import { fetchWeights } from './blob.ts'
 import type { SiteContext } from './context.ts'
 import { studyFolder } from './study-folder.ts'
 
-type Made = { readonly delta: Float32Array; readonly steps: number }
+type Made = { readonly delta: Weights; readonly steps: number }
 
 export type Correction = {
   /** For the trainer: to be added to the gradients of the shared weights. */
@@ -46,7 +46,7 @@ export async function correctionFor(
   return {
     gradient: unflatten(specs, correction.gradient(vectors, rate)),
     keep(made) {
-      own.save(task.round, unflatten(specs, correction.next(vectors, made)))
+      own.save(task.round, unflatten(specs, correction.next(vectors, { ...made, delta: flatten(made.delta) })))
       own.keep([given.since, task.round])
     },
   }

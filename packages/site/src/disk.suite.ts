@@ -19,6 +19,7 @@ export function diskSuite(name: string, make: () => { readonly disk: Disk; reado
     const { disk, folder } = make()
     assert.equal(disk.read(join(folder, 'a')), undefined)
     assert.equal(disk.read(join(folder, 'none', 'a')), undefined)
+    assert.equal(disk.readInto(join(folder, 'a'), new Uint8Array(1), 0), undefined)
     assert.equal(disk.sizeBytes(join(folder, 'a')), undefined)
     assert.deepEqual(disk.list(join(folder, 'none')), [])
     disk.remove(join(folder, 'a'))
@@ -41,6 +42,25 @@ export function diskSuite(name: string, make: () => { readonly disk: Disk; reado
     assert.equal(textIn(disk, join(folder, 'other')), 'made')
     disk.write(path, [], loosely)
     assert.equal(disk.sizeBytes(path), 0)
+  })
+
+  test(`${name}: a range is what the file has of it`, () => {
+    const { disk, folder } = make()
+    const path = join(folder, 'file')
+    disk.write(path, [bytes('0123'), bytes('456789')], loosely)
+    const range = (from: number, sizeBytes: number): [number | undefined, string] => {
+      const target = bytes('-'.repeat(sizeBytes))
+      return [disk.readInto(path, target, from), new TextDecoder().decode(target)]
+    }
+    for (const [from, sizeBytes, count, text] of [
+      [0, 10, 10, '0123456789'],
+      [3, 4, 4, '3456'],
+      [8, 4, 2, '89--'],
+      [10, 2, 0, '--'],
+      [12, 2, 0, '--'],
+      [5, 0, 0, ''],
+    ] as const)
+      assert.deepEqual(range(from, sizeBytes), [count, text])
   })
 
   test(`${name}: what was read or written is a copy`, () => {

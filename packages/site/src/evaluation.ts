@@ -12,40 +12,39 @@ import type { Trainer } from './training/trainer.ts'
 
 export type Predictor = Pick<Trainer, 'predict'>
 
+/** Weights for one prediction: handed over to the trainer, or copied. */
+type Asked = { readonly weights: Weights; readonly inputs: ModelInputs; readonly handOver?: boolean }
+
 /** `groups` says how many hospitals' biases the weights hold, and `group` whose apply: only for pooled models. */
 export type Grouping = { readonly groups: number; readonly group: number }
 
 export const predict = (
   trainer: Predictor,
   study: Study,
-  { weights, inputs, grouping }: { weights: Weights; inputs: ModelInputs; grouping?: Grouping },
-): Promise<Float32Array<ArrayBuffer>> =>
-  trainer.predict({
+  { weights, inputs, grouping, handOver = false }: Asked & { readonly grouping?: Grouping },
+): Promise<Float32Array<ArrayBuffer>> => {
+  const group = grouping && { group: new Int32Array(inputs.rows).fill(grouping.group) }
+  const request = {
     model: study.model,
     loss: study.training.loss,
     weights,
-    data: { ...inputs, ...(grouping === undefined ? {} : { group: new Int32Array(inputs.rows).fill(grouping.group) }) },
-    ...(grouping === undefined ? {} : { groups: grouping.groups }),
-  })
+    data: { ...inputs, ...group },
+    ...(grouping && { groups: grouping.groups }),
+  }
+  return trainer.predict(request, { handOver })
+}
 
 /** What the stop rule watches, on these records. */
-export async function measure(
-  trainer: Predictor,
-  study: Study,
-  { weights, inputs }: { weights: Weights; inputs: ModelInputs },
-): Promise<RoundFigure | null> {
-  const scores = await predict(trainer, study, { weights, inputs })
-  return watchedFigure(study, { scores, target: inputs.target, patients: inputs.patients })
+export async function measure(trainer: Predictor, study: Study, asked: Asked): Promise<RoundFigure | null> {
+  const scores = await predict(trainer, study, asked)
+  const { target, patients } = asked.inputs
+  return watchedFigure(study, { scores, target, patients })
 }
 
 /** The mean loss of the records, each alike, without penalties. */
-export async function meanLoss(
-  trainer: Predictor,
-  study: Study,
-  { weights, inputs }: { weights: Weights; inputs: ModelInputs },
-): Promise<number> {
-  const scores = await predict(trainer, study, { weights, inputs })
-  const { target, patients } = inputs
+export async function meanLoss(trainer: Predictor, study: Study, asked: Asked): Promise<number> {
+  const scores = await predict(trainer, study, asked)
+  const { target, patients } = asked.inputs
   const mean = meanOf(roundFigure('loss', study.training.loss, { scores, target, patients }))
   if (mean === null) throw new WardroundError('WR_INTERNAL', { what: 'a loss of no records' })
   return mean

@@ -5,11 +5,11 @@ import type { Disk } from '@wardround/core/ports.ts'
 import type { z } from 'zod'
 
 /** After a power cut there is the one content or the other, and this one where it returns. Errors: WR_PERMISSION, WR_DISK. */
-export const writeDurably = (disk: Disk, path: string, content: string | Uint8Array): void =>
+export const writeDurably = (disk: Disk, path: string, content: string | readonly Uint8Array[]): void =>
   guarded(path, () => {
     const folder = dirname(path)
     disk.makeFolder(folder)
-    disk.write(`${path}.new`, [typeof content === 'string' ? Buffer.from(content) : content], { durably: true })
+    disk.write(`${path}.new`, typeof content === 'string' ? [Buffer.from(content)] : content, { durably: true })
     disk.rename(`${path}.new`, path)
     // Or the new name could be lost with the power, and with it what it stands for.
     disk.syncFolder(folder)
@@ -22,6 +22,16 @@ export const writeWhole = (disk: Disk, path: string, parts: readonly Uint8Array[
     disk.write(`${path}.new`, parts, { durably: false })
     disk.rename(`${path}.new`, path)
   })
+
+/** What a file has of so many bytes from a place on, in `memory`; nothing where there is no file. Errors: WR_PERMISSION, WR_DISK. */
+export const readPart = (disk: Disk, path: string, part: { memory: Uint8Array<ArrayBuffer>; from: number }) =>
+  part.memory.subarray(0, guarded(path, () => disk.readInto(path, part.memory, part.from)) ?? 0)
+
+/** A file in memory of its own, which can be handed on; undefined where there is none. Errors: WR_PERMISSION, WR_DISK. */
+export function readWhole(disk: Disk, path: string): Uint8Array<ArrayBuffer> | undefined {
+  const sizeBytes = disk.sizeBytes(path)
+  return sizeBytes === undefined ? undefined : readPart(disk, path, { memory: new Uint8Array(sizeBytes), from: 0 })
+}
 
 /** Deletes a file; one that is not there is deleted already. Errors: WR_PERMISSION, WR_DISK. */
 export const remove = (disk: Disk, path: string): void => guarded(path, () => disk.remove(path))

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Study, studySchema } from '@wardround/core/study/study.ts'
-import { amountOf, firstWeights, withPersonalStart } from './local-training.ts'
+import type { Weights } from '@wardround/core/weights.ts'
+import { amountOf, type BestWeights, firstWeights, trainRounds, withPersonalStart } from './local-training.ts'
 
 const studyOf = (change: { training?: object; model?: object } = {}): Study =>
   studySchema.parse({
@@ -36,4 +37,37 @@ test("a personal bias starts at the site's smoothed log-odds, unless the study s
   assert.equal(bias(studyOf()), Math.fround(Math.log(3.5 / 1.5)))
   assert.equal(bias(studyOf({ model: { start: { 'output.bias': [0.25] } } })), 0.25)
   assert.equal(bias(studyOf({ model: { personal: [], start: { 'output.bias': [0.5] } } })), 0.5)
+})
+
+/** Rounds whose weights are their number, with these losses; what was put aside, and what came out. */
+async function rounds(losses: readonly number[], rule: { patience: number } | undefined) {
+  const weightsOf = (round: number) => [{ name: 'w', shape: [1], data: Float32Array.of(round) }]
+  const put: number[] = []
+  const numberOf = (weights: Weights): number => weights[0]?.data[0] ?? Number.NaN
+  const best: BestWeights = {
+    put: (weights) => void put.push(numberOf(weights)),
+    take: () => weightsOf(put.at(-1) ?? Number.NaN),
+  }
+  const study = studyOf()
+  const options = {
+    study: {
+      ...study,
+      rounds: { ...study.rounds, ...(rule && { stop: { metric: 'loss', minimumChange: 0, ...rule } as const }) },
+    },
+    maximum: losses.length,
+    start: weightsOf(0),
+    train: async (_: Weights, round: number) => weightsOf(round),
+    measure: async (weights: Weights) => losses[numberOf(weights) - 1] ?? null,
+  }
+  const [apart, inMemory] = [await trainRounds({ ...options, best }), await trainRounds(options)]
+  assert.deepEqual(apart, inMemory)
+  return { put, weights: numberOf(apart.weights), bestRound: apart.bestRound, rounds: apart.rounds }
+}
+
+test('the best round is put aside while others are trained, and only where it may be wanted', async () => {
+  const stop = { patience: 2 }
+  assert.deepEqual(await rounds([5, 4, 6, 7, 1], stop), { put: [1, 2], weights: 2, bestRound: 2, rounds: 4 })
+  // The last one is the best: it is there.
+  assert.deepEqual(await rounds([5, 6, 3], stop), { put: [1], weights: 3, bestRound: 3, rounds: 3 })
+  assert.deepEqual(await rounds([5, 4, 6], undefined), { put: [], weights: 3, bestRound: 3, rounds: 3 })
 })

@@ -71,7 +71,22 @@ export type RoundsOptions = {
   readonly train: (weights: Weights, round: number) => Promise<Weights>
   /** What the stop rule watches; without one nobody asks. */
   readonly measure: (weights: Weights) => Promise<number | null>
+  /** Where the best weights are while others are trained, if not in memory. */
+  readonly best?: BestWeights | undefined
   readonly signal?: AbortSignal | undefined
+}
+
+/** Those that were put last, to be taken once. */
+export type BestWeights = { put(weights: Weights): void; take(): Weights }
+
+function inMemory(): BestWeights {
+  let kept: Weights = []
+  return {
+    put: (weights) => {
+      kept = weights
+    },
+    take: () => kept,
+  }
 }
 
 /** Rounds of training alone, under the federation's stop rule; the best round's weights. */
@@ -81,19 +96,21 @@ export async function trainRounds({
   start,
   train,
   measure,
+  best = inMemory(),
   signal,
 }: RoundsOptions): Promise<{ weights: Weights; bestRound: number; rounds: number }> {
   const { stop } = study.rounds
   const history: MetricPoint[] = []
   let weights = start
-  let best = { round: 0, weights: start }
   for (let round = 1; ; round++) {
     if (signal?.aborted) throw new WardroundError('WR_CANCELLED')
     weights = await train(weights, round)
     history.push({ round, value: stop === undefined ? null : await measure(weights) })
-    const verdict = judge(history, stop, maximum)
-    if (verdict.bestRound === round) best = { round, weights }
-    if (verdict.stop !== undefined) return { weights: best.weights, bestRound: best.round, rounds: round }
+    const { bestRound, stop: ended } = judge(history, stop, maximum)
+    const isBest = bestRound === round
+    if (ended !== undefined) return { weights: isBest ? weights : best.take(), bestRound, rounds: round }
+    // Without a rule the last is the best, whichever it will be.
+    if (isBest && stop !== undefined) best.put(weights)
   }
 }
 
@@ -105,11 +122,11 @@ export function watched(study: Study, prepared: Prepared): { inputs: ModelInputs
 
 type Alone = { readonly trainer: Trainer; readonly site: string; readonly signal?: AbortSignal | undefined }
 
-/** The same start, budget and stop rule, with one site's records only. */
+/** The same start, budget and stop rule, with one site's records only. With a place for the best weights, no others are copied. */
 export function trainAlone(
   { trainer, site, signal }: Alone,
   study: Study,
-  { prepared, maximumRounds }: { prepared: Prepared; maximumRounds: number },
+  { prepared, maximumRounds, best }: { prepared: Prepared; maximumRounds: number; best?: BestWeights },
 ) {
   const { training } = prepared
   const { inputs } = watched(study, prepared)
@@ -117,6 +134,7 @@ export function trainAlone(
     study,
     maximum: Math.min(study.rounds.maximum, maximumRounds),
     start: withPersonalStart(study, firstWeights(study, training.width), training.target),
+    best,
     signal,
     measure: async (weights) => meanOf(await measure(trainer, study, { weights, inputs })),
     train: async (weights, round) => {
@@ -128,7 +146,8 @@ export function trainAlone(
         ...amountOf(study, [study.seed, 'alone', site], round),
         ...classWeightsFor(study, training),
       }
-      return (await trainer.train(request, signal === undefined ? {} : { signal })).weights
+      const options = { handOver: best !== undefined, ...(signal === undefined ? {} : { signal }) }
+      return (await trainer.train(request, options)).weights
     },
   })
 }

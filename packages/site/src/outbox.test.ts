@@ -20,7 +20,7 @@ async function withUpdate(t: TestContext) {
   const { client } = await at.open()
   const data = Float32Array.from({ length: (10 << 20) / 4 }, (_, index) => index % 253)
   const update = encodeUpdate([{ name: 'wide.kernel', shape: [data.length], data }], facts)
-  const deliver = () => send(client, task.id, { result: pack({ update }), waitSeconds: 0 })
+  const deliver = () => send(client, task.id, { result: pack({ update: [update] }), waitSeconds: 0 })
   return { at, client, task: task.id, update, deliver, state: at.coordinator.state }
 }
 
@@ -92,12 +92,25 @@ test('the next task comes with the thanks', async (t) => {
 
 test('a result is found as it was put until it is dropped, by another process too', async (t) => {
   const { at, task, update } = await withUpdate(t)
-  for (const result of [pack({ update }), pack({ report: figure })]) {
-    createOutbox(at.options.disk, at.folder).put(task, result)
+  for (const result of [pack({ update: [update.subarray(0, 100), update.subarray(100)] }), pack({ report: figure })]) {
+    const bytes = result.read(0, result.sizeBytes)
+    const put = createOutbox(at.options.disk, at.folder).put(task, result)
     const outbox = createOutbox(at.options.disk, at.folder)
     const found = outbox.find(task)
-    assert.deepEqual([found?.kind, found?.sha256], [result.kind, result.sha256])
-    assert.ok(Buffer.from(found?.bytes ?? '').equals(result.bytes))
+    for (const kept of [put, found]) {
+      assert.deepEqual([kept?.kind, kept?.sizeBytes, kept?.sha256], [result.kind, result.sizeBytes, result.sha256])
+      assert.ok(Buffer.from(kept?.read(0, result.sizeBytes) ?? '').equals(bytes))
+      for (const [from, sizeBytes] of [
+        [90, 20],
+        [result.sizeBytes - 5, 20],
+        [result.sizeBytes, 20],
+        [100, 3],
+      ] as const)
+        assert.deepEqual(
+          [kept, result].map((one) => Buffer.from(one?.read(from, sizeBytes) ?? '')),
+          [0, 1].map(() => Buffer.from(bytes.subarray(from, from + sizeBytes))),
+        )
+    }
     assert.equal(outbox.find('other'), undefined)
     outbox.drop(task, result)
     assert.equal(outbox.find(task), undefined)

@@ -9,6 +9,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   statSync,
   truncateSync,
@@ -36,6 +37,7 @@ export function realDisk(): Disk {
   }
   return {
     read: (path) => unlessMissing(() => readFileSync(path)),
+    readInto: (path, target, from) => unlessMissing(() => readInto(path, target, from)),
     sizeBytes: (path) => unlessMissing(() => statSync(path).size),
     list: (folder) => unlessMissing(() => readdirSync(folder)) ?? [],
     makeFolder: (path) => makeFolder(resolve(path)),
@@ -59,6 +61,21 @@ function put(
   try {
     for (const bytes of parts) for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
     if (durably) fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function readInto(path: string, target: Uint8Array, from: number): number {
+  const file = openSync(path, 'r')
+  try {
+    let at = 0
+    while (at < target.length) {
+      const count = readSync(file, target, at, target.length - at, from + at)
+      if (count === 0) break
+      at += count
+    }
+    return at
   } finally {
     closeSync(file)
   }

@@ -5,10 +5,10 @@
 import { join } from 'node:path'
 import type { Disk } from '@wardround/core/ports.ts'
 import { signedSchema } from '@wardround/core/protocol/routes.ts'
-import { decodeWeights, encodeWeights } from '@wardround/core/safetensors.ts'
+import { decodeWeights, weightsParts } from '@wardround/core/safetensors.ts'
 import type { TensorSpec, Weights } from '@wardround/core/weights.ts'
 import { z } from 'zod'
-import { readJson, remove, writeDurably, writeJson } from './files.ts'
+import { readJson, readWhole, remove, writeDurably, writeJson } from './files.ts'
 
 const planSchema = z.record(z.string(), z.unknown())
 export type StudyFolder = ReturnType<typeof studyFolder>
@@ -26,13 +26,13 @@ export function studyFolder({ disk, folder }: { disk: Disk; folder: string }, st
     personal: byRound(disk, path('personal')),
     /** This site's own vector of the strategy (core/learning/local-correction.ts). */
     own: byRound(disk, path('own')),
-    saveWeights: (bytes: Uint8Array) => writeDurably(disk, path('model.safetensors'), bytes),
+    saveWeights: (weights: Weights) => writeDurably(disk, path('model.safetensors'), weightsParts(weights)),
     weights: (specs: readonly TensorSpec[]) => weightsIn(disk, path('model.safetensors'), specs),
   }
 }
 
 function weightsIn(disk: Disk, file: string, specs: readonly TensorSpec[]): Weights | undefined {
-  const bytes = disk.read(file)
+  const bytes = readWhole(disk, file)
   return bytes === undefined ? undefined : decodeWeights(bytes, specs)
 }
 
@@ -60,7 +60,7 @@ function byRound(disk: Disk, folder: string) {
       const found = latest(round)
       return found === undefined ? undefined : weightsIn(disk, file(found), specs)
     },
-    save: (round: number, weights: Weights): void => writeDurably(disk, file(round), encodeWeights(weights)),
+    save: (round: number, weights: Weights): void => writeDurably(disk, file(round), weightsParts(weights)),
     /** Keeps what latest() finds for the wanted rounds, and of the others the newest for which there is room. */
     keep(wanted: readonly number[], roomBytes = keptBytes): void {
       const found = wanted.map(latest)

@@ -14,7 +14,8 @@ import { approvedPlan } from './approvals.ts'
 import { persistently, pollSeconds } from './client.ts'
 import type { SiteContext } from './context.ts'
 import { requireAllowed } from './egress/release.ts'
-import { type Packed, pack, send } from './outbox.ts'
+import { letGo } from './memory.ts'
+import { damaged, type Packed, type Parcel, pack, send } from './outbox.ts'
 import type { ReleasedResult } from './progress.ts'
 import { studyFolder } from './study-folder.ts'
 import { doTask } from './work.ts'
@@ -32,10 +33,18 @@ export async function runTask(site: SiteContext, signed: Signed): Promise<Signed
     if (waiting !== undefined) site.outbox.drop(task.id, waiting)
     return null
   }
-  const result = waiting ?? (await perform(site, task, study).catch((error: unknown) => refuse(site, task, error)))
-  if (result === undefined) return null
-  if (waiting === undefined) site.outbox.put(task.id, result)
-  return deliver(site, task, result)
+  const result = waiting ?? (await put(site, task, study))
+  return result === undefined ? null : deliver(site, task, result)
+}
+
+/** Does it, and has the result in the outbox. */
+async function put(site: SiteContext, task: Task, study: Study): Promise<Parcel | undefined> {
+  const result = await perform(site, task, study).catch((error: unknown) => refuse(site, task, error))
+  if (result === undefined) return undefined
+  const kept = site.outbox.put(task.id, result)
+  // Sending takes a while, and may have to wait for the other side. (A report may share its memory.)
+  if (result.kind === 'update') letGo(result.parts)
+  return kept
 }
 
 /** The coordinator's signature, our address, the time. */
@@ -74,7 +83,7 @@ async function perform(site: SiteContext, task: Task, study: Study): Promise<Pac
   const result = pack(answer.result)
   if (before !== undefined && before.sha256 !== result.sha256)
     throw new WardroundError('WR_ROUND_REPLAYED', { study: task.study, round })
-  answer.keep?.()
+  await answer.keep?.()
   site.log('info', siteWords.taskDone(task.kind, (site.clock.steadyNow() - started) / 1000))
   return result
 }
@@ -117,18 +126,24 @@ function requirePreparation(site: SiteContext, task: Exclude<Task, { kind: 'prep
 }
 
 /** Sends what is in the outbox until the coordinator has thanked for it, or says that it no longer wants it, or the grant is taken back. */
-async function deliver(site: SiteContext, task: Task, result: Packed): Promise<Signed | null> {
+async function deliver(site: SiteContext, task: Task, result: Parcel): Promise<Signed | null> {
   const { client, outbox, pieceBytes, signal } = site
   const { id, study, planHash, kind } = task
   site.errand({ study, planHash, result: { task: id, kind, round: roundOf(task), sha256: result.sha256 } })
-  let next: Signed | null = null
+  let next: Signed | null | 'damaged' = null
   try {
-    const attempt = () => send(client, id, { result, waitSeconds: pollSeconds, pieceBytes, signal })
+    const attempt = () =>
+      send(client, id, { result, waitSeconds: pollSeconds, pieceBytes, signal }).catch((error: unknown) => {
+        // What is not understood may no longer be what was put: then it is gone from the outbox, and no waiting brings it back.
+        if (isOfTheLine(asWardroundError(error)) || signal?.aborted || outbox.find(id) !== undefined) throw error
+        return 'damaged' as const
+      })
     next = await persistently(attempt, site.patience)
+    if (next === 'damaged') throw damaged(result.path)
     site.journal.note('thanked', { task: id, study })
   } catch (error) {
     const { code, sentences } = asWardroundError(error)
-    if (code === 'WR_CANCELLED' || signal?.aborted) throw error
+    if (code === 'WR_CANCELLED' || next === 'damaged' || signal?.aborted) throw error
     if (code === 'WR_NOT_APPROVED') {
       outbox.drop(id, result)
       await refuse(site, task, error)

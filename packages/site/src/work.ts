@@ -1,25 +1,27 @@
 /** What each kind of task does with this site's records, once it has been allowed to. */
 
 import { WardroundError } from '@wardround/core/errors.ts'
-import { splitSpecs } from '@wardround/core/graph/layers.ts'
+import { splitSpecs, weightSpecs } from '@wardround/core/graph/layers.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import { ownPreparation } from '@wardround/core/preparation/own.ts'
 import { inputWidth } from '@wardround/core/preparation/schema.ts'
 import { surveyOf } from '@wardround/core/preparation/survey.ts'
 import type { Task } from '@wardround/core/protocol/task.ts'
-import { encodeUpdate } from '@wardround/core/protocol/update.ts'
-import { encodeWeights, unflatten } from '@wardround/core/safetensors.ts'
+import { updateParts } from '@wardround/core/protocol/update.ts'
 import type { Study } from '@wardround/core/study/study.ts'
-import { l2Norm, subtract } from '@wardround/core/vector.ts'
-import { dimensionOf, type Weights } from '@wardround/core/weights.ts'
+import { l2Norm } from '@wardround/core/vector.ts'
+import type { Weights } from '@wardround/core/weights.ts'
 import { fetchWeights } from './blob.ts'
+import { subtractReceived } from './change.ts'
 import type { SiteContext } from './context.ts'
 import { correctionFor } from './correction.ts'
 import { type Prepared, preparedWith } from './dataset.ts'
 import { minimumCohortOf, type ReleaseKind } from './egress/policy.ts'
 import { compare, hiddenResult, meanLoss, measure, nothing, patientsIn, predict } from './evaluation.ts'
 import { amountOf, classWeightsFor, firstWeights, trainAlone, watched, withPersonalStart } from './local-training.ts'
+import { letGo } from './memory.ts'
 import type { Result } from './outbox.ts'
+import { clearScratch, scratchWeights } from './scratch.ts'
 import { studyFolder } from './study-folder.ts'
 
 /** A result that is ready to leave, and what the policy needs to know of it. */
@@ -28,9 +30,9 @@ export type Answer = {
   readonly release: ReleaseKind
   /** Patients that it is about; null where it hides them already. */
   readonly patients: number | null
-  readonly values?: Float32Array
+  readonly values?: readonly Float32Array[]
   /** Keeps what this site needs of it later; to be called once the result may leave, and before it does. */
-  readonly keep?: () => void
+  readonly keep?: () => void | Promise<void>
 }
 
 type Of<K extends Task['kind']> = Extract<Task, { kind: K }>
@@ -59,11 +61,16 @@ async function prepare(site: SiteContext, task: Of<'prepare'>, study: Study): Pr
 async function train(site: SiteContext, task: Of<'train'>, study: Study): Promise<Answer> {
   const prepared = await site.dataset.prepared(study, task.planHash, task.preparation)
   const { training } = prepared
-  const global = await fetchShared(site, task, study)
-  const start = await fullWeights(site, { task, study, prepared, shared: global, personalRound: task.round - 1 })
+  const startOf = (): Promise<Weights> => fullWeights(site, { task, study, prepared, personalRound: task.round - 1 })
   const { shared: specs } = splitSpecs(study.model, inputWidth(task.preparation))
   const correction = await correctionFor(site, { task, study, specs })
   const { proximalMu, lossBefore } = strategyOf(study.strategy).client
+  const before = lossBefore
+    ? {
+        lossBefore: await meanLoss(site.trainer, study, { weights: await startOf(), inputs: training, handOver: true }),
+      }
+    : {}
+  const start = await startOf()
   const trained = await site.trainer.train(
     {
       model: study.model,
@@ -75,34 +82,19 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
       ...(proximalMu === undefined ? {} : { proximal: { mu: proximalMu, anchor: start } }),
       ...(correction === undefined ? {} : { correction: correction.gradient }),
     },
-    site.signal === undefined ? {} : { signal: site.signal },
+    { handOver: true, ...(site.signal === undefined ? {} : { signal: site.signal }) },
   )
-  const delta = changeOf(global, part(study, trained.weights, 'shared'))
-  const measurements = {
-    trainingLoss: trained.lossPerEpoch.at(-1) ?? 0,
-    updateNorm: l2Norm(delta),
-    ...(lossBefore ? { lossBefore: await meanLoss(site.trainer, study, { weights: start, inputs: training }) } : {}),
-  }
-  const making = { numExamples: training.rows, numSteps: trained.steps, measurements }
-  const update = encodeUpdate(unflatten(specs, delta), making)
+  // From here on what has changed, in its place.
+  const delta = part(study, trained.weights, 'shared')
+  subtractReceived(delta, await site.fetchBlob(task.weights))
+  const values = delta.map(({ data }) => data)
+  const measurements = { trainingLoss: trained.lossPerEpoch.at(-1) ?? 0, updateNorm: l2Norm(...values), ...before }
+  const update = updateParts(delta, { numExamples: training.rows, numSteps: trained.steps, measurements })
   const keep = (): void => {
     keepPersonal(site, task, part(study, trained.weights, 'personal'))
     correction?.keep({ delta, steps: trained.steps })
   }
-  return { result: { update }, release: 'updates', patients: patientsIn(training), values: delta, keep }
-}
-
-/** after − before, flat. */
-function changeOf(before: Weights, after: Weights): Float32Array<ArrayBuffer> {
-  const change = new Float32Array(dimensionOf(after))
-  let at = 0
-  for (const { name, data } of after) {
-    const start = before.find((tensor) => tensor.name === name)
-    if (start === undefined) throw new WardroundError('WR_INTERNAL', { what: `nothing to compare ${name} with` })
-    subtract(data, start.data, change.subarray(at, at + data.length))
-    at += data.length
-  }
-  return change
+  return { result: { update }, release: 'updates', patients: patientsIn(training), values, keep }
 }
 
 function keepPersonal(site: SiteContext, task: Of<'train'>, personal: Weights): void {
@@ -114,13 +106,12 @@ function keepPersonal(site: SiteContext, task: Of<'train'>, personal: Weights): 
 
 async function evaluate(site: SiteContext, task: Of<'evaluate'>, study: Study): Promise<Answer> {
   const prepared = await site.dataset.prepared(study, task.planHash, task.preparation)
-  const shared = await fetchShared(site, task, study)
-  const weights = await fullWeights(site, { task, study, prepared, shared, personalRound: task.round })
+  const weights = await fullWeights(site, { task, study, prepared, personalRound: task.round })
   const { inputs, on } = watched(study, prepared)
   const patients = patientsIn(inputs)
   if (patients < minimumCohort(site, study))
     return { result: { report: { kind: 'evaluate', on, figure: null } }, release: 'evaluations', patients: null }
-  const figure = await measure(site.trainer, study, { weights, inputs })
+  const figure = await measure(site.trainer, study, { weights, inputs, handOver: true })
   return { result: { report: { kind: 'evaluate', on, figure } }, release: 'evaluations', patients }
 }
 
@@ -128,15 +119,20 @@ async function evaluate(site: SiteContext, task: Of<'evaluate'>, study: Study): 
 async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Promise<Answer> {
   const prepared = await site.dataset.prepared(study, task.planHash, task.preparation)
   const { training, test } = prepared
-  const shared = await fetchShared(site, task, study)
-  const federated = await fullWeights(site, { task, study, prepared, shared, personalRound: task.round })
-  const keep = (): void => studyFolder(site, task.study).saveWeights(encodeWeights(federated))
+  const federated = (): Promise<Weights> => fullWeights(site, { task, study, prepared, personalRound: task.round })
+  const keep = async (): Promise<void> => {
+    const weights = await federated()
+    studyFolder(site, task.study).saveWeights(weights)
+    letGo(weights.map(({ data }) => data))
+  }
   // Alone means alone: without the others' fill values and scales, too.
   const own = preparedWith(prepared.records, ownPreparation(study, prepared.records, site.membership.site))
+  const specs = weightSpecs(study.model, own.training.width)
   const alone = await trainAlone({ ...site, site: site.membership.site }, study, {
     prepared: own,
     maximumRounds: task.maximumRounds,
-  })
+    best: scratchWeights(site, task.study, specs),
+  }).finally(() => clearScratch(site))
   const minimum = minimumCohort(site, study)
   const hide = (count: number): number | null => (count < minimum ? null : count)
   const [nTrain, nTest] = [hide(patientsIn(training)), hide(patientsIn(test))]
@@ -148,9 +144,10 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
       patients: null,
       keep,
     }
+  // One model after the other.
   const scores = [
-    await predict(site.trainer, study, { weights: alone.weights, inputs: own.test }),
-    await predict(site.trainer, study, { weights: federated, inputs: test }),
+    await predict(site.trainer, study, { weights: alone.weights, inputs: own.test, handOver: true }),
+    await predict(site.trainer, study, { weights: await federated(), inputs: test, handOver: true }),
   ]
   const { results, differences } = compare(study, { scores, inputs: test, labels: [study.seed, site.membership.site] })
   const [local = hiddenResult(), together = hiddenResult()] = results
@@ -170,24 +167,17 @@ const part = (study: Study, weights: Weights, which: 'shared' | 'personal'): Wei
 
 type WithWeights = Of<'train'> | Of<'evaluate'> | Of<'finish'>
 
-/** The weights that a task names, of the approved model's shape. Errors: of fetchWeights(). */
-const fetchShared = (site: SiteContext, task: WithWeights, study: Study): Promise<Weights> =>
-  fetchWeights(site, task.weights, splitSpecs(study.model, inputWidth(task.preparation)).shared)
-
 type Combination = {
   readonly task: WithWeights
   readonly study: Study
   readonly prepared: Prepared
-  readonly shared: Weights
   readonly personalRound: number
 }
 
-/** Shared weights from the coordinator, personal ones from this site, in model order. */
-async function fullWeights(
-  site: SiteContext,
-  { task, study, prepared, shared, personalRound }: Combination,
-): Promise<Weights> {
-  const specs = splitSpecs(study.model, inputWidth(task.preparation)).personal
+/** Shared weights from the coordinator, personal ones from this site, in model order and in memory of their own. Errors: of fetchWeights(). */
+async function fullWeights(site: SiteContext, { task, study, prepared, personalRound }: Combination): Promise<Weights> {
+  const { shared: sharedSpecs, personal: specs } = splitSpecs(study.model, inputWidth(task.preparation))
+  const shared = await fetchWeights(site, task.weights, sharedSpecs)
   if (specs.length === 0) return shared
   const { personal } = studyFolder(site, task.study)
   const last = site.progress.trainedBefore(task.study, personalRound + 1)

@@ -4,8 +4,9 @@ import fc from 'fast-check'
 import { trainingSchema } from '../study/model.ts'
 import { decodeModel } from './decode-model.ts'
 import { encodeModel } from './encode-model.ts'
-import { type EpochOptions, epochGraph } from './epoch.ts'
+import { epochGraph } from './epoch.ts'
 import { checkGraph } from './safelist.ts'
+import type { StepOptions } from './step.ts'
 import { drawn } from './testing/cases.ts'
 import { run } from './testing/reference.ts'
 import {
@@ -37,7 +38,7 @@ function assertNear(found: Values, wanted: Values, tolerance: number): void {
 
 // ---- by hand ----
 
-const options: EpochOptions = {
+const options: StepOptions = {
   model: linearModel,
   training: trainingSchema.parse({ loss: 'meanSquaredError', optimizer: { sgd: { rate: 0.25 } }, batch: 2, epochs: 1 }),
   inputs: 1,

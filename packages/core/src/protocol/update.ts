@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { WardroundError } from '../errors.ts'
 import { parseJson } from '../json.ts'
-import { encodeHeader, encodeSafetensors, type Header } from '../safetensors.ts'
+import { encodeHeader, encodeSafetensors, type Header, safetensorsParts } from '../safetensors.ts'
 import type { TensorSpec, Weights } from '../weights.ts'
 import { canonicalJson } from './canonical.ts'
 import { trainFacts } from './task.ts'
@@ -19,6 +19,10 @@ const member = 'wardround'
 /** The bytes of an update; the same weights and facts give the same bytes. */
 export const encodeUpdate = (weights: Weights, facts: UpdateFacts): Uint8Array<ArrayBuffer> =>
   encodeSafetensors(weights, { [member]: canonicalJson(facts) })
+
+/** The same, one part after another, the values in place. */
+export const updateParts = (weights: Weights, facts: UpdateFacts): readonly Uint8Array[] =>
+  safetensorsParts(weights, { [member]: canonicalJson(facts) })
 
 /** All of an update that stands before its values: for one that is made range by range. */
 export const encodeUpdateHead = (specs: readonly TensorSpec[], facts: UpdateFacts): Uint8Array<ArrayBuffer> =>

@@ -6,7 +6,13 @@ import { judgeRelease, minimumCohortOf, type Policy, type Release, releaseKinds 
 import { requireAllowed } from './release.ts'
 
 const open: Policy = { minimumCohort: 10, releases: releaseKinds }
-const update: Release = { kind: 'updates', study: 'heart', round: 3, patients: 100, values: Float32Array.of(1, -2) }
+const update: Release = {
+  kind: 'updates',
+  study: 'heart',
+  round: 3,
+  patients: 100,
+  values: [Float32Array.of(1), Float32Array.of(-2)],
+}
 
 test('what the policy lists may leave, and each rule has its own reason', () => {
   const cases: [string | undefined, Release, Policy, number][] = [
@@ -22,8 +28,8 @@ test('what the policy lists may leave, and each rule has its own reason', () => 
     [undefined, { ...update, patients: null }, open, 1000],
     ['rounds', update, { ...open, maximumRounds: 2 }, 5],
     [undefined, update, { ...open, maximumRounds: 3 }, 5],
-    ['notFinite', { ...update, values: Float32Array.of(1, Number.NaN) }, open, 5],
-    ['notFinite', { ...update, values: Float32Array.of(Number.NEGATIVE_INFINITY) }, open, 5],
+    ['notFinite', { ...update, values: [Float32Array.of(1), Float32Array.of(2, Number.NaN)] }, open, 5],
+    ['notFinite', { ...update, values: [Float32Array.of(Number.NEGATIVE_INFINITY)] }, open, 5],
   ]
   for (const [reason, release, policy, studyMinimum] of cases) {
     assert.equal(judgeRelease(release, policy, studyMinimum)?.reason, reason, JSON.stringify([release, policy]))
@@ -67,5 +73,5 @@ test('each refusal is an error of its own, with a reason for people', () => {
   assert.equal(kind.code, 'WR_EGRESS_REFUSED')
   assert.ok(kind.sentences.why.length > 10)
   assert.equal(refused({ ...update, patients: 1 }, open).code, 'WR_COHORT_TOO_SMALL')
-  assert.equal(refused({ ...update, values: Float32Array.of(Number.NaN) }, open).code, 'WR_WEIGHTS_NOT_FINITE')
+  assert.equal(refused({ ...update, values: [Float32Array.of(Number.NaN)] }, open).code, 'WR_WEIGHTS_NOT_FINITE')
 })

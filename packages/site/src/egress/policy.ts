@@ -20,7 +20,7 @@ export type Release = {
   /** Patients that it is about; null where it says nothing about any. */
   readonly patients: number | null
   /** Weights, where it holds some. */
-  readonly values?: Float32Array
+  readonly values?: readonly Float32Array[]
 }
 
 export type Refusal = { readonly reason: 'kind' | 'study' | 'cohort' | 'rounds' | 'notFinite' }
@@ -31,7 +31,7 @@ export function judgeRelease(release: Release, policy: Policy, studyMinimum: num
   if (policy.studies !== undefined && !policy.studies.includes(release.study)) return { reason: 'study' }
   if (release.patients !== null && release.patients < minimumCohortOf(policy, studyMinimum)) return { reason: 'cohort' }
   if (policy.maximumRounds !== undefined && release.round > policy.maximumRounds) return { reason: 'rounds' }
-  if (release.values !== undefined && firstNotFinite(release.values) >= 0) return { reason: 'notFinite' }
+  if (release.values?.some((values) => firstNotFinite(values) >= 0)) return { reason: 'notFinite' }
   return undefined
 }
 

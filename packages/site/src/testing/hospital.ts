@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { splitSpecs } from '@wardround/core/graph/layers.ts'
-import type { Clock } from '@wardround/core/ports.ts'
+import type { Clock, Network } from '@wardround/core/ports.ts'
 import { inputWidth, type Preparation } from '@wardround/core/preparation/schema.ts'
 import { canonicalJson, sha256Hex } from '@wardround/core/protocol/canonical.ts'
 import { validatePlan } from '@wardround/core/protocol/plan.ts'
@@ -92,16 +92,32 @@ const preparation: Preparation = {
 export const testCsv = (patients = 40): string =>
   `who,ill,age\n${Array.from({ length: patients }, (_, index) => `p${index},${index % 2},${30 + index + (index % 2) * 5}\n`).join('')}`
 
-export type HospitalOptions = { readonly patients?: number; readonly policy?: string; readonly plan?: object }
+export type HospitalOptions = {
+  readonly patients?: number
+  readonly policy?: string
+  readonly plan?: object
+  /** The weights that tasks name; otherwise ¼ each, which the coordinator has. */
+  readonly weights?: BlobRef
+  /** What stands between the hospital and the coordinator. */
+  readonly line?: (network: Network) => Network
+  readonly trainer?: Trainer
+}
 
 export type Hospital = Awaited<ReturnType<typeof hospital>>
 
 /** Joined and approved; `open()` gives the site as its process would have it, again after each "restart". */
-export async function hospital({ patients = 40, policy = '', plan = testPlan }: HospitalOptions = {}) {
+export async function hospital({
+  patients = 40,
+  policy = '',
+  plan = testPlan,
+  weights: given,
+  line = (network) => network,
+  ...asked
+}: HospitalOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'wardround-site-'))
   const [clock, entropy, disk, trainer] = [testClock(), testEntropy(), realDisk(), testTrainer()]
   const coordinator = await fakeCoordinator({ clock })
-  const { network } = coordinator
+  const network = line(coordinator.network)
   const version = '0.1.0'
   writeFileSync(join(folder, 'data.csv'), testCsv(patients))
   const config = parseConfig(`data: { file: data.csv }\n${policy}`, 'site.yaml')
@@ -110,7 +126,7 @@ export async function hospital({ patients = 40, policy = '', plan = testPlan }: 
     folder,
     config,
     dataFolder: folder,
-    trainer,
+    trainer: asked.trainer ?? trainer,
     clock,
     entropy,
     ed25519,
@@ -130,12 +146,17 @@ export async function hospital({ patients = 40, policy = '', plan = testPlan }: 
     const [offer] = await offeredStudies(site)
     if (offer !== undefined) await decide(offer, decision, { ...site, site: 'budapest' })
   }
-  const weights: Weights = splitSpecs(study.model, inputWidth(preparation)).shared.map(({ name, shape }) => ({
-    name,
-    shape,
-    data: new Float32Array(sizeOf(shape)).fill(0.25),
-  }))
-  const tasks = honestTasks({ study: id, planHash, now: clock.now, weights: coordinator.blob(encodeWeights(weights)) })
+  const { shared } = splitSpecs(study.model, inputWidth(preparation))
+  const weights: Weights =
+    given === undefined
+      ? shared.map(({ name, shape }) => ({ name, shape, data: new Float32Array(sizeOf(shape)).fill(0.25) }))
+      : []
+  const tasks = honestTasks({
+    study: id,
+    planHash,
+    now: clock.now,
+    weights: given ?? coordinator.blob(encodeWeights(weights)),
+  })
   return {
     folder,
     clock,

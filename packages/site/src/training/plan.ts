@@ -1,10 +1,10 @@
 /** The order of examples and the dropout draws of a training call: pure, so that the same labels give the same steps. */
-import { permutation, seededRandom } from '@wardround/core/random.ts'
+import { permutation, type Random, seededRandom } from '@wardround/core/random.ts'
 import type { Amount } from './messages.ts'
 
 type Order = { readonly rows: number; readonly batch: number; readonly labels: readonly (string | number)[] }
 /** Parts `from` … `from + count − 1` of a schedule. */
-type Parts = { readonly from: number; readonly count: number }
+export type Parts = { readonly from: number; readonly count: number }
 
 /** A call's steps in parts with streams of their own, so that it does not matter how many of them are run at once. */
 export type Schedule = {
@@ -75,8 +75,19 @@ export function dropoutDraws(
 ): Float32Array<ArrayBuffer> {
   const draws = new Float32Array(valuesPerPart * parts.count)
   for (let part = 0; part < parts.count; part++) {
-    const random = seededRandom([...labels, 'dropout', layer, parts.from + part])
-    for (let i = 0; i < valuesPerPart; i++) draws[part * valuesPerPart + i] = random.uniform()
+    const random = dropoutStream({ layer, labels }, parts.from + part)
+    fillUniform(draws.subarray(part * valuesPerPart, (part + 1) * valuesPerPart), random)
   }
   return draws
+}
+
+/** Where one part's draws for a dropout layer come from, one after another. */
+export const dropoutStream = (
+  { layer, labels }: { layer: string; labels: readonly (string | number)[] },
+  part: number,
+): Random => seededRandom([...labels, 'dropout', layer, part])
+
+export function fillUniform(values: Float32Array<ArrayBuffer>, random: Random): Float32Array<ArrayBuffer> {
+  for (let i = 0; i < values.length; i++) values[i] = random.uniform()
+  return values
 }

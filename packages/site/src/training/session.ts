@@ -9,9 +9,8 @@ import type { Graph } from '@wardround/core/graph/ir.ts'
 import { checkGraph } from '@wardround/core/graph/safelist.ts'
 import * as ort from 'onnxruntime-node'
 
-export type Session = {
-  run(feeds: Readonly<Record<string, ort.Tensor>>): Promise<ort.InferenceSession.OnnxValueMapType>
-}
+export type Outputs = ort.InferenceSession.OnnxValueMapType
+export type Session = { run(feeds: Readonly<Record<string, ort.Tensor>>): Promise<Outputs> }
 
 const options: ort.InferenceSession.SessionOptions = {
   executionProviders: ['cpu'],
@@ -22,28 +21,30 @@ const options: ort.InferenceSession.SessionOptions = {
   logSeverityLevel: 3,
 }
 
-/** Errors: WR_GRAPH_REFUSED for a graph that the safelist does not allow. */
-export async function openSession(graph: Graph): Promise<Session> {
+/**
+ * `large`: for values of which there should be no more than need be. An arena keeps what it once needed, and asks for twice as much when it needs more: for
+ * small models that is time saved, for large ones it is memory. Errors: WR_GRAPH_REFUSED for a graph that the safelist does not allow.
+ */
+export async function openSession(graph: Graph, { large = false } = {}): Promise<Session> {
   checkGraph(graph)
-  return ort.InferenceSession.create(encodeModel(graph), { ...options, ...(isLarge(graph) ? frugal : {}) })
+  return ort.InferenceSession.create(encodeModel(graph), { ...options, ...(large ? frugal : {}) })
 }
 
-/** An arena keeps what it once needed, and asks for twice as much when it needs more: for small models that is time saved, for large ones it is memory. */
 const frugal = { enableCpuMemArena: false, enableMemPattern: false }
-
-const isLarge = ({ inputs }: Graph): boolean =>
-  inputs.some(({ shape }) => shape.reduce<number>((size, extent) => size * (Number(extent) || 1), 1) >= 1 << 20)
 
 export const floats = (data: Float32Array, shape: readonly number[]): ort.Tensor =>
   new ort.Tensor('float32', data, shape)
 export const integers = (data: Int32Array, shape: readonly number[]): ort.Tensor => new ort.Tensor('int32', data, shape)
 
 /** A copy of a float output, so that the runtime may reuse its memory. */
-export function floatsOf(outputs: ort.InferenceSession.OnnxValueMapType, name: string): Float32Array<ArrayBuffer> {
-  const value = outputs[name]
-  if (!(value instanceof ort.Tensor) || !(value.data instanceof Float32Array))
-    throw new TypeError(`no float output ${name}`)
-  return Float32Array.from(value.data)
+export const floatsOf = (outputs: Outputs, name: string): Float32Array<ArrayBuffer> =>
+  Float32Array.from(floatsIn(outputs[name]))
+
+/** The values themselves. */
+export function floatsIn(value: ort.OnnxValue | undefined): Float32Array<ArrayBuffer> {
+  if (value instanceof ort.Tensor && value.data instanceof Float32Array && value.data.buffer instanceof ArrayBuffer)
+    return value.data as Float32Array<ArrayBuffer>
+  throw new TypeError('there are no floats')
 }
 
 /**

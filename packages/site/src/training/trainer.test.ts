@@ -109,6 +109,20 @@ test('a request is not changed by being carried out', async () => {
   assert.deepEqual(asked, before)
 })
 
+test('weights that are handed over are gone, and everything else comes out as if they were not', async () => {
+  const data = clouds(200)
+  const wanted = await trainer.train(request())
+  const asked = request({ proximal: { mu: 0, anchor: [] } })
+  const given = { ...asked, proximal: { mu: 0.5, anchor: asked.weights } }
+  const kept = await trainer.train(structuredClone(given))
+  assert.deepEqual(await trainer.train(given, { handOver: true }), kept)
+  assert.ok(given.weights.every(({ data: { length } }) => length === 0))
+  const question = { model, loss: 'binaryCrossEntropy' as const, weights: wanted.weights, data }
+  const scores = await trainer.predict(question)
+  assert.deepEqual(await trainer.predict(question, { handOver: true }), scores)
+  assert.ok(question.weights.every(({ data: { length } }) => length === 0))
+})
+
 test('training in several calls of the runtime is the training graph over all steps at once, to the bit', async () => {
   // 2 steps an epoch: 1,100 epochs are more than one call takes.
   const [epochs, batch, rows, width] = [1100, 4, 7, 3]

@@ -2,9 +2,14 @@
 import './no-telemetry.ts'
 import { Worker } from 'node:worker_threads'
 import { remoteError, WardroundError } from '@wardround/core/errors.ts'
+import type { Weights } from '@wardround/core/weights.ts'
+import { buffersOf } from '../memory.ts'
 import type { PredictRequest, TrainRequest, TrainResult, WorkerAnswer, WorkerRequest } from './messages.ts'
 
 export type { Dataset, PredictRequest, TrainRequest, TrainResult } from './messages.ts'
+
+/** `handOver`: the request's weights, and whatever shares their memory, are the trainer's from now on, and gone for the caller; otherwise they are copied. */
+type HandingOver = { readonly handOver?: boolean }
 
 export type Trainer = {
   /**
@@ -13,10 +18,10 @@ export type Trainer = {
    */
   train(
     request: TrainRequest,
-    options?: { readonly signal?: AbortSignal; onProgress?(epoch: number): void },
+    options?: HandingOver & { readonly signal?: AbortSignal; onProgress?(epoch: number): void },
   ): Promise<TrainResult>
   /** Probabilities [rows] or [rows, classes], or values [rows], row-major. */
-  predict(request: PredictRequest): Promise<Float32Array<ArrayBuffer>>
+  predict(request: PredictRequest, options?: HandingOver): Promise<Float32Array<ArrayBuffer>>
   /** Starts the worker, which loads the runtime: whoever knows that training is near need not wait for that then. */
   warm(): void
   close(): Promise<void>
@@ -57,13 +62,13 @@ export function createTrainer(): Trainer {
     return made
   }
   const ask = (message: Asked, progress: (epoch: number) => void): Promise<WorkerAnswer> => {
-    // Unreferenced while idle, so that a finished program ends; held while somebody waits.
     const target = started()
-    target.ref()
     const { promise, resolve, reject } = Promise.withResolvers<WorkerAnswer>()
     const cancel = 'cancel' in message ? { cancel: message.cancel } : {}
+    target.postMessage(message, buffersOf(message.request.weights.map(({ data }) => data)))
+    // Unreferenced while idle, so that a finished program ends; held while somebody waits.
+    target.ref()
     waiting.set(message.id, { ...cancel, resolve, reject, progress })
-    target.postMessage(message)
     return promise.finally(() => waiting.size === 0 && worker?.unref())
   }
   const close = async (): Promise<void> => {
@@ -74,7 +79,7 @@ export function createTrainer(): Trainer {
   }
 
   return {
-    async train(request, { signal, onProgress } = {}) {
+    async train(request, { signal, onProgress, handOver = false } = {}) {
       if (signal?.aborted) throw new WardroundError('WR_CANCELLED')
       const id = nextId++
       const cancel = new Int32Array(new SharedArrayBuffer(4))
@@ -90,7 +95,9 @@ export function createTrainer(): Trainer {
       }
       signal?.addEventListener('abort', abort, { once: true })
       try {
-        const answer = await ask({ id, kind: 'train', request, cancel }, (epoch) => onProgress?.(epoch))
+        const answer = await ask({ id, kind: 'train', request: owned(request, handOver), cancel }, (epoch) =>
+          onProgress?.(epoch),
+        )
         if (answer.kind !== 'trained')
           throw new WardroundError('WR_INTERNAL', { what: `the worker answered ${answer.kind}` })
         return answer.result
@@ -101,8 +108,9 @@ export function createTrainer(): Trainer {
         signal?.removeEventListener('abort', abort)
       }
     },
-    async predict(request: PredictRequest) {
-      const answer = await ask({ id: nextId++, kind: 'predict', request }, () => undefined)
+    async predict(request, { handOver = false } = {}) {
+      const asked = { id: nextId++, kind: 'predict' as const, request: owned(request, handOver) }
+      const answer = await ask(asked, () => undefined)
       if (answer.kind !== 'predicted')
         throw new WardroundError('WR_INTERNAL', { what: `the worker answered ${answer.kind}` })
       return answer.result
@@ -111,6 +119,12 @@ export function createTrainer(): Trainer {
     close,
   }
 }
+
+/** With weights that can be handed over. What is not handed over would be copied twice: it is written down, and read again by the other thread. */
+const owned = <R extends { readonly weights: Weights }>(request: R, handOver: boolean): R =>
+  handOver
+    ? request
+    : { ...request, weights: request.weights.map((tensor) => ({ ...tensor, data: tensor.data.slice() })) }
 
 /**
  * Resolves when a worker has ended, by itself, between two calls of the runtime: one that is terminated inside a call takes the whole process with it

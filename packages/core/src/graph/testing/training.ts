@@ -2,13 +2,14 @@
 import fc from 'fast-check'
 import { type ModelSpec, modelSchema, type TrainingSpec, trainingSchema } from '../../study/model.ts'
 import { sizeOf, type TensorSpec } from '../../weights.ts'
-import { type EpochGraph, type EpochOptions, epochGraph } from '../epoch.ts'
+import { type EpochGraph, epochGraph } from '../epoch.ts'
 // make_training.py says how.
 import fixture from '../fixtures/training.json' with { type: 'json' }
+import type { StepOptions } from '../step.ts'
 import { type Draw, floats } from './cases.ts'
 import { float32, type NumberValue, range, type Values } from './values.ts'
 
-export type Training = { readonly epoch: EpochGraph; readonly options: EpochOptions; readonly feeds: Values }
+export type Training = { readonly epoch: EpochGraph; readonly options: StepOptions; readonly feeds: Values }
 
 const int32 = (shape: readonly number[], data: readonly number[]): NumberValue => ({ type: 'int32', shape, data })
 const filled = (shape: readonly number[], value: number): NumberValue =>
@@ -26,8 +27,8 @@ const { rows, width, batch, steps } = fixture
 const targets: Readonly<Record<string, readonly number[]>> = fixture.targets
 
 /** A run of the fixture as a training graph and what goes into it. */
-export function pytorchTraining(run: PytorchRun, change: Partial<EpochOptions> = {}): Training {
-  const options: EpochOptions = {
+export function pytorchTraining(run: PytorchRun, change: Partial<StepOptions> = {}): Training {
+  const options: StepOptions = {
     model: modelSchema.parse({ layers: run.layers, personal: run.personal ?? [] }),
     training: trainingSchema.parse({ loss: run.loss, optimizer: run.optimizer, l2: run.l2 ?? 0, batch, epochs: 1 }),
     inputs: width,
@@ -90,7 +91,7 @@ export function drawTraining(g: Draw): Training {
     ...oneOf([[], [{ dropout: 0.25 }]]),
   ])
   const pooled = oneOf([true, false])
-  const options: EpochOptions = {
+  const options: StepOptions = {
     model: modelSchema.parse({
       layers: [...hidden, { dense: outputs, name: 'output' }],
       personal: oneOf([true, pooled]) ? ['output.bias'] : [],
@@ -120,7 +121,7 @@ function drawFeeds(
     options,
     outputs,
     steps: count,
-  }: { epoch: EpochGraph; options: EpochOptions; outputs: number; steps: number },
+  }: { epoch: EpochGraph; options: StepOptions; outputs: number; steps: number },
 ): Values {
   const below = (length: number, bound: number): readonly number[] =>
     g(fc.array<number>, fc.integer({ min: 0, max: bound - 1 }), { minLength: length, maxLength: length })

@@ -26,5 +26,7 @@ export const siteWords = {
   taskFailed: (what: string, why: string) => `failed: ${what} ${why}`,
   offered: (study: string) => `a new study asks for approval: wardround site approve ${study}`,
   dropped: (task: string) => `${task} came too late; the next round counts again`,
+  receivedDamaged: () => 'What was read from it is not what was received. It is received again.',
+  workDamaged: () => 'What was read from it is not what was written. The task is done again.',
   findings: (sentence: string) => sentence,
 }

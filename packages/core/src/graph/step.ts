@@ -1,0 +1,141 @@
+/** One step of training as nodes of a graph: gather the batch, forward, loss, gradients, optimizer. */
+import type { ModelSpec, TrainingSpec } from '../study/model.ts'
+import type { TensorSpec } from '../weights.ts'
+import type { GraphBuilder } from './builder.ts'
+import { differentiate } from './differentiate.ts'
+import type { ValueInfo } from './ir.ts'
+import { appendForward, type DropoutLayer, resolveLayers, weightSpecs } from './layers.ts'
+import { appendL2, appendLoss, appendProximal, sum } from './losses.ts'
+import { type Optimizer, optimizerOf, type StateSpec } from './optimizers.ts'
+
+export type StepOptions = {
+  readonly model: ModelSpec
+  readonly training: Pick<TrainingSpec, 'loss' | 'optimizer' | 'l2'>
+  /** Model inputs. */
+  readonly inputs: number
+  /** Examples in one step. */
+  readonly batch: number
+  /** Whether examples carry weights (class weights). */
+  readonly weighted: boolean
+  /** FedProx's μ over the weights that travel. */
+  readonly proximalMu?: number
+  /** Whether something is added to the gradients of the weights that travel (learning/local-correction.ts). */
+  readonly corrected?: boolean
+  /** Hospitals of a pooled data set: personal biases become tables (layers.ts). */
+  readonly groups?: number
+}
+
+/** What a step is made of, before there is a graph. */
+export type StepParts = {
+  readonly weights: readonly TensorSpec[]
+  readonly state: readonly StateSpec[]
+  readonly dropouts: readonly DropoutLayer[]
+  readonly optimizer: Optimizer
+  /**
+   * The same for every step: `features` [rows, inputs], `target` [rows, 1], `weight` [rows, 1] if weighted, `group` int32 [rows] with groups,
+   * `anchor/<weight>` with a proximal term, `correction/<weight>` with a correction.
+   */
+  readonly outer: readonly ValueInfo[]
+  /** Goes into a step and comes out of it: the weights, then the state. */
+  readonly carried: readonly ValueInfo[]
+}
+
+export function stepParts(options: StepOptions): StepParts {
+  const weights = weightSpecs(options.model, options.inputs, options.groups)
+  const optimizer = optimizerOf(options.training.optimizer)
+  const state = optimizer.state(weights)
+  const dropouts = resolveLayers(options.model, options.inputs).filter(
+    (layer) => layer.kind === 'dropout' && layer.rate > 0,
+  ) as DropoutLayer[]
+  const carried = [...weights, ...state].map(({ name, shape }): ValueInfo => ({ name, type: 'float32', shape }))
+  return { weights, state, dropouts, optimizer, outer: outerValues(options, weights), carried }
+}
+
+const travelling = <T extends TensorSpec>({ model }: StepOptions, weights: readonly T[]): T[] =>
+  weights.filter(({ name }) => !model.personal.includes(name))
+
+function outerValues(options: StepOptions, weights: readonly TensorSpec[]): ValueInfo[] {
+  const anchored = options.proximalMu === undefined ? [] : travelling(options, weights)
+  const corrected = options.corrected ? travelling(options, weights) : []
+  return [
+    { name: 'features', type: 'float32', shape: ['rows', options.inputs] },
+    { name: 'target', type: 'float32', shape: ['rows', 1] },
+    ...(options.weighted ? [{ name: 'weight', type: 'float32' as const, shape: ['rows', 1] }] : []),
+    ...(options.groups === undefined ? [] : [{ name: 'group', type: 'int32' as const, shape: ['rows'] }]),
+    ...anchored.map(({ name, shape }) => ({ name: `anchor/${name}`, type: 'float32' as const, shape })),
+    ...corrected.map(({ name, shape }) => ({ name: `correction/${name}`, type: 'float32' as const, shape })),
+  ]
+}
+
+/** The names of a step's own inputs: batch indices int32 [batch], and a dropout layer's draws [batch, units]. */
+export const batchInput = 'step/batch'
+export const drawsInput = (layer: Pick<DropoutLayer, 'name'>): string => `step/draws/${layer.name}`
+
+/** The value names of what is carried on, in order, and of the step's data loss, before the step and without penalties. */
+export type Step = { readonly next: readonly string[]; readonly loss: string }
+
+/** Appends a step to `b`, which knows the outer values already. The carried inputs keep the names of the weights. */
+export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepParts): Step {
+  const { weights, dropouts, optimizer, carried } = parts
+  for (const value of carried) b.input(value)
+  const batch = b.input({ name: batchInput, type: 'int32', shape: [options.batch] })
+  const draws = new Map(
+    dropouts.map((layer) => [
+      layer.name,
+      b.input({ name: drawsInput(layer), type: 'float32', shape: [options.batch, layer.units] }),
+    ]),
+  )
+  const { data, total } = appendObjective(b, options, { weights, batch, draws })
+  const gradients = differentiate(
+    b,
+    total,
+    weights.map(({ name }) => name),
+  )
+  const corrected = new Set(options.corrected ? travelling(options, weights).map(({ name }) => name) : [])
+  const correct = (name: string, gradient: string): string =>
+    corrected.has(name) ? b.node('Add', [gradient, `correction/${name}`]) : gradient
+  const next = optimizer.step(
+    b,
+    weights.map(({ name }, index) => ({ name, gradient: correct(name, gradients[index] ?? '') })),
+  )
+  return { next: carried.map(({ name }) => next.get(name) ?? ''), loss: data }
+}
+
+/** The data loss, and with the penalties the total that is minimised. */
+function appendObjective(
+  b: GraphBuilder,
+  options: StepOptions,
+  { weights, batch, draws }: { weights: readonly TensorSpec[]; batch: string; draws: ReadonlyMap<string, string> },
+): { data: string; total: string } {
+  const pick = (name: string): string => b.node('Gather', [name, batch])
+  const logits = appendForward(
+    b,
+    { layers: resolveLayers(options.model, options.inputs), x: pick('features') },
+    { draws, ...(options.groups === undefined ? {} : { group: pick('group'), personal: options.model.personal }) },
+  )
+  const data = appendLoss(b, options.training.loss, {
+    logits,
+    target: pick('target'),
+    ...(options.weighted ? { weight: pick('weight') } : {}),
+  })
+  const l2 = appendL2(
+    b,
+    options.training.l2,
+    weights.map(({ name }) => name).filter((name) => name.endsWith('.kernel')),
+  )
+  const proximal =
+    options.proximalMu === undefined
+      ? undefined
+      : appendProximal(
+          b,
+          options.proximalMu,
+          travelling(options, weights).map(({ name }) => ({ weight: name, anchor: `anchor/${name}` })),
+        )
+  return {
+    data,
+    total: sum(
+      b,
+      [data, l2, proximal].filter((term) => term !== undefined),
+    ),
+  }
+}

@@ -1,0 +1,63 @@
+/** Many steps in one call of the runtime, by the epoch graph: a call costs more than a step of a small model. */
+import { type EpochGraph, epochGraph } from '@wardround/core/graph/epoch.ts'
+import { type Feeds, firstState, outerFeeds, stepOptions, weightFeeds } from './feeds.ts'
+import type { TrainRequest } from './messages.ts'
+import { dropoutDraws, type Parts, type Schedule } from './plan.ts'
+import { floats, floatsIn, floatsOf, integers, openSession, type Session } from './session.ts'
+import type { Remembered, Way, WayOptions } from './way.ts'
+
+/** Steps of one runtime call: short enough to hear a cancellation, long enough to hide the call. */
+const stepsPerCall = 2000
+/** Dropout draws of one call, in values. */
+const drawsPerCall = 4_000_000
+
+export type Epoch = { readonly epoch: EpochGraph; readonly session: Session }
+
+export async function scanned(epochs: Remembered<Epoch>, { request, schedule, batch, goOn }: WayOptions): Promise<Way> {
+  const options = stepOptions(request)
+  const { epoch, session } = await epochs(options, async () => {
+    const made = epochGraph(options)
+    return { epoch: made, session: await openSession(made.graph) }
+  })
+  const { stepsPerPart } = schedule
+  const fixed = outerFeeds(request)
+  let carried: Feeds = { ...weightFeeds(request.weights), ...firstState(epoch.state) }
+  return {
+    pace: partsPerCall(epoch, stepsPerPart * batch, stepsPerPart),
+    async advance(parts) {
+      goOn()
+      const outputs = await session.run({
+        ...fixed,
+        ...carried,
+        ...scanFeeds(request, epoch, { schedule, batch, parts }),
+      })
+      carried = Object.fromEntries(
+        Object.entries(carried).map(([name, before]) => [name, floats(floatsOf(outputs, `next/${name}`), before.dims)]),
+      )
+      return floatsOf(outputs, 'losses')
+    },
+    weights: () => request.weights.map(({ name, shape }) => ({ name, shape, data: floatsIn(carried[name]) })),
+  }
+}
+
+function scanFeeds(
+  { labels }: TrainRequest,
+  epoch: EpochGraph,
+  { schedule, batch, parts }: { schedule: Schedule; batch: number; parts: Parts },
+): Feeds {
+  const { stepsPerPart } = schedule
+  const steps = stepsPerPart * parts.count
+  const draws = epoch.dropouts.map(({ name, units }) => {
+    const values = dropoutDraws({ layer: name, labels, valuesPerPart: stepsPerPart * batch * units }, parts)
+    return [`draws/${name}`, floats(values, [steps, batch, units])] as const
+  })
+  return { batches: integers(schedule.indices(parts), [steps, batch]), ...Object.fromEntries(draws) }
+}
+
+function partsPerCall(epoch: EpochGraph, examples: number, steps: number): number {
+  const draws = epoch.dropouts.reduce((sum, { units }) => sum + units * examples, 0)
+  return Math.max(
+    1,
+    Math.floor(Math.min(stepsPerCall / steps, draws === 0 ? Number.POSITIVE_INFINITY : drawsPerCall / draws)),
+  )
+}

@@ -1,0 +1,102 @@
+/** Large models are trained a step at a time: nobody must be able to tell by the bits. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { initialWeights } from '@wardround/core/graph/layers.ts'
+import { drawn } from '@wardround/core/graph/testing/cases.ts'
+import { seededRandom } from '@wardround/core/random.ts'
+import { modelSchema, trainingSchema } from '@wardround/core/study/model.ts'
+import fc from 'fast-check'
+import type { TrainRequest } from './messages.ts'
+import { scheduleOf } from './plan.ts'
+import { type Epoch, scanned } from './scanned.ts'
+import { type Divided, type Sizes, stepwise } from './stepwise.ts'
+import { remembered, type Way, type WayOptions } from './way.ts'
+
+const epochs = remembered<Epoch>()
+const divided = remembered<Divided>()
+
+const optimizers = [{ sgd: { rate: 0.05 } }, { sgd: { rate: 0.05, momentum: 0.9 } }, { adam: { rate: 0.01 } }] as const
+
+/** Layers wide enough to be cut in several ranges, and everything else that a study can ask for. */
+const requests = fc
+  .record({
+    inputs: fc.integer({ min: 1, max: 70 }),
+    hidden: fc.array(fc.integer({ min: 1, max: 90 }), { maxLength: 2 }),
+    activation: fc.constantFrom('linear', 'relu', 'tanh', 'sigmoid', 'softmax'),
+    dropout: fc.boolean(),
+    loss: fc.constantFrom('binaryCrossEntropy', 'categoricalCrossEntropy', 'meanSquaredError'),
+    optimizer: fc.constantFrom(...optimizers),
+    l2: fc.constantFrom(0, 0.01),
+    weighted: fc.boolean(),
+    proximal: fc.boolean(),
+    corrected: fc.boolean(),
+    personal: fc.boolean(),
+    batch: fc.integer({ min: 1, max: 40 }),
+    rows: fc.integer({ min: 1, max: 60 }),
+    amount: fc.constantFrom({ epochs: 2 }, { steps: 3, from: 2 }),
+    seed: fc.nat(),
+  })
+  .map(
+    ({
+      hidden,
+      activation,
+      dropout,
+      loss,
+      optimizer,
+      l2,
+      batch,
+      rows,
+      inputs,
+      amount,
+      seed,
+      ...asked
+    }): TrainRequest => {
+      const classes = loss === 'categoricalCrossEntropy' ? 3 : 1
+      const model = modelSchema.parse({
+        layers: [
+          ...hidden.flatMap((dense) => [{ dense, activation }, ...(dropout ? [{ dropout: 0.25 }] : [])]),
+          { dense: classes, name: 'output' },
+        ],
+        personal: asked.personal ? ['output.bias'] : [],
+      })
+      const random = seededRandom(['request', seed])
+      const near = (length: number) => Float32Array.from({ length }, () => random.uniform() - 0.5)
+      const weights = initialWeights(model, inputs, random)
+      const shared = weights.filter(({ name }) => !model.personal.includes(name))
+      const target = Float32Array.from({ length: rows }, () => random.below(Math.max(2, classes)))
+      return {
+        ...amount,
+        model,
+        training: trainingSchema.parse({ loss, optimizer, l2, batch, epochs: 1 }),
+        data: { features: near(rows * inputs), rows, width: inputs, target },
+        weights,
+        labels: ['stepwise', seed],
+        ...(asked.weighted ? { classWeights: [0.5, 2, 1] } : {}),
+        ...(asked.proximal ? { proximal: { mu: 0.1, anchor: weights } } : {}),
+        ...(asked.corrected ? { correction: shared.map((one) => ({ ...one, data: near(one.data.length) })) } : {}),
+      }
+    },
+  )
+
+async function outcome(request: TrainRequest, wayOf: (options: WayOptions) => Promise<Way>) {
+  const given = structuredClone(request)
+  const batch = Math.min(given.training.batch, given.data.rows)
+  const schedule = scheduleOf(given, { rows: given.data.rows, batch, labels: given.labels })
+  const way = await wayOf({ request: given, schedule, batch, goOn: () => undefined })
+  const losses = [...(await way.advance(schedule.parts))]
+  return { losses, weights: way.weights().map(({ name, data }) => [name, ...data]) }
+}
+
+test('step by step, in ranges of any size, training gives the bits of one call for all steps', async () => {
+  let ranges = 0
+  await fc.assert(
+    fc.asyncProperty(requests, fc.integer({ min: 2, max: 3000 }), async (request, values) => {
+      const sizes: Sizes = { largeValues: 2, range: { values, rows: 16 } }
+      const wanted = await outcome(request, (options) => scanned(epochs, options))
+      assert.deepEqual(await outcome(request, (options) => stepwise(divided, options, sizes)), wanted)
+      ranges += request.weights.filter(({ data, shape: [rows = 0] }) => data.length > 2 * values && rows > 32).length
+    }),
+    drawn(60),
+  )
+  assert.ok(ranges > 10, `${ranges} tensors were cut into ranges`)
+})
