@@ -5,10 +5,10 @@ import type { NewEvent } from '@wardround/core/protocol/events.ts'
 import { type Signed, sign } from '@wardround/core/protocol/signing.ts'
 import { type Task, type TaskKind, type TaskResult, taskResultSchema } from '@wardround/core/protocol/task.ts'
 import { durationMs, type Study } from '@wardround/core/study/study.ts'
-import { z } from 'zod'
 import type { Context } from './context.ts'
-import type { StudyRow, TaskRow } from './store/schema.ts'
+import type { FormedTask, StudyRow, TaskRow } from './store/schema.ts'
 import type { Tables } from './store/store.ts'
+import { commonFacts, lifeSchema } from './task-document.ts'
 
 /** Distributes over the union, so that each kind keeps its own fields. */
 type Specific<T> = T extends unknown
@@ -104,12 +104,11 @@ export function dueAt(
 /** Sites that waited for a coordinator come back within a minute. */
 const leastAfterStartMs = 3_600_000
 
-const lifeSchema = z.looseObject({ issuedAt: z.int(), expiresAt: z.int() })
-
 /** A task that is still waited for, as it may be handed out now: one that would have expired, while no coordinator ran, is signed anew. */
-export function freshTask({ keys, clock }: Pick<Context, 'keys' | 'clock'>, { document, signature }: TaskRow): Signed {
-  const task = lifeSchema.parse(JSON.parse(document))
-  return task.expiresAt > clock.steadyNow() ? { document, signature } : signedAnew({ keys, clock }, document)
+export function freshTask({ keys, clock }: Pick<Context, 'keys' | 'clock'>, task: FormedTask): Signed {
+  const { document, signature } = task
+  const { expiresAt } = commonFacts(task)
+  return expiresAt > clock.steadyNow() ? { document, signature } : signedAnew({ keys, clock }, document)
 }
 
 /** The same task from now on, for as long as it was given at first. */

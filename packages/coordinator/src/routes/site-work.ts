@@ -4,7 +4,6 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { parseJson } from '@wardround/core/json.ts'
 import { type Signed, verify } from '@wardround/core/protocol/signing.ts'
 import { grantSchema } from '@wardround/core/protocol/task.ts'
-import { weightsOf } from '../again.ts'
 import type { Context } from '../context.ts'
 import type { Caller, Handlers } from '../handlers.ts'
 import { hindranceNotes } from '../hindrances.ts'
@@ -14,6 +13,7 @@ import { offerDocument } from '../offers.ts'
 import { receiveUpdate } from '../receiving.ts'
 import { sendPieces } from '../send-blob.ts'
 import type { TaskRow } from '../store/schema.ts'
+import { commonFacts } from '../task-document.ts'
 import { freshTask } from '../tasks.ts'
 
 type Names = 'offers' | 'decide' | 'nextTask' | 'blob' | 'uploadState' | 'upload' | 'report' | 'progress'
@@ -102,7 +102,8 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
  */
 async function requireNamed({ store }: Context, site: string, sha256: string): Promise<void> {
   const tasks = await store.openTasksOfSite(site)
-  if (!tasks.some((task) => weightsOf(task).includes(sha256))) throw new WardroundError('WR_BLOB_MISSING', { sha256 })
+  if (!tasks.some((task) => commonFacts(task).weights.includes(sha256)))
+    throw new WardroundError('WR_BLOB_MISSING', { sha256 })
 }
 
 /** Of a blob that has to be made again, too. Errors: WR_BLOB_MISSING. */

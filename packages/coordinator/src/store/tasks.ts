@@ -2,9 +2,9 @@
 import type { TaskKind } from '@wardround/core/protocol/task.ts'
 import { type Kysely, sql, type Updateable } from 'kysely'
 import { chunks } from './chunks.ts'
-import { formOfOne, recordsOf, rowsOf } from './forms.ts'
+import { formOfOne, recordsOf, rowsOf, withForms } from './forms.ts'
 import { prepared } from './prepared.ts'
-import type { Database, TaskRecord, TaskRow } from './schema.ts'
+import type { Database, FormedTask, TaskRecord, TaskRow } from './schema.ts'
 
 type Db = Kysely<Database>
 
@@ -25,6 +25,10 @@ const oldestOpen = prepared((db: Db, { site }: { site: string }) =>
     .orderBy('issued_at')
     .orderBy('id')
     .limit(one),
+)
+
+const allOpenOfSite = prepared((db: Db, { site }: { site: string }) =>
+  db.selectFrom('tasks').selectAll().where('site', '=', site).where('state', '=', open),
 )
 
 const anyOpen = prepared((db: Db, { study, kind, round }: Pick<TaskRow, 'study' | 'kind' | 'round'>) =>
@@ -76,8 +80,8 @@ const settleReported = prepared(
 /** Tasks of any kind. */
 const anyTasks = (db: Kysely<Database>) => ({
   task: async (id: string): Promise<TaskRow | undefined> => (await rowsOf(db, (await taskById(db, { id })).rows))[0],
-  openTask: async (site: string): Promise<TaskRow | undefined> =>
-    (await rowsOf(db, (await oldestOpen(db, { site })).rows))[0],
+  openTask: async (site: string): Promise<FormedTask | undefined> =>
+    (await withForms(db, (await oldestOpen(db, { site })).rows))[0],
   /** In order of site name by code unit: a database's own collation could order sums, and so bits, differently. */
   tasksOf: async (study: string, kind: TaskKind, round: number): Promise<TaskRow[]> => {
     const rows = await db
@@ -119,8 +123,8 @@ const anyTasks = (db: Kysely<Database>) => ({
       db,
       await db.selectFrom('tasks').selectAll().where('study', '=', study).where('state', '=', 'open').execute(),
     ),
-  openTasksOfSite: async (site: string): Promise<TaskRow[]> =>
-    rowsOf(db, await db.selectFrom('tasks').selectAll().where('site', '=', site).where('state', '=', 'open').execute()),
+  openTasksOfSite: async (site: string): Promise<FormedTask[]> =>
+    withForms(db, (await allOpenOfSite(db, { site })).rows),
   addTasks: async (rows: readonly TaskRow[]): Promise<void> => {
     const records: readonly TaskRecord[] = await recordsOf(db, rows)
     for (const some of chunks(records)) await db.insertInto('tasks').values(some).execute()
