@@ -69,9 +69,8 @@ export async function assign(tables: Tables, rows: readonly TaskRow[]): Promise<
   await tables.event(...assigned)
 }
 
-export const wakeSites = ({ notifier }: Pick<Context, 'notifier'>, rows: readonly TaskRow[]): void => {
-  for (const { site } of rows) notifier.wake(`site/${site}`)
-}
+export const wakeSites = ({ notifier }: Pick<Context, 'notifier'>, rows: readonly TaskRow[]): void =>
+  notifier.wakeInTurn(rows.map(({ site }) => `site/${site}`))
 
 export const resultOf = (task: TaskRow): TaskResult | undefined =>
   task.result === null ? undefined : taskResultSchema.parse(JSON.parse(task.result))
