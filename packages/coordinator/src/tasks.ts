@@ -20,16 +20,21 @@ export type TaskContent = Specific<Task>
 export const taskId = (study: string, kind: TaskKind, { number, site }: { number: number; site: string }): string =>
   `${study}-${kind}-${number}-${site}`
 
-/** One signed task for each site. `number` is the round, or the attempt. */
+export type Making = {
+  readonly sites: readonly string[]
+  /** The round, or the attempt. */
+  readonly number: number
+  readonly content: TaskContent
+  /** What is said to one site alone. */
+  readonly own?: (site: string) => Partial<TaskContent>
+  readonly lifeMs: number
+}
+
+/** One signed task for each site, all of the same moment. */
 export function makeTasks(
   { keys, clock }: Pick<Context, 'keys' | 'clock'>,
   study: StudyRow,
-  {
-    sites,
-    number,
-    content,
-    lifeMs,
-  }: { sites: readonly string[]; number: number; content: TaskContent; lifeMs: number },
+  { sites, number, content, own = () => ({}), lifeMs }: Making,
 ): TaskRow[] {
   const issuedAt = clock.steadyNow()
   const common = canonicalMembers({
@@ -42,7 +47,7 @@ export function makeTasks(
   })
   return sites.map((site): TaskRow => {
     const id = taskId(study.id, content.kind, { number, site })
-    const document = canonicalObject({ ...common, ...canonicalMembers({ id, site }) })
+    const document = canonicalObject({ ...common, ...canonicalMembers({ id, site, ...own(site) }) })
     const signature = sign(keys, 'wardround-task-v1', document)
     const empty = { result: null, settled_at: null, counted_in: null, bytes_up: 0, bytes_down: 0 }
     return {

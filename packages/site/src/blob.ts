@@ -6,6 +6,7 @@ import { decodeWeights, headerLimitBytes } from '@wardround/core/safetensors.ts'
 import { dimensionOf, type TensorSpec, type Weights } from '@wardround/core/weights.ts'
 import { persistently } from './client.ts'
 import type { SiteContext } from './context.ts'
+import { type HeldBlob, heldBlob } from './held-blob.ts'
 
 type Needs = Pick<SiteContext, 'client' | 'patience'>
 
@@ -57,15 +58,15 @@ export async function fetchWeights(
 
 export type BlobFetcher = (ref: BlobRef) => Promise<Uint8Array>
 
-/** fetchBlob() with the last one kept: the weights that a round measures are those that the next one trains. */
-export function blobFetcher(site: Needs): BlobFetcher {
-  let kept: { readonly sha256: string; readonly bytes: Uint8Array } | undefined
+/** fetchBlob(), but for the one that is held: the weights that a round measures are those that the next one trains. */
+export function blobFetcher(site: Needs, held: HeldBlob = heldBlob()): BlobFetcher {
   return async (ref) => {
-    if (kept?.sha256 === ref.sha256 && kept.bytes.length === ref.sizeBytes) return kept.bytes
+    const known = held.get(ref)
+    if (known !== undefined) return known
     // Let go of before there is another: two large models need not be in memory at once.
-    kept = undefined
+    held.drop()
     const bytes = await fetchBlob(site, ref)
-    kept = { sha256: ref.sha256, bytes }
+    held.keep(bytes, ref.sha256)
     return bytes
   }
 }

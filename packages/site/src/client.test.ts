@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { WardroundError } from '@wardround/core/errors.ts'
+import type { Network } from '@wardround/core/ports.ts'
+import { holdsHeader, holdsNone } from '@wardround/core/protocol/enclosed.ts'
 import { blobFetcher, fetchBlob } from './blob.ts'
 import { type ClientOptions, createClient, persistently } from './client.ts'
+import { heldBlob } from './held-blob.ts'
 import { errorBody, fakeCoordinator } from './testing/fake-coordinator.ts'
 import { testClock, testEntropy } from './testing/hospital.ts'
 import { newKeys } from './testing/keys.ts'
@@ -227,4 +230,47 @@ test('the last blob is kept: it is fetched once, until another one is', async ()
     assert.equal(state.heard.length, heard)
   }
   await assert.rejects(fetch({ ...first, sizeBytes: 2 }), coded('WR_BODY_TOO_LARGE'))
+})
+
+test('what comes with a task is held by its own digest, and said to be; what is none is asked for', async () => {
+  const { clock, entropy, coordinator, state, blob } = await site()
+  const held = heldBlob()
+  const says: (string | undefined)[] = []
+  const network: Network = {
+    send(request) {
+      says.push(request.headers[holdsHeader])
+      return coordinator.network.send(request)
+    },
+  }
+  const keys = newKeys()
+  state.sites.set('szeged', keys.publicKey)
+  const identity = { kind: 'site' as const, site: 'szeged', keys, coordinatorKey: coordinator.publicKey }
+  const client = createClient({ network, identity, clock, entropy, version: '0.1.0', held })
+  const fetch = blobFetcher({ client, patience: { clock, entropy } }, held)
+  const [one, two] = [Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5)]
+  const [first, second] = [blob(one), blob(two)]
+  state.tasks.push({ id: 't', document: '{}', signature: '' })
+  const ask = () => client.call('nextTask', { query: { wait: 0 } })
+  state.enclosed = one.toBase64()
+  await ask()
+  assert.deepEqual([await fetch(first), state.heard.length], [one, 1])
+  // Something else than the task names.
+  state.enclosed = two.toBase64()
+  await ask()
+  assert.deepEqual([Uint8Array.from(await fetch(first)), state.heard.length], [one, 3])
+  state.enclosed = 'not base64 !'
+  await ask()
+  assert.deepEqual([Uint8Array.from(await fetch(first)), state.heard.length], [one, 4])
+  assert.deepEqual([Uint8Array.from(await fetch(second)), state.heard.length], [two, 5])
+  await ask()
+  // The digest of what it has when it asks; none while it fetches another.
+  const [a, b] = [first.sha256, second.sha256]
+  assert.deepEqual(says, [holdsNone, a, holdsNone, a, holdsNone, b])
+})
+
+test('a client that holds nothing says nothing, and is given nothing with a task', async () => {
+  const { client, state } = await site()
+  state.tasks.push({ id: 't', document: '{}', signature: '' })
+  state.enclosed = 'AQID'
+  assert.deepEqual(await client.call('nextTask', { query: { wait: 0 } }), { task: { document: '{}', signature: '' } })
 })
