@@ -10,6 +10,7 @@ import { newKeyPair, type Signed, sign } from '@wardround/core/protocol/signing.
 import { type BlobRef, blobRefSchema, type Grant, type Report } from '@wardround/core/protocol/task.ts'
 import type { Token } from '@wardround/core/protocol/token.ts'
 import { type Client, type ClientOptions, createClient, persistently, pollSeconds } from '@wardround/site/client.ts'
+import { type HeldBlob, heldBlob } from '@wardround/site/held-blob.ts'
 import { httpsNetwork, type Trust } from '@wardround/site/http.ts'
 import { pack, send } from '@wardround/site/outbox.ts'
 import { z } from 'zod'
@@ -37,26 +38,27 @@ const taskSchema = z.discriminatedUnion('kind', [
 
 type Joining = Pick<LightSite, 'clock' | 'entropy' | 'version' | 'ed25519' | 'token' | 'trust'>
 
-/** A new site's client, with a key of its own. */
+/** A new site's client, with a key of its own; it takes weights that come with a task, as real ones do. */
 export async function joinLightly({ token, trust, ed25519, ...world }: Joining) {
   const { name: site, url, secret, coordinatorKey } = token
   const keys = newKeyPair(ed25519, world.entropy)
   const network = httpsNetwork(url, trust)
   const stranger = createClient({ ...world, network, identity: { kind: 'nobody' } })
   await stranger.call('join', { body: { site, secret, publicKey: keys.publicKey, version: world.version } })
-  const client = createClient({ ...world, network, identity: { kind: 'site', site, keys, coordinatorKey } })
-  return { site, keys, network, client }
+  const held = heldBlob()
+  const client = createClient({ ...world, held, network, identity: { kind: 'site', site, keys, coordinatorKey } })
+  return { site, keys, network, client, held }
 }
 
 /** Joins and approves; `run` then does what it is asked until `signal` aborts. */
 export async function lightSite(options: LightSite): Promise<{ run(): Promise<void> }> {
   const { token, trust, clock, entropy, ed25519, version, signal, number } = options
-  const { site, keys, network, client } = await joinLightly({ token, trust, clock, entropy, ed25519, version })
+  const { site, keys, network, client, held } = await joinLightly({ token, trust, clock, entropy, ed25519, version })
   const { study, planHash } = options
   const grant: Grant = { version: 1, study, planHash, site, decision: 'approved', decidedAt: clock.now() }
   const document = canonicalJson(grant)
   await client.call('decide', { body: { document, signature: sign(keys, 'wardround-grant-v1', document) } })
-  const perform = performer(client, options)
+  const perform = performer({ client, held }, options)
   return {
     async run() {
       const ask = () => client.call('nextTask', { query: { wait: pollSeconds } }, { signal })
@@ -74,13 +76,17 @@ export async function lightSite(options: LightSite): Promise<{ run(): Promise<vo
   }
 }
 
-function performer(client: Client, { clock, entropy, signal, number, updateOf, taskMs }: LightSite) {
+function performer(
+  { client, held }: { client: Client; held: HeldBlob },
+  { clock, entropy, signal, number, updateOf, taskMs }: LightSite,
+) {
   const patience = { clock, entropy, signal }
   // As a real site keeps the last weights: those that a round measures are those that the next one trains.
-  let held = ''
+  let last = ''
   const fetchOnce = async (weights: BlobRef): Promise<void> => {
-    if (held !== weights.sha256) await persistently(() => fetched(client, weights), patience)
-    held = weights.sha256
+    const has = last === weights.sha256 || held.get(weights) !== undefined
+    if (!has) await persistently(() => fetched(client, weights), patience)
+    last = weights.sha256
   }
   const takeTime = async (task: string): Promise<void> => {
     const half = (taskMs?.() ?? 0) / 2

@@ -3,7 +3,8 @@
  * `before` or `after` a request or training; after how many milliseconds of silence a line is dead, or nothing. Prints a line when it has started.
  */
 import { join } from 'node:path'
-import type { Network } from '@wardround/core/ports.ts'
+import type { HttpRequest, Network } from '@wardround/core/ports.ts'
+import { holdsHeader } from '@wardround/core/protocol/enclosed.ts'
 import { runSite } from '@wardround/site/agent.ts'
 import { readConfig } from '@wardround/site/config.ts'
 import { httpsNetwork } from '@wardround/site/http.ts'
@@ -25,8 +26,11 @@ function nameOf(method: string, path: string): string {
 
 const membership = membershipOf(disk, folder)
 const network = httpsNetwork(membership.url, membership.trust, ...(silenceMs === undefined ? [] : [Number(silenceMs)]))
+/** As a site of an older version, which takes no weights with a task: it dies while it fetches them, too. */
+const older = ({ [holdsHeader]: _, ...headers }: HttpRequest['headers']): HttpRequest['headers'] => headers
 const mortalNetwork: Network = {
-  send: (request) => step(nameOf(request.method, request.path), () => network.send(request)),
+  send: (request) =>
+    step(nameOf(request.method, request.path), () => network.send({ ...request, headers: older(request.headers) })),
 }
 const trainer = createTrainer()
 const stop = new AbortController()

@@ -4,6 +4,7 @@
  */
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { HttpRequest, HttpResponse, Network } from '@wardround/core/ports.ts'
+import { holdsHeader } from '@wardround/core/protocol/enclosed.ts'
 import { type Random, seededRandom } from '@wardround/core/random.ts'
 import { injectedNetwork } from '../../packages/cli/src/simulate/federation.ts'
 import type { CoordinatorLives } from './coordinator.ts'
@@ -36,9 +37,13 @@ const reset = (reason = 'The connection was cut.'): WardroundError =>
 const silent = (): WardroundError =>
   new WardroundError('WR_TIMEOUT', { url: 'https://localhost', seconds: silenceMs / 1000 })
 
+/** What a site of an older version says: it fetches its weights by name, where others have small ones with their task. */
+const older = ({ [holdsHeader]: _, ...headers }: HttpRequest['headers']): HttpRequest['headers'] => headers
+
 export function simulatedLine(options: LineOptions): SimulatedLine {
   const { name, scheduler, faults, tally, coordinator, thanked = () => undefined } = options
   const random = seededRandom([options.seed, 'line', name])
+  const isOlder = seededRandom([options.seed, 'version', name]).below(2) === 0
   let isCut = false
   const draw = (kind: keyof Omit<Faults['network'], 'delayMs'>): boolean => {
     const hit = happens(random, faults.network[kind]) && scheduler.elapsedMs() < faults.endMs
@@ -55,7 +60,8 @@ export function simulatedLine(options: LineOptions): SimulatedLine {
   const handled = async (request: HttpRequest): Promise<HttpResponse> => {
     const life = coordinator.current()
     if (life === undefined) throw reset('Nothing listens there.')
-    const { signal: _, ...rest } = request
+    const { signal: _, ...given } = request
+    const rest = isOlder ? { ...given, headers: older(given.headers) } : given
     scheduler.note(`${name} asks ${request.method} ${request.path}`)
     const answer = injectedNetwork(life.app).send(rest)
     answer.catch(() => undefined)

@@ -1,5 +1,5 @@
 /** Tasks that are given out once more, signed anew: the site does the same again, and gives the same bytes. */
-import { blobRefSchema, taskSchema } from '@wardround/core/protocol/task.ts'
+import { blobRefSchema } from '@wardround/core/protocol/task.ts'
 import type { AggregateInput } from './aggregate.ts'
 import type { Context } from './context.ts'
 import { countedTasks } from './inputs.ts'
@@ -8,6 +8,7 @@ import { changeStudy } from './needed.ts'
 import type { Running } from './running.ts'
 import type { RoundRow, TaskRow } from './store/schema.ts'
 import type { Tables } from './store/store.ts'
+import { weightsOf } from './task-document.ts'
 import { deadlineMsOf, reported, signedAnew, wakeSites } from './tasks.ts'
 
 const renewed = (context: Context, { document }: TaskRow) => ({
@@ -23,7 +24,7 @@ export async function postponed(
   tasks: readonly TaskRow[],
   also: (tables: Tables) => Promise<void> = async () => undefined,
 ): Promise<boolean> {
-  const needed = new Set(tasks.flatMap(weightsOf))
+  const needed = new Set(tasks.flatMap(({ document }) => weightsOf(document)))
   let lost = false
   for (const sha256 of needed) if ((await mend(context, { sha256 })) === 'lost') lost = true
   if (!lost) return false
@@ -33,12 +34,6 @@ export async function postponed(
   })
   wakeSites(context, tasks)
   return true
-}
-
-export function weightsOf({ document }: TaskRow): string[] {
-  const task = taskSchema.parse(JSON.parse(document))
-  const common = task.kind === 'train' ? task.correction?.common : undefined
-  return [...('weights' in task ? [task.weights.sha256] : []), ...(common === undefined ? [] : [common.sha256])]
 }
 
 /**

@@ -4,12 +4,12 @@ import { type ErrorParameters, WardroundError } from '@wardround/core/errors.ts'
 import { collectingOf } from '@wardround/core/learning/collecting.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import type { BlobRef, Report, TaskResult } from '@wardround/core/protocol/task.ts'
-import { weightsOf } from './again.ts'
 import type { Context } from './context.ts'
 import { checkReport, checkUpdate } from './door.ts'
 import { mend } from './mending.ts'
 import type { Running } from './running.ts'
 import type { TaskRow } from './store/schema.ts'
+import { weightsOf } from './task-document.ts'
 import { resultOf } from './tasks.ts'
 
 /** A result as JSON. `sizeBytes` is what arrived. Errors: WR_TASK_CLOSED, WR_BODY_INVALID. */
@@ -32,7 +32,7 @@ export async function takeReport(
  */
 async function isOurFault(context: Context, task: TaskRow, code: string): Promise<boolean> {
   if (code !== 'WR_BLOB_MISSING' && code !== 'WR_DIGEST_MISMATCH') return false
-  for (const sha256 of weightsOf(task)) {
+  for (const sha256 of weightsOf(task.document)) {
     const found = await mend(context, { sha256 })
     if (found === 'lost') throw new WardroundError('WR_BLOB_MISSING', { sha256 })
     if (found === 'made' || context.damage.mended.has(sha256)) return true

@@ -75,6 +75,29 @@ test('a wake while it looks is not lost', async () => {
   assert.equal(await found, 'changed meanwhile')
 })
 
+test('a crowd is woken in turn, a few before others are let in, and none is forgotten', async () => {
+  const { clock, pass } = stillClock()
+  const { until, wakeInTurn } = createNotifier(clock)
+  const [here, topics]: [Set<string>, string[]] = [new Set(), Array.from({ length: 20 }, (_, index) => `site/${index}`)]
+  const seen: string[] = []
+  const waiting = topics.map(async (topic) => {
+    await until(topic, async () => (here.has(topic) ? topic : undefined), { waitMs: 1000, signal: never })
+    seen.push(topic)
+  })
+  await turns()
+  for (const topic of topics) here.add(topic)
+  wakeInTurn(topics)
+  await turns()
+  assert.deepEqual(seen, topics.slice(0, 8))
+  pass(1)
+  await turns()
+  assert.deepEqual(seen, topics.slice(0, 16))
+  pass(1)
+  await Promise.all(waiting)
+  assert.deepEqual(seen, topics)
+  wakeInTurn([])
+})
+
 test('it gives up when its time is over or its signal aborts', async () => {
   const { clock, pass } = stillClock()
   const { until } = createNotifier(clock)

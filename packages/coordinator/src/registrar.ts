@@ -175,11 +175,17 @@ function createCrowd(): { enter(site: string, reply: FastifyReply): void } {
 function signalOf(reply: FastifyReply, closing: AbortSignal): AbortSignal {
   const gone = new AbortController()
   // With a reason, so that no exception is made for it.
-  const leave = (): void => gone.abort('gone')
+  const leave = (): void => {
+    closing.removeEventListener('abort', leave)
+    gone.abort('gone')
+  }
   // Whoever asks for the signal late may find that the asker has gone meanwhile.
-  if (reply.raw.destroyed) leave()
-  else reply.raw.once('close', leave)
-  return AbortSignal.any([gone.signal, closing])
+  if (reply.raw.destroyed || closing.aborted) leave()
+  else {
+    reply.raw.once('close', leave)
+    closing.addEventListener('abort', leave)
+  }
+  return gone.signal
 }
 
 function parse(place: string, schema: z.ZodType | undefined, value: unknown): unknown {

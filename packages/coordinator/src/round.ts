@@ -75,11 +75,8 @@ async function recruit(context: Context, running: Running, round: RoundRow): Pro
   const asked = turn(cohort, { number: round.number, seed: study.seed })
   const own = await correctionParts(context, running, round)
   const lifeMs = trainLifeMs(collectingOf(study), deadlineMsOf(study))
-  const tasks = asked
-    .filter((site) => !working.has(site))
-    .flatMap((site) =>
-      makeTasks(context, row, { sites: [site], number: round.number, content: { ...content, ...own(site) }, lifeMs }),
-    )
+  const sites = asked.filter((site) => !working.has(site))
+  const tasks = makeTasks(context, row, { sites, number: round.number, content, own, lifeMs })
   await changeStudy(context, row.id, async (tables) => {
     await assign(tables, tasks)
     await tables.putRound({

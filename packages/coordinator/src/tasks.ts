@@ -5,10 +5,10 @@ import type { NewEvent } from '@wardround/core/protocol/events.ts'
 import { type Signed, sign } from '@wardround/core/protocol/signing.ts'
 import { type Task, type TaskKind, type TaskResult, taskResultSchema } from '@wardround/core/protocol/task.ts'
 import { durationMs, type Study } from '@wardround/core/study/study.ts'
-import { z } from 'zod'
 import type { Context } from './context.ts'
-import type { StudyRow, TaskRow } from './store/schema.ts'
+import type { FormedTask, StudyRow, TaskRow } from './store/schema.ts'
 import type { Tables } from './store/store.ts'
+import { commonFacts, lifeSchema } from './task-document.ts'
 
 /** Distributes over the union, so that each kind keeps its own fields. */
 type Specific<T> = T extends unknown
@@ -20,16 +20,21 @@ export type TaskContent = Specific<Task>
 export const taskId = (study: string, kind: TaskKind, { number, site }: { number: number; site: string }): string =>
   `${study}-${kind}-${number}-${site}`
 
-/** One signed task for each site. `number` is the round, or the attempt. */
+export type Making = {
+  readonly sites: readonly string[]
+  /** The round, or the attempt. */
+  readonly number: number
+  readonly content: TaskContent
+  /** What is said to one site alone. */
+  readonly own?: (site: string) => Partial<TaskContent>
+  readonly lifeMs: number
+}
+
+/** One signed task for each site, all of the same moment. */
 export function makeTasks(
   { keys, clock }: Pick<Context, 'keys' | 'clock'>,
   study: StudyRow,
-  {
-    sites,
-    number,
-    content,
-    lifeMs,
-  }: { sites: readonly string[]; number: number; content: TaskContent; lifeMs: number },
+  { sites, number, content, own = () => ({}), lifeMs }: Making,
 ): TaskRow[] {
   const issuedAt = clock.steadyNow()
   const common = canonicalMembers({
@@ -42,7 +47,7 @@ export function makeTasks(
   })
   return sites.map((site): TaskRow => {
     const id = taskId(study.id, content.kind, { number, site })
-    const document = canonicalObject({ ...common, ...canonicalMembers({ id, site }) })
+    const document = canonicalObject({ ...common, ...canonicalMembers({ id, site, ...own(site) }) })
     const signature = sign(keys, 'wardround-task-v1', document)
     const empty = { result: null, settled_at: null, counted_in: null, bytes_up: 0, bytes_down: 0 }
     return {
@@ -69,9 +74,8 @@ export async function assign(tables: Tables, rows: readonly TaskRow[]): Promise<
   await tables.event(...assigned)
 }
 
-export const wakeSites = ({ notifier }: Pick<Context, 'notifier'>, rows: readonly TaskRow[]): void => {
-  for (const { site } of rows) notifier.wake(`site/${site}`)
-}
+export const wakeSites = ({ notifier }: Pick<Context, 'notifier'>, rows: readonly TaskRow[]): void =>
+  notifier.wakeInTurn(rows.map(({ site }) => `site/${site}`))
 
 export const resultOf = (task: TaskRow): TaskResult | undefined =>
   task.result === null ? undefined : taskResultSchema.parse(JSON.parse(task.result))
@@ -104,12 +108,11 @@ export function dueAt(
 /** Sites that waited for a coordinator come back within a minute. */
 const leastAfterStartMs = 3_600_000
 
-const lifeSchema = z.looseObject({ issuedAt: z.int(), expiresAt: z.int() })
-
 /** A task that is still waited for, as it may be handed out now: one that would have expired, while no coordinator ran, is signed anew. */
-export function freshTask({ keys, clock }: Pick<Context, 'keys' | 'clock'>, { document, signature }: TaskRow): Signed {
-  const task = lifeSchema.parse(JSON.parse(document))
-  return task.expiresAt > clock.steadyNow() ? { document, signature } : signedAnew({ keys, clock }, document)
+export function freshTask({ keys, clock }: Pick<Context, 'keys' | 'clock'>, task: FormedTask): Signed {
+  const { document, signature } = task
+  const { expiresAt } = commonFacts(task)
+  return expiresAt > clock.steadyNow() ? { document, signature } : signedAnew({ keys, clock }, document)
 }
 
 /** The same task from now on, for as long as it was given at first. */

@@ -11,6 +11,7 @@ import type { SiteConfig } from './config.ts'
 import type { SiteContext, SiteLog } from './context.ts'
 import { type DatasetCache, datasetCache } from './dataset.ts'
 import { type Errand, journalled } from './egress/release.ts'
+import { heldBlob } from './held-blob.ts'
 import { httpsNetwork } from './http.ts'
 import { membershipOf, siteKeys } from './identity.ts'
 import { openJournal } from './journal.ts'
@@ -57,7 +58,9 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
       approvedPlan({ folder, disk, keys, membership, ed25519 }, errand.study, errand.planHash)
     journalled(journal, errand)(request)
   }
+  const held = heldBlob()
   const client = createClient({
+    held,
     network,
     identity: { kind: 'site', site: membership.site, keys, coordinatorKey: membership.coordinatorKey },
     clock,
@@ -90,7 +93,7 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
     log,
     trainer: options.trainer,
     client,
-    fetchBlob: blobFetcher({ client, patience, disk, folder }),
+    fetchBlob: blobFetcher({ client, patience, disk, folder }, held),
     outbox: createOutbox(disk, folder),
     dataset: options.dataset ?? datasetCache({ config, folder: options.dataFolder, site: membership.site }),
     pieceBytes: options.pieceBytes,

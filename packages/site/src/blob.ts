@@ -10,6 +10,7 @@ import { siteWords } from '@wardround/core/words/en/site.ts'
 import { persistently } from './client.ts'
 import type { SiteContext } from './context.ts'
 import { guarded, readPart, remove } from './files.ts'
+import { type HeldBlob, heldBlob } from './held-blob.ts'
 
 type Needs = Pick<SiteContext, 'client' | 'patience' | 'disk' | 'folder'>
 
@@ -41,24 +42,41 @@ export async function fetchWeights(
 
 /**
  * Receives each blob once, as long as it is among the last two that were asked for: the weights that a round measures are those that the next one trains,
- * and with them may come what corrects its gradients.
+ * and with them may come what corrects its gradients. What came with a task is in memory.
  */
-export function blobFetcher(site: Needs): BlobFetcher {
+export function blobFetcher(site: Needs, held: HeldBlob = heldBlob()): BlobFetcher {
   const { disk, folder } = site
   const all = join(folder, 'received')
   let last = ''
   return async (ref) => {
+    const enclosed = held.get(ref)
+    if (enclosed !== undefined) return inMemory(enclosed)
     const path = join(all, ref.sha256)
     if (disk.sizeBytes(path) !== ref.sizeBytes) {
       for (const name of disk.list(all)) if (name !== last) remove(disk, join(all, name))
       await receive(site, ref, path)
     }
     last = ref.sha256
+    held.fetched(last)
     return {
       sizeBytes: ref.sizeBytes,
       ranges: (memory = new Uint8Array(rangeBytes), firstBytes = memory.length) =>
         checkedRanges(disk, path, { ref, memory, firstBytes }),
     }
+  }
+}
+
+function inMemory(bytes: Uint8Array): Received {
+  return {
+    sizeBytes: bytes.length,
+    *ranges(memory = new Uint8Array(bytes.length), firstBytes = memory.length) {
+      for (let from = 0; from < bytes.length; ) {
+        const part = memory.subarray(0, Math.min(from === 0 ? firstBytes : memory.length, bytes.length - from))
+        part.set(bytes.subarray(from, from + part.length))
+        yield part
+        from += part.length
+      }
+    },
   }
 }
 

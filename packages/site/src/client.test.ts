@@ -172,3 +172,10 @@ test('persistence: pauses double, with a jitter, and stay below half a minute', 
     assert.ok(waitMs >= whole / 2 - 1 && waitMs <= whole, `${waitMs} of ${whole}`)
   }
 })
+
+test('a client that holds nothing says nothing, and is given nothing with a task', async () => {
+  const { client, state } = await site()
+  state.tasks.push({ id: 't', document: '{}', signature: '' })
+  state.enclosed = 'AQID'
+  assert.deepEqual(await client.call('nextTask', { query: { wait: 0 } }), { task: { document: '{}', signature: '' } })
+})

@@ -4,6 +4,7 @@ import { base64urlnopad } from '@wardround/core/base64.ts'
 import { remoteError, WardroundError } from '@wardround/core/errors.ts'
 import { parseJson } from '@wardround/core/json.ts'
 import type { Clock, Entropy, HttpResponse, Network } from '@wardround/core/ports.ts'
+import { enclosedSchema, holdsHeader, holdsNone } from '@wardround/core/protocol/enclosed.ts'
 import { prove } from '@wardround/core/protocol/proof.ts'
 import {
   errorAnswerSchema,
@@ -15,6 +16,7 @@ import {
 } from '@wardround/core/protocol/routes.ts'
 import type { KeyPair, PublicKey } from '@wardround/core/protocol/signing.ts'
 import { z } from 'zod'
+import type { HeldBlob } from './held-blob.ts'
 import { bytesOf } from './http.ts'
 
 export type Identity =
@@ -28,6 +30,8 @@ export type ClientOptions = {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly version: string
+  /** Where weights are kept that come with a task. Absent: it takes none. */
+  readonly held?: Pick<HeldBlob, 'sha256' | 'take'>
   /** Called with each body before its first byte leaves; throwing keeps it here. */
   readonly onSend?: (request: {
     readonly name: RouteName
@@ -74,6 +78,7 @@ export function createClient(options: ClientOptions): Client {
         ? {}
         : { 'content-type': prepared.json ? 'application/json' : 'application/octet-stream' }),
       ...(range === undefined || range === 0 ? {} : { range: `bytes=${range}-` }),
+      ...(options.held === undefined ? {} : { [holdsHeader]: options.held.sha256() ?? holdsNone }),
     }
     const { method, path, body } = prepared
     if (body !== undefined) options.onSend?.({ name, method, path, body, sha256: prepared.sha256 })
@@ -118,6 +123,8 @@ export function createClient(options: ClientOptions): Client {
           field: `answer of ${name}`,
           problem: parsed.error.issues[0]?.message ?? '',
         })
+      const given = enclosingSchema.safeParse(parsed.data)
+      if (given.success) options.held?.take(given.data.enclosed)
       return parsed.data as RouteAnswer<typeof name>
     },
     coordinatorNow: () => options.clock.steadyNow() + offsetMs,
@@ -125,6 +132,8 @@ export function createClient(options: ClientOptions): Client {
       sendCorrected(name, prepare(name, input, {}), { signal, range: start }),
   }
 }
+
+const enclosingSchema = z.object({ enclosed: enclosedSchema })
 
 const jsonText = z.string().transform((text, context): unknown => {
   try {

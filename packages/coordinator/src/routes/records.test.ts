@@ -117,6 +117,8 @@ async function watch({ way, secret }: TestFederation, { headers = {}, path = '/v
     hangUp: () => body.destroy(),
   }
 }
+/** Between two writes to a watcher. */
+const paceMs = 250
 const settle = async (): Promise<void> => {
   for (let turns = 0; turns < 20; turns++) await turn()
 }
@@ -138,11 +140,40 @@ test('the stream: each event once, in order, with its number, as it happens', as
   )
   await happen(federation, 'b')
   await happen(federation, 'c')
+  await federation.pass(paceMs)
   await until(() => watcher.frames().length > 2)
   assert.deepEqual(
     watcher.frames().map(({ id, event, data }) => [id, event, data]),
     (await federation.events()).map((event) => [event.sequence, event.kind, event]),
   )
+  watcher.hangUp()
+  await closed(federation)
+})
+
+test('the stream: what happens in a quarter of a second is written at once; a page that is full is not waited for', async () => {
+  const federation = await testFederation([])
+  const watcher = await watch(federation)
+  const seen = (): number[] => watcher.frames().map(({ id }) => id)
+  await asleep(federation.world.clock, 1)
+  await happen(federation, 'first')
+  await until(() => seen().length > 0)
+  for (const site of ['b', 'c']) await happen(federation, site)
+  await federation.pass(paceMs - 1)
+  await settle()
+  assert.deepEqual(seen(), [1])
+  await federation.pass(1)
+  await until(() => seen().length > 1)
+  assert.deepEqual(seen(), [1, 2, 3])
+  await federation.pass(paceMs)
+  await asleep(federation.world.clock, 1)
+  const many = upTo(230).map((number) => ({
+    kind: 'site.joined' as const,
+    study: null,
+    payload: { site: `s${number}` },
+  }))
+  await federation.world.store.transaction((tables) => tables.event(...many))
+  await until(() => seen().length > 200)
+  assert.deepEqual(seen(), upTo(3 + many.length))
   watcher.hangUp()
   await closed(federation)
 })
@@ -157,7 +188,9 @@ test('the stream: a watcher who comes back with the last number goes on there, w
   first.hangUp()
   for (const site of ['d', 'e']) await happen(federation, site)
   const again = await watch(federation, { headers: { 'last-event-id': String(last) } })
+  await until(() => again.frames().length > 1)
   await happen(federation, 'f')
+  await federation.pass(paceMs)
   await until(() => again.frames().length > 2)
   assert.deepEqual(
     again.frames().map(({ id }) => id),
@@ -192,6 +225,7 @@ test('the stream: of one study; a sign of life every 15 seconds without an event
     [2],
   )
   assert.equal(watcher.comments(), 0)
+  await federation.pass(paceMs)
   for (let beat = 1; beat <= 3; beat++) {
     await asleep(federation.world.clock, 1)
     await federation.pass(14_999)

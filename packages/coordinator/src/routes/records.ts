@@ -11,12 +11,14 @@ const pageSize = 1000
 /** A stream that is not read holds one page, of events that may each name a thousand sites. */
 const streamPageSize = 100
 const heartbeatMs = 15_000
+/** A watcher is written to at most four times a second: two hundred of them, each written to for every event, cost more than all sites. */
+const streamPaceMs = 250
 const stillHere = ': still here\n\n'
 
 type Watched = { readonly feed: EventFeed; readonly counters: () => Readonly<Record<string, number>> }
 
 export function recordHandlers(context: Context, { feed, counters }: Watched): Pick<Handlers, Names> {
-  const { store } = context
+  const { store, clock } = context
   return {
     async events({ query }, caller) {
       const limits = { waitMs: query.wait * 1000, signal: caller.signal }
@@ -39,6 +41,7 @@ export function recordHandlers(context: Context, { feed, counters }: Watched): P
           // A watcher that does not read is waited for, not buffered for: the sequence lets it go on where it was.
           for (const text of texts) if (!raw.write(text)) await drained(raw, caller.signal)
           after = told.at(-1)?.event.sequence ?? after
+          if (told.length > 0 && told.length < streamPageSize) await clock.sleep(streamPaceMs, caller.signal)
         }
       } catch (error) {
         // The answer has begun: its end is all that can be said. The watcher comes back with its last sequence.

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { test } from 'node:test'
+import { WardroundError } from '@wardround/core/errors.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
+import { enclosedLimitBytes, holdsHeader, holdsNone } from '@wardround/core/protocol/enclosed.ts'
+import { routes } from '@wardround/core/protocol/routes.ts'
 import { sign, verify } from '@wardround/core/protocol/signing.ts'
 import { offerSchema, type Task } from '@wardround/core/protocol/task.ts'
 import { encodeSafetensors, unflatten } from '@wardround/core/safetensors.ts'
+import { keptBlobs } from '../blobs/kept.ts'
+import { enclosing } from '../enclosing.ts'
 import type { Store } from '../store/store.ts'
 import { asleep, turn } from '../testing/clock.ts'
 import { closed } from '../testing/closed.ts'
@@ -158,6 +163,56 @@ test('weights: whole, or from where a download broke off', async () => {
   assert.equal((await get(`bytes=${sizeBytes}-`)).status, 400)
   const missing = running.site('a').call('blob', { params: { sha256: 'f'.repeat(64) } })
   await assert.rejects(missing, coded('WR_BLOB_MISSING'))
+  await closed(running)
+})
+
+/** The next task of a site that says that it holds `holds`, if it says anything; `sizes` are of the whole answer. */
+async function nextWith(running: TestFederation, site: string, holds?: string) {
+  const request = requestOf('nextTask', {})
+  const headers = { ...(holds === undefined ? {} : { [holdsHeader]: holds }) }
+  const proof = await asSite(running.site(site).signer)(request)
+  const { body } = await send(running.way, { ...request, headers: { ...headers, ...proof } })
+  return routes.nextTask.answer.parse(JSON.parse(body.toString('utf8')))
+}
+
+test('small weights come with their task to a site that says that it takes them, and has others', async () => {
+  const { running, taskOf } = await training(['a', 'b'])
+  const { sha256: own, sizeBytes } = taskOf('a').weights
+  const whole = Buffer.from(await running.world.blobs.read(own))
+  for (const holds of [holdsNone, 'f'.repeat(64)])
+    assert.deepEqual(Buffer.from((await nextWith(running, 'a', holds)).enclosed ?? '', 'base64'), whole)
+  // Of an older version, and one that has them from the last round.
+  for (const holds of [undefined, own]) {
+    const { task, ...rest } = await nextWith(running, 'a', holds)
+    assert.deepEqual([JSON.parse(task?.document ?? '').id, rest], [taskOf('a').id, {}])
+  }
+  const update = updateBytes(running.parsed, new Float32Array(7).fill(1))
+  await running.site('a').perform(taskOf('a'), { update })
+  await running.coordinator.idle()
+  assert.deepEqual(await nextWith(running, 'a', holdsNone), { task: null })
+  // What left with tasks is counted as what is asked for.
+  assert.equal((await running.world.store.traffic(running.id)).down, 2 * sizeBytes)
+  await closed(running)
+})
+
+test('weights that are damaged, or large, do not come with their task: they are asked for by name', async () => {
+  const { running, taskOf } = await training(['a'])
+  const { sha256 } = taskOf('a').weights
+  const { blobs } = running.world
+  const task = (await running.world.store.openTask('a')) ?? assert.fail()
+  const asked = { name: 'a', headers: { [holdsHeader]: holdsNone } }
+  const given = (change: Partial<typeof blobs>) =>
+    enclosing({
+      blobs: keptBlobs({ ...running.world, blobs: { ...blobs, ...change }, log: () => undefined }),
+      bytesDown: new Map(),
+    })(task, asked)
+  assert.equal(typeof (await given({})).enclosed, 'string')
+  const missing = async () => {
+    throw new WardroundError('WR_BLOB_MISSING', { sha256 })
+  }
+  assert.deepEqual(await given({ read: missing }), {})
+  assert.deepEqual(await given({ size: missing }), {})
+  assert.deepEqual(await given({ size: async () => enclosedLimitBytes + 1 }), {})
   await closed(running)
 })
 

@@ -2,10 +2,11 @@
 
 import { WardroundError } from '@wardround/core/errors.ts'
 import { parseJson } from '@wardround/core/json.ts'
-import { type Signed, verify } from '@wardround/core/protocol/signing.ts'
+import type { RouteAnswer } from '@wardround/core/protocol/routes.ts'
+import { verify } from '@wardround/core/protocol/signing.ts'
 import { grantSchema } from '@wardround/core/protocol/task.ts'
-import { weightsOf } from '../again.ts'
 import type { Context } from '../context.ts'
+import { enclosing } from '../enclosing.ts'
 import type { Caller, Handlers } from '../handlers.ts'
 import { hindranceNotes } from '../hindrances.ts'
 import { takeReport } from '../intake.ts'
@@ -14,6 +15,7 @@ import { offerDocument } from '../offers.ts'
 import { receiveUpdate } from '../receiving.ts'
 import { sendPieces } from '../send-blob.ts'
 import type { TaskRow } from '../store/schema.ts'
+import { commonFacts } from '../task-document.ts'
 import { freshTask } from '../tasks.ts'
 
 type Names = 'offers' | 'decide' | 'nextTask' | 'blob' | 'uploadState' | 'upload' | 'report' | 'progress'
@@ -27,10 +29,14 @@ export const pieceLimitBytes = 4 << 20
 export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
   const { store, blobs, notifier, bytesDown } = context
   const hindrances = hindranceNotes(context)
-  const nextTask = async ({ name, signal }: Caller, waitSeconds: number): Promise<Signed | null> => {
+  const enclosedWith = enclosing(context)
+  const nextTask = async (caller: Caller, waitSeconds: number): Promise<RouteAnswer<'nextTask'>> => {
+    const { name, signal } = caller
     const limits = { waitMs: waitSeconds * 1000, signal }
     const task = await notifier.until(`site/${name}`, () => store.openTask(name), limits)
-    return task === undefined ? null : freshTask(context, task)
+    return task === undefined
+      ? { task: null }
+      : { task: freshTask(context, task), ...(await enclosedWith(task, caller)) }
   }
   return {
     async offers(_, caller) {
@@ -49,7 +55,7 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
     },
     async nextTask({ query }, caller) {
       if (query.hindered !== undefined) await hindrances.note(caller.name, query.hindered)
-      return { task: await nextTask(caller, query.wait) }
+      return nextTask(caller, query.wait)
     },
     async blob({ params }, caller, reply) {
       const start = rangeStart(caller.headers.range)
@@ -82,12 +88,12 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
         announcedBytes: caller.announcedBytes,
         blob: { sha256, sizeBytes },
       })
-      return { receivedBytes, task: receivedBytes < sizeBytes ? null : await nextTask(caller, wait) }
+      return { receivedBytes, ...(receivedBytes < sizeBytes ? { task: null } : await nextTask(caller, wait)) }
     },
     async report({ params, query, body }, caller) {
       const task = await ownTask(context, params.task, caller.name)
       await takeReport(context, task, { report: body, sizeBytes: caller.rawBody.length })
-      return { task: await nextTask(caller, query.wait) }
+      return nextTask(caller, query.wait)
     },
     async progress({ params, body }, caller) {
       const task = await openTask(context, params.task, caller.name)
@@ -102,7 +108,8 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
  */
 async function requireNamed({ store }: Context, site: string, sha256: string): Promise<void> {
   const tasks = await store.openTasksOfSite(site)
-  if (!tasks.some((task) => weightsOf(task).includes(sha256))) throw new WardroundError('WR_BLOB_MISSING', { sha256 })
+  if (!tasks.some((task) => commonFacts(task).weights.includes(sha256)))
+    throw new WardroundError('WR_BLOB_MISSING', { sha256 })
 }
 
 /** Of a blob that has to be made again, too. Errors: WR_BLOB_MISSING. */

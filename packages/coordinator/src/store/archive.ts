@@ -1,14 +1,18 @@
 /** Queries for studies that leave as a file, or come as one: rows as they are kept. */
 import { type Kysely, sql } from 'kysely'
 import { chunks } from './chunks.ts'
+import { prepared } from './prepared.ts'
 import type { Database, FormRow, ImportRow, RoundRow, TaskRecord } from './schema.ts'
 
 /** Rows of one page. */
 type Page = { readonly after: string; readonly limit: number }
 
+const importByStudy = prepared((db: Kysely<Database>, { study }: { study: string }) =>
+  db.selectFrom('imports').selectAll().where('study', '=', study),
+)
+
 export const archive = (db: Kysely<Database>) => ({
-  importOf: (study: string): Promise<ImportRow | undefined> =>
-    db.selectFrom('imports').selectAll().where('study', '=', study).executeTakeFirst(),
+  importOf: async (study: string): Promise<ImportRow | undefined> => (await importByStudy(db, { study })).rows[0],
   addImport: async (row: ImportRow): Promise<void> => void (await db.insertInto('imports').values(row).execute()),
   taskRecords: (study: string, { after, limit }: Page): Promise<TaskRecord[]> =>
     db

@@ -7,7 +7,7 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import type { Kysely } from 'kysely'
 import { sha256Of } from '../digest.ts'
 import { prepared } from './prepared.ts'
-import type { Database, TaskRecord, TaskRow } from './schema.ts'
+import type { Database, FormedTask, TaskRecord, TaskRow } from './schema.ts'
 
 /** JSON escapes such characters: no document has one of its own. */
 const [idHole, siteHole] = ['\u0001', '\u0002']
@@ -79,27 +79,33 @@ async function formNamed(db: Kysely<Database>, sha256: string): Promise<Parts> {
   return remember(known, { sha256, text })
 }
 
-/** Records as the rows they were made of. */
-export async function rowsOf(db: Kysely<Database>, records: readonly TaskRecord[]): Promise<TaskRow[]> {
-  const rows: TaskRow[] = []
-  for (const { form, ...rest } of records) rows.push({ ...rest, document: filled(await formNamed(db, form), rest) })
+/** Records as the rows they were made of, each with its form's name. */
+export async function withForms(db: Kysely<Database>, records: readonly TaskRecord[]): Promise<FormedTask[]> {
+  const rows: FormedTask[] = []
+  for (const record of records) rows.push({ ...record, document: filled(await formNamed(db, record.form), record) })
   return rows
 }
+
+/** Records as the rows they were made of. */
+export const rowsOf = async (db: Kysely<Database>, records: readonly TaskRecord[]): Promise<TaskRow[]> =>
+  (await withForms(db, records)).map(({ form: _, ...row }) => row)
 
 /** Rows as records, whose forms are kept from now on. */
 export async function recordsOf(db: Kysely<Database>, rows: readonly TaskRow[]): Promise<TaskRecord[]> {
   const added = new Set<string>()
   const records: TaskRecord[] = []
+  let last: { readonly sha256: string; readonly parts: Parts } | undefined
   for (const row of rows) {
-    const { document: _, ...rest } = row
-    const form = formOf(row)
-    if (!added.has(form.sha256)) {
-      await addForm(db, form)
+    const { document, ...rest } = row
+    // Nearly always: to see that it is the same costs less than its digest.
+    if (last === undefined || filled(last.parts, row) !== document) {
+      const form = formOf(row)
+      if (!added.has(form.sha256)) await addForm(db, form)
+      added.add(form.sha256)
       // A thousand sites are about to ask for it.
-      remember(knownOf(db), form)
+      last = { sha256: form.sha256, parts: remember(knownOf(db), form) }
     }
-    added.add(form.sha256)
-    records.push({ ...rest, form: form.sha256 })
+    records.push({ ...rest, form: last.sha256 })
   }
   return records
 }

@@ -9,7 +9,10 @@ import { sqliteDialect } from './sqlite.ts'
 type Database = { t: { x: number; needs: number | null } }
 
 /** A table in memory, and how often it was committed. A row that needs another is refused where that is not there, but not before the commit. */
-async function table(begin: () => Promise<void> = async () => undefined) {
+async function table(
+  begin: () => Promise<void> = async () => undefined,
+  gather: () => Promise<void> = async () => undefined,
+) {
   const db = new Kysely<Database>({ dialect: sqliteDialect(':memory:') })
   await db.executeQuery(
     CompiledQuery.raw(
@@ -18,7 +21,7 @@ async function table(begin: () => Promise<void> = async () => undefined) {
   )
   let commits = 0
   const commit = groupCommit(db, {
-    gather: async () => undefined,
+    gather,
     begin,
     committed: () => {
       commits += 1
@@ -45,6 +48,30 @@ test('what waits at the same time is committed together, in order, and each is g
   assert.equal(commits(), 1)
   await add(51)
   assert.equal(commits(), 2)
+})
+
+test('a group waits for as long as more come, and no longer', async () => {
+  let [turns, last] = [0, 1]
+  const added: Promise<number>[] = []
+  const { add, rows, commits } = await table(undefined, async () => {
+    turns += 1
+    if (turns <= 3) added.push(add(++last))
+  })
+  added.push(add(1))
+  await Promise.all(added)
+  // With the fourth turn came nobody.
+  assert.deepEqual([await rows(), commits(), turns], [upTo(4), 1, 4])
+  await add(5)
+  assert.deepEqual([commits(), turns], [2, 5])
+})
+
+test('a group that is full waits for nobody', async () => {
+  let turns = 0
+  const { add, commits } = await table(undefined, async () => {
+    turns += 1
+  })
+  await Promise.all(upTo(mostTogether).map((x) => add(x)))
+  assert.deepEqual([commits(), turns], [1, 1])
 })
 
 test('a crowd is committed in groups, first come, first served', async () => {

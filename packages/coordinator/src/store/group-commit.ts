@@ -15,7 +15,7 @@ type Member<DB> = {
 }
 
 type Options<DB> = {
-  /** Lets those come who are about to; then the commit is made for all who are there. */
+  /** Lets those come who are about to; again for as long as some do. Then the commit is made for all who are there. */
   readonly gather: () => Promise<void>
   /** Before the first of a group. */
   readonly begin: (transaction: Transaction<DB>) => Promise<void>
@@ -34,8 +34,16 @@ export const mostTogether = 64
 export function groupCommit<DB>(db: Kysely<DB>, { gather, begin, committed, lost }: Options<DB>): GroupCommit<DB> {
   const waiting: Member<DB>[] = []
   let busy = false
+  /** A commit costs nearly as much for one as for sixty-four. */
+  const gathered = async (): Promise<void> => {
+    for (;;) {
+      const before = waiting.length
+      await gather()
+      if (waiting.length === before || waiting.length >= mostTogether) return
+    }
+  }
   const commitNext = async (): Promise<void> => {
-    await gather()
+    await gathered()
     const members = waiting.splice(0, mostTogether)
     const answers = await db
       .transaction()

@@ -6,11 +6,12 @@ import type { Database, SiteRow } from './schema.ts'
 const siteByName = prepared((db: Kysely<Database>, { name }: { name: string }) =>
   db.selectFrom('sites').selectAll().where('name', '=', name),
 )
+const allSites = prepared((db: Kysely<Database>) => db.selectFrom('sites').selectAll().orderBy('name'))
 const allAccounts = prepared((db: Kysely<Database>) => db.selectFrom('accounts').selectAll())
 
 export const people = (db: Kysely<Database>) => ({
   site: async (name: string): Promise<SiteRow | undefined> => (await siteByName(db, { name })).rows[0],
-  sites: (): Promise<SiteRow[]> => db.selectFrom('sites').selectAll().orderBy('name').execute(),
+  sites: async (): Promise<SiteRow[]> => (await allSites(db, {})).rows,
   /** A site that left may come back under its name, with a new key. */
   putSite: async (row: SiteRow): Promise<void> => {
     const { name, ...rest } = row

@@ -11,6 +11,10 @@ const addReference = prepared((db: Kysely<Database>, { study, sha256, size_bytes
     .onConflict((conflict) => conflict.doNothing()),
 )
 
+const referencesOf = prepared((db: Kysely<Database>, { study }: { study: string }) =>
+  db.selectFrom('blob_refs').selectAll().where('study', '=', study).orderBy('sha256'),
+)
+
 export const references = (db: Kysely<Database>) => ({
   /** Those of the blobs that a study needs. */
   named: async (digests: readonly string[]): Promise<Set<string>> => {
@@ -27,8 +31,7 @@ export const references = (db: Kysely<Database>) => ({
       .execute()
     return rows.map(({ study }) => study)
   },
-  blobRefs: (study: string): Promise<BlobRefRow[]> =>
-    db.selectFrom('blob_refs').selectAll().where('study', '=', study).orderBy('sha256').execute(),
+  blobRefs: async (study: string): Promise<BlobRefRow[]> => (await referencesOf(db, { study })).rows,
   keepBlob: async (study: string, { sha256, sizeBytes }: BlobRef): Promise<void> =>
     void (await addReference(db, { study, sha256, size_bytes: sizeBytes })),
   /** From now on a study needs these and no other. Returns the digests of those that it needed and does not need any more. */

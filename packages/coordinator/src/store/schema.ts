@@ -115,6 +115,9 @@ export type BlobRefRow = { study: string; sha256: string; size_bytes: number }
 /** As a task is kept: its document is a form, filled in (forms.ts). */
 export type TaskRecord = Omit<TaskRow, 'document'> & { form: string }
 
+/** A task and the form of its document: of the same form are those that say the same, but for whom. */
+export type FormedTask = TaskRow & TaskRecord
+
 export type FormRow = { sha256: string; text: string }
 
 export type EventRow = { sequence: number; at: string; study: string | null; kind: string; payload: string }

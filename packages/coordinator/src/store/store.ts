@@ -121,6 +121,39 @@ const studyById = prepared((db: Kysely<Database>, { id }: { id: string }) =>
   db.selectFrom('studies').selectAll().where('id', '=', id),
 )
 
+type OfStudy = { readonly study: string }
+type OfRound = Pick<RoundRow, 'study' | 'number'>
+/** Part of the text: SQLite plans a query anew whenever it is given a limit. */
+const [one, completed] = [sql.lit(1), sql.lit('completed' as const)]
+
+const decisionsOf = prepared((db: Kysely<Database>, { study }: OfStudy) =>
+  db.selectFrom('decisions').selectAll().where('study', '=', study).orderBy('site'),
+)
+const roundByNumber = prepared((db: Kysely<Database>, { study, number }: OfRound) =>
+  db.selectFrom('rounds').selectAll().where('study', '=', study).where('number', '=', number),
+)
+const latestRound = prepared((db: Kysely<Database>, { study }: OfStudy) =>
+  db.selectFrom('rounds').selectAll().where('study', '=', study).orderBy('number', 'desc').limit(one),
+)
+const valuesOfCompleted = prepared((db: Kysely<Database>, { study }: OfStudy) =>
+  db
+    .selectFrom('rounds')
+    .select(['number', 'value'])
+    .where('study', '=', study)
+    .where('phase', '=', completed)
+    .orderBy('number'),
+)
+const lastCompletedBefore = prepared((db: Kysely<Database>, { study, number }: OfRound) =>
+  db
+    .selectFrom('rounds')
+    .selectAll()
+    .where('study', '=', study)
+    .where('phase', '=', completed)
+    .where('number', '<', number)
+    .orderBy('number', 'desc')
+    .limit(one),
+)
+
 const studies = (db: Kysely<Database>) => ({
   study: async (id: string): Promise<StudyRow | undefined> => (await studyById(db, { id })).rows[0],
   studies: (): Promise<StudyRow[]> =>
@@ -131,8 +164,7 @@ const studies = (db: Kysely<Database>) => ({
   updateStudy: async (id: string, change: Updateable<StudyRow>): Promise<void> => {
     await db.updateTable('studies').set(change).where('id', '=', id).execute()
   },
-  decisions: (study: string): Promise<DecisionRow[]> =>
-    db.selectFrom('decisions').selectAll().where('study', '=', study).orderBy('site').execute(),
+  decisions: async (study: string): Promise<DecisionRow[]> => (await decisionsOf(db, { study })).rows,
   putDecision: async (row: DecisionRow): Promise<void> => {
     const { study: _, site: __, ...rest } = row
     await db
@@ -144,35 +176,14 @@ const studies = (db: Kysely<Database>) => ({
   rounds: (study: string): Promise<RoundRow[]> =>
     db.selectFrom('rounds').selectAll().where('study', '=', study).orderBy('number').execute(),
   /** Rounds that were completed, with what was watched in each, in order. */
-  completedRounds: (study: string): Promise<Pick<RoundRow, 'number' | 'value'>[]> =>
-    db
-      .selectFrom('rounds')
-      .select(['number', 'value'])
-      .where('study', '=', study)
-      .where('phase', '=', 'completed')
-      .orderBy('number')
-      .execute(),
+  completedRounds: async (study: string): Promise<Pick<RoundRow, 'number' | 'value'>[]> =>
+    (await valuesOfCompleted(db, { study })).rows,
   /** The last completed round before `number`. */
-  completedBefore: (study: string, number: number): Promise<RoundRow | undefined> =>
-    db
-      .selectFrom('rounds')
-      .selectAll()
-      .where('study', '=', study)
-      .where('phase', '=', 'completed')
-      .where('number', '<', number)
-      .orderBy('number', 'desc')
-      .limit(sql.lit(1))
-      .executeTakeFirst(),
-  round: (study: string, number: number): Promise<RoundRow | undefined> =>
-    db.selectFrom('rounds').selectAll().where('study', '=', study).where('number', '=', number).executeTakeFirst(),
-  lastRound: (study: string): Promise<RoundRow | undefined> =>
-    db
-      .selectFrom('rounds')
-      .selectAll()
-      .where('study', '=', study)
-      .orderBy('number', 'desc')
-      .limit(sql.lit(1))
-      .executeTakeFirst(),
+  completedBefore: async (study: string, number: number): Promise<RoundRow | undefined> =>
+    (await lastCompletedBefore(db, { study, number })).rows[0],
+  round: async (study: string, number: number): Promise<RoundRow | undefined> =>
+    (await roundByNumber(db, { study, number })).rows[0],
+  lastRound: async (study: string): Promise<RoundRow | undefined> => (await latestRound(db, { study })).rows[0],
   /** A new round, or another state of one. */
   putRound: async (row: RoundRow): Promise<void> => {
     const { study: _, number: __, ...rest } = row
@@ -190,8 +201,17 @@ const studies = (db: Kysely<Database>) => ({
   },
 })
 
-const addEvent = prepared((db: Kysely<Database>, { sequence, at, study, kind, payload }: EventRow) =>
-  db.insertInto('events').values({ sequence, at, study, kind, payload }),
+/** One event: numbered by the statement that writes it. */
+const addEvent = prepared((db: Kysely<Database>, { at, study, kind, payload }: Omit<EventRow, 'sequence'>) =>
+  db.insertInto('events').values((eb) => ({
+    sequence: eb
+      .selectFrom('events')
+      .select((own) => sql<number>`coalesce(${own.fn.max('sequence')}, 0) + 1`.as('next')),
+    at,
+    study,
+    kind,
+    payload,
+  })),
 )
 const lastEvent = prepared((db: Kysely<Database>) =>
   db.selectFrom('events').select((eb) => eb.fn.max('sequence').as('last')),
@@ -200,19 +220,18 @@ const lastEvent = prepared((db: Kysely<Database>) =>
 const records = (db: Kysely<Database>, isoNow: () => string) => ({
   /** In the order given, with the numbers that come next. */
   event: async (...events: readonly NewEvent[]): Promise<void> => {
+    const rows = events.map(({ study, kind, payload }) => ({
+      at: isoNow(),
+      study,
+      kind,
+      payload: JSON.stringify(payload),
+    }))
+    const [first, ...others] = rows
+    if (first === undefined) return
+    if (others.length === 0) return void (await addEvent(db, first))
     const last = await lastSequence(db)
-    const rows = events.map(
-      ({ study, kind, payload }, index): EventRow => ({
-        sequence: last + 1 + index,
-        at: isoNow(),
-        study,
-        kind,
-        payload: JSON.stringify(payload),
-      }),
-    )
-    const [first] = rows
-    if (rows.length === 1 && first !== undefined) await addEvent(db, first)
-    else for (const some of chunks(rows)) await db.insertInto('events').values(some).execute()
+    const numbered = rows.map((row, index): EventRow => ({ sequence: last + 1 + index, ...row }))
+    for (const some of chunks(numbered)) await db.insertInto('events').values(some).execute()
   },
   /** With numbers and times of their own, which come after all others. */
   putEvents: async (rows: readonly EventRow[]): Promise<void> => {

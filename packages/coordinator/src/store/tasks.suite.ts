@@ -70,7 +70,8 @@ export function tasks(check: Check): void {
     const again = { document: '{"id":"1","later":true,"site":"a"}', signature: 'another', issued_at: 5 }
     await store.updateTask('1', again)
     assert.deepEqual(plain(await store.task('1')), taskRow('1', 'a', { ...moved, counted_in: 3, ...again }))
-    assert.deepEqual(plain(await store.openTask('a')), plain(await store.task('1')))
+    const { form: _, ...handedOut } = (await store.openTask('a')) ?? assert.fail()
+    assert.deepEqual(handedOut, plain(await store.task('1')))
     const late = { state: 'late', result: null, counted_in: null, settled_at: 9 } as const
     assert.equal(await store.settleTask('1', late), true)
     assert.deepEqual(plain(await store.task('1')), taskRow('1', 'a', { ...moved, ...again, ...late }))
@@ -80,6 +81,21 @@ export function tasks(check: Check): void {
     assert.deepEqual(plain(await store.task('2')), taskRow('2', 'a', { ...moved, counted_in: 3, ...left }))
     const more = { ...left, bytes_up: 1, bytes_down: 2 }
     assert.equal(await store.settleTask('2', more), false)
+  })
+
+  check('of one form are the open tasks that say the same to their sites, and no others', async (store) => {
+    const documentOf = (id: string, site: string, round: number): string =>
+      `{"id":"${id}","round":${round},"site":"${site}"}`
+    const row = (id: string, site: string, round: number) =>
+      taskRow(id, site, { round, document: documentOf(id, site, round), issued_at: round })
+    await store.addTasks([row('1', 'a', 1), row('2', 'b', 1), row('3', 'a', 2)])
+    const formOf = async (site: string) => (await store.openTask(site))?.form ?? assert.fail()
+    assert.equal(await formOf('a'), await formOf('b'))
+    const forms = new Map((await store.openTasksOfSite('a')).map(({ id, form }) => [id, form]))
+    assert.equal(forms.get('1'), await formOf('a'))
+    assert.notEqual(forms.get('1'), forms.get('3'))
+    await store.updateTask('1', { document: documentOf('1', 'a', 7) })
+    assert.notEqual(await formOf('a'), await formOf('b'))
   })
 
   check('an update counts in one round, and in no other', async (store) => {

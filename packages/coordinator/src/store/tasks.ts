@@ -2,9 +2,9 @@
 import type { TaskKind } from '@wardround/core/protocol/task.ts'
 import { type Kysely, sql, type Updateable } from 'kysely'
 import { chunks } from './chunks.ts'
-import { formOfOne, recordsOf, rowsOf } from './forms.ts'
+import { formOfOne, recordsOf, rowsOf, withForms } from './forms.ts'
 import { prepared } from './prepared.ts'
-import type { Database, TaskRecord, TaskRow } from './schema.ts'
+import type { Database, FormedTask, TaskRecord, TaskRow } from './schema.ts'
 
 type Db = Kysely<Database>
 
@@ -14,7 +14,8 @@ const taskById = prepared((db: Db, { id }: { id: string }) => db.selectFrom('tas
  * Part of the text, not values that are given: an index of open tasks serves no query that might ask for others, and SQLite plans a query anew
  * whenever it is given a limit.
  */
-const [open, failed, one] = [sql.lit('open' as const), sql.lit('failed' as const), sql.lit(1)]
+const [open, failed, reported] = [sql.lit('open' as const), sql.lit('failed' as const), sql.lit('reported' as const)]
+const [train, one] = [sql.lit('train' as const), sql.lit(1)]
 
 const oldestOpen = prepared((db: Db, { site }: { site: string }) =>
   db
@@ -27,6 +28,10 @@ const oldestOpen = prepared((db: Db, { site }: { site: string }) =>
     .limit(one),
 )
 
+const allOpenOfSite = prepared((db: Db, { site }: { site: string }) =>
+  db.selectFrom('tasks').selectAll().where('site', '=', site).where('state', '=', open),
+)
+
 const anyOpen = prepared((db: Db, { study, kind, round }: Pick<TaskRow, 'study' | 'kind' | 'round'>) =>
   db
     .selectFrom('tasks')
@@ -36,6 +41,31 @@ const anyOpen = prepared((db: Db, { study, kind, round }: Pick<TaskRow, 'study' 
     .where('round', '>=', round)
     .where('state', '=', open)
     .limit(one),
+)
+
+const ofRound = prepared((db: Db, { study, kind, round }: Pick<TaskRow, 'study' | 'kind' | 'round'>) =>
+  db.selectFrom('tasks').selectAll().where('study', '=', study).where('kind', '=', kind).where('round', '=', round),
+)
+
+const trainedIn = prepared((db: Db, { study, from, to }: { study: string; from: number; to: number }) =>
+  db
+    .selectFrom('tasks')
+    .selectAll()
+    .where('study', '=', study)
+    .where('kind', '=', train)
+    .where('round', '>=', from)
+    .where('round', '<=', to),
+)
+
+const resultsThatMayCount = prepared((db: Db, { study, from, round }: { study: string; from: number; round: number }) =>
+  db
+    .selectFrom('tasks')
+    .select('result')
+    .where('study', '=', study)
+    .where('kind', '=', train)
+    .where('round', '>=', from)
+    .where('state', '=', reported)
+    .where((eb) => eb.or([eb('counted_in', 'is', null), eb('counted_in', '=', round)])),
 )
 
 const openSites = prepared((db: Db, { study }: { study: string }) =>
@@ -76,17 +106,11 @@ const settleReported = prepared(
 /** Tasks of any kind. */
 const anyTasks = (db: Kysely<Database>) => ({
   task: async (id: string): Promise<TaskRow | undefined> => (await rowsOf(db, (await taskById(db, { id })).rows))[0],
-  openTask: async (site: string): Promise<TaskRow | undefined> =>
-    (await rowsOf(db, (await oldestOpen(db, { site })).rows))[0],
+  openTask: async (site: string): Promise<FormedTask | undefined> =>
+    (await withForms(db, (await oldestOpen(db, { site })).rows))[0],
   /** In order of site name by code unit: a database's own collation could order sums, and so bits, differently. */
   tasksOf: async (study: string, kind: TaskKind, round: number): Promise<TaskRow[]> => {
-    const rows = await db
-      .selectFrom('tasks')
-      .selectAll()
-      .where('study', '=', study)
-      .where('kind', '=', kind)
-      .where('round', '=', round)
-      .execute()
+    const { rows } = await ofRound(db, { study, kind, round })
     return rowsOf(
       db,
       rows.toSorted((a, b) => (a.site < b.site ? -1 : 1)),
@@ -119,8 +143,8 @@ const anyTasks = (db: Kysely<Database>) => ({
       db,
       await db.selectFrom('tasks').selectAll().where('study', '=', study).where('state', '=', 'open').execute(),
     ),
-  openTasksOfSite: async (site: string): Promise<TaskRow[]> =>
-    rowsOf(db, await db.selectFrom('tasks').selectAll().where('site', '=', site).where('state', '=', 'open').execute()),
+  openTasksOfSite: async (site: string): Promise<FormedTask[]> =>
+    withForms(db, (await allOpenOfSite(db, { site })).rows),
   addTasks: async (rows: readonly TaskRow[]): Promise<void> => {
     const records: readonly TaskRecord[] = await recordsOf(db, rows)
     for (const some of chunks(records)) await db.insertInto('tasks').values(some).execute()
@@ -150,14 +174,7 @@ const anyTasks = (db: Kysely<Database>) => ({
 const training = (db: Kysely<Database>) => ({
   /** Train tasks of rounds `from` … `to`, in order of site name, then of round. */
   trainTasks: async (study: string, { from, to }: { from: number; to: number }): Promise<TaskRow[]> => {
-    const rows = await db
-      .selectFrom('tasks')
-      .selectAll()
-      .where('study', '=', study)
-      .where('kind', '=', 'train')
-      .where('round', '>=', from)
-      .where('round', '<=', to)
-      .execute()
+    const { rows } = await trainedIn(db, { study, from, to })
     return rowsOf(
       db,
       rows.toSorted((a, b) => (a.site < b.site ? -1 : a.site > b.site ? 1 : a.round - b.round)),
@@ -177,15 +194,7 @@ const training = (db: Kysely<Database>) => ({
   },
   /** Results of training of rounds from `from` on that have counted in no round yet, or in `round`. */
   resultsFor: async (study: string, { from, round }: { from: number; round: number }): Promise<string[]> => {
-    const rows = await db
-      .selectFrom('tasks')
-      .select('result')
-      .where('study', '=', study)
-      .where('kind', '=', 'train')
-      .where('round', '>=', from)
-      .where('state', '=', 'reported')
-      .where((eb) => eb.or([eb('counted_in', 'is', null), eb('counted_in', '=', round)]))
-      .execute()
+    const { rows } = await resultsThatMayCount(db, { study, from, round })
     return rows.flatMap(({ result }) => result ?? [])
   },
   /** Each site's latest round whose update has counted; one that was damaged and did not come again has not. */

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { findingSchema, preparationSchema } from '../preparation/schema.ts'
+import { enclosedSchema } from './enclosed.ts'
 import { eventSchema, outcomeSchema, stopReasonSchema } from './events.ts'
 import { resultsSchema } from './results.ts'
 import {
@@ -26,8 +27,11 @@ const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 const inQuery = <T extends z.ZodType>(schema: T) =>
   z.preprocess((given) => (typeof given === 'string' && jsonNumber.test(given) ? Number(given) : given), schema)
 const waitSeconds = inQuery(z.number().min(0).max(30)).default(0)
-/** The next signed task of the site that asks; null where there was none for as long as it waited. */
-const nextTask = z.strictObject({ task: signedSchema.nullable() })
+/**
+ * The next signed task of the site that asks; null where there was none for as long as it waited. With it the weights that it names, if the site
+ * takes them (enclosed.ts).
+ */
+const nextTask = z.strictObject({ task: signedSchema.nullable(), enclosed: enclosedSchema.optional() })
 const empty = z.strictObject({})
 
 export const siteSummarySchema = z.strictObject({

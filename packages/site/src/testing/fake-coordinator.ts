@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { asWardroundError, type ErrorCode, WardroundError } from '@wardround/core/errors.ts'
 import type { Clock, HttpRequest, HttpResponse, Network } from '@wardround/core/ports.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
+import { holdsHeader } from '@wardround/core/protocol/enclosed.ts'
 import { parseProof, proofHolds, proofWindowMs } from '@wardround/core/protocol/proof.ts'
 import { routes } from '@wardround/core/protocol/routes.ts'
 import { type Signed, sign, verify } from '@wardround/core/protocol/signing.ts'
@@ -100,6 +101,8 @@ async function newState(now: () => number) {
     results: new Map<string, TaskResult>(),
     staged: new Map<string, Uint8Array>(),
     blobs: new Map<string, Uint8Array>(),
+    /** What comes with each task, to whoever takes it. */
+    enclosed: undefined as string | undefined,
     heard: [] as Heard[],
     /** Every download breaks off after so many bytes. */
     cutAfterBytes: undefined as number | undefined,
@@ -215,7 +218,11 @@ async function nextTask(state: State, waitSeconds: number, { request, clock }: A
   const open = () => state.tasks.find(({ id }) => !state.results.has(id))
   if (open() === undefined && waitSeconds > 0) await clock.sleep(waitSeconds * 1000, request.signal)
   const found = open()
-  return { task: found === undefined ? null : { document: found.document, signature: found.signature } }
+  const enclosed = request.headers[holdsHeader] === undefined ? undefined : state.enclosed
+  return {
+    task: found === undefined ? null : { document: found.document, signature: found.signature },
+    ...(found === undefined || enclosed === undefined ? {} : { enclosed }),
+  }
 }
 
 async function serveParts(state: State, asked: Asked): Promise<object> {
