@@ -51,7 +51,7 @@ function sizesOf({ sites, weights }: MemoryOptions): readonly Size[] {
 }
 
 export async function memoryBench(options: MemoryOptions): Promise<MemoryReport> {
-  const { note = () => undefined, signal, rounds = 2, siteWeights = 32_000_000 } = options
+  const { note = () => undefined, signal, rounds = 2, siteWeights = 250_000_000 } = options
   const rows: MemoryRow[] = []
   const seenIn = async (size: Size, how: Pick<Federation, 'crowd' | 'trains' | 'afterwards'>): Promise<Seen> => {
     note(memoryWords.running(size, rounds))
