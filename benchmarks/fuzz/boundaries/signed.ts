@@ -41,6 +41,8 @@ const refusals: readonly ErrorCode[] = [
     'WR_WEIGHTS_SHAPE',
     'WR_BLOB_MISSING',
     'WR_DIGEST_MISMATCH',
+    // Weights of more bytes than the model takes are not begun with.
+    'WR_BODY_TOO_LARGE',
   ] as const),
   // The last: what the coordinator answers to the result of a task that it never gave.
   ...(['WR_EGRESS_REFUSED', 'WR_COHORT_TOO_SMALL', 'WR_NOT_FOUND'] as const),
