@@ -1,6 +1,6 @@
 /** No phase goes back: of the study, of a round, of a task. What was written down once stays. */
 import type { RoundPhase, RoundRow, TaskRow } from '@wardround/coordinator/store/schema.ts'
-import type { StudyState } from '@wardround/core/protocol/routes.ts'
+import type { StudyState } from '@wardround/core/protocol/summaries.ts'
 import { type Check, must } from './check.ts'
 
 const phases: readonly RoundPhase[] = ['recruiting', 'collecting', 'aggregating', 'evaluating', 'completed']

@@ -1,5 +1,5 @@
 /** The coordinator's tables, alike in SQLite and PostgreSQL. Times are ISO text, documents JSON text, moments milliseconds. */
-import type { StudyState } from '@wardround/core/protocol/routes.ts'
+import type { StudyState } from '@wardround/core/protocol/summaries.ts'
 import type { TaskKind } from '@wardround/core/protocol/task.ts'
 
 export type SiteRow = {

@@ -6,7 +6,7 @@ import type { PostgresPool, PostgresPoolClient } from 'kysely'
 import pg from 'pg'
 
 /** After so long without an answer the server is asked, and again. */
-export const usualPatienceMs = 20_000
+const usualPatienceMs = 20_000
 
 /** A line is given up when the server has twice not been at work on its query: once, the answer may be on its way. */
 const looks = 2

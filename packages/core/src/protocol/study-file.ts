@@ -11,7 +11,8 @@ import { z } from 'zod'
 import { preparationSchema } from '../preparation/schema.ts'
 import { eventSchema } from './events.ts'
 import { resultsSchema, roundResultSchema } from './results.ts'
-import { findingsSchema, signedSchema } from './routes.ts'
+import { signedSchema } from './routes.ts'
+import { findingsSchema } from './summaries.ts'
 import { blobRefSchema, sha256Schema, siteNameSchema, studyIdSchema, taskIdSchema, taskResultSchema } from './task.ts'
 
 /** PostgreSQL keeps no NUL in text. */
