@@ -9,7 +9,7 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import type { Client } from '@wardround/site/client.ts'
 import { startCrowd } from './crowd.ts'
 import { startHospitals } from './hospitals.ts'
-import { cpuMsOf, highest, peakMbOf } from './process-figures.ts'
+import { cpuMsOf, cpuMsOfAll, highest, peakMbOf } from './process-figures.ts'
 import { exactWeights, studyOf } from './study.ts'
 
 export type Federation = {
@@ -33,6 +33,8 @@ export type Seen = {
   readonly roundMs: readonly number[]
   /** Of processor time, in all threads, for each round. null where the system does not tell. */
   readonly coordinatorCpuMs: number | null
+  /** The same of all processes of sites together. */
+  readonly sitesCpuMs: number | null
   /** The most that the coordinator, and that any one process of sites had in memory, in units of 10^6 bytes; null where the system does not tell. */
   readonly coordinatorPeakMb: number | null
   /** The same before there was a study. */
@@ -92,9 +94,9 @@ async function federate(
     const pids = await start.join({ folder, sites, study: id, planHash, weights, client })
     await client.call('start', { params: { study: id }, body: {} })
     const { clock, signal } = runtime
-    const cpuMs: (number | null)[] = []
+    const cpuMs: { coordinator: number | null; sites: number | null }[] = []
     const onEvent: Watching['onEvent'] = ({ kind }) =>
-      void (kind === 'round.ended' && cpuMs.push(cpuMsOf(coordinator.pid)))
+      void (kind === 'round.ended' && cpuMs.push({ coordinator: cpuMsOf(coordinator.pid), sites: cpuMsOfAll(pids) }))
     await watchStudy(client, id, { clock, signal, onEvent })
     const results = await client.call('results', { params: { study: id } })
     if (results.rounds.length !== rounds) throw new WardroundError('WR_INTERNAL', { what: 'rounds are missing' })
@@ -104,7 +106,8 @@ async function federate(
     return {
       weights: exactWeights(weights),
       roundMs: ends.slice(1).map((end, index) => end - (ends[index] ?? end)),
-      coordinatorCpuMs: perRound(cpuMs),
+      coordinatorCpuMs: perRound(cpuMs.map((seen) => seen.coordinator)),
+      sitesCpuMs: perRound(cpuMs.map((seen) => seen.sites)),
       coordinatorPeakMb: peakMbOf(coordinator.pid),
       coordinatorStartMb,
       sitePeakMb: highest(pids.map(peakMbOf)),

@@ -23,6 +23,12 @@ export function cpuMsOf(pid: number): number | null {
   return Number.isNaN(ticks) ? null : ticks * tickMs
 }
 
+/** Of several processes together. */
+export function cpuMsOfAll(pids: readonly number[]): number | null {
+  const each = pids.map(cpuMsOf)
+  return each.includes(null) ? null : each.reduce<number>((sum, ms) => sum + (ms ?? 0), 0)
+}
+
 function told(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8')

@@ -26,6 +26,7 @@ export type RoundTripRow = {
   readonly fastestMs: number
   readonly slowestMs: number
   readonly coordinatorCpuMs: number | null
+  readonly sitesCpuMs: number | null
   readonly coordinatorPeakMb: number | null
   readonly sitePeakMb: number | null
 }
@@ -87,6 +88,7 @@ export function roundTripTable({ rows, bareRequestMs: bare }: RoundTripReport): 
     figure(row.slowestMs),
     ratio(row.overheadMs / bare),
     figure(row.coordinatorCpuMs),
+    figure(row.sitesCpuMs),
     figure(row.coordinatorPeakMb),
     figure(row.sitePeakMb),
   ])

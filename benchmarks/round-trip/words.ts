@@ -16,6 +16,7 @@ export const roundTripWords = {
     'slowest',
     'requests',
     'CPU ms',
+    'sites CPU ms',
     'coordinator MB',
     'site MB',
   ],
@@ -24,7 +25,7 @@ export const roundTripWords = {
   notes: (bareRequestMs: number) => [
     "ms/round: median time from one round's end to the next one's, by the coordinator's clock; fastest and slowest of them beside it.",
     `requests: ms/round in bare HTTPS requests between two processes of this machine, ${bareRequestMs.toFixed(2)} ms each just before: how slow the machine is itself.`,
-    'CPU ms: processor time of the coordinator for each round after the first, in all its threads (Linux only).',
+    'CPU ms: processor time of the coordinator, and of all sites together, for each round after the first, in all their threads (Linux only).',
     'MB: the most that the coordinator, and that any one process of sites had in memory (resident, in 10^6 bytes; Linux only).',
   ],
 } as const
