@@ -1,5 +1,6 @@
 /** A site as `wardround site run` runs it, but for its training, which takes no time. Arguments: its folder, and its number or `trains`: then it does. */
 import { join } from 'node:path'
+import { countBuffersWithHeap } from '@wardround/cli/heap.ts'
 import { runSite } from '@wardround/site/agent.ts'
 import { readConfig } from '@wardround/site/config.ts'
 import { createTrainer, type Trainer } from '@wardround/site/training/trainer.ts'
@@ -26,6 +27,7 @@ function idleTrainer(number: number): Trainer {
   }
 }
 
+countBuffersWithHeap()
 const [, , folder = '', number = '1'] = process.argv
 const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())

@@ -2,11 +2,13 @@
 import { enableCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import packageJson from '../package.json' with { type: 'json' }
+import { countBuffersWithHeap } from './heap.ts'
 import { buildProgram } from './program.ts'
 import type { Output, Runtime } from './runtime.ts'
 import { realWorld } from './world.ts'
 
 const startedAt = Date.now()
+countBuffersWithHeap()
 // Commands are loaded when called, after this: five processes start on what the first has compiled.
 enableCompileCache()
 

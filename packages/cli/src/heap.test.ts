@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import test from 'node:test'
+
+/** Collections of the whole heap while 1 GiB passes through a connection, in a process of its own. */
+function fullCollections(prepare: string): number {
+  const program = `
+    import { connect, createServer } from 'node:net'
+    import { constants, PerformanceObserver } from 'node:perf_hooks'
+    ${prepare}
+    let full = 0
+    const count = (list) => {
+      for (const { detail } of list.getEntries()) if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) full++
+    }
+    new PerformanceObserver(count).observe({ entryTypes: ['gc'] })
+    const block = Buffer.alloc(1 << 20)
+    let left = 1024
+    const send = (socket) => {
+      while (left-- > 0) if (!socket.write(block)) return socket.once('drain', () => send(socket))
+      socket.end()
+    }
+    const server = createServer(send).listen(0, '127.0.0.1', () => {
+      const socket = connect(server.address().port, '127.0.0.1')
+      // Observers are told a turn after.
+      socket.on('data', () => undefined).on('end', () => setTimeout(() => process.stdout.write(String(full), () => process.exit()), 50))
+    })`
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+  assert.equal(child.stderr, '')
+  assert.match(child.stdout, /^\d+$/)
+  return Number(child.stdout)
+}
+
+test('bytes that pass through do not have the whole heap collected again and again', () => {
+  const heap = JSON.stringify(new URL('heap.ts', import.meta.url).href)
+  const usual = fullCollections('')
+  const counted = fullCollections(`import { countBuffersWithHeap } from ${heap}; countBuffersWithHeap()`)
+  assert.ok(counted * 2 <= usual && usual > 0, `${counted} full collections, and ${usual} without`)
+})
