@@ -1,19 +1,32 @@
 /** Files that blobs are kept in: opened, written and measured, with errors in our words. */
-import { access, type FileHandle, open, stat } from 'node:fs/promises'
+import { type FileHandle, open, stat, unlink } from 'node:fs/promises'
 import { WardroundError } from '@wardround/core/errors.ts'
 
+/** 0 where there is none. */
+export const sizeOf = async (path: string): Promise<number> => (await stat(path, quietly).catch(told(path)))?.size ?? 0
+
+/** Not what may not be looked at, either. */
 export const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
+  stat(path, quietly).then(
+    (found) => found !== undefined,
     () => false,
   )
 
-export const sizeOf = async (path: string): Promise<number> => ((await exists(path)) ? (await stat(path)).size : 0)
+const quietly = { throwIfNoEntry: false } as const
+
+const told = (path: string) => (error: unknown) => {
+  throw diskError(path, error)
+}
+
+/** Deletes a file, if it is there. (rm() looks first what it is, and keeps the whole process waiting for that.) */
+export async function remove(path: string): Promise<void> {
+  await unlink(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+  })
+}
 
 export async function writable(path: string, flags: string | number): Promise<FileHandle> {
-  return open(path, flags, 0o600).catch((error: unknown) => {
-    throw diskError(path, error)
-  })
+  return open(path, flags, 0o600).catch(told(path))
 }
 
 export async function written(

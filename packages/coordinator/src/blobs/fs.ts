@@ -1,14 +1,14 @@
 /** Blobs in a folder: written beside, fsynced, then renamed to their digest, so that a name never stands for half a file. */
 
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Entropy } from '@wardround/core/ports.ts'
 import { sha256Of } from '../digest.ts'
 import { syncFolderSoon } from '../sync-folder.ts'
 import type { BlobStore, BlobWriter, Proof } from './blob-store.ts'
-import { exists, writable, written } from './files.ts'
+import { exists, remove, writable, written } from './files.ts'
 import { fileReader, guarded, readRange, streamed } from './reading.ts'
 import { type Seal, sealing } from './seal.ts'
 import { type Settle, type Settling, stagedIn } from './staged.ts'
@@ -67,7 +67,7 @@ export async function folderBlobs(folder: string, entropy?: Entropy): Promise<Bl
       await written(file, bytes, { path, position: 0 })
         .then(() => file.sync())
         .finally(() => file.close())
-        .catch((error: unknown) => rm(path, { force: true }).then(() => Promise.reject(error)))
+        .catch((error: unknown) => remove(path).then(() => Promise.reject(error)))
       const sealed = seal?.()
       sealed?.update(bytes)
       return settle(path, ref, sealed?.digest())
@@ -75,14 +75,14 @@ export async function folderBlobs(folder: string, entropy?: Entropy): Promise<Bl
     writer,
     async delete(sha256) {
       seals.delete(sha256)
-      await rm(pathOf(sha256), { force: true })
+      await remove(pathOf(sha256))
     },
     async *list() {
       for (const first of await readdir(blobs))
         for (const name of await readdir(join(blobs, first))) if (digestPattern.test(name)) yield name
     },
     async tidy() {
-      for (const name of await readdir(partial)) if (name.endsWith('.new')) await rm(join(partial, name))
+      for (const name of await readdir(partial)) if (name.endsWith('.new')) await remove(join(partial, name))
     },
     staged: stagedIn(partial, { settle, seal }),
   }
@@ -106,7 +106,7 @@ async function fileWriter(path: string, { settle, seal }: Settling): Promise<Blo
   let sizeBytes = 0
   const abort = async (): Promise<void> => {
     await file.close()
-    await rm(path, { force: true })
+    await remove(path)
   }
   return {
     async write(chunk) {

@@ -1,12 +1,12 @@
 /** Uploads on their way in, each a file that grows piece by piece. */
 import { createHash, type Hash } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
-import { type FileHandle, open, readdir, rm } from 'node:fs/promises'
+import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import type { Adding, BlobStore } from './blob-store.ts'
-import { exists, sizeOf, writable, written } from './files.ts'
+import { exists, remove, sizeOf, writable, written } from './files.ts'
 import type { Seal, Sealing } from './seal.ts'
 
 /** Turns a file into a blob, which has this seal. */
@@ -49,7 +49,7 @@ export function stagedIn(folder: string, { settle, seal }: Settling): BlobStore[
           ? { sha256: hashed.hash.digest('hex'), sizeBytes: hashed.bytes, sealed: hashed.seal?.digest() }
           : { ...(await digestOf(path)), sealed: undefined }
       if (found.sha256 !== expected.sha256 || found.sizeBytes !== expected.sizeBytes) {
-        await rm(path, { force: true })
+        await remove(path)
         throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The upload' })
       }
       const file = await open(path, 'r+')
@@ -58,7 +58,7 @@ export function stagedIn(folder: string, { settle, seal }: Settling): BlobStore[
     },
     async discard(name) {
       await end(name)
-      await rm(staging(name), { force: true })
+      await remove(staging(name))
     },
     list: async () =>
       (await readdir(folder))
