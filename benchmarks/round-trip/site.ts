@@ -3,25 +3,24 @@ import { join } from 'node:path'
 import { countBuffersWithHeap } from '@wardround/cli/heap.ts'
 import { runSite } from '@wardround/site/agent.ts'
 import { readConfig } from '@wardround/site/config.ts'
+import { letGo } from '@wardround/site/memory.ts'
 import { createTrainer, type Trainer } from '@wardround/site/training/trainer.ts'
 import { benchRuntime } from '../runtime.ts'
-
-function moved(weights: Float32Array, change: number): Float32Array<ArrayBuffer> {
-  const after = new Float32Array(weights)
-  after[0] = (after[0] ?? 0) + change
-  return after
-}
 
 /** The first weight of each tensor moves by 2⁻²⁰ times a number of the site's own: no two updates are the same blob. Every prediction is a half. */
 function idleTrainer(number: number): Trainer {
   const change = number * 2 ** -20
   return {
-    train: async ({ weights }) => ({
-      weights: weights.map((tensor) => ({ ...tensor, data: moved(tensor.data, change) })),
-      steps: 1,
-      lossPerEpoch: [0.5],
-    }),
-    predict: async ({ data }) => new Float32Array(data.rows).fill(0.5),
+    // What is handed over is trained in its place, and given back or let go, as by the trainer's worker.
+    async train({ weights }, { handOver = false } = {}) {
+      const after = handOver ? weights : weights.map((tensor) => ({ ...tensor, data: tensor.data.slice() }))
+      for (const { data } of after) data[0] = (data[0] ?? 0) + change
+      return { weights: after, steps: 1, lossPerEpoch: [0.5] }
+    },
+    async predict({ data, weights }, { handOver = false } = {}) {
+      if (handOver) letGo(weights.map((tensor) => tensor.data))
+      return new Float32Array(data.rows).fill(0.5)
+    },
     warm: () => undefined,
     close: async () => undefined,
   }
