@@ -4,7 +4,7 @@ import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
 import type { Network, SiteWorld } from '@wardround/core/ports.ts'
 import type { Signed } from '@wardround/core/protocol/signing.ts'
 import { siteWords } from '@wardround/core/words/en/site.ts'
-import { approvedPlan } from './approvals.ts'
+import { approvedPlans } from './approvals.ts'
 import { blobFetcher } from './blob.ts'
 import { type Client, createClient, type Patience, persistently, pollSeconds } from './client.ts'
 import type { SiteConfig } from './config.ts'
@@ -51,11 +51,11 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
   const closable = options.network === undefined ? httpsNetwork(membership.url, membership.trust) : undefined
   const network = options.network ?? closable
   if (network === undefined) throw new WardroundError('WR_INTERNAL', { what: 'no way to the coordinator' })
+  const approvedPlan = approvedPlans({ folder, disk, keys, membership, ed25519 })
   let errand: Errand = { to: membership.url, study: '', planHash: '' }
   const onSend: ReturnType<typeof journalled> = (request) => {
     // The grant may have been taken back since the task began, also between two tries and two pieces.
-    if (errand.result !== undefined)
-      approvedPlan({ folder, disk, keys, membership, ed25519 }, errand.study, errand.planHash)
+    if (errand.result !== undefined) approvedPlan(errand.study, errand.planHash)
     journalled(journal, errand)(request)
   }
   const held = heldBlob()
@@ -93,6 +93,7 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
     log,
     trainer: options.trainer,
     client,
+    approvedPlan,
     fetchBlob: blobFetcher({ client, patience, disk, folder }, held),
     outbox: createOutbox(disk, folder),
     dataset: options.dataset ?? datasetCache({ config, folder: options.dataFolder, site: membership.site }),

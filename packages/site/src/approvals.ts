@@ -10,7 +10,7 @@ import type { Study } from '@wardround/core/study/study.ts'
 import type { Client } from './client.ts'
 import type { SiteContext } from './context.ts'
 import type { Journal } from './journal.ts'
-import { studyFolder } from './study-folder.ts'
+import { type Approval, studyFolder } from './study-folder.ts'
 
 export type OfferedStudy = {
   readonly id: string
@@ -77,14 +77,42 @@ export async function decide(offer: OfferedStudy, decision: Grant['decision'], o
   return grant
 }
 
+type Approving = Pick<SiteContext, 'folder' | 'disk' | 'keys' | 'membership' | 'ed25519'>
+
 /** The approved plan of a study, as this site's own files have it. Errors: WR_NOT_APPROVED, WR_PLAN_ALTERED, WR_SIGNATURE_INVALID. */
-export function approvedPlan(
-  { folder, disk, keys, membership, ed25519 }: Pick<SiteContext, 'folder' | 'disk' | 'keys' | 'membership' | 'ed25519'>,
-  id: string,
-  planHash: string,
+export type ApprovedPlan = (study: string, planHash: string) => Study
+
+/**
+ * For one who asks before each thing that is done: the files are read each time, and what they come to is worked out again where a byte of them is
+ * another than the last time.
+ */
+export function approvedPlans(site: Approving): ApprovedPlan {
+  const known = new Map<string, { readonly approval: Approval; readonly planHash: string; readonly plan: Study }>()
+  return (id, planHash) => {
+    const approval = studyFolder(site, id).approval()
+    const last = known.get(id)
+    if (last?.planHash === planHash && isSame(last.approval, approval)) return last.plan
+    known.delete(id)
+    const plan = planIn(site, approval, { id, planHash })
+    known.set(id, { approval, planHash, plan })
+    return plan
+  }
+}
+
+const isSame = (one: Approval, other: Approval): boolean =>
+  [
+    [one.grant, other.grant],
+    [one.plan, other.plan],
+  ].every(([a, b]) => Buffer.compare(a?.bytes ?? nothing, b?.bytes ?? nothing) === 0)
+
+const nothing = new Uint8Array()
+
+function planIn(
+  { keys, membership, ed25519 }: Approving,
+  approval: Approval,
+  { id, planHash }: { id: string; planHash: string },
 ): Study {
-  const kept = studyFolder({ disk, folder }, id)
-  const [signed, plan] = [kept.grant(), kept.plan()]
+  const [signed, plan] = [approval.grant.value(), approval.plan.value()]
   if (signed === undefined || plan === undefined) throw new WardroundError('WR_NOT_APPROVED', { study: id })
   if (!verify(ed25519, keys.publicKey, { context: 'wardround-grant-v1', ...signed }))
     throw new WardroundError('WR_SIGNATURE_INVALID', { what: 'the grant' })

@@ -2,6 +2,7 @@
 
 import type { SiteWorld } from '@wardround/core/ports.ts'
 import type { KeyPair } from '@wardround/core/protocol/signing.ts'
+import type { ApprovedPlan } from './approvals.ts'
 import type { BlobFetcher } from './blob.ts'
 import type { Client, Patience } from './client.ts'
 import type { SiteConfig } from './config.ts'
@@ -22,6 +23,7 @@ export type SiteContext = SiteWorld & {
   readonly keys: KeyPair
   readonly client: Client
   readonly fetchBlob: BlobFetcher
+  readonly approvedPlan: ApprovedPlan
   readonly journal: Journal
   readonly progress: ProgressReader
   readonly outbox: Outbox

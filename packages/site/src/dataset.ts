@@ -38,7 +38,7 @@ export function datasetCache({
   let preparedKey = ''
   let prepared: Prepared | undefined
   const loadRecords = async (study: Study, planHash: string): Promise<Records> => {
-    const key = `${planHash} ${await fingerprint(config, folder)}`
+    const key = `${planHash} ${fingerprint(config, folder)}`
     if (records !== undefined && key === recordsKey) return records
     const loaded = await loadTable({ config, folder, study })
     const fresh = { ...loaded, split: splitPatients(loaded.table, study, site) }

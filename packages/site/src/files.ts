@@ -56,13 +56,28 @@ export function diskError(path: string, error: unknown): WardroundError {
 
 /** A JSON file of a known form, or undefined where there is none. Errors: WR_CONFIG for a damaged one. */
 export function readJson<T extends z.ZodType>(disk: Disk, path: string, schema: T): z.output<T> | undefined {
+  const bytes = readBytes(disk, path)
+  return bytes === undefined ? undefined : jsonIn(bytes, path, schema)
+}
+
+/** What is in a JSON file, undefined where there is none. Errors: WR_CONFIG. */
+export function readBytes(disk: Disk, path: string): Uint8Array | undefined {
+  try {
+    return disk.read(path)
+  } catch (error) {
+    throw new WardroundError('WR_CONFIG', { file: path, field: '', problem: unreadable }, { cause: error })
+  }
+}
+
+const unreadable = 'it is not readable'
+
+/** What bytes of a JSON file of a known form say. Errors: WR_CONFIG for damaged ones. */
+export function jsonIn<T extends z.ZodType>(bytes: Uint8Array, path: string, schema: T): z.output<T> {
   let value: unknown
   try {
-    const bytes = disk.read(path)
-    if (bytes === undefined) return undefined
     value = JSON.parse(new TextDecoder().decode(bytes))
   } catch (error) {
-    throw new WardroundError('WR_CONFIG', { file: path, field: '', problem: 'it is not readable' }, { cause: error })
+    throw new WardroundError('WR_CONFIG', { file: path, field: '', problem: unreadable }, { cause: error })
   }
   const parsed = schema.safeParse(value)
   if (!parsed.success)

@@ -8,17 +8,29 @@ import { signedSchema } from '@wardround/core/protocol/routes.ts'
 import { decodeWeights, weightsParts } from '@wardround/core/safetensors.ts'
 import type { TensorSpec, Weights } from '@wardround/core/weights.ts'
 import { z } from 'zod'
-import { readJson, readWhole, remove, writeDurably, writeJson } from './files.ts'
+import { jsonIn, readBytes, readJson, readWhole, remove, writeDurably, writeJson } from './files.ts'
 
 const planSchema = z.record(z.string(), z.unknown())
+
+/** A file as it was read, and what it says: undefined where there is none. */
+export type KeptFile<T> = { readonly bytes: Uint8Array | undefined; value(): T | undefined }
+export type Approval = {
+  readonly plan: KeptFile<z.output<typeof planSchema>>
+  readonly grant: KeptFile<z.output<typeof signedSchema>>
+}
+
 export type StudyFolder = ReturnType<typeof studyFolder>
 
 export function studyFolder({ disk, folder }: { disk: Disk; folder: string }, study: string) {
   const path = (...parts: string[]): string => join(folder, 'studies', study, ...parts)
+  const kept = <T extends z.ZodType>(name: string, schema: T): KeptFile<z.output<T>> => {
+    const bytes = readBytes(disk, path(name))
+    return { bytes, value: () => (bytes === undefined ? undefined : jsonIn(bytes, path(name), schema)) }
+  }
   return {
-    plan: () => readJson(disk, path('plan.json'), planSchema),
+    /** The plan and the grant, as their files have them now. */
+    approval: (): Approval => ({ plan: kept('plan.json', planSchema), grant: kept('grant.json', signedSchema) }),
     savePlan: (plan: Record<string, unknown>) => writeJson(disk, path('plan.json'), plan),
-    grant: () => readJson(disk, path('grant.json'), signedSchema),
     saveGrant: (grant: z.output<typeof signedSchema>) => writeJson(disk, path('grant.json'), grant),
     preparation: () => readJson(disk, path('preparation.json'), planSchema),
     savePreparation: (preparation: Record<string, unknown>) => writeJson(disk, path('preparation.json'), preparation),

@@ -10,7 +10,6 @@ import { type Signed, verify } from '@wardround/core/protocol/signing.ts'
 import { type Report, type Task, taskSchema } from '@wardround/core/protocol/task.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import { siteWords } from '@wardround/core/words/en/site.ts'
-import { approvedPlan } from './approvals.ts'
 import { persistently, pollSeconds } from './client.ts'
 import type { SiteContext } from './context.ts'
 import { requireAllowed } from './egress/release.ts'
@@ -64,7 +63,8 @@ async function verifyTask(site: SiteContext, signed: Signed): Promise<Task> {
 }
 
 /** Our own grant, and the plan's hash; for a result that waits in the outbox, too: the grant may have been taken back. */
-const approve = async (site: SiteContext, task: Task): Promise<Study> => approvedPlan(site, task.study, task.planHash)
+const approve = async ({ approvedPlan }: SiteContext, { study, planHash }: Task): Promise<Study> =>
+  approvedPlan(study, planHash)
 
 /** The preparation's hash, the round's number; then the work; then the policy. */
 async function perform(site: SiteContext, task: Task, study: Study): Promise<Packed> {

@@ -6,7 +6,6 @@ import { inputWidth, preparationSchema } from '@wardround/core/preparation/schem
 import { grantSchema } from '@wardround/core/protocol/task.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { usageWords } from '@wardround/core/words/en/usage.ts'
-import { approvedPlan } from '@wardround/site/approvals.ts'
 import { studyFolder } from '@wardround/site/study-folder.ts'
 import { streamOut, withAccount, writeOut } from '../homes.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
@@ -32,12 +31,12 @@ export const modelPull = (runtime: Runtime, { args: [study = ''], options }: Typ
 export const siteExport = (runtime: Runtime, { args: [id = ''], options }: Typed): Promise<Outcome> =>
   withSite(runtime, options, async (site) => {
     const kept = studyFolder(site, id)
-    const grant = kept.grant()
+    const grant = kept.approval().grant.value()
     const preparation = preparationSchema.safeParse(kept.preparation()).data
     if (grant === undefined || preparation === undefined)
       throw new WardroundError('WR_NOT_FOUND', { what: 'finished study', name: id })
     const { planHash } = grantSchema.parse(JSON.parse(grant.document))
-    const study = approvedPlan(site, id, planHash)
+    const study = site.approvedPlan(id, planHash)
     const weights = kept.weights(weightSpecs(study.model, inputWidth(preparation)))
     if (weights === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'finished study', name: id })
     const { scales } = await site.dataset.prepared(study, planHash, preparation)

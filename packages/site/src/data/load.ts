@@ -1,5 +1,5 @@
 /** From a hospital's file to the typed table of a study: its names, units, codes and missing texts become the study's. */
-import { stat } from 'node:fs/promises'
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { parseNumber } from '@wardround/core/numbers.ts'
@@ -111,13 +111,15 @@ function convertedText(text: string, { factor, offset }: { factor: number; offse
   return Number.isNaN(value) ? text : String(value * factor + offset)
 }
 
-/** Changes when the file does. Errors: WR_DATA_MISSING. */
-export async function fingerprint(config: SiteConfig, folder: string): Promise<string> {
+/** Changes when the file does. Asked before each task, and answered sooner than another thread would be. Errors: WR_DATA_MISSING. */
+export function fingerprint(config: SiteConfig, folder: string): string {
   const file = resolve(folder, config.data.file)
-  const { mtimeMs, size } = await stat(file).catch((error: unknown) => {
+  try {
+    const { mtimeMs, size } = statSync(file)
+    return `${file} ${mtimeMs} ${size} ${JSON.stringify(config)}`
+  } catch (error) {
     throw new WardroundError('WR_DATA_MISSING', { file }, { cause: error })
-  })
-  return `${file} ${mtimeMs} ${size} ${JSON.stringify(config)}`
+  }
 }
 
 /**
