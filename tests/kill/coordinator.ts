@@ -57,12 +57,14 @@ const where =
     ? ({ kind: 'sqlite', path: join(home, 'coordinator.sqlite') } as const)
     : ({ kind: 'postgres', url: storeName } as const)
 const store = await openStore(where, () => new Date(clock.now()).toISOString())
-const kept = smallBlobs(store, files)
+// With SQLite all blobs are files, which become durable apart from the row that names them; with PostgreSQL they are rows beside it.
+const kept = smallBlobs(store, files, storeName === 'sqlite' ? 0 : undefined)
 const blobs = recentBlobs({
   ...kept,
-  put: (bytes) => {
+  put: (bytes, sha256, within) => {
+    if (within !== undefined) return kept.put(bytes, sha256, within)
     const name = Buffer.from(bytes.subarray(0, 1000)).includes('numExamples') ? 'update' : 'weights'
-    return step(name, () => kept.put(bytes))
+    return step(name, () => kept.put(bytes, sha256))
   },
 })
 const coordinator = await createCoordinator({

@@ -35,7 +35,12 @@ const steps = {
   last: ['study.finishing', 'task.assigned finish', 'task.reported finish', 'study.ended'],
 }
 const bothSides = (names: readonly string[]): string[] => names.flatMap((name) => [`before ${name}`, `after ${name}`])
-const coordinatorPoints = [...bothSides(steps.first), ...bothSides(steps.everyRound), ...bothSides(steps.last)]
+const all = [...bothSides(steps.first), ...bothSides(steps.everyRound), ...bothSides(steps.last)]
+/** Where small blobs are rows, they become durable with what names them. */
+const coordinatorPoints: Readonly<Record<string, readonly string[]>> = {
+  SQLite: all,
+  PostgreSQL: all.filter((point) => !/ (update|weights)$/.test(point)),
+}
 
 const sitePoints = [
   ...['after surveying', 'after prepare', ...bothSides(['report prepare'])],
@@ -102,10 +107,11 @@ const killedAt = (name: Name, points: readonly string[]) => async (federation: K
 }
 
 for (const [title, store] of Object.entries(stores)) {
-  test(`${title}: a coordinator killed at each of ${coordinatorPoints.length} points`, {
+  const points = coordinatorPoints[title] ?? []
+  test(`${title}: a coordinator killed at each of ${points.length} points`, {
     timeout: 600_000,
   }, async () => {
-    const disturb = killedAt('coordinator', coordinatorPoints)
+    const disturb = killedAt('coordinator', points)
     const found = await ended(scratch('kill-coordinator'), await store(), { count: rounds, disturb })
     assert.deepEqual(found, await wantedAfter(rounds))
   })

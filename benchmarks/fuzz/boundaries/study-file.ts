@@ -95,7 +95,8 @@ export const studyFile: Boundary = {
       async take(input) {
         const ref = { sha256: sha256(input), sizeBytes: input.length }
         try {
-          await context.blobs.hold(async (held) => {
+          await context.blobs.hold(async (holding) => {
+            const held = holding.gathering()
             await held.put(input)
             await importStudy(context, held, { file: ref, by: 'fuzzer' })
           })

@@ -42,7 +42,7 @@ export function requireSize({ specs }: Running, sizeBytes: number): void {
 
 /** An update, read once from end to end; what its metadata says. Errors: WR_WEIGHTS_INVALID, WR_WEIGHTS_SHAPE, WR_WEIGHTS_NOT_FINITE. */
 export async function checkUpdate(
-  { blobs }: Context,
+  { blobs }: { readonly blobs: Pick<BlobStore, 'reader'> },
   { specs, study }: Running,
   update: BlobRef,
 ): Promise<UpdateFacts> {

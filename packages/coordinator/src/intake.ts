@@ -4,6 +4,7 @@ import { type ErrorParameters, WardroundError } from '@wardround/core/errors.ts'
 import { collectingOf } from '@wardround/core/learning/collecting.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import type { BlobRef, Report, TaskResult } from '@wardround/core/protocol/task.ts'
+import type { GatheredBlobs } from './blobs/kept.ts'
 import type { Context } from './context.ts'
 import { checkReport, checkUpdate } from './door.ts'
 import { mend } from './mending.ts'
@@ -40,15 +41,16 @@ async function isOurFault(context: Context, task: TaskRow, code: string): Promis
   return false
 }
 
-/** An update that is a blob now. Errors: WR_TASK_CLOSED, and those of the door. */
+/** An update that has arrived, and becomes a blob, where it is not one yet, with its result. Errors: WR_TASK_CLOSED, and those of the door. */
 export async function takeUpdate(
   context: Context,
   task: TaskRow,
-  { update, running }: { update: BlobRef; running: Running },
+  { update, running, held }: { update: BlobRef; running: Running; held: GatheredBlobs },
 ): Promise<void> {
-  const facts = await fit(context, task, () => checkUpdate(context, running, update))
+  const facts = await fit(context, task, () => checkUpdate({ blobs: held }, running, update))
   const eager = collectingOf(running.study).goal !== undefined
-  await settle(context, task, { result: { kind: 'train', update, ...facts }, sizeBytes: update.sizeBytes, eager })
+  const result: TaskResult = { kind: 'train', update, ...facts }
+  await settle(context, task, { result, sizeBytes: update.sizeBytes, eager, held })
 }
 
 /** The same update again. Errors: WR_TASK_CLOSED for another one. */
@@ -99,9 +101,14 @@ type Taken = {
   readonly sizeBytes: number
   /** Whether the round may be settled before the last has reported. */
   readonly eager?: boolean
+  readonly held?: GatheredBlobs
 }
 
-async function settle(context: Context, task: TaskRow, { result, sizeBytes, eager = false }: Taken): Promise<void> {
+async function settle(
+  context: Context,
+  task: TaskRow,
+  { result, sizeBytes, eager = false, held }: Taken,
+): Promise<void> {
   const { id, study, site, kind, round } = task
   const failed = result.kind === 'failed'
   const down = context.bytesDown.get(site) ?? 0
@@ -116,6 +123,7 @@ async function settle(context: Context, task: TaskRow, { result, sizeBytes, eage
       bytes_down: down,
     })
     if (!settled) throw new WardroundError('WR_TASK_CLOSED', { task: id })
+    await held?.write(tables)
     if (result.kind === 'train') await tables.keepBlob(study, result.update)
     if (result.kind === 'failed') {
       const { code, parameters, refused } = result

@@ -3,6 +3,7 @@
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
+import type { GatheredBlobs } from './blobs/kept.ts'
 import type { Context } from './context.ts'
 import { sha256Of } from './digest.ts'
 import { requireSize, runningStudy } from './door.ts'
@@ -38,7 +39,7 @@ export async function receiveUpdate(context: Context, task: TaskRow, piece: Piec
   }
   const running = await runningStudy(context, task)
   await fit(context, task, async () => requireSize(running, update.sizeBytes))
-  const take = (): Promise<void> => takeUpdate(context, task, { update, running })
+  const take = (held: GatheredBlobs): Promise<void> => takeUpdate(context, task, { update, running, held })
   return receiveBlob(context, { ...piece, name: task.id }, take)
 }
 
@@ -48,21 +49,22 @@ type Landing = Piece & {
 }
 
 /**
- * How much has arrived; with the last piece the whole is a blob, and `take` is called while it is held. Errors: WR_UPLOAD_OFFSET,
+ * How much has arrived; with the last piece the whole is there, and `take` is called, which writes what was gathered in its transaction. Errors: WR_UPLOAD_OFFSET,
  * WR_BODY_INVALID, WR_DIGEST_MISMATCH, those of the body, and of `take`.
  */
 export async function receiveBlob(
   { blobs }: Pick<Context, 'blobs'>,
   { name, blob, offset, announcedBytes, incoming }: Landing,
-  take: (held: BlobStore) => Promise<void>,
+  take: (held: GatheredBlobs) => Promise<void>,
 ): Promise<number> {
   const { sizeBytes } = blob
   const rest = upTo(sizeBytes - offset, incoming)
   if (offset + announcedBytes > sizeBytes) throw endsBehind()
   const land = (put: (held: BlobStore) => Promise<unknown>): Promise<void> =>
     blobs.hold(async (held) => {
-      await put(held)
-      await take(held)
+      const gathered = held.gathering()
+      await put(gathered)
+      await take(gathered)
     })
   const whole = offset === 0 && sizeBytes <= wholeBytes ? Buffer.concat(await Array.fromAsync(rest)) : undefined
   if (whole?.length === sizeBytes) {

@@ -16,6 +16,7 @@ import type { RoundResult } from '@wardround/core/protocol/results.ts'
 import { blobRefSchema, type TaskResult } from '@wardround/core/protocol/task.ts'
 import { mendRound, postponed } from './again.ts'
 import { type Aggregated, aggregateRound } from './aggregate.ts'
+import type { GatheredBlobs } from './blobs/kept.ts'
 import { cohortOf, isUnderWay, partsOf, trainLifeMs, underway } from './cohort.ts'
 import type { Context } from './context.ts'
 import { correctionParts, withCommon } from './correction.ts'
@@ -132,10 +133,12 @@ async function aggregate(context: Context, running: Running, round: RoundRow): P
   if (input.updates.length < fewest(running, round, tasks)) return abandon(context, running, { round, tasks })
   try {
     await context.blobs.hold(async (held) => {
-      const aggregated = await aggregateRound(held, input)
-      const state = await withCommon(held, input, aggregated.state)
+      const gathered = held.gathering()
+      const aggregated = await aggregateRound(gathered, input)
+      const state = await withCommon(gathered, input, aggregated.state)
       await askToMeasure(context, running, {
         round,
+        gathered,
         sites: input.updates.map(({ site }) => site),
         ...aggregated,
         state,
@@ -169,11 +172,13 @@ const putOff = (
     tables.updateRound(round, { deadline_at: context.clock.steadyNow() + deadlineMsOf(study) }),
   )
 
+type Asking = { readonly round: RoundRow; readonly gathered: GatheredBlobs; readonly sites: readonly string[] }
+
 /** The new weights and the strategy's new state are the round's, and those whose updates are in them have them to measure. */
 async function askToMeasure(
   context: Context,
   running: Running,
-  { round, sites, weights, state, measurements }: Aggregated & { round: RoundRow; sites: readonly string[] },
+  { round, gathered, sites, weights, state, measurements }: Aggregated & Asking,
 ): Promise<void> {
   const { store, clock } = context
   const { study, row } = running
@@ -181,6 +186,7 @@ async function askToMeasure(
   const asked = makeTasks(context, row, { sites, number: round.number, content, lifeMs: deadlineMsOf(study) })
   await store.transaction(async (tables) => {
     await assign(tables, asked)
+    await gathered.write(tables)
     for (const ref of [weights, ...Object.values(state)]) await tables.keepBlob(row.id, ref)
     await tables.updateRound(round, {
       phase: 'evaluating',

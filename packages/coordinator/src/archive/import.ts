@@ -11,6 +11,7 @@ import { verify } from '@wardround/core/protocol/signing.ts'
 import { type BlobRef, blobRefSchema } from '@wardround/core/protocol/task.ts'
 import { studyFileWords } from '@wardround/core/words/en/study-file.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
+import type { GatheredBlobs } from '../blobs/kept.ts'
 import type { Context } from '../context.ts'
 import { checkWeights } from '../door.ts'
 import { offerDocument } from '../offers.ts'
@@ -23,10 +24,10 @@ import { type ReadStudy, readStudyFile, unfit } from './read.ts'
 /** `file` is a blob that `held` holds. Returns the study's id. Errors: WR_STUDY_FILE, WR_STUDY_EXISTS, WR_STUDY_INVALID, those of weights. */
 export async function importStudy(
   context: Context,
-  held: BlobStore,
+  held: GatheredBlobs,
   { file, by }: { file: BlobRef; by: string },
 ): Promise<string> {
-  const read = await readStudyFile(context.blobs.stream(file.sha256), { blobs: held, ed25519: context.ed25519 })
+  const read = await readStudyFile(held.stream(file.sha256), { blobs: held, ed25519: context.ed25519 })
   const { study, manifest } = read
   if ((await context.store.study(study.id)) !== undefined)
     throw new WardroundError('WR_STUDY_EXISTS', { study: study.id })
@@ -37,6 +38,7 @@ export async function importStudy(
   await context.store.transaction(async (tables) => {
     if ((await tables.study(id)) !== undefined) throw new WardroundError('WR_STUDY_EXISTS', { study: id })
     await tables.addStudy(row)
+    await held.write(tables)
     for (const decision of study.decisions) await tables.putDecision({ study: id, ...decision })
     await tables.addRounds(rounds)
     await tables.addForms(read.rows.forms)

@@ -2,6 +2,7 @@
 
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { sha256Of } from '../digest.ts'
+import type { Writing } from '../store/store.ts'
 
 /** One that is begun is finished or aborted, or its resources stay taken; an error of its own has aborted it, and aborting it again does no harm. */
 export type BlobWriter = {
@@ -69,8 +70,13 @@ export type BlobStore = {
   /** The blob in pieces, each of which is good until the one after the next is asked for. Errors: WR_BLOB_MISSING. */
   stream(sha256: string, start?: number): AsyncIterable<Uint8Array>
   size(sha256: string): Promise<number>
-  /** A whole blob at once; durable when it is named. `sha256` is its digest, where the caller has computed it already. */
-  put(bytes: Uint8Array, sha256?: string): Promise<BlobRef>
+  /**
+   * A whole blob at once; durable when it is named. `sha256` is its digest, where the caller has computed it already. What is a row is one of the
+   * transaction that `within` writes, and durable with it.
+   */
+  put(bytes: Uint8Array, sha256?: string, within?: Writing): Promise<BlobRef>
+  /** The largest blob that is a row of the store; 0 where none is. */
+  readonly rowBytes: number
   writer(): Promise<BlobWriter>
   delete(sha256: string): Promise<void>
   /** The digest of every blob; of one that comes or goes meanwhile, perhaps. */

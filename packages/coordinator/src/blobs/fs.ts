@@ -60,6 +60,7 @@ export async function folderBlobs(folder: string, entropy?: Entropy): Promise<Bl
     },
     stream: (sha256, start = 0) => streamed(sha256, pathOf(sha256), start),
     size: async (sha256) => guarded(sha256, async () => (await stat(pathOf(sha256))).size),
+    rowBytes: 0,
     async put(bytes, sha256 = sha256Of(bytes)) {
       const ref = { sha256, sizeBytes: bytes.length }
       const path = nextPath()

@@ -8,19 +8,29 @@
 import { asWardroundError } from '@wardround/core/errors.ts'
 import type { Log } from '../context.ts'
 import { sha256Of } from '../digest.ts'
-import type { Store } from '../store/store.ts'
-import type { BlobStore } from './blob-store.ts'
+import type { Store, Writing } from '../store/store.ts'
+import { type BlobStore, readerOf } from './blob-store.ts'
 
 export type KeptBlobs = Pick<BlobStore, 'has' | 'read' | 'reader' | 'stream' | 'size' | 'tidy'> & {
   readonly staged: Omit<BlobStore['staged'], 'commit'>
   /** What `work` writes stays for as long as that takes; afterwards, if a row names it. */
-  hold<T>(work: (blobs: BlobStore) => Promise<T>): Promise<T>
+  hold<T>(work: (blobs: HeldBlobs) => Promise<T>): Promise<T>
   /** Deletes those that no row names. What cannot be deleted now is found again by sweep(). */
   drop(digests: Iterable<string>): Promise<void>
   /** Deletes nothing while `work` goes on. */
   freeze<T>(work: () => Promise<T>): Promise<T>
   /** Deletes all that no row names, and uploads that no open task waits for: what lives that were cut short have left. */
   sweep(): Promise<void>
+}
+
+export type HeldBlobs = BlobStore & {
+  /** The same, where what is small waits in memory for the transaction that names it. What is large is durable at once. */
+  gathering(): GatheredBlobs
+}
+
+export type GatheredBlobs = BlobStore & {
+  /** Makes rows of all that waits; for every transaction that names any of it. */
+  write(tables: Writing): Promise<void>
 }
 
 type Needs = { readonly blobs: BlobStore; readonly store: Pick<Store, 'named' | 'task'>; readonly log: Log }
@@ -50,8 +60,18 @@ export function keptBlobs({ blobs, store, log }: Needs): KeptBlobs {
     async hold(work) {
       const { take, release } = holding()
       let done = false
+      const held = writingBy(blobs, { take, commit })
+      const gathered: (() => boolean)[] = []
       try {
-        const result = await work(writingBy(blobs, { take, commit }))
+        const result = await work({
+          ...held,
+          gathering() {
+            const { isWritten, ...gathering } = gatheringBy(held, take)
+            gathered.push(isWritten)
+            return gathering
+          },
+        })
+        if (!gathered.every((isWritten) => isWritten())) throw new TypeError('Blobs were gathered and never written.')
         done = true
         return result
       } finally {
@@ -83,14 +103,16 @@ export function keptBlobs({ blobs, store, log }: Needs): KeptBlobs {
 /** Digests that are looked at together. */
 const batch = 500
 
-type Writing = { readonly take: (sha256: string) => Promise<void>; readonly commit: BlobStore['staged']['commit'] }
+type Take = (sha256: string) => Promise<void>
+type Taking = { readonly take: Take; readonly commit: BlobStore['staged']['commit'] }
 
 /** The same store; each blob is taken before it is written. */
-const writingBy = (blobs: BlobStore, { take, commit }: Writing): BlobStore => ({
+const writingBy = (blobs: BlobStore, { take, commit }: Taking): BlobStore => ({
   ...blobs,
-  async put(bytes, sha256 = sha256Of(bytes)) {
-    await take(sha256)
-    return blobs.put(bytes, sha256)
+  async put(bytes, sha256 = sha256Of(bytes), within) {
+    // Not in a transaction: who deletes it waits for one.
+    if (within === undefined) await take(sha256)
+    return blobs.put(bytes, sha256, within)
   },
   async writer() {
     const writer = await blobs.writer()
@@ -104,6 +126,41 @@ const writingBy = (blobs: BlobStore, { take, commit }: Writing): BlobStore => ({
     },
   },
 })
+
+/** Small ones wait; they are taken at once, so that who deletes the same content is waited for before the transaction, not in it. */
+function gatheringBy(held: BlobStore, take: Take): GatheredBlobs & { isWritten(): boolean } {
+  const waiting = new Map<string, Uint8Array>()
+  let written = true
+  const read: BlobStore['read'] = async (sha256, range) => {
+    const bytes = waiting.get(sha256)
+    if (bytes === undefined) return held.read(sha256, range)
+    return range === undefined ? bytes : bytes.subarray(range.start, range.end)
+  }
+  return {
+    ...held,
+    has: async (sha256) => waiting.has(sha256) || held.has(sha256),
+    read,
+    reader: async (sha256) => (waiting.has(sha256) ? readerOf({ read }, sha256) : held.reader(sha256)),
+    async *stream(sha256, start = 0) {
+      const bytes = waiting.get(sha256)
+      if (bytes === undefined) yield* held.stream(sha256, start)
+      else yield bytes.subarray(start)
+    },
+    size: async (sha256) => waiting.get(sha256)?.length ?? held.size(sha256),
+    async put(bytes, sha256 = sha256Of(bytes)) {
+      if (bytes.length > held.rowBytes) return held.put(bytes, sha256)
+      await take(sha256)
+      waiting.set(sha256, bytes)
+      written = false
+      return { sha256, sizeBytes: bytes.length }
+    },
+    async write(tables) {
+      for (const [sha256, bytes] of waiting) await held.put(bytes, sha256, tables)
+      written = true
+    },
+    isWritten: () => written,
+  }
+}
 
 /** Who holds what; `look` deletes of blobs that nobody holds those that no row names. */
 function holders(look: (digests: readonly string[]) => Promise<void>) {

@@ -29,6 +29,7 @@ export function memoryBlobs(): BlobStore {
     },
     size: async (sha256) => found(sha256).length,
     put,
+    rowBytes: 0,
     writer: async () => gatheringWriter({ put }),
     delete: async (sha256) => void blobs.delete(sha256),
     async *list() {

@@ -45,10 +45,13 @@ export function recentBlobs(store: BlobStore, { blobBytes, totalBytes } = limits
   }
   return {
     ...store,
-    async put(bytes, sha256) {
-      const ref = await store.put(bytes, sha256)
+    async put(bytes, sha256, within) {
+      const ref = await store.put(bytes, sha256, within)
+      if (bytes.length > blobBytes) return ref
       // A copy: what is kept must not change when the caller's buffer does.
-      if (bytes.length <= blobBytes) keep(ref.sha256, new Uint8Array(bytes))
+      const own = new Uint8Array(bytes)
+      if (within === undefined) keep(ref.sha256, own)
+      else within.afterCommit(() => keep(ref.sha256, own))
       return ref
     },
     has: async (sha256) => kept.has(sha256) || store.has(sha256),

@@ -47,9 +47,11 @@ export function smallBlobs(store: Kept, large: BlobStore, limitBytes = smallByte
       else yield bytes.subarray(start)
     },
     size: async (sha256) => (await store.blobSize(sha256)) ?? large.size(sha256),
-    async put(bytes, sha256 = sha256Of(bytes)) {
+    rowBytes: limitBytes,
+    async put(bytes, sha256 = sha256Of(bytes), within) {
       if (bytes.length > limitBytes) return large.put(bytes, sha256)
-      await store.transaction((tables) => tables.putBlob({ sha256, bytes }))
+      if (within !== undefined) await within.putBlob({ sha256, bytes })
+      else await store.transaction((tables) => tables.putBlob({ sha256, bytes }))
       return { sha256, sizeBytes: bytes.length }
     },
     async delete(sha256) {

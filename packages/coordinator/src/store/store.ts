@@ -25,7 +25,7 @@ import { tasks } from './tasks.ts'
 /** Events and audit entries are written in transactions only, with the change that they tell of. */
 export type Store = Omit<Tables, 'event' | 'putEvents' | 'audit'> & {
   /** All or nothing, one at a time, durable when it resolves. Subscribers hear of new events after the commit. */
-  transaction<T>(work: (tables: Tables) => Promise<T>): Promise<T>
+  transaction<T>(work: (tables: Writing) => Promise<T>): Promise<T>
   /** Called after each commit that appended events. */
   onEvents(listener: () => void): () => void
   /** All of it as it is at one moment, durably, as a new SQLite file of this version. Transactions go on meanwhile. */
@@ -66,19 +66,25 @@ export async function openStore(options: StoreOptions, isoNow: () => string): Pr
   })
   return {
     ...failing(tablesOf(db, isoNow), fail),
-    transaction: (work) =>
-      commit(async (transaction) => {
+    transaction: (work) => {
+      let durable: (() => void)[] = []
+      return commit(async (transaction) => {
         const tables = tablesOf(transaction, isoNow)
+        durable = []
         let own = false
         const event: Tables['event'] = (...events) => {
           own ||= events.length > 0
           return tables.event(...events)
         }
-        const result = await work({ ...tables, event })
+        const result = await work({ ...tables, event, afterCommit: (listener) => void durable.push(listener) })
         // Of one that fails there is nothing to hear.
         appended ||= own
         return result
-      }).catch(fail),
+      }).then((result) => {
+        for (const listener of durable) listener()
+        return result
+      }, fail)
+    },
     onEvents(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -95,6 +101,12 @@ export async function openStore(options: StoreOptions, isoNow: () => string): Pr
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
 export type Tables = ReturnType<typeof tablesOf>
+
+/** In a transaction. */
+export type Writing = Tables & {
+  /** `listener` is called when what is written is durable, and never where it is not. */
+  afterCommit(listener: () => void): void
+}
 
 /** The same methods; what they reject with goes through `fail`. */
 const failing = (tables: Tables, fail: (error: unknown) => never): Tables =>

@@ -134,7 +134,8 @@ function mortalBlobs(blobs: BlobStore, life: Life): BlobStore {
     })
   return {
     ...blobs,
-    put: (bytes, sha256) => step('blob', () => blobs.put(bytes, sha256)),
+    put: (bytes, sha256, within) =>
+      within === undefined ? step('blob', () => blobs.put(bytes, sha256)) : blobs.put(bytes, sha256, within),
     async writer(): Promise<BlobWriter> {
       life.alive()
       const writer = await blobs.writer()
