@@ -8,11 +8,14 @@ export type Issue = { readonly path: readonly PropertyKey[]; readonly problem: s
 
 type SchemaIssue = z.core.$ZodIssue
 
+/** Complaints about one place that are told: what was meant by each is looked for, and nobody reads thousands. */
+const mostTold = 50
+
 /** Empty where `data` is a study, as far as single fields go. */
 export function schemaIssues(data: unknown): readonly Issue[] {
   const parsed = studySchema.safeParse(data)
   if (parsed.success) return []
-  const issues = parsed.error.issues.flatMap((issue) => flattened(issue, { before: [], data }))
+  const issues = parsed.error.issues.slice(0, mostTold).flatMap((issue) => flattened(issue, { before: [], data }))
   const meant = new Set(
     issues.flatMap(({ kind, path }) => {
       const nearest = kind === 'unknown' ? nearestField(path) : undefined
@@ -45,7 +48,7 @@ function flattened(issue: SchemaIssue, { before, data }: { before: readonly Prop
     if (variants.length > 0) return variants.reduce((a, b) => (depth(b) > depth(a) ? b : a))
   }
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key): Flat => ({ path: [...path, key], kind: 'unknown', issue }))
+    return issue.keys.slice(0, mostTold).map((key): Flat => ({ path: [...path, key], kind: 'unknown', issue }))
   return [{ path, kind: valueAt(data, path) === undefined ? 'missing' : 'other', issue }]
 }
 

@@ -285,6 +285,27 @@ test('a plan from the wire has no lines, and is refused all the same', () => {
   )
 })
 
+test('a plan of nothing but mistakes costs no more than the ones that are told', { timeout: 20_000 }, () => {
+  const plan = parse(source) as { model: object; training: object }
+  const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`f${index}`, 1]))
+  const long = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`${index}${'rounds'.repeat(1000)}`, 1]))
+  for (const mistaken of [
+    { ...plan, ...many },
+    { ...plan, strategy: many },
+    { ...plan, training: { ...plan.training, optimizer: many } },
+    { ...plan, model: { ...plan.model, personal: Array.from({ length: 20_000 }, () => 1) } },
+    { ...plan, ...long },
+  ])
+    assert.throws(
+      () => validatePlan(mistaken),
+      (error: unknown) => {
+        assert.ok(error instanceof WardroundError && error.code === 'WR_STUDY_INVALID')
+        const { issues } = error.parameters
+        return Array.isArray(issues) && issues.length >= 40 && issues.length <= 51
+      },
+    )
+})
+
 test('a little prudence is advised, not enforced', () => {
   const warnings = (from: string, to: string): number => parseStudy(changed(from, to)).warnings.length
   assert.equal(warnings('test: 0.34', 'test: 0.34, validation: 0.1'), 0)

@@ -20,8 +20,15 @@ const nodeSchema: z.ZodType<Node> = z.lazy(() =>
   }),
 )
 
+let known: readonly (readonly string[])[] | undefined
+
 /** Every field once, as segments; `*` stands for a name of the study's own, `[]` for a place in a list. */
 export function studyFields(): readonly (readonly string[])[] {
+  known ??= fieldsOf(studySchema)
+  return known
+}
+
+function fieldsOf(schema: z.ZodType): readonly (readonly string[])[] {
   const found = new Map<string, readonly string[]>()
   const visit = (node: Node | boolean | undefined, path: readonly string[]): void => {
     if (typeof node !== 'object') return
@@ -33,13 +40,17 @@ export function studyFields(): readonly (readonly string[])[] {
     visit(node.items, [...path, '[]'])
     for (const variant of [...(node.anyOf ?? []), ...(node.oneOf ?? [])]) visit(variant, path)
   }
-  visit(nodeSchema.parse(z.toJSONSchema(studySchema, { io: 'input' })), [])
+  visit(nodeSchema.parse(z.toJSONSchema(schema, { io: 'input' })), [])
   return [...found.values()]
 }
+
+/** Of what may have been meant for a field: longer ones are not compared, letter by letter. */
+const longestName = 64
 
 /** The field that somebody who wrote `path` most probably meant: at most two letters away, at the same place. */
 export function nearestField(path: readonly PropertyKey[]): string | undefined {
   const written = String(path.at(-1))
+  if (written.length > longestName) return undefined
   const here = studyFields().filter(
     (field) =>
       field.length === path.length &&
