@@ -8,12 +8,16 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import type { Disk } from '@wardround/core/ports.ts'
 import { type BlobFetcher, blobFetcher, type Received } from './blob.ts'
 import { type Client, createClient } from './client.ts'
+import { heldBlob } from './held-blob.ts'
 import { realDisk } from './real-disk.ts'
 import { fakeCoordinator } from './testing/fake-coordinator.ts'
 import { testClock, testEntropy } from './testing/hospital.ts'
 import { newKeys } from './testing/keys.ts'
 
 const coded = (code: string) => (error: unknown) => error instanceof WardroundError && error.code === code
+
+/** `limitBytes`: of blobs in memory; by default all are files. */
+type Change = { readonly client?: Client; readonly disk?: Disk; readonly limitBytes?: number }
 
 async function site(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'wardround-blob-'))
@@ -24,8 +28,8 @@ async function site(t: TestContext) {
   const identity = { kind: 'site' as const, site: 'budapest', keys, coordinatorKey: publicKey }
   const client = createClient({ network, identity, clock, entropy, version: '0.1.0' })
   /** As another process of this site has it. */
-  const fetcher = (change: { client?: Client; disk?: Disk } = {}): BlobFetcher =>
-    blobFetcher({ client, disk, folder, patience: { clock, entropy }, ...change })
+  const fetcher = ({ limitBytes = 0, ...change }: Change = {}): BlobFetcher =>
+    blobFetcher({ client, disk, folder, patience: { clock, entropy }, ...change }, heldBlob(), { limitBytes })
   return { client, disk, state, blob, fetcher, fetch: fetcher(), kept: join(folder, 'received') }
 }
 
@@ -133,4 +137,46 @@ test('a disk that takes only a part is waited for, and what it then has is the w
   }
   await fetcher({ disk: { ...disk, append } })(ref)
   assert.deepEqual(Uint8Array.from(readFileSync(join(kept, ref.sha256))), bytes)
+})
+
+test('what is small is in memory and in no file, and the last two of it stay', async (t) => {
+  const { state, blob, fetcher, kept } = await site(t)
+  const fetch = fetcher({ limitBytes: 3 })
+  const [one, two, three, large] = [
+    blob(Uint8Array.of(1, 2, 3)),
+    blob(Uint8Array.of(4, 5)),
+    blob(Uint8Array.of(6)),
+    blob(Uint8Array.of(7, 8, 9, 10)),
+  ]
+  for (const [ref, heard] of [
+    [one, 1],
+    [one, 1],
+    [two, 2],
+    [one, 2],
+    [three, 3],
+    [one, 3],
+    [two, 4],
+  ] as const) {
+    await fetch(ref)
+    assert.equal(state.heard.length, heard)
+  }
+  assert.throws(() => readdirSync(kept), { code: 'ENOENT' })
+  await fetch(large)
+  assert.deepEqual(readdirSync(kept), [large.sha256])
+  for (const size of [1, 2, 10]) assert.deepEqual([...whole(await fetch(one), new Uint8Array(size))], [1, 2, 3])
+})
+
+test('what is small goes on where the line broke, and is taken only as it was announced', async (t) => {
+  const { state, blob, fetcher } = await site(t)
+  const fetch = fetcher({ limitBytes: 10_500 })
+  const bytes = counted(10_500)
+  state.cutAfterBytes = 3000
+  assert.deepEqual(Uint8Array.from(whole(await fetch(blob(bytes)))), bytes)
+  assert.equal(state.heard.length, 4)
+  state.cutAfterBytes = undefined
+  const ref = blob(new Uint8Array(5000))
+  await assert.rejects(fetch({ ...ref, sizeBytes: 4999 }), coded('WR_BODY_TOO_LARGE'))
+  await assert.rejects(fetch({ ...ref, sizeBytes: 5001 }), coded('WR_DIGEST_MISMATCH'))
+  state.blobs.set(ref.sha256, new Uint8Array(5000).fill(1))
+  await assert.rejects(fetch(ref), coded('WR_DIGEST_MISMATCH'))
 })

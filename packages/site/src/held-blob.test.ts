@@ -40,16 +40,17 @@ test('what comes with a task is held by its own digest, and said to be; what is 
     state.enclosed = enclosed
     await client.call('nextTask', { query: { wait: 0 } })
   }
-  await told(Uint8Array.of(1, 2, 3, 4).toBase64())
-  assert.deepEqual([await fetch(first), state.heard.length], [[1, 2, 3, 4], 1])
-  // Something else than the task names: it is fetched, and stays when what comes next cannot be read.
   await told(Uint8Array.of(5, 6).toBase64())
-  assert.deepEqual([await fetch(first), state.heard.length], [[1, 2, 3, 4], 3])
+  // Something else than the task names: it is fetched, and stays when what comes next cannot be read.
+  assert.deepEqual([await fetch(first), state.heard.length], [[1, 2, 3, 4], 2])
   await told('not base64 !')
+  assert.deepEqual([await fetch(first), state.heard.length], [[1, 2, 3, 4], 3])
+  // What came with a task is there.
+  assert.deepEqual([await fetch(second), state.heard.length], [[5, 6], 3])
+  await told(Uint8Array.of(1, 2, 3, 4).toBase64())
   assert.deepEqual([await fetch(first), state.heard.length], [[1, 2, 3, 4], 4])
-  assert.deepEqual([await fetch(second), state.heard.length], [[5, 6], 4])
   // The name alone does not make it what is asked for.
   await assert.rejects(fetch({ ...second, sizeBytes: 1 }))
   const [a, b] = [first.sha256, second.sha256]
-  assert.deepEqual(says.slice(0, 4), [holdsNone, a, b, a])
+  assert.deepEqual(says.slice(0, 4), [holdsNone, b, a, b])
 })

@@ -1,16 +1,30 @@
-/** Weights that came with a task, in memory, and which the last ones are that this site has, from wherever. */
+/** Weights that came with a task, or are small, in memory; and which the last ones are that this site has, from wherever. */
 import { createHash } from 'node:crypto'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 
 export type HeldBlob = ReturnType<typeof heldBlob>
 
+type Held = { readonly sha256: string; readonly bytes: Uint8Array }
+
+/** Those that were asked for, or came, last. */
+const mostHeld = 2
+
 export function heldBlob() {
   let last: string | undefined
-  let enclosed: { readonly sha256: string; readonly bytes: Uint8Array } | undefined
+  let held: readonly Held[] = []
+  const keep = (sha256: string, bytes: Uint8Array): void => {
+    held = [...held.filter((other) => other.sha256 !== sha256), { sha256, bytes }].slice(-mostHeld)
+    last = sha256
+  }
   return {
     sha256: (): string | undefined => last,
-    get: ({ sha256, sizeBytes }: BlobRef): Uint8Array | undefined =>
-      enclosed?.sha256 === sha256 && enclosed.bytes.length === sizeBytes ? enclosed.bytes : undefined,
+    get({ sha256, sizeBytes }: BlobRef): Uint8Array | undefined {
+      const bytes = held.find((one) => one.sha256 === sha256)?.bytes
+      if (bytes?.length !== sizeBytes) return undefined
+      keep(sha256, bytes)
+      return bytes
+    },
+    keep,
     /** Others, that are in a file. */
     fetched(sha256: string): void {
       last = sha256
@@ -19,8 +33,7 @@ export function heldBlob() {
     take(text: string): void {
       try {
         const bytes = Uint8Array.fromBase64(text)
-        last = createHash('sha256').update(bytes).digest('hex')
-        enclosed = { sha256: last, bytes }
+        keep(createHash('sha256').update(bytes).digest('hex'), bytes)
       } catch {
         // It is asked for by the name that the task gives it.
       }
