@@ -51,4 +51,15 @@ test('the first that is not finite', () => {
   assert.equal(firstNotFinite(Float32Array.of(1, 2)), -1)
   assert.equal(firstNotFinite(Float32Array.of(1, Number.NaN, Number.POSITIVE_INFINITY)), 1)
   assert.equal(firstNotFinite(Float64Array.of(Number.NEGATIVE_INFINITY)), 0)
+  fc.assert(
+    fc.property(fc.float32Array({ maxLength: 20 }), (values) => {
+      assert.equal(
+        firstNotFinite(values),
+        [...values].findIndex((value) => !Number.isFinite(value)),
+      )
+      // Sums of large values are not finite either.
+      const large = values.map((value) => (Number.isFinite(value) ? 3e38 : value))
+      assert.equal(firstNotFinite(large), firstNotFinite(values))
+    }),
+  )
 })

@@ -50,6 +50,15 @@ export const l2Norm = (...x: readonly Vector[]): number => Math.sqrt(x.reduce((s
 /** The index of the first NaN or infinity, or −1. */
 export function firstNotFinite(x: Vector): number {
   const { length } = x
-  for (let i = 0; i < length; i++) if (!Number.isFinite(x[i])) return i
+  // Zero times anything finite is zero, and nothing else is: four sums of that are twice as fast as a question about each.
+  let [a, b, c, d] = [0, 0, 0, 0]
+  const fours = length - (length % 4)
+  for (let i = 0; i < fours; i += 4) {
+    a += (x[i] ?? 0) * 0
+    b += (x[i + 1] ?? 0) * 0
+    c += (x[i + 2] ?? 0) * 0
+    d += (x[i + 3] ?? 0) * 0
+  }
+  for (let i = a + b + c + d === 0 ? fours : 0; i < length; i++) if (!Number.isFinite(x[i])) return i
   return -1
 }

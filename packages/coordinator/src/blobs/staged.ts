@@ -20,6 +20,8 @@ type Hashed = { readonly hash: Hash; readonly seal: Seal | undefined; bytes: num
 type Upload = {
   /** Of those who are adding to it. */
   readonly files: Set<FileHandle>
+  /** What the file has, as far as anybody has written it. */
+  writtenBytes: number
   /** undefined where the file is not what was hashed: from before a restart, or where two added at once. */
   hashed: Hashed | undefined
 }
@@ -78,7 +80,11 @@ function addingTo(path: string, { uploads, name, startHash }: AddingOptions): Ad
   let opened: { readonly file: FileHandle; readonly upload: Upload } | undefined
   const begin = async (received: number): Promise<{ readonly file: FileHandle; readonly upload: Upload }> => {
     const file = await writable(path, constants.O_WRONLY | constants.O_CREAT)
-    const upload = uploads.get(name) ?? { files: new Set(), hashed: received === 0 ? startHash() : undefined }
+    const upload = uploads.get(name) ?? {
+      files: new Set(),
+      writtenBytes: received,
+      hashed: received === 0 ? startHash() : undefined,
+    }
     uploads.set(name, upload)
     upload.files.add(file)
     return { file, upload }
@@ -91,7 +97,7 @@ function addingTo(path: string, { uploads, name, startHash }: AddingOptions): Ad
   return {
     async append(offset, piece) {
       if (opened !== undefined && uploads.get(name) !== opened.upload) await close()
-      const received = opened === undefined ? await sizeOf(path) : (await opened.file.stat()).size
+      const received = opened?.upload.writtenBytes ?? (await sizeOf(path))
       if (offset > received) throw new WardroundError('WR_UPLOAD_OFFSET', { receivedBytes: received })
       const fresh = piece.subarray(Math.max(0, received - offset))
       if (fresh.length === 0) return received
@@ -121,6 +127,7 @@ async function add(
     upload.hashed = undefined
     throw error
   })
+  upload.writtenBytes = Math.max(upload.writtenBytes, at.position + fresh.length)
 }
 
 async function digestOf(path: string): Promise<BlobRef> {
