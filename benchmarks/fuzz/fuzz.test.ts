@@ -11,6 +11,7 @@ import { startCoverage } from './coverage.ts'
 import { explore } from './explore.ts'
 import { corpusFile, readInputs } from './inputs.ts'
 import { byteMutators } from './mutate/bytes.ts'
+import { changedJson } from './mutate/json.ts'
 
 /** Milliseconds of this process's own work: what else the machine does is no fault of an input. */
 const now = (): number => {
@@ -49,6 +50,17 @@ const made = (take: (text: string) => Outcome | Promise<Outcome>, more: Partial<
 })
 const whyOf = async (boundary: Boundary, inputs = 200): Promise<string[]> =>
   (await explore(boundary, { inputs, seed: 1, corpus: [], now })).findings.map(({ why }) => why.split('\n')[0] ?? '')
+
+test('what a change of JSON comes to is a matter of its seed, whatever was changed before', () => {
+  const made = (): string[] =>
+    Array.from({ length: 500 }, (_, seed) => {
+      const random = seededRandom(['change', seed])
+      let value: unknown = { a: { b: [1, 2] }, c: 'x' }
+      for (let change = 0; change < 8; change++) value = changedJson(value, random, ['w'])
+      return JSON.stringify(value) ?? ''
+    })
+  assert.deepEqual(made(), made())
+})
 
 test('what it finds: what is thrown uncoded, a code that was not promised, and what does not end soon', async () => {
   assert.deepEqual(await whyOf(made(() => 'accepted')), [])

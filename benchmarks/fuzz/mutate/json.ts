@@ -10,6 +10,9 @@ const odd: readonly unknown[] = [
 ]
 const names = ['', '__proto__', 'constructor', 'toString', 'x', '0', '-1', 'a.b', '\0', '\ud800', 'é', 'x'.repeat(300)]
 
+/** Of its own: what is put somewhere is changed there, and must not be put into itself. */
+const oddOne = (random: Random): unknown => structuredClone(pick(random, odd))
+
 type Place = { readonly holder: object; readonly key: string }
 
 /** Further down, everything is as what is around it. */
@@ -42,7 +45,7 @@ export function changedJson(value: unknown, random: Random, words: readonly stri
   const elsewhere = pick(random, places(root))
   switch (random.below(8)) {
     case 0:
-      put(holder, key, pick(random, odd))
+      put(holder, key, oddOne(random))
       break
     case 1:
       put(holder, key, pick(random, numbers))
@@ -59,7 +62,7 @@ export function changedJson(value: unknown, random: Random, words: readonly stri
       else if (holder !== root) put(holder, pick(random, [...names, ...words]), structuredClone(old))
       break
     case 5:
-      put(holder, key, typeof old === 'string' && words.length > 0 ? pick(random, words) : pick(random, odd))
+      put(holder, key, typeof old === 'string' && words.length > 0 ? pick(random, words) : oddOne(random))
       break
     case 6:
       put(holder, key, random.below(4) === 0 ? deep(random) : [old])
