@@ -18,6 +18,8 @@ export type Coverage = {
   forget(): void
   /** Characters of source that are known. */
   size(): number
+  /** Nothing is taken any more; what is known stays. */
+  rest(): void
   close(): void
 }
 
@@ -62,6 +64,7 @@ export function startCoverage(sources: () => RegExp): Coverage {
     },
     forget: () => known.clear(),
     size: () => known.values().reduce((sum, script) => sum + script.reduce((ones, one) => ones + one, 0), 0),
+    rest: () => post('Profiler.stopPreciseCoverage'),
     close() {
       post('Profiler.stopPreciseCoverage')
       session.disconnect()

@@ -38,6 +38,8 @@ export type ExploreOptions = {
   readonly corpus: readonly Bytes[]
   /** Absent: nothing is found interesting, and only what is known is changed. */
   readonly coverage?: Coverage
+  /** Inputs without anything new after which coverage rests. */
+  readonly patience?: number
   readonly now: () => number
   /** Called before each input, for whoever has to know which one it was. */
   readonly before?: (input: Bytes) => void
@@ -48,6 +50,8 @@ export type ExploreOptions = {
 /** What is new is found sooner in a small batch; where nothing is, coverage is asked for less often. */
 const smallestBatch = 16
 const largestBatch = 256
+/** After so many inputs of which none ran anything new, nobody watches any more: what is not watched runs twice as fast. */
+const usualPatience = 10_000
 /** What is faster has not filled much memory. */
 const noticeableMs = 5
 const longestInput = 64 << 10
@@ -57,13 +61,21 @@ const longestInteresting = 8 << 10
 const mostFindings = 20
 
 export async function explore(boundary: Boundary, options: ExploreOptions): Promise<Explored> {
+  const { patience = usualPatience } = options
   const trial = await openTrial(boundary, options)
   const pool: Bytes[] = []
   let size = smallestBatch
+  let { coverage } = options
+  let inVain = 0
   const batch = async (inputs: readonly Bytes[]): Promise<void> => {
     for (const input of inputs) await trial.take(input)
-    const found = await interesting(inputs, trial, options.coverage)
+    const found = await interesting(inputs, trial, coverage)
     pool.push(...found)
+    inVain = found.length > 0 ? 0 : inVain + inputs.length
+    if (inVain >= patience && pool.length > 0) {
+      coverage?.rest()
+      coverage = undefined
+    }
     size = found.length > 0 ? smallestBatch : Math.min(largestBatch, size * 2)
     options.after?.(trial.taken())
   }

@@ -146,6 +146,29 @@ test('coverage leads it where chance does not', async () => {
   assert.deepEqual(await whyOf(boundary, 20_000), [])
 })
 
+test('coverage rests where it has found nothing new for long, and what it found is changed further', async () => {
+  const boundary = made(maze, { seeds: [bytesOf('.....')] })
+  const watching = startCoverage(() => boundary.sources)
+  let asked = 0
+  let rested = 0
+  const coverage: typeof watching = {
+    ...watching,
+    take() {
+      asked += 1
+      return watching.take()
+    },
+    rest() {
+      rested = asked
+      watching.rest()
+    },
+  }
+  const found = await explore(boundary, { inputs: 5000, seed: 1, corpus: [], now, coverage, patience: 100 })
+  watching.close()
+  assert.deepEqual([found.inputs, rested > 0, asked], [5000, true, rested])
+  // Every turn that is right was found by coverage, or by nobody.
+  assert.ok(found.corpus.length > 0 && watching.size() > 0)
+})
+
 test('the same seed makes the same inputs, and another one others', async () => {
   const inputsOf = async (seed: number): Promise<string> => {
     const all: string[] = []
