@@ -1,30 +1,24 @@
 /** From many updates to one. Sums are Float64, in the order given, which process.ts makes the order of site names. */
-import { squareSum } from '../vector.ts'
-import { addTerms } from '../weighted-sum.ts'
-import type { Aggregator, Update } from './process.ts'
+import { divide, squareSum } from '../vector.ts'
+import type { Aggregator, Making, SumRule } from './process.ts'
 
 /** Δ = Σ nᵢ·Δᵢ / Σ nᵢ (McMahan et al. 2017, Algorithm 1, on differences instead of weights). */
-export const weightedMean = (): Aggregator => ({
-  name: 'weightedMean',
-  init: () => ({}),
-  aggregate(updates, state) {
-    const total = updates.reduce((sum, { numExamples }) => sum + numExamples, 0)
-    const result = new Float64Array(updates[0]?.delta.length ?? 0)
-    addTerms(
-      updates.map(({ delta, numExamples }) => ({ coefficient: numExamples, vector: delta })),
-      result,
-    )
-    for (let i = 0; i < result.length; i++) result[i] = (result[i] ?? 0) / total
-    return { state, result, measurements: { aggregateSquareSum: squareSum(result) } }
-  },
-})
+export const weightedMean = (): Aggregator & SumRule =>
+  meanOf('weightedMean', (makings) => makings.map(({ numExamples }) => numExamples))
 
 /** Δ = Σ Δᵢ / K: each update alike, however many examples it claims. */
-export const plainMean = (): Aggregator => {
-  const { aggregate, ...mean } = weightedMean()
-  const alike = (updates: readonly Update[]): Update[] => updates.map((update) => ({ ...update, numExamples: 1 }))
-  return { ...mean, name: 'plainMean', aggregate: (updates, ...rest) => aggregate(alike(updates), ...rest) }
-}
+export const plainMean = (): Aggregator & SumRule => meanOf('plainMean', (makings) => makings.map(() => 1))
+
+/** The exact sum, divided once. */
+const meanOf = (name: string, sizesOf: (makings: readonly Making[]) => number[]): Aggregator & SumRule => ({
+  name,
+  init: () => ({}),
+  coefficients: ({ makings }) => [sizesOf(makings)],
+  finish([result = new Float64Array()], state, { makings }) {
+    const total = sizesOf(makings).reduce((sum, size) => sum + size, 0)
+    return { state, result, measurements: { aggregateSquareSum: divide(result, total) } }
+  },
+})
 
 /** What a robust rule makes of one coordinate: `sorted` has it of every update, the smallest first. */
 type Rule = (sorted: Float64Array) => number
@@ -33,11 +27,11 @@ type Rule = (sorted: Float64Array) => number
 const coordinateWise = (name: string, rule: Rule): Aggregator => ({
   name,
   init: () => ({}),
-  aggregate(updates, state) {
-    const result = new Float64Array(updates[0]?.delta.length ?? 0)
-    const column = new Float64Array(updates.length)
+  aggregate(deltas, state) {
+    const result = new Float64Array(deltas[0]?.length ?? 0)
+    const column = new Float64Array(deltas.length)
     for (let i = 0; i < result.length; i++) {
-      for (let site = 0; site < column.length; site++) column[site] = updates[site]?.delta[i] ?? 0
+      for (let site = 0; site < column.length; site++) column[site] = deltas[site]?.[i] ?? 0
       result[i] = rule(column.sort())
     }
     return { state, result, measurements: { aggregateSquareSum: squareSum(result) } }

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { decodeVectors, encodeSafetensors } from '../safetensors.ts'
 import { type StrategySpec, strategySchema } from '../study/strategy.ts'
 import {
+  aggregated,
   initialState,
   inOrder,
   type Strategy,
@@ -168,8 +169,8 @@ const lengthOf = (values: Iterable<number>): number => Math.hypot(...values)
 /** What the aggregator makes of updates in the first round. */
 function firstAggregate(strategy: Strategy, updates: readonly Update[]): Float64Array {
   const state = initialState(strategy, updates[0]?.delta.length ?? 0)
-  const facts = { combination: weighed(strategy, updates, state), cohort: updates.length }
-  return strategy.aggregator.aggregate(updates, state.aggregator, facts).result
+  const round = { combination: weighed(strategy, updates, state), cohort: updates.length, state: state.aggregator }
+  return aggregated(strategy.aggregator, updates, round).result
 }
 
 /** All of a site's own words but the number of its examples. */
@@ -231,9 +232,10 @@ law('no round goes farther from its start than the rule says that it reaches', (
           delta: Float32Array.from(delta),
         }))
         const { centre = new Float64Array(3) } = state.aggregator
-        const { result, state: next } = strategy.aggregator.aggregate(updates, state.aggregator, {
+        const { result, state: next } = aggregated(strategy.aggregator, updates, {
           combination: weighed(strategy, updates, state),
           cohort: updates.length,
+          state: state.aggregator,
         })
         assert.ok(lengthOf(result.map((value, i) => value - (centre[i] ?? 0))) <= reach * (1 + 1e-6))
         state = { ...state, aggregator: next }
