@@ -4,7 +4,8 @@ import { text } from 'node:stream/consumers'
 import { aggregateRound } from '@wardround/coordinator/aggregate.ts'
 import { folderBlobs } from '@wardround/coordinator/blobs/fs.ts'
 import { weightsHead } from '@wardround/coordinator/weights.ts'
-import { initialState, step, type Update, weighed } from '@wardround/core/learning/process.ts'
+import { initialState, type Update, weighed } from '@wardround/core/learning/process.ts'
+import { stepping } from '@wardround/core/learning/stepping.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import { float32Of, parseHeader } from '@wardround/core/safetensors.ts'
 import type { StrategySpec } from '@wardround/core/study/strategy.ts'
@@ -75,14 +76,15 @@ async function loaded(): Promise<Update[]> {
 
 function arithmetic(updates: readonly Update[], weights: Float32Array): void {
   const combination = weighed(strategy, updates, initialState(strategy, 0))
+  const facts = { combination, cohort: updates.length, makings: updates }
+  const { needed, atOnce, begin, add, finish } = stepping(strategy, facts, rangeLength)
+  const deltas = needed.map((k) => updates[k]?.delta ?? new Float32Array())
   for (let start = 0; start < asked.weights; start += rangeLength) {
     const end = Math.min(asked.weights, start + rangeLength)
-    const round = {
-      weights: weights.subarray(start, end),
-      updates: updates.map((update) => ({ ...update, delta: update.delta.subarray(start, end) })),
-      combination,
-    }
-    const { result } = step(strategy, round, initialState(strategy, end - start))
+    begin(end - start, initialState(strategy, end - start))
+    for (let at = 0; at < deltas.length; at += atOnce)
+      add(deltas.slice(at, at + atOnce).map((delta) => delta.subarray(start, end)))
+    const { result } = finish(weights.subarray(start, end))
     if (start === 0) first = [...result.subarray(0, 4)]
   }
 }

@@ -3,6 +3,8 @@
  * four x. Where the platform has WebAssembly with SIMD, two coordinates at a time: the same IEEE 754 operations in the same order.
  */
 
+export { groupLength } from './sum-kernel.ts'
+
 import { blockLength, groupLength, type SumKernel, sumKernel } from './sum-kernel.ts'
 import { axpy, type Vector } from './vector.ts'
 

@@ -56,7 +56,7 @@ export type RoundFacts = {
   readonly makings: readonly Making[]
 }
 
-type Aggregate = Measured<VectorState, Float64Array<ArrayBuffer>>
+export type Aggregate = Measured<VectorState, Float64Array<ArrayBuffer>>
 
 /**
  * From the sites' updates to one, by sums of them: Σ cₖ·Δₖ in site-name order, whatever the order of arrival, for each row of coefficients. Updates are added one by one
@@ -113,7 +113,7 @@ export const initialState = (strategy: Strategy, dimension: number): StrategySta
 })
 
 /** Nothing to multiply by: for an aggregator that does not weigh. */
-const unweighed: Combination = { coefficients: [], divisor: 1, measurements: {} }
+export const unweighed: Combination = { coefficients: [], divisor: 1, measurements: {} }
 
 export const inOrder = <U extends { readonly site: string }>(updates: readonly U[]): U[] =>
   updates.toSorted((a, b) => (a.site < b.site ? -1 : a.site > b.site ? 1 : 0))
