@@ -77,7 +77,7 @@ async function loaded(): Promise<Update[]> {
 function arithmetic(updates: readonly Update[], weights: Float32Array): void {
   const combination = weighed(strategy, updates, initialState(strategy, 0))
   const facts = { combination, cohort: updates.length, makings: updates }
-  const { needed, atOnce, begin, add, finish } = stepping(strategy, facts, rangeLength)
+  const { needed, atOnce, begin, add, finish } = stepping(strategy, facts, { rangeLength })
   const deltas = needed.map((k) => updates[k]?.delta ?? new Float32Array())
   for (let start = 0; start < asked.weights; start += rangeLength) {
     const end = Math.min(asked.weights, start + rangeLength)

@@ -16,6 +16,8 @@ import { stepping } from '@wardround/core/learning/stepping.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { float32Of, type Header, headerSize, parseHeader } from '@wardround/core/safetensors.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
+import { plain, type Take } from '@wardround/core/workbench.ts'
+import { onBench } from './benches.ts'
 import type { BlobReader, BlobStore, BlobWriter } from './blobs/blob-store.ts'
 import { type Checked, checkedBytes, type Range } from './blobs/checked.ts'
 import { piecesOf } from './pieces.ts'
@@ -59,14 +61,15 @@ export async function aggregateRound(
   round: AggregateInput,
   rangeLength?: number,
 ): Promise<Aggregated> {
-  const all = { ...round, rangeLength: rangeLength ?? rangeLengthFor(round.updates.length) }
+  const most = Math.max(1, dimensionOf(round.specs))
+  const all = { ...round, rangeLength: Math.min(most, rangeLength ?? rangeLengthFor(round.updates.length)) }
   const combination = await withReaders(blobs, (readers) => weighRound(readers, all))
   const someSuffice = 'coefficients' in round.strategy.aggregator
-  const input = { ...all, ...(someSuffice && rangeLength === undefined ? { rangeLength: longestRange } : {}) }
+  const input = someSuffice && rangeLength === undefined ? { ...all, rangeLength: Math.min(most, longestRange) } : all
   const output = await writers(blobs, input.specs)
   try {
-    const measurements = await withReaders(blobs, async (readers) =>
-      aggregateRanges(readers, { ...input, combination }, output),
+    const measurements = await onBench((take) =>
+      withReaders(blobs, (readers) => aggregateRanges(readers, { ...input, combination, take }, output)),
     )
     return { ...(await output.finish()), measurements: { ...measurements, ...combination?.measurements } }
   } catch (error) {
@@ -110,8 +113,8 @@ function times(factor: number, values: Float32Array<ArrayBuffer>, into: Uint8Arr
   return scaled
 }
 
-const placesFor = (count: number, { rangeLength, specs }: Ranged): Uint8Array[] =>
-  Array.from({ length: count }, () => new Uint8Array(4 * Math.min(rangeLength, dimensionOf(specs))))
+const placesFor = (count: number, { rangeLength, take = plain }: Ranged & { readonly take?: Take }): Uint8Array[] =>
+  Array.from({ length: count }, () => take(4 * rangeLength))
 
 function* rangesOf({ specs, rangeLength }: Ranged): Generator<Range> {
   const dimension = dimensionOf(specs)
@@ -156,15 +159,15 @@ async function weighRound(readers: Readers, input: Ranged): Promise<Combination 
 
 async function aggregateRanges(
   readers: Readers,
-  input: Ranged & { readonly combination: Combination | undefined },
+  input: Ranged & { readonly combination: Combination | undefined; readonly take: Take },
   output: Output,
 ): Promise<Record<string, number>> {
-  const { strategy, specs, cohort = input.updates.length, combination = unweighed, rangeLength } = input
+  const { strategy, specs, cohort = input.updates.length, combination = unweighed, rangeLength, take } = input
   const updates = inOrder(input.updates)
   const { needed, atOnce, begin, add, finish } = stepping(
     strategy,
     { combination, cohort, makings: updates },
-    rangeLength,
+    { rangeLength, take },
   )
   const global = await openChecked(readers, input.weights)
   const before = await openState(readers, input.state)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { addStep, axpy, divide, firstNotFinite, l2Norm, mapped, squareSum, subtract, sum32 } from './vector.ts'
+import { axpy, firstNotFinite, l2Norm, mapped, squareSum, subtract, sum32 } from './vector.ts'
 
 const numbers = fc.float32Array({ noNaN: true, noDefaultInfinity: true, maxLength: 50 })
 
@@ -21,24 +21,6 @@ test('sums and differences are those of each coordinate, rounded to Float32 once
         [...difference],
         [...a].map((value, index) => Math.fround(value - (c[index] ?? 0))),
       )
-    }),
-  )
-})
-
-test('a step is added to weights, and a sum divided, coordinate by coordinate; the squares of what was added, or came out, are summed from low to high', () => {
-  fc.assert(
-    fc.property(numbers, fc.double({ noNaN: true, min: 1e-3, max: 1e9 }), (values, divisor) => {
-      const weights = new Float32Array(values)
-      const step = Float64Array.from(weights, (value, i) => value / 3 - i)
-      const next = new Float32Array(weights.length)
-      assert.equal(addStep(weights, step, next), squareSum(step))
-      assert.deepEqual(
-        [...next],
-        [...weights].map((value, i) => Math.fround(value + (step[i] ?? 0))),
-      )
-      const quotients = step.map((value) => value / divisor)
-      assert.equal(divide(step, divisor), squareSum(quotients))
-      assert.deepEqual(step, quotients)
     }),
   )
 })

@@ -19,28 +19,6 @@ export function sum32(a: Vector, b: Vector): Float32Array<ArrayBuffer> {
   return sum
 }
 
-/** next ← weights + step, each sum rounded to Float32 once. Gives Σ stepᵢ². */
-export function addStep(weights: Float32Array, step: Float64Array, next: Float32Array): number {
-  let squares = 0
-  for (let i = 0; i < next.length; i++) {
-    const value = step[i] ?? 0
-    next[i] = (weights[i] ?? 0) + value
-    squares += value * value
-  }
-  return squares
-}
-
-/** x ← x / divisor, in place. Gives Σ xᵢ² of the quotients. */
-export function divide(x: Float64Array, divisor: number): number {
-  let squares = 0
-  for (let i = 0; i < x.length; i++) {
-    const value = (x[i] ?? 0) / divisor
-    x[i] = value
-    squares += value * value
-  }
-  return squares
-}
-
 /** difference ← a − b, rounded to Float32. */
 export function subtract(a: Float32Array, b: Float32Array, difference: Float32Array): void {
   const { length } = difference

@@ -1,5 +1,6 @@
 /** From many updates to one. Sums are Float64, in the order given, which process.ts makes the order of site names. */
-import { divide, squareSum } from '../vector.ts'
+import { divide } from '../step-sum.ts'
+import { squareSum } from '../vector.ts'
 import type { Aggregator, Making, SumRule } from './process.ts'
 
 /** Δ = Σ nᵢ·Δᵢ / Σ nᵢ (McMahan et al. 2017, Algorithm 1, on differences instead of weights). */

@@ -1,5 +1,5 @@
 /** Rules whose result is (Σ cₖ·xₖ) / divisor, of the updates and, where the rule keeps one, of its centre. */
-import { divide } from '../vector.ts'
+import { divide } from '../step-sum.ts'
 import { addTerms } from '../weighted-sum.ts'
 import type { Aggregator, Weighing } from './process.ts'
 

@@ -2,7 +2,8 @@
  * One step of federated optimization, as data flowing one way: updates → aggregate → server optimizer → finalize. Every stage
  * is pure, returns {state, result, measurements}, and its state is plain data that lives in the coordinator's store.
  */
-import { addStep, type Vector } from '../vector.ts'
+import { addStep } from '../step-sum.ts'
+import type { Vector } from '../vector.ts'
 import { addTerms } from '../weighted-sum.ts'
 import type { LocalCorrection } from './local-correction.ts'
 import { addProducts, finishProducts, noProducts, type ProductNeeds, type Products, startProducts } from './products.ts'

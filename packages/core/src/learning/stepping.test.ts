@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { float32Of } from '../safetensors.ts'
 import type { StrategySpec } from '../study/strategy.ts'
+import { workbench } from '../workbench.ts'
 import { initialState, step, type Update, weighed } from './process.ts'
 import { stepping } from './stepping.ts'
 import { strategyOf } from './strategies.ts'
@@ -28,24 +30,37 @@ const round = fc.record({
 const updatesOf = (deltas: readonly Float32Array[]): Update[] =>
   deltas.map((delta, index) => ({ site: `site ${index}`, numExamples: 1 + 3 * index, numSteps: 1 + index, delta }))
 
+const bench = workbench(1 << 16)
+
 for (const spec of specs)
   test(`${JSON.stringify(spec)}: through ranges, in the same memory, it gives every bit of the whole step`, () => {
     const strategy = strategyOf(spec)
     fc.assert(
       fc.property(round, ({ weights, deltas, rangeLength }) => {
         const updates = updatesOf(deltas)
+        const take = bench.begin()
+        const onBench = (values: Float32Array) => {
+          const place = float32Of(take(values.byteLength))
+          place.set(values)
+          return place
+        }
         const start = initialState(strategy, dimension)
         const combination = weighed(strategy, updates, start)
         const facts = { combination, cohort: updates.length, makings: updates }
-        const { needed, atOnce, begin, add, finish } = stepping(strategy, facts, rangeLength)
+        const { needed, atOnce, begin, add, finish } = stepping(strategy, facts, {
+          rangeLength,
+          take,
+        })
         const found = new Float32Array(dimension)
         // What a range gave is looked at only when the next has been made.
         let before = { at: 0, result: new Float32Array() }
         for (let at = 0; at < dimension; at += rangeLength) {
-          const part = weights.subarray(at, at + rangeLength)
+          const part = onBench(weights.subarray(at, at + rangeLength))
           begin(part.length, initialState(strategy, part.length))
           for (let from = 0; from < needed.length; from += atOnce)
-            add(needed.slice(from, from + atOnce).map((k) => (deltas[k] ?? part).slice(at, at + rangeLength)))
+            add(
+              needed.slice(from, from + atOnce).map((k) => onBench((deltas[k] ?? part).subarray(at, at + rangeLength))),
+            )
           const { result } = finish(part)
           found.set(before.result, before.at)
           before = { at, result }
@@ -62,7 +77,7 @@ test('a sum is made of four updates at a time, and a rule that keeps one of them
   const neededBy = (spec: StrategySpec) => {
     const strategy = strategyOf(spec)
     const combination = weighed(strategy, updates, initialState(strategy, 2))
-    const { needed, atOnce } = stepping(strategy, { combination, cohort: 4, makings: updates }, 2)
+    const { needed, atOnce } = stepping(strategy, { combination, cohort: 4, makings: updates }, { rangeLength: 2 })
     return { needed, atOnce }
   }
   assert.deepEqual(neededBy({ fedAvg: { rate: 1 } }), { needed: [0, 1, 2, 3], atOnce: 4 })

@@ -2,7 +2,9 @@
  * A strategy's step through the ranges of a model, one after another, in the same memory: fresh memory for each range costs more than what is done in it. The bits are those
  * of step() in process.ts.
  */
+import { float32Of, float64Of } from '../safetensors.ts'
 import { addTerms, groupLength } from '../weighted-sum.ts'
+import { plain, type Take } from '../workbench.ts'
 import {
   type Aggregate,
   applied,
@@ -28,12 +30,18 @@ export type Stepping = {
   finish(weights: Float32Array): Measured<StrategyState, Float32Array<ArrayBuffer>>
 }
 
-/** Ranges are no longer than `rangeLength`. */
-export function stepping(strategy: Strategy, facts: RoundFacts, rangeLength: number): Stepping {
+export type Room = {
+  /** Of the longest range. */
+  readonly rangeLength: number
+  /** Where deltas and weights are in a workbench, the memory should be of that. */
+  readonly take?: Take
+}
+
+export function stepping(strategy: Strategy, facts: RoundFacts, { rangeLength, take = plain }: Room): Stepping {
   const { aggregator } = strategy
-  const aggregating =
-    'aggregate' in aggregator ? coordinates(aggregator, facts) : summing(aggregator, facts, rangeLength)
-  const results = inTurns(() => new Float32Array(rangeLength))
+  const room = { rangeLength, take }
+  const aggregating = 'aggregate' in aggregator ? coordinates(aggregator, facts) : summing(aggregator, facts, room)
+  const results = inTurns(() => float32Of(take(4 * rangeLength)))
   let stored: StrategyState = { aggregator: {}, serverOptimizer: {} }
   return {
     needed: aggregating.needed,
@@ -68,10 +76,10 @@ type Aggregating = {
   finish(): Aggregate
 }
 
-function summing(rule: SumRule, facts: RoundFacts, rangeLength: number): Aggregating {
+function summing(rule: SumRule, facts: RoundFacts, { rangeLength, take }: Required<Room>): Aggregating {
   const rows = rule.coefficients(facts)
   const needed = facts.makings.map((_, k) => k).filter((k) => rows.some((row) => row[k] !== 0))
-  const buffers = inTurns(() => rows.map(() => new Float64Array(rangeLength)))
+  const buffers = inTurns(() => rows.map(() => float64Of(take(8 * rangeLength))))
   let sums: readonly Float64Array<ArrayBuffer>[] = []
   let stored: VectorState = {}
   let added = 0
