@@ -30,8 +30,11 @@ const weightsAtOnce = 1 << 23
 const rangeLengthFor = (updatesAtOnce: number): number =>
   Math.max(1, Math.min(longestRange, Math.floor(weightsAtOnce / (updatesAtOnce + 2))))
 
+/** Weights of one range where updates are summed some at a time: 512 KiB, of which a few stay in a processor's caches. Each read is a turn in the thread pool: shorter ones are too many. */
+const summedRange = 1 << 17
+
 /** Pieces that are on their way while others are used. */
-const piecesAhead = 8
+const piecesAhead = 4
 
 export type AggregateInput = {
   readonly strategy: Strategy
@@ -65,7 +68,7 @@ export async function aggregateRound(
   const all = { ...round, rangeLength: Math.min(most, rangeLength ?? rangeLengthFor(round.updates.length)) }
   const combination = await withReaders(blobs, (readers) => weighRound(readers, all))
   const someSuffice = 'coefficients' in round.strategy.aggregator
-  const input = someSuffice && rangeLength === undefined ? { ...all, rangeLength: Math.min(most, longestRange) } : all
+  const input = someSuffice && rangeLength === undefined ? { ...all, rangeLength: Math.min(most, summedRange) } : all
   const output = await writers(blobs, input.specs)
   try {
     const measurements = await onBench((take) =>
