@@ -67,6 +67,7 @@ export const localTee = (index: number): Code => [0x22, index]
 export const i32Const = (value: number): Code => [0x41, ...signed(value)]
 export const i32Add: Code = [0x6a]
 export const i32LtU: Code = [0x49]
+export const i32Load = (offset: number): Code => [0x28, 2, ...unsigned(offset)]
 /** Alignment is a hint; `offset` is added to the address on the stack. */
 export const load = (offset: number): Code => [...simd(0), 4, ...unsigned(offset)]
 export const store = (offset: number): Code => [...simd(11), 4, ...unsigned(offset)]
@@ -91,7 +92,13 @@ export const f32x4DemoteZero = simd(94)
 export const f64x2Add = simd(240)
 export const f64x2Mul = simd(242)
 export const f64x2Div = simd(243)
+export const v128Xor = simd(81)
+/** By so many bits as the integer on the stack says: with the sign, and without. */
+export const i32x4ShrS = simd(172)
+export const i32x4ShrU = simd(173)
 export const i32x4Add = simd(174)
+export const i32x4MinS = simd(182)
+export const i32x4MaxS = simd(184)
 export const i64x2Add = simd(206)
 /** 32 × 32 → 64 bits, of lanes 0 and 1, and of lanes 2 and 3. */
 export const i64x2MulLowU = simd(222)
