@@ -153,7 +153,7 @@ async function weighRound(readers: Readers, input: Ranged): Promise<Combination 
   const sums = startProducts(count, needs)
   for await (const [{ start }, state] of ahead(rangesOf(input), (range) => stateRange(before, input.strategy, range))) {
     const deltas = await next(sources.length)
-    addProducts(sums, [...deltas.map(({ values }) => values), ...Object.values(state.aggregator)], start)
+    addProducts(sums, [...deltas.map(({ values }) => values), ...Object.values(state.aggregator)], { start })
     for (const piece of deltas) piece.release()
   }
   for (const blob of [...sources, ...before.values()]) blob.check()

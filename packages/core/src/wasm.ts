@@ -79,6 +79,13 @@ export const lowHalves = (first: Code, second: Code): Code => [
   ...simd(13),
   ...[0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23],
 ]
+/** The second half of one vector, then that of another. */
+export const highHalves = (first: Code, second: Code): Code => [
+  ...first,
+  ...second,
+  ...simd(13),
+  ...[8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31],
+]
 /** The second half of a vector as its first. */
 export const highHalf = (vector: Code): Code => [
   ...vector,

@@ -132,7 +132,7 @@ export function weighed({ aggregator }: Strategy, updates: readonly Update[], st
   const vectors = vectorsOf(updates, state)
   if (needs === 'nothing') return weigh(noProducts(vectors.length), inOrder(updates))
   const sums = startProducts(vectors.length, needs)
-  addProducts(sums, vectors, 0)
+  addProducts(sums, vectors, { start: 0 })
   return weigh(finishProducts(sums), inOrder(updates))
 }
 

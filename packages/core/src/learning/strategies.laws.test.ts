@@ -136,7 +136,7 @@ function playInRanges(strategy: Strategy, { weights, rounds }: Rounds, at: numbe
     const needs = weighing?.needs ?? 'nothing'
     const sums = startProducts(vectorsOf(updates, now[0]?.state ?? none).length, needs === 'nothing' ? 'norms' : needs)
     for (const [index, { from }] of ranges.entries())
-      addProducts(sums, vectorsOf(parts[index] ?? [], now[index]?.state ?? none), from)
+      addProducts(sums, vectorsOf(parts[index] ?? [], now[index]?.state ?? none), { start: from })
     const combination = weighing?.weigh(finishProducts(sums), inOrder(updates))
     now = now.map(({ weights, state }, index) => {
       const done = step(strategy, { weights, updates: parts[index] ?? [], combination }, state)
