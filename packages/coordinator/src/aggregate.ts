@@ -16,7 +16,7 @@ import { stepping } from '@wardround/core/learning/stepping.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { float32Of, type Header, headerSize, parseHeader } from '@wardround/core/safetensors.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
-import { plain, type Take } from '@wardround/core/workbench.ts'
+import type { Take } from '@wardround/core/workbench.ts'
 import { onBench } from './benches.ts'
 import type { BlobReader, BlobStore, BlobWriter } from './blobs/blob-store.ts'
 import { type Checked, checkedBytes, type Range } from './blobs/checked.ts'
@@ -24,17 +24,19 @@ import { piecesOf } from './pieces.ts'
 import { flatState, openState, stateRange } from './stored-state.ts'
 import { longestRange, weightsHead, writerFor } from './weights.ts'
 
-/** Weights of one range of all updates together, where a rule needs all of them at once. Two ranges are in memory: one is read while the one before it is summed. */
-const weightsAtOnce = 1 << 23
-
-const rangeLengthFor = (updatesAtOnce: number): number =>
-  Math.max(1, Math.min(longestRange, Math.floor(weightsAtOnce / (updatesAtOnce + 2))))
+/**
+ * Weights of one range where a rule needs all updates at once: two ranges of all of them are in memory, one that is used and one that is read, and on a workbench where they are
+ * not too short for it.
+ */
+function rangeLengthFor(updates: number): number {
+  const [onBench, atMost, leastRange] = [1 << 20, 1 << 23, 1 << 14]
+  const length = Math.max(Math.floor(onBench / updates), Math.min(leastRange, Math.floor(atMost / updates)))
+  // Blocks of 4,096 are what products are made of.
+  return Math.max(1, Math.min(longestRange, length < 4096 ? length : length - (length % 4096)))
+}
 
 /** Weights of one range where updates are summed some at a time: 512 KiB, of which a few stay in a processor's caches. Each read is a turn in the thread pool: shorter ones are too many. */
 const summedRange = 1 << 17
-
-/** Pieces that are on their way while others are used. */
-const piecesAhead = 4
 
 export type AggregateInput = {
   readonly strategy: Strategy
@@ -66,7 +68,7 @@ export async function aggregateRound(
 ): Promise<Aggregated> {
   const most = Math.max(1, dimensionOf(round.specs))
   const all = { ...round, rangeLength: Math.min(most, rangeLength ?? rangeLengthFor(round.updates.length)) }
-  const combination = await withReaders(blobs, (readers) => weighRound(readers, all))
+  const combination = await onBench((take) => withReaders(blobs, (readers) => weighRound(readers, { ...all, take })))
   const someSuffice = 'coefficients' in round.strategy.aggregator
   const input = someSuffice && rangeLength === undefined ? { ...all, rangeLength: Math.min(most, summedRange) } : all
   const output = await writers(blobs, input.specs)
@@ -97,7 +99,7 @@ async function withReaders<T>(blobs: BlobStore, work: (readers: Readers) => Prom
 }
 
 type Readers = (ref: BlobRef) => Promise<BlobReader>
-type Ranged = AggregateInput & { readonly rangeLength: number }
+type Ranged = AggregateInput & { readonly rangeLength: number; readonly take: Take }
 
 /** Updates in order of site name, each to be read as its delta. */
 const openUpdates = (readers: Readers, updates: AggregateInput['updates']) =>
@@ -116,10 +118,11 @@ function times(factor: number, values: Float32Array<ArrayBuffer>, into: Uint8Arr
   return scaled
 }
 
-const placesFor = (count: number, { rangeLength, take = plain }: Ranged & { readonly take?: Take }): Uint8Array[] =>
-  Array.from({ length: count }, () => take(4 * rangeLength))
+/** For pieces that are used, and as many that are on their way. */
+const placesFor = (atOnce: number, { rangeLength, take }: Ranged): Uint8Array[] =>
+  Array.from({ length: 2 * atOnce + 1 }, () => take(4 * rangeLength))
 
-function* rangesOf({ specs, rangeLength }: Ranged): Generator<Range> {
+function* rangesOf({ specs, rangeLength }: Pick<Ranged, 'specs' | 'rangeLength'>): Generator<Range> {
   const dimension = dimensionOf(specs)
   for (let start = 0; start < dimension; start += rangeLength)
     yield { start, end: Math.min(dimension, start + rangeLength) }
@@ -149,7 +152,7 @@ async function weighRound(readers: Readers, input: Ranged): Promise<Combination 
   if (needs === 'nothing') return weigh(noProducts(count), makings)
   const before = await openState(readers, input.state, own)
   const sources = await openUpdates(readers, inOrder(input.updates))
-  const next = piecesOf({ sources, ranges: rangesOf(input), places: placesFor(2 * sources.length, input) })
+  const next = piecesOf({ sources, ranges: rangesOf(input), places: placesFor(sources.length, input) })
   const sums = startProducts(count, needs)
   for await (const [{ start }, state] of ahead(rangesOf(input), (range) => stateRange(before, input.strategy, range))) {
     const deltas = await next(sources.length)
@@ -162,7 +165,7 @@ async function weighRound(readers: Readers, input: Ranged): Promise<Combination 
 
 async function aggregateRanges(
   readers: Readers,
-  input: Ranged & { readonly combination: Combination | undefined; readonly take: Take },
+  input: Ranged & { readonly combination: Combination | undefined },
   output: Output,
 ): Promise<Record<string, number>> {
   const { strategy, specs, cohort = input.updates.length, combination = unweighed, rangeLength, take } = input
@@ -178,7 +181,7 @@ async function aggregateRanges(
     readers,
     needed.flatMap((k) => updates[k] ?? []),
   )
-  const places = placesFor(Math.min(atOnce, deltas.length) + piecesAhead, input)
+  const places = placesFor(Math.min(atOnce, deltas.length), input)
   const next = piecesOf({ sources: [...deltas, global], ranges: rangesOf(input), places })
   await output.weights.write(weightsHead(specs))
   const sums: Record<string, number> = {}

@@ -2,7 +2,7 @@
 import { type Take, type Workbench, workbench } from '@wardround/core/workbench.ts'
 
 /** The ranges, sums and results of one sum of updates. */
-const benchBytes = 9 << 20
+const benchBytes = 10 << 20
 
 let idle: Workbench | undefined
 

@@ -25,8 +25,8 @@ import {
 } from './wasm.ts'
 import { perWorkbench } from './workbench.ts'
 
-/** Coordinates in a panel, at most: with 32 vectors 128 KB, which a processor's second cache holds. */
-export const panelLength = 512
+/** Coordinates in a panel, at most: with 32 vectors 256 KB, which a processor's second cache holds. */
+export const panelLength = 1024
 export const panelBytes = 16 * panelLength
 /** A tile has so many vectors on either side, in two panels. */
 export const tileRows = 4
