@@ -17,6 +17,9 @@ export type ProductTiles = {
 /** Coordinates `from` … `to` − 1. `diagonal`: at least of each vector with itself. */
 type Part = { readonly from: number; readonly to: number; readonly diagonal: boolean }
 
+/** Coordinates of a tile: those of its eight vectors are 16 KB, which a processor's nearest cache holds. */
+const tileLength = 256
+
 let last: { readonly rows: number; readonly withKernel: boolean; readonly tiles: ProductTiles } | undefined
 
 /** `rows`: a multiple of tileRows. */
@@ -53,8 +56,11 @@ const tilesOf = (memory: Memory): ProductTiles => ({
       const part = { from: start, to: Math.min(to, start + panelLength) }
       for (let row = 0; row < memory.rows; row += 2)
         packPair(memory, [vectors[row], vectors[row + 1]], { row, ...part })
-      for (let i = 0; i < memory.rows; i += tileRows)
-        for (let j = diagonal ? i : 0; j <= i; j += tileRows) addTile(memory, { i, j, length: part.to - part.from })
+      for (let first = 0; first < part.to - start; first += tileLength) {
+        const length = Math.min(tileLength, part.to - start - first)
+        for (let i = 0; i < memory.rows; i += tileRows)
+          for (let j = diagonal ? i : 0; j <= i; j += tileRows) addTile(memory, { i, j, first, length })
+      }
     }
   },
 })
@@ -82,20 +88,21 @@ function packPlainly(panels: Float64Array, vector: Vector | undefined, { row, fr
   for (let k = 0; k < to - from; k++) panels[first + 2 * k] = vector?.[from + k] ?? 0
 }
 
-type Tile = { readonly i: number; readonly j: number; readonly length: number }
+/** Of the panels' coordinates from `first` on. */
+type Tile = { readonly i: number; readonly j: number; readonly first: number; readonly length: number }
 
-function addTile(memory: Memory, { i, j, length }: Tile): void {
+function addTile(memory: Memory, { i, j, first, length }: Tile): void {
   const { kernel, sums, panels, rows } = memory
-  const at = (row: number): number => panels.byteOffset + 8 * panelAt(row)
+  const at = (row: number): number => panels.byteOffset + 8 * (panelAt(row) + 2 * first)
   const places = { i: at(i), j: at(j), sumsAt: sums.byteOffset + 8 * (i * rows + j), rowBytes: 8 * rows }
-  if (kernel === undefined) addPlainly(memory, { i, j, length })
+  if (kernel === undefined) addPlainly(memory, { i, j, first, length })
   else kernel.add(places, length)
 }
 
-function addPlainly({ sums, panels, rows }: Memory, { i, j, length }: Tile): void {
+function addPlainly({ sums, panels, rows }: Memory, { i, j, first, length }: Tile): void {
   for (let a = i; a < i + tileRows; a++)
     for (let b = j; b < j + tileRows; b++) {
-      const [x, y] = [panelAt(a), panelAt(b)]
+      const [x, y] = [panelAt(a) + 2 * first, panelAt(b) + 2 * first]
       let sum = sums[a * rows + b] ?? 0
       for (let k = 0; k < 2 * length; k += 2) sum += (panels[x + k] ?? 0) * (panels[y + k] ?? 0)
       sums[a * rows + b] = sum
