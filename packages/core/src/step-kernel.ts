@@ -29,9 +29,9 @@ export type StepKernel = {
   divide(at: number, length: number, divisor: number): number
   /** As addStep() in step-sum.ts. */
   addStep(
-    place: { readonly weightsAt: number; readonly stepAt: number; readonly nextAt: number },
+    places: { readonly weightsAt: number; readonly stepAt: number; readonly nextAt: number },
     length: number,
-  ): number
+  ): void
 }
 
 const { divisor: divisorAt, squares: squaresAt } = parts.step
@@ -49,16 +49,14 @@ export const stepKernelAt = perWorkbench(
         functions.divide?.(at, at + 8 * length)
         return squares[0] ?? 0
       },
-      addStep({ weightsAt, stepAt, nextAt }, length) {
-        functions.addStep?.(stepAt, stepAt + 8 * length, weightsAt, nextAt)
-        return squares[0] ?? 0
-      },
+      addStep: ({ weightsAt, stepAt, nextAt }, length) =>
+        functions.addStep?.(stepAt, stepAt + 8 * length, weightsAt, nextAt),
     }
   },
 )
 
-/** Locals of both functions: two pairs of Float64, the sum of squares (its first half; what is in the second is not looked at), and one more. */
-const [low, high, squares, more] = [4, 5, 6, 7]
+/** Locals of divide(): two pairs of Float64, the sum of squares (its first half; what is in the second is not looked at), one more, and the divisor. */
+const [low, high, squares, more, divisor] = [4, 5, 6, 7, 8]
 
 /** From the first to the last coordinate: (s + x₀²) + x₁², and so on. */
 const addSquares = (pair: number): Code => [
@@ -80,7 +78,7 @@ const whileBefore = (pointer: number, limit: number): Code => [
 
 /** (x, its end: i32). */
 function divide(): WasmFunction {
-  const [x, xEnd, divisor] = [0, 1, 8]
+  const [x, xEnd] = [0, 1]
   const quotients = (offset: number, pair: number): Code => [
     ...localGet(x),
     ...[...localGet(x), ...load(offset), ...localGet(divisor), ...f64x2Div, ...localTee(pair)],
@@ -99,22 +97,19 @@ function divide(): WasmFunction {
   }
 }
 
-/** (step, its end, weights, next: i32). */
+/** (step, its end, weights, next: i32). Local: four weights. */
 function addStep(): WasmFunction {
-  const [step, stepEnd, weights, next, four] = [0, 1, 2, 3, 8]
-  const sum = (half: Code, pair: number): Code => [
-    ...[...half, ...f64x2PromoteLow, ...localGet(pair), ...f64x2Add],
+  const [step, stepEnd, weights, next, four] = [0, 1, 2, 3, 4]
+  const sum = (half: Code, offset: number): Code => [
+    ...[...half, ...f64x2PromoteLow, ...localGet(step), ...load(offset), ...f64x2Add],
     ...f32x4DemoteZero,
   ]
   const body = [
-    ...[...localGet(step), ...load(0), ...localSet(low)],
-    ...[...localGet(step), ...load(16), ...localSet(high)],
     ...[...localGet(weights), ...load(0), ...localSet(four)],
     ...localGet(next),
-    ...lowHalves(sum(localGet(four), low), sum(highHalf(localGet(four)), high)),
+    ...lowHalves(sum(localGet(four), 0), sum(highHalf(localGet(four)), 16)),
     ...store(0),
-    ...[...addSquares(low), ...addSquares(high)],
     ...[...forward(weights, 16), ...forward(next, 16)],
   ]
-  return { name: 'addStep', locals: locals(0, 5), body: [...loop(body, whileBefore(step, stepEnd)), ...end] }
+  return { name: 'addStep', locals: locals(0, 1), body: loop(body, whileBefore(step, stepEnd)) }
 }

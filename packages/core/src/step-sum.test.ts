@@ -39,7 +39,7 @@ for (const [where, takeOf] of [
         for (let i = 0; i < step.length; i++) step[i] = i % 5 === 0 ? -0 : (values[i] ?? 0) / 3 - i
         const next = new Float32Array(...place(4))
 
-        assert.equal(addStep(weights, step, next), squareSum(step))
+        addStep(weights, step, next)
         const sums = Float32Array.from(values, (value, i) => value + (step[i] ?? 0))
         assert.deepEqual(next, sums)
         const quotients = Float64Array.from(step, (value) => value / divisor)
@@ -60,6 +60,6 @@ test('by hand: (3, −8) / 2, and what it makes of (1, 1)', () => {
   const step = Float64Array.of(3, -8)
   assert.equal(divide(step, 2), 1.5 ** 2 + 16)
   const next = new Float32Array(2)
-  assert.equal(addStep(Float32Array.of(1, 1), step, next), 18.25)
+  addStep(Float32Array.of(1, 1), step, next)
   assert.deepEqual(next, Float32Array.of(2.5, -3))
 })

@@ -3,7 +3,7 @@
  * is pure, returns {state, result, measurements}, and its state is plain data that lives in the coordinator's store.
  */
 import { addStep } from '../step-sum.ts'
-import type { Vector } from '../vector.ts'
+import { squareSum, type Vector } from '../vector.ts'
 import { addTerms } from '../weighted-sum.ts'
 import type { LocalCorrection } from './local-correction.ts'
 import { addProducts, finishProducts, noProducts, type ProductNeeds, type Products, startProducts } from './products.ts'
@@ -57,6 +57,7 @@ export type RoundFacts = {
   readonly makings: readonly Making[]
 }
 
+/** Measurement `aggregateSquareSum`: Σ of the result's squares, from low to high. */
 export type Aggregate = Measured<VectorState, Float64Array<ArrayBuffer>>
 
 /**
@@ -173,7 +174,10 @@ export function applied(
   state: StrategyState,
 ): Measured<StrategyState, Float32Array<ArrayBuffer>> {
   const stepped = serverOptimizer.apply(aggregate.result, state.serverOptimizer)
-  const stepSquareSum = addStep(weights, stepped.result, next)
+  addStep(weights, stepped.result, next)
+  const { aggregateSquareSum } = aggregate.measurements
+  const known = stepped.result === aggregate.result ? aggregateSquareSum : undefined
+  const stepSquareSum = known ?? squareSum(stepped.result)
   return {
     state: { aggregator: aggregate.state, serverOptimizer: stepped.state },
     result: next,

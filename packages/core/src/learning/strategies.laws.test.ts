@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { decodeVectors, encodeSafetensors } from '../safetensors.ts'
 import { type StrategySpec, strategySchema } from '../study/strategy.ts'
+import { squareSum } from '../vector.ts'
 import {
   aggregated,
   initialState,
@@ -172,6 +173,27 @@ function firstAggregate(strategy: Strategy, updates: readonly Update[]): Float64
   const round = { combination: weighed(strategy, updates, state), cohort: updates.length, state: state.aggregator }
   return aggregated(strategy.aggregator, updates, round).result
 }
+
+law('what is said to be the sum of squares of an aggregate, and of a step, is that, to the bit', (strategy) => {
+  fc.assert(
+    fc.property(run, ({ weights, rounds }) => {
+      let state = initialState(strategy, weights.length)
+      for (const updates of rounds) {
+        const round = {
+          combination: weighed(strategy, updates, state),
+          cohort: updates.length,
+          state: state.aggregator,
+        }
+        const { result, state: next, measurements } = aggregated(strategy.aggregator, updates, round)
+        assert.equal(measurements.aggregateSquareSum, squareSum(result))
+        const stepped = strategy.serverOptimizer.apply(Float64Array.from(result), state.serverOptimizer)
+        const { stepSquareSum } = step(strategy, { weights, updates }, state).measurements
+        assert.equal(stepSquareSum, squareSum(stepped.result))
+        state = { serverOptimizer: stepped.state, aggregator: next }
+      }
+    }),
+  )
+})
 
 /** All of a site's own words but the number of its examples. */
 const making = { numSteps: 7, measurements: { lossBefore: 0.5 } }
