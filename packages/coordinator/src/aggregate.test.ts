@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { WardroundError } from '@wardround/core/errors.ts'
 import { initialState, type StrategyState, step, type Update } from '@wardround/core/learning/process.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import type { Entropy } from '@wardround/core/ports.ts'
@@ -314,6 +315,41 @@ test('whatever time each read of a file takes, blobs are read in order, and what
     const [whole, found] = [await aggregateRound(blobs, input, dimension), await aggregateRound(slow, input, 300)]
     assert.deepEqual([found.weights, found.state], [whole.weights, whole.state])
   }
+})
+
+test('a round that fails while a range is written leaves no file that is opened later', async () => {
+  const folder = scratch()
+  const blobs = await folderBlobs(folder)
+  const dimension = 70_000
+  const update = await put(blobs, new Float32Array(dimension).fill(1))
+  let opened = 0
+  const late: BlobStore = {
+    ...blobs,
+    async writer() {
+      // That of the weights at once, and that of the state when the round has failed.
+      if (opened++ > 0) for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+      return blobs.writer()
+    },
+    async reader(sha256) {
+      const reader = await blobs.reader(sha256)
+      const read: typeof reader.read = (range, into) =>
+        sha256 === update.sha256 && range.start > 4 * 40_000
+          ? Promise.reject(new WardroundError('WR_BLOB_MISSING', { sha256 }))
+          : reader.read(range, into)
+      return { ...reader, read }
+    },
+  }
+  const input = {
+    strategy: strategyOf({ fedAvgM: { rate: 1, momentum: 0.5 } }),
+    specs: specsOf(dimension),
+    weights: await put(blobs, new Float32Array(dimension)),
+    state: undefined,
+    updates: [{ site: 'a', numExamples: 1, update }],
+  }
+  await assert.rejects(aggregateRound(late, input, 40_000), coded('WR_BLOB_MISSING'))
+  for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate)
+  assert.equal(opened, 2)
+  assert.deepEqual(readdirSync(join(folder, 'partial')), [])
 })
 
 test('sums that are made at the same time do not touch each other', async () => {

@@ -185,7 +185,6 @@ async function aggregateRanges(
   const next = piecesOf({ sources: [...deltas, global], ranges: rangesOf(input), places })
   await output.weights.write(weightsHead(specs))
   const sums: Record<string, number> = {}
-  let writing = Promise.resolve()
   for await (const [{ start, end }, stored] of ahead(rangesOf(input), (range) => stateRange(before, strategy, range))) {
     begin(end - start, stored)
     for (let at = 0; at < deltas.length; at += atOnce) {
@@ -196,13 +195,10 @@ async function aggregateRanges(
     const [weights] = await next(1)
     const { result, state, measurements } = finish(weights?.values ?? new Float32Array())
     weights?.release()
-    await writing
-    writing = output.write(result, state)
-    // Heard with the next range: one that fails meanwhile is no unhandled rejection.
-    writing.catch(() => undefined)
+    await output.begin(result, state)
     for (const [name, value] of Object.entries(measurements)) sums[name] = (sums[name] ?? 0) + value
   }
-  await writing
+  await output.written()
   for (const blob of [global, ...deltas, ...before.values()]) blob.check()
   return normsOf(sums)
 }
@@ -219,18 +215,29 @@ async function writers(blobs: BlobStore, specs: readonly TensorSpec[]) {
     states.set(name, known)
     return known
   }
+  const write = async (result: Float32Array, state: StrategyState): Promise<void> => {
+    await weights.write(bytesOf(result))
+    for (const [name, vector] of flatState(state)) await (await stateOf(name)).write(bytesOf(vector))
+  }
+  let writing = Promise.resolve()
   return {
     weights,
-    async write(result: Float32Array, state: StrategyState): Promise<void> {
-      await weights.write(bytesOf(result))
-      for (const [name, vector] of flatState(state)) await (await stateOf(name)).write(bytesOf(vector))
+    /** One range is written while the next is made: it waits for the one before. */
+    async begin(result: Float32Array, state: StrategyState): Promise<void> {
+      await writing
+      writing = write(result, state)
+      // Heard with the next range: one that fails meanwhile is no unhandled rejection.
+      writing.catch(() => undefined)
     },
+    written: () => writing,
     async finish(): Promise<Pick<Aggregated, 'weights' | 'state'>> {
       const state: Record<string, BlobRef> = {}
       for (const [name, writer] of states) state[name] = await writer.finish()
       return { weights: await weights.finish(), state }
     },
     async abort(): Promise<void> {
+      // What is under way may still open a file.
+      await writing.catch(() => undefined)
       for (const writer of [weights, ...states.values()]) await writer.abort()
     },
   }
