@@ -4,10 +4,12 @@ import { text } from 'node:stream/consumers'
 import { aggregateRound } from '@wardround/coordinator/aggregate.ts'
 import { folderBlobs } from '@wardround/coordinator/blobs/fs.ts'
 import { weightsHead } from '@wardround/coordinator/weights.ts'
-import { initialState, step, type Update, weighed } from '@wardround/core/learning/process.ts'
+import { initialState, type Update, weighed } from '@wardround/core/learning/process.ts'
+import { stepping } from '@wardround/core/learning/stepping.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import { float32Of, parseHeader } from '@wardround/core/safetensors.ts'
 import type { StrategySpec } from '@wardround/core/study/strategy.ts'
+import { type Take, workbench } from '@wardround/core/workbench.ts'
 import { peakMbOf } from '../round-trip/process-figures.ts'
 import { type Blobs, specsOf, writeBlobs } from './data.ts'
 
@@ -31,7 +33,7 @@ export type Told = {
   readonly first: readonly number[]
 }
 
-const rangeLength = 1 << 16
+const rangeLength = 1 << 17
 
 const times: number[] = []
 async function timed<T>(work: () => Promise<T>): Promise<T> {
@@ -62,35 +64,41 @@ async function whole(): Promise<void> {
   await blobs.delete(sha256)
 }
 
-/** Updates in memory, each a view of its blob. */
-async function loaded(): Promise<Update[]> {
+/** Updates in memory: on a workbench, where there is one of that size. */
+async function loaded(take: Take): Promise<Update[]> {
   const updates: Update[] = []
   for (const [index, { sha256 }] of written.updates.entries()) {
     const bytes = await blobs.read(sha256)
-    const delta = float32Of(bytes.subarray(parseHeader(bytes, bytes.length).dataStart))
+    const values = bytes.subarray(parseHeader(bytes, bytes.length).dataStart)
+    const place = take(values.length)
+    place.set(values)
+    const delta = float32Of(place)
     updates.push({ site: `site-${String(index).padStart(5, '0')}`, numExamples: written.examples[index] ?? 1, delta })
   }
   return updates
 }
 
-function arithmetic(updates: readonly Update[], weights: Float32Array): void {
+function arithmetic(updates: readonly Update[], weights: Float32Array, take: Take): void {
   const combination = weighed(strategy, updates, initialState(strategy, 0))
+  const facts = { combination, cohort: updates.length, makings: updates }
+  const { needed, atOnce, begin, add, finish } = stepping(strategy, facts, { rangeLength, take })
+  const deltas = needed.map((k) => updates[k]?.delta ?? new Float32Array())
   for (let start = 0; start < asked.weights; start += rangeLength) {
     const end = Math.min(asked.weights, start + rangeLength)
-    const round = {
-      weights: weights.subarray(start, end),
-      updates: updates.map((update) => ({ ...update, delta: update.delta.subarray(start, end) })),
-      combination,
-    }
-    const { result } = step(strategy, round, initialState(strategy, end - start))
+    begin(end - start, initialState(strategy, end - start))
+    for (let at = 0; at < deltas.length; at += atOnce)
+      add(deltas.slice(at, at + atOnce).map((delta) => delta.subarray(start, end)))
+    const { result } = finish(weights.subarray(start, end))
     if (start === 0) first = [...result.subarray(0, 4)]
   }
 }
 
 if (asked.part === 'whole') for (let run = 0; run < asked.runs; run++) await whole()
 else {
-  const [updates, weights] = [await loaded(), new Float32Array(asked.weights)]
-  for (let run = 0; run < asked.runs; run++) await timed(async () => arithmetic(updates, weights))
+  // Beside what is summed, two sums and two results of each run.
+  const take = workbench(4 * asked.weights * (asked.sites + 1) + 32 * rangeLength * asked.runs).begin()
+  const [updates, weights] = [await loaded(take), float32Of(take(4 * asked.weights))]
+  for (let run = 0; run < asked.runs; run++) await timed(async () => arithmetic(updates, weights, take))
 }
 const told: Told = { written, seconds: times, peakMb: peakMbOf(process.pid), first }
 process.stdout.write(JSON.stringify(told))

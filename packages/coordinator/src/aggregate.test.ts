@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { WardroundError } from '@wardround/core/errors.ts'
 import { initialState, type StrategyState, step, type Update } from '@wardround/core/learning/process.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import type { Entropy } from '@wardround/core/ports.ts'
@@ -178,6 +179,22 @@ test('two hospitals by hand', async () => {
   assert.deepEqual(done.measurements, { aggregateNorm: Math.sqrt(26), stepNorm: Math.sqrt(26) })
 })
 
+test('a late update counts by its factor, to the nearest Float32, and its blob stays what it is', async () => {
+  for (const blobs of [memoryBlobs(), await folderBlobs(scratch())]) {
+    const delta = Float32Array.of(3, 1, -9)
+    const input = {
+      strategy: strategyOf({ fedAvg: { rate: 1 } }),
+      specs: specsOf(3),
+      weights: await put(blobs, Float32Array.of(0, 0, 0)),
+      state: undefined,
+      updates: [{ site: 'a', numExamples: 1, factor: 1 / 3, update: await put(blobs, delta) }],
+    }
+    const thirds = Float32Array.of(1, 1 / 3, -3)
+    assert.deepEqual(await weightsOf(blobs, await aggregateRound(blobs, input), 3), thirds)
+    assert.deepEqual(await weightsOf(blobs, await aggregateRound(blobs, input), 3), thirds)
+  }
+})
+
 test('what of a round depends on how many were asked is told that number', async () => {
   const blobs = memoryBlobs()
   const delta = Float32Array.of(4, 0, 8)
@@ -204,7 +221,7 @@ const reading = (blobs: BlobStore, read: BlobStore['read']): BlobStore => ({
 })
 
 test('no read is larger than a range, whatever the model', async () => {
-  const dimension = (1 << 16) * 2 + 5
+  const dimension = (1 << 17) * 2 + 5
   const weights = Float32Array.from({ length: dimension }, (_, index) => index % 7)
   const delta = Float32Array.from({ length: dimension }, (_, index) => (index % 5) - 2)
   const blobs = memoryBlobs()
@@ -223,8 +240,8 @@ test('no read is larger than a range, whatever the model', async () => {
   }
   const first = await aggregateRound(watched, input)
   const second = await aggregateRound(watched, { ...input, weights: first.weights, state: first.state })
-  // 2^16 weights of state, 8 bytes each, are the largest.
-  assert.equal(largest, 8 << 16)
+  // 2^17 weights of state, 8 bytes each, are the largest.
+  assert.equal(largest, 8 << 17)
   // v₁ = Δ, v₂ = Δ/2 + Δ: the step of both rounds is 2.5·Δ, exact in Float32.
   assert.deepEqual(
     await weightsOf(blobs, second, dimension),
@@ -232,24 +249,34 @@ test('no read is larger than a range, whatever the model', async () => {
   )
 })
 
-test('what is in memory at once does not grow with the number of sites', async () => {
-  const dimension = 1 << 17
-  const blobs = memoryBlobs()
-  let largest = 0
-  const watched = reading(blobs, async (sha256, range) => {
-    const bytes = await blobs.read(sha256, range)
-    largest = Math.max(largest, bytes.length)
-    return bytes
+for (const spec of [{ fedAvg: { rate: 1 } }, { median: { rate: 1 } }, { krum: { rate: 1 } }] as const)
+  test(`${JSON.stringify(spec)}: what is in memory at once does not grow with the number of sites`, async () => {
+    const dimension = 'fedAvg' in spec ? 1 << 17 : 1 << 15
+    const blobs = memoryBlobs()
+    // All that is read into, by what it is part of.
+    const given = new Map<unknown, number>()
+    const watched: BlobStore = {
+      ...blobs,
+      async reader(sha256) {
+        return {
+          read: (range, into) => {
+            if (into !== undefined) given.set(into.buffer, into.buffer.byteLength)
+            return blobs.read(sha256, range)
+          },
+          close: async () => undefined,
+        }
+      },
+    }
+    const update = await put(blobs, new Float32Array(dimension).fill(0.5))
+    const sites = Array.from({ length: 300 }, (_, index) => ({ site: `site-${index}`, numExamples: 1, update }))
+    const weights = await put(blobs, new Float32Array(dimension))
+    const common = { strategy: strategyOf(spec), specs: specsOf(dimension), weights, state: undefined }
+    const done = await aggregateRound(watched, { ...common, updates: sites })
+    const sizeBytes = [...given.values()].reduce((sum, bytes) => sum + bytes, 0)
+    // A sum has some of the updates at a time; other rules have a range of all, and the next one.
+    assert.ok(sizeBytes > 0 && sizeBytes <= ('fedAvg' in spec ? 11 << 20 : 80 << 20), `${sizeBytes} bytes`)
+    assert.deepEqual(await weightsOf(blobs, done, dimension), new Float32Array(dimension).fill(0.5))
   })
-  const update = await put(blobs, new Float32Array(dimension).fill(0.5))
-  const sites = Array.from({ length: 300 }, (_, index) => ({ site: `site-${index}`, numExamples: 1, update }))
-  const weights = await put(blobs, new Float32Array(dimension))
-  const common = { strategy: strategyOf({ fedAvg: { rate: 1 } }), specs: specsOf(dimension), weights, state: undefined }
-  const done = await aggregateRound(watched, { ...common, updates: sites })
-  // One range is read while another is summed.
-  assert.ok(2 * largest * sites.length <= 64 << 20, `${largest} bytes of each`)
-  assert.deepEqual(await weightsOf(blobs, done, dimension), new Float32Array(dimension).fill(0.5))
-})
 
 test('whatever time each read of a file takes, blobs are read in order, and what is being summed does not change', async () => {
   const blobs = await folderBlobs(scratch())
@@ -266,11 +293,11 @@ test('whatever time each read of a file takes, blobs are read in order, and what
     async reader(sha256) {
       const { read, close } = await blobs.reader(sha256)
       let reading = false
-      const late: typeof read = async (range) => {
+      const late: typeof read = async (range, into) => {
         assert.ok(!reading, 'two at once')
         reading = true
         for (let turn = (reads++ * 7) % 5; turn > 0; turn--) await new Promise(setImmediate)
-        const bytes = await read(range)
+        const bytes = await read(range, into)
         reading = false
         return bytes
       }
@@ -288,6 +315,62 @@ test('whatever time each read of a file takes, blobs are read in order, and what
     const [whole, found] = [await aggregateRound(blobs, input, dimension), await aggregateRound(slow, input, 300)]
     assert.deepEqual([found.weights, found.state], [whole.weights, whole.state])
   }
+})
+
+test('a round that fails while a range is written leaves no file that is opened later', async () => {
+  const folder = scratch()
+  const blobs = await folderBlobs(folder)
+  const dimension = 70_000
+  const update = await put(blobs, new Float32Array(dimension).fill(1))
+  let opened = 0
+  const late: BlobStore = {
+    ...blobs,
+    async writer() {
+      // That of the weights at once, and that of the state when the round has failed.
+      if (opened++ > 0) for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+      return blobs.writer()
+    },
+    async reader(sha256) {
+      const reader = await blobs.reader(sha256)
+      const read: typeof reader.read = (range, into) =>
+        sha256 === update.sha256 && range.start > 4 * 40_000
+          ? Promise.reject(new WardroundError('WR_BLOB_MISSING', { sha256 }))
+          : reader.read(range, into)
+      return { ...reader, read }
+    },
+  }
+  const input = {
+    strategy: strategyOf({ fedAvgM: { rate: 1, momentum: 0.5 } }),
+    specs: specsOf(dimension),
+    weights: await put(blobs, new Float32Array(dimension)),
+    state: undefined,
+    updates: [{ site: 'a', numExamples: 1, update }],
+  }
+  await assert.rejects(aggregateRound(late, input, 40_000), coded('WR_BLOB_MISSING'))
+  for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate)
+  assert.equal(opened, 2)
+  assert.deepEqual(readdirSync(join(folder, 'partial')), [])
+})
+
+test('sums that are made at the same time do not touch each other', async () => {
+  const blobs = await folderBlobs(scratch(), testEntropy('seals'))
+  const dimension = 5000
+  const roundOf = async (seed: number) => ({
+    strategy: strategyOf({ fedAvg: { rate: 1 } }),
+    specs: specsOf(dimension),
+    weights: await put(blobs, new Float32Array(dimension)),
+    state: undefined,
+    updates: await Promise.all(
+      ['a', 'b', 'c', 'd', 'e'].map(async (site, row) => {
+        const delta = Float32Array.from({ length: dimension }, (_, k) => Math.sin(seed * k + row))
+        return { site, numExamples: row + seed, update: await put(blobs, delta) }
+      }),
+    ),
+  })
+  const rounds = await Promise.all([1, 2, 3].map(roundOf))
+  const alone: Aggregated[] = []
+  for (const round of rounds) alone.push(await aggregateRound(blobs, round, 600))
+  assert.deepEqual(await Promise.all(rounds.map((round) => aggregateRound(blobs, round, 600))), alone)
 })
 
 /** Three updates of several blocks of products, and the rule that keeps a centre in Float64, where each bit shows. */

@@ -9,24 +9,34 @@ import {
   type Making,
   type Strategy,
   type StrategyState,
-  step,
-  type Update,
-  type VectorState,
-  vectorsOf,
+  unweighed,
 } from '@wardround/core/learning/process.ts'
 import { addProducts, finishProducts, noProducts, startProducts } from '@wardround/core/learning/products.ts'
-import { type BlobRef, blobRefSchema } from '@wardround/core/protocol/task.ts'
-import { float32Of, float64Of, type Header, headerSize, parseHeader } from '@wardround/core/safetensors.ts'
+import { stepping } from '@wardround/core/learning/stepping.ts'
+import type { BlobRef } from '@wardround/core/protocol/task.ts'
+import { float32Of, type Header, headerSize, parseHeader } from '@wardround/core/safetensors.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
+import type { Take } from '@wardround/core/workbench.ts'
+import { onBench } from './benches.ts'
 import type { BlobReader, BlobStore, BlobWriter } from './blobs/blob-store.ts'
 import { type Checked, checkedBytes, type Range } from './blobs/checked.ts'
+import { piecesOf } from './pieces.ts'
+import { flatState, openState, stateRange } from './stored-state.ts'
 import { longestRange, weightsHead, writerFor } from './weights.ts'
 
-/** Weights of one range of all updates together. Two ranges are in memory: one is read while the one before it is summed. */
-const weightsAtOnce = 1 << 23
+/**
+ * Weights of one range where a rule needs all updates at once: two ranges of all of them are in memory, one that is used and one that is read, and on a workbench where they are
+ * not too short for it.
+ */
+function rangeLengthFor(updates: number): number {
+  const [onBench, atMost, leastRange] = [1 << 20, 1 << 23, 1 << 14]
+  const length = Math.max(Math.floor(onBench / updates), Math.min(leastRange, Math.floor(atMost / updates)))
+  // Blocks of 4,096 are what products are made of.
+  return Math.max(1, Math.min(longestRange, length < 4096 ? length : length - (length % 4096)))
+}
 
-const rangeLengthFor = ({ updates }: AggregateInput): number =>
-  Math.max(1, Math.min(longestRange, Math.floor(weightsAtOnce / (updates.length + 2))))
+/** Weights of one range where updates are summed some at a time: 512 KiB, of which a few stay in a processor's caches. Each read is a turn in the thread pool: shorter ones are too many. */
+const summedRange = 1 << 17
 
 export type AggregateInput = {
   readonly strategy: Strategy
@@ -54,14 +64,17 @@ export type Aggregated = {
 export async function aggregateRound(
   blobs: BlobStore,
   round: AggregateInput,
-  rangeLength = rangeLengthFor(round),
+  rangeLength?: number,
 ): Promise<Aggregated> {
-  const input = { ...round, rangeLength }
-  const combination = await withReaders(blobs, (readers) => weighRound(readers, input))
+  const most = Math.max(1, dimensionOf(round.specs))
+  const all = { ...round, rangeLength: Math.min(most, rangeLength ?? rangeLengthFor(round.updates.length)) }
+  const combination = await onBench((take) => withReaders(blobs, (readers) => weighRound(readers, { ...all, take })))
+  const someSuffice = 'coefficients' in round.strategy.aggregator
+  const input = someSuffice && rangeLength === undefined ? { ...all, rangeLength: Math.min(most, summedRange) } : all
   const output = await writers(blobs, input.specs)
   try {
-    const measurements = await withReaders(blobs, async (readers) =>
-      aggregateRanges({ ...input, combination }, await openAll(readers, input), output),
+    const measurements = await onBench((take) =>
+      withReaders(blobs, (readers) => aggregateRanges(readers, { ...input, combination, take }, output)),
     )
     return { ...(await output.finish()), measurements: { ...measurements, ...combination?.measurements } }
   } catch (error) {
@@ -86,33 +99,34 @@ async function withReaders<T>(blobs: BlobStore, work: (readers: Readers) => Prom
 }
 
 type Readers = (ref: BlobRef) => Promise<BlobReader>
-type Opened = Awaited<ReturnType<typeof openAll>>
-type Ranged = AggregateInput & { readonly rangeLength: number }
+type Ranged = AggregateInput & { readonly rangeLength: number; readonly take: Take }
 
-async function openAll(readers: Readers, input: AggregateInput) {
-  const global = await openChecked(readers, input.weights)
-  const before = await openState(readers, input.state)
-  const deltas = await openUpdates(readers, input)
-  return { global, deltas, before, all: [global, ...deltas.map(({ values }) => values), ...before.values()] }
+/** Updates in order of site name, each to be read as its delta. */
+const openUpdates = (readers: Readers, updates: AggregateInput['updates']) =>
+  Promise.all(
+    updates.map(async ({ factor = 1, update }) => {
+      const { read, check } = await openChecked(readers, update)
+      return { read: async (range: Range, into: Uint8Array) => times(factor, await read(range, into), into), check }
+    }),
+  )
+
+/** To the nearest Float32; in the memory that is the reader's to use. */
+function times(factor: number, values: Float32Array<ArrayBuffer>, into: Uint8Array): Float32Array<ArrayBuffer> {
+  if (factor === 1) return values
+  const scaled = float32Of(into.subarray(0, values.byteLength))
+  for (let i = 0; i < scaled.length; i++) scaled[i] = factor * (values[i] ?? 0)
+  return scaled
 }
 
-const openUpdates = (readers: Readers, { updates }: AggregateInput) =>
-  Promise.all(updates.map(async (update) => ({ ...update, values: await openChecked(readers, update.update) })))
+/** For pieces that are used, and as many that are on their way. */
+const placesFor = (atOnce: number, { rangeLength, take }: Ranged): Uint8Array[] =>
+  Array.from({ length: 2 * atOnce + 1 }, () => take(4 * rangeLength))
 
-function* rangesOf({ specs, rangeLength }: Ranged): Generator<Range> {
+function* rangesOf({ specs, rangeLength }: Pick<Ranged, 'specs' | 'rangeLength'>): Generator<Range> {
   const dimension = dimensionOf(specs)
   for (let start = 0; start < dimension; start += rangeLength)
     yield { start, end: Math.min(dimension, start + rangeLength) }
 }
-
-/** All of them at once: while the main thread sums, others read. */
-const readUpdates = (deltas: Opened['deltas'], range: Range): Promise<Update[]> =>
-  Promise.all(
-    deltas.map(async ({ factor = 1, values, update: _, ...making }) => {
-      const delta = await values.read(range)
-      return { ...making, delta: factor === 1 ? delta : delta.map((value) => factor * value) }
-    }),
-  )
 
 /** What `read` makes of each range, begun when the one before it is there, and done while that is at work: a blob is read and hashed in order. */
 async function* ahead<T>(ranges: Iterable<Range>, read: (range: Range) => Promise<T>): AsyncGenerator<[Range, T]> {
@@ -137,32 +151,55 @@ async function weighRound(readers: Readers, input: Ranged): Promise<Combination 
   const count = makings.length + own.length
   if (needs === 'nothing') return weigh(noProducts(count), makings)
   const before = await openState(readers, input.state, own)
-  const deltas = await openUpdates(readers, input)
+  const sources = await openUpdates(readers, inOrder(input.updates))
+  const next = piecesOf({ sources, ranges: rangesOf(input), places: placesFor(sources.length, input) })
   const sums = startProducts(count, needs)
-  const state = (range: Range) => stateRange(before, input.strategy, range)
-  const read = async (range: Range) => vectorsOf(...(await Promise.all([readUpdates(deltas, range), state(range)])))
-  for await (const [{ start }, vectors] of ahead(rangesOf(input), read)) addProducts(sums, vectors, start)
-  for (const blob of [...deltas.map(({ values }) => values), ...before.values()]) blob.check()
+  for await (const [{ start }, state] of ahead(rangesOf(input), (range) => stateRange(before, input.strategy, range))) {
+    const deltas = await next(sources.length)
+    addProducts(sums, [...deltas.map(({ values }) => values), ...Object.values(state.aggregator)], { start })
+    for (const piece of deltas) piece.release()
+  }
+  for (const blob of [...sources, ...before.values()]) blob.check()
   return weigh(finishProducts(sums), makings)
 }
 
 async function aggregateRanges(
+  readers: Readers,
   input: Ranged & { readonly combination: Combination | undefined },
-  { global, deltas, before, all }: Opened,
   output: Output,
 ): Promise<Record<string, number>> {
-  const { strategy, specs, combination, cohort } = input
+  const { strategy, specs, cohort = input.updates.length, combination = unweighed, rangeLength, take } = input
+  const updates = inOrder(input.updates)
+  const { needed, atOnce, begin, add, finish } = stepping(
+    strategy,
+    { combination, cohort, makings: updates },
+    { rangeLength, take },
+  )
+  const global = await openChecked(readers, input.weights)
+  const before = await openState(readers, input.state)
+  const deltas = await openUpdates(
+    readers,
+    needed.flatMap((k) => updates[k] ?? []),
+  )
+  const places = placesFor(Math.min(atOnce, deltas.length), input)
+  const next = piecesOf({ sources: [...deltas, global], ranges: rangesOf(input), places })
   await output.weights.write(weightsHead(specs))
   const sums: Record<string, number> = {}
-  const read = (range: Range) =>
-    Promise.all([global.read(range), readUpdates(deltas, range), stateRange(before, strategy, range)])
-  for await (const [, [weights, updates, stored]] of ahead(rangesOf(input), read)) {
-    const { result, state, measurements } = step(strategy, { weights, updates, combination, cohort }, stored)
-    await output.weights.write(bytesOf(result))
-    for (const [name, vector] of flatState(state)) await (await output.state(name)).write(bytesOf(vector))
+  for await (const [{ start, end }, stored] of ahead(rangesOf(input), (range) => stateRange(before, strategy, range))) {
+    begin(end - start, stored)
+    for (let at = 0; at < deltas.length; at += atOnce) {
+      const pieces = await next(Math.min(atOnce, deltas.length - at))
+      add(pieces.map(({ values }) => values))
+      for (const piece of pieces) piece.release()
+    }
+    const [weights] = await next(1)
+    const { result, state, measurements } = finish(weights?.values ?? new Float32Array())
+    weights?.release()
+    await output.begin(result, state)
     for (const [name, value] of Object.entries(measurements)) sums[name] = (sums[name] ?? 0) + value
   }
-  for (const blob of all) blob.check()
+  await output.written()
+  for (const blob of [global, ...deltas, ...before.values()]) blob.check()
   return normsOf(sums)
 }
 
@@ -173,19 +210,34 @@ async function writers(blobs: BlobStore, specs: readonly TensorSpec[]) {
   const writer = (): Promise<BlobWriter> => writerFor(blobs, specs)
   const weights = await writer()
   const states = new Map<string, BlobWriter>()
+  const stateOf = async (name: string): Promise<BlobWriter> => {
+    const known = states.get(name) ?? (await writer())
+    states.set(name, known)
+    return known
+  }
+  const write = async (result: Float32Array, state: StrategyState): Promise<void> => {
+    await weights.write(bytesOf(result))
+    for (const [name, vector] of flatState(state)) await (await stateOf(name)).write(bytesOf(vector))
+  }
+  let writing = Promise.resolve()
   return {
     weights,
-    async state(name: string): Promise<BlobWriter> {
-      const known = states.get(name) ?? (await writer())
-      states.set(name, known)
-      return known
+    /** One range is written while the next is made: it waits for the one before. */
+    async begin(result: Float32Array, state: StrategyState): Promise<void> {
+      await writing
+      writing = write(result, state)
+      // Heard with the next range: one that fails meanwhile is no unhandled rejection.
+      writing.catch(() => undefined)
     },
+    written: () => writing,
     async finish(): Promise<Pick<Aggregated, 'weights' | 'state'>> {
       const state: Record<string, BlobRef> = {}
       for (const [name, writer] of states) state[name] = await writer.finish()
       return { weights: await weights.finish(), state }
     },
     async abort(): Promise<void> {
+      // What is under way may still open a file.
+      await writing.catch(() => undefined)
       for (const writer of [weights, ...states.values()]) await writer.abort()
     },
   }
@@ -198,7 +250,7 @@ async function openChecked(readers: Readers, ref: BlobRef): Promise<Checked<Floa
   const { read, check } = checkedBytes(reader, ref)
   await read({ start: 0, end: dataStart })
   return {
-    read: async (range) => float32Of(await read(placeOf(range, dataStart))),
+    read: async (range, into) => float32Of(await read(placeOf(range, dataStart), into)),
     check,
   }
 }
@@ -213,51 +265,6 @@ export const placeOf = ({ start, end }: Range, dataStart: number): Range => ({
 export async function readHeader(reader: Pick<BlobReader, 'read'>, { sizeBytes }: BlobRef): Promise<Header> {
   const size = headerSize(await reader.read({ start: 0, end: 8 }))
   return parseHeader(await reader.read({ start: 0, end: 8 + size }), sizeBytes)
-}
-
-const parts = ['aggregator', 'serverOptimizer'] as const
-
-const flatState = (state: StrategyState): [string, Float64Array<ArrayBuffer>][] =>
-  parts.flatMap((part) =>
-    Object.entries(state[part]).map(([name, vector]): [string, Float64Array<ArrayBuffer>] => [
-      `${part}/${name}`,
-      vector,
-    ]),
-  )
-
-type StoredState = ReadonlyMap<string, Checked<Float64Array<ArrayBuffer>>>
-
-/** State vectors are stored bare: 8 bytes a weight. `wanted`: of these names only. */
-async function openState(
-  readers: Readers,
-  state: AggregateInput['state'],
-  wanted?: readonly string[],
-): Promise<StoredState> {
-  const opened = new Map<string, Checked<Float64Array<ArrayBuffer>>>()
-  for (const [name, value] of Object.entries(state ?? {})) {
-    if (wanted?.includes(name) === false) continue
-    const ref = blobRefSchema.parse(value)
-    const { read, check } = checkedBytes(await readers(ref), ref)
-    opened.set(name, {
-      read: async ({ start, end }) => float64Of(await read({ start: start * 8, end: end * 8 })),
-      check,
-    })
-  }
-  return opened
-}
-
-async function stateRange(stored: StoredState, strategy: Strategy, range: Range): Promise<StrategyState> {
-  const length = range.end - range.start
-  const load = async (part: (typeof parts)[number]): Promise<VectorState> => {
-    const initial = strategy[part].init(length)
-    const loaded = await Promise.all(
-      Object.entries(initial).map(
-        async ([name, vector]) => [name, (await stored.get(`${part}/${name}`)?.read(range)) ?? vector] as const,
-      ),
-    )
-    return Object.fromEntries(loaded)
-  }
-  return { aggregator: await load('aggregator'), serverOptimizer: await load('serverOptimizer') }
 }
 
 const bytesOf = (vector: Float32Array | Float64Array): Uint8Array =>

@@ -15,7 +15,6 @@ import {
   i64x2Add,
   i64x2MulHighU,
   i64x2MulLowU,
-  instantiated,
   load,
   localGet,
   localSet,
@@ -25,47 +24,52 @@ import {
   store,
   type WasmFunction,
 } from './wasm.ts'
+import { parts, perWorkbench } from './workbench.ts'
 
 /** What is hashed under one key. */
 export const nhBlockBytes = 1 << 16
 /** Messages are multiples of this. */
 export const nhStepBytes = 32
 
+/** Addresses are in bytes of a workbench. */
 export type NhKernel = {
-  /** [nhBlockBytes]; the key, to be written once. */
-  readonly key: Uint8Array
-  /** [nhBlockBytes] */
-  readonly message: Uint8Array
+  readonly buffer: ArrayBuffer
+  /** [nhBlockBytes]: to be hashed under from now on. It is known again by where it is, and may not change. */
+  use(key: Uint8Array): void
+  /** [nhBlockBytes]: room for what is elsewhere. */
+  readonly message: Uint8Array<ArrayBuffer>
   /** [2 of 64 bits] */
-  readonly sums: Uint8Array
-  /** Adds the terms of the message's first `length` bytes, which are at `position` of their block. */
-  add(length: number, position: number): void
+  readonly sums: Uint8Array<ArrayBuffer>
+  /** Adds the terms of `length` bytes that begin at an address, and are at `position` of their block. */
+  add(messageAt: number, length: number, position: number): void
 }
 
-/** Where things are in the memory, in bytes. */
-const messageAt = 0
-const keyAt = nhBlockBytes
-const sumsAt = 2 * nhBlockBytes
-const pages = 3
+const { message: messageAt, key: keyAt, sums: sumsAt } = parts.nh
 
-/** undefined where the platform does not take it. */
-export function nhKernel(): NhKernel | undefined {
-  const instance = instantiated({ pages, parameters: 2, functions: [addTerms()] })
-  if (instance === undefined) return undefined
-  const { buffer, functions } = instance
-  return {
-    key: new Uint8Array(buffer, keyAt, nhBlockBytes),
-    message: new Uint8Array(buffer, messageAt, nhBlockBytes),
-    sums: new Uint8Array(buffer, sumsAt, 16),
-    add: (length, position) => functions.add?.(length, position),
-  }
-}
+/** undefined where the platform does not take it, and in plain memory. */
+export const nhKernelAt = perWorkbench(
+  () => ({ parameters: 3, functions: [addTerms()] }),
+  (functions, buffer): NhKernel => {
+    const place = new Uint8Array(buffer, keyAt, nhBlockBytes)
+    let used: Uint8Array | undefined
+    return {
+      buffer,
+      use(key) {
+        if (used !== key) place.set(key)
+        used = key
+      },
+      message: new Uint8Array(buffer, messageAt, nhBlockBytes),
+      sums: new Uint8Array(buffer, sumsAt, 16),
+      add: (at, length, position) => functions.add?.(at, at + length, position),
+    }
+  },
+)
 
-/** (end, key: i32): where the message ends, and where in the key it begins. Locals: where in the message, then words 0 … 3, words 4 … 7, and the sums. */
+/** (at, end, key: i32): where the message begins and ends, and where in the key it begins. Locals: words 0 … 3, words 4 … 7, and the sums. */
 function addTerms(): WasmFunction {
-  const [end, key, at, first, second, sums] = [0, 1, 2, 3, 4, 5]
+  const [at, end, key, first, second, sums] = [0, 1, 2, 3, 4, 5]
   const keyed = (offset: number, into: number) => [
-    ...[...localGet(at), ...load(messageAt + offset)],
+    ...[...localGet(at), ...load(offset)],
     ...[...localGet(key), ...load(keyAt + offset)],
     ...[...i32x4Add, ...localSet(into)],
   ]
@@ -79,7 +83,7 @@ function addTerms(): WasmFunction {
   const condition = [...localGet(at), ...i32Const(nhStepBytes), ...i32Add, ...localTee(at), ...localGet(end), ...i32LtU]
   return {
     name: 'add',
-    locals: locals(1, 3),
+    locals: locals(0, 3),
     body: [
       ...[...i32Const(0), ...load(sumsAt), ...localSet(sums)],
       ...loop(body, condition),

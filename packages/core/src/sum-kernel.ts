@@ -1,4 +1,4 @@
-/** The inner loop of weighted-sum.ts in WebAssembly. The module's memory holds a block of the sum and of the vectors that are added to it. */
+/** The inner loop of weighted-sum.ts in WebAssembly. Addresses are in bytes of a workbench. */
 import {
   type Code,
   f64x2Add,
@@ -8,7 +8,6 @@ import {
   i32Add,
   i32Const,
   i32LtU,
-  instantiated,
   load,
   loadSplat64,
   localGet,
@@ -19,54 +18,53 @@ import {
   store,
   type WasmFunction,
 } from './wasm.ts'
+import { parts, perWorkbench } from './workbench.ts'
 
-/** Coordinates that are in the memory at once: with four vectors 48 KB, which a processor's nearest caches hold. */
+/** Coordinates that are added at once: with four vectors 48 KB, which a processor's nearest caches hold. */
 export const blockLength = 2048
 /** Vectors that are added in one pass. */
 export const groupLength = 4
 
 export type SumKernel = {
-  /** [blockLength] */
-  readonly sum: Float64Array
-  /** groupLength of [blockLength] */
-  readonly vectors: readonly Float32Array[]
+  readonly buffer: ArrayBuffer
+  /** Room for what is elsewhere: a block of the sum, and of groupLength vectors. */
+  readonly sum: Float64Array<ArrayBuffer>
+  readonly vectors: readonly Float32Array<ArrayBuffer>[]
   /** [groupLength] */
-  readonly coefficients: Float64Array
-  /** sum ← sum + c₀·x₀ + … of the first `count` vectors, for the first `length` coordinates. */
-  add(count: number, length: number): void
+  readonly coefficients: Float64Array<ArrayBuffer>
+  /** sum ← sum + c₀·x₀ + … of the vectors that begin at these addresses; `length` is a multiple of 4. */
+  add(sumAt: number, vectorsAt: readonly number[], length: number): void
 }
 
-/** Where things are in the memory, in bytes. */
-const sumAt = 0
-const coefficientsAt = sumAt + 8 * blockLength
-const vectorAt = (index: number): number => coefficientsAt + 8 * groupLength + 4 * blockLength * index
-const pages = Math.ceil(vectorAt(groupLength) / 65_536)
+const { coefficients: coefficientsAt, blocks: sumAt } = parts.sum
+const vectorAt = (index: number): number => sumAt + 8 * blockLength + 4 * blockLength * index
 
-/** undefined where the platform does not take it: then there is the plain loop. */
-export function sumKernel(): SumKernel | undefined {
-  const counts = Array.from({ length: groupLength }, (_, k) => k + 1)
-  const instance = instantiated({ pages, parameters: 1, functions: counts.map(adder) })
-  if (instance === undefined) return undefined
-  const { buffer, functions } = instance
-  const vectors = Array.from({ length: groupLength }, (_, k) => new Float32Array(buffer, vectorAt(k), blockLength))
-  const adders = counts.map((count) => functions[nameOf(count)])
-  return {
-    sum: new Float64Array(buffer, sumAt, blockLength),
-    vectors,
-    coefficients: new Float64Array(buffer, coefficientsAt, groupLength),
-    // Four coordinates a turn: what is behind `length` is computed and not looked at.
-    add: (count, length) => adders[count - 1]?.(16 * Math.ceil(length / 4)),
-  }
-}
-
+const counts = Array.from({ length: groupLength }, (_, k) => k + 1)
 const nameOf = (count: number): string => `add${count}`
 
+/** undefined where the platform does not take it, and in plain memory: then there is the plain loop. */
+export const sumKernelAt = perWorkbench(
+  () => ({ parameters: 2 + groupLength, functions: counts.map(adder) }),
+  (functions, buffer): SumKernel => {
+    const adders = counts.map((count) => functions[nameOf(count)])
+    return {
+      buffer,
+      sum: new Float64Array(buffer, sumAt, blockLength),
+      vectors: counts.map((_, k) => new Float32Array(buffer, vectorAt(k), blockLength)),
+      coefficients: new Float64Array(buffer, coefficientsAt, groupLength),
+      add: (sumAt, vectorsAt, length) => adders[vectorsAt.length - 1]?.(sumAt, 4 * length, ...vectorsAt),
+    }
+  },
+)
+
 /**
- * (end: i32): where the last coordinates of a Float32 vector end. Locals: 1 where they are in such a vector, 2 where in the sum, then the
- * sums of coordinates 0, 1 and of 2, 3, then four Float32, then the coefficients, twice each.
+ * (sum, bytes, x₀, x₁, x₂, x₃: i32): where the sum begins, how long each Float32 vector is, and where they begin. Locals: how far we are in a vector, then the sums of
+ * coordinates 0, 1 and of 2, 3, then four Float32, then the coefficients, twice each.
  */
 function adder(count: number): WasmFunction {
-  const [end, at, atSum, low, high, four, first] = [0, 1, 2, 3, 4, 5, 6]
+  const [sum, bytes, firstVector] = [0, 1, 2]
+  const at = firstVector + groupLength
+  const [low, high, four, first] = [at + 1, at + 2, at + 3, at + 4]
   const coefficient = (k: number): number => first + k
   const scaled = (k: number, half: Code): Code => [
     ...half,
@@ -77,25 +75,23 @@ function adder(count: number): WasmFunction {
   const terms = Array.from(
     { length: count },
     (_, k): Code => [
-      ...localGet(at),
-      ...load(vectorAt(k)),
-      ...localSet(four),
+      ...[...localGet(firstVector + k), ...localGet(at), ...i32Add, ...load(0), ...localSet(four)],
       ...[...localGet(low), ...scaled(k, localGet(four)), ...f64x2Add, ...localSet(low)],
       ...[...localGet(high), ...scaled(k, highHalf(localGet(four))), ...f64x2Add, ...localSet(high)],
     ],
   )
   const body: Code = [
-    ...[...localGet(atSum), ...load(sumAt), ...localSet(low)],
-    ...[...localGet(atSum), ...load(sumAt + 16), ...localSet(high)],
+    ...[...localGet(sum), ...load(0), ...localSet(low)],
+    ...[...localGet(sum), ...load(16), ...localSet(high)],
     ...terms.flat(),
-    ...[...localGet(atSum), ...localGet(low), ...store(sumAt)],
-    ...[...localGet(atSum), ...localGet(high), ...store(sumAt + 16)],
-    ...[...localGet(atSum), ...i32Const(32), ...i32Add, ...localSet(atSum)],
+    ...[...localGet(sum), ...localGet(low), ...store(0)],
+    ...[...localGet(sum), ...localGet(high), ...store(16)],
+    ...[...localGet(sum), ...i32Const(32), ...i32Add, ...localSet(sum)],
   ]
-  const condition = [...localGet(at), ...i32Const(16), ...i32Add, ...localTee(at), ...localGet(end), ...i32LtU]
+  const condition = [...localGet(at), ...i32Const(16), ...i32Add, ...localTee(at), ...localGet(bytes), ...i32LtU]
   const coefficients = Array.from(
     { length: count },
     (_, k): Code => [...i32Const(0), ...loadSplat64(coefficientsAt + 8 * k), ...localSet(coefficient(k))],
   )
-  return { name: nameOf(count), locals: locals(2, 3 + count), body: [...coefficients.flat(), ...loop(body, condition)] }
+  return { name: nameOf(count), locals: locals(1, 3 + count), body: [...coefficients.flat(), ...loop(body, condition)] }
 }

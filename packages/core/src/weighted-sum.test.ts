@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { blockLength, sumKernel } from './sum-kernel.ts'
+import { blockLength, sumKernelAt } from './sum-kernel.ts'
+import type { Vector } from './vector.ts'
 import { addTerms, type Term } from './weighted-sum.ts'
+import { workbench } from './workbench.ts'
 
-const kernel = sumKernel()
+const bench = workbench(1 << 20)
+const kernel = sumKernelAt(bench.begin()(0).buffer)
 
 /** Written down as the sum is defined: for each coordinate, one term after another. */
 function byDefinition(terms: readonly Term[], y: Float64Array): Float64Array {
@@ -46,12 +49,50 @@ for (const [name, given] of [
       fc.property(sums, ({ terms, y }) => {
         const found = Float64Array.from(y)
         addTerms(terms, found, given)
-        // As bytes: 0 and −0 are two numbers here.
-        assert.deepEqual(new Uint8Array(found.buffer), new Uint8Array(byDefinition(terms, y).buffer))
+        assert.deepEqual(bytesOf(found), bytesOf(byDefinition(terms, y)))
       }),
       { numRuns: 200 },
     )
   })
+
+/** 0 and −0 are two numbers here. */
+const bytesOf = ({ buffer, byteOffset, byteLength }: Vector): Uint8Array =>
+  Uint8Array.from(new Uint8Array(buffer, byteOffset, byteLength))
+
+test('what is in a workbench is summed there, beside what is not, and nothing around it changes', () => {
+  fc.assert(
+    fc.property(sums, fc.infiniteStream(fc.boolean()), fc.nat(3), ({ terms, y }, inside, shift) => {
+      const take = bench.begin()
+      const around: Uint8Array[] = []
+      // Not where a group of four begins, and with neighbours on both sides.
+      const placed = (vector: Vector): Vector => {
+        const sizeBytes = vector.BYTES_PER_ELEMENT
+        const bytes = take((vector.length + 8) * sizeBytes).fill(7)
+        const place = new (vector instanceof Float64Array ? Float64Array : Float32Array)(
+          bytes.buffer,
+          bytes.byteOffset + shift * sizeBytes,
+          vector.length,
+        )
+        place.set(vector)
+        around.push(bytes.subarray(0, shift * sizeBytes), bytes.subarray(shift * sizeBytes + place.byteLength))
+        return place
+      }
+      const found = placed(y)
+      assert.ok(found instanceof Float64Array && sumKernelAt(found.buffer) === kernel)
+      const there = terms.map((term) =>
+        inside.next().value === true ? { ...term, vector: placed(term.vector) } : term,
+      )
+      addTerms(there, found)
+      assert.deepEqual(bytesOf(found), bytesOf(byDefinition(terms, y)))
+      for (const bytes of around) assert.ok(bytes.every((byte) => byte === 7))
+      assert.deepEqual(
+        there.map(({ vector }) => bytesOf(vector)),
+        terms.map(({ vector }) => bytesOf(vector)),
+      )
+    }),
+    { numRuns: 200 },
+  )
+})
 
 test('by hand: three vectors, one of them Float64, on a sum that has begun', () => {
   const y = Float64Array.of(1, -0, 0.5)

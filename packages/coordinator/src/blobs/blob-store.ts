@@ -33,8 +33,11 @@ export function gatheringWriter(blobs: Pick<BlobStore, 'put'>): BlobWriter {
 
 /** One that is read range by range. To be closed. */
 export type BlobReader = {
-  /** As a store's read() of a range; what it gives is good until it is called for the one after the next. */
-  read(range: ByteRange): Promise<Uint8Array>
+  /**
+   * As a store's read() of a range. Where memory is given, into which it must fit, what it gives is there, or where nothing changes it; else it is good
+   * until it is called for the one after the next.
+   */
+  read(range: ByteRange, into?: Uint8Array): Promise<Uint8Array>
   close(): Promise<void>
   /** Where its store can tell more cheaply than by its name that the blob is what was written. */
   readonly proof?: Proof

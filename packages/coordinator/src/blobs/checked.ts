@@ -7,14 +7,14 @@ import type { BlobReader, ByteRange, Proof } from './blob-store.ts'
 export type Range = ByteRange
 
 /** One that is read once, from front to back: at its end `check` knows whether it was what its name says. */
-export type Checked<Vector> = { read(range: Range): Promise<Vector>; check(): void }
+export type Checked<Vector> = { read(range: Range, into?: Uint8Array): Promise<Vector>; check(): void }
 
 export function checkedBytes(reader: BlobReader, { sha256 }: BlobRef): Checked<Uint8Array> {
   const proof = reader.proof ?? proofByName(sha256)
   const damaged = (): WardroundError => new WardroundError('WR_BLOB_MISSING', { sha256 })
   return {
-    async read(range) {
-      const bytes = await reader.read(range)
+    async read(range, into) {
+      const bytes = await reader.read(range, into)
       if (bytes.length !== range.end - range.start) throw damaged()
       proof.update(bytes)
       return bytes

@@ -13,6 +13,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { appendTo } from '../testing/append.ts'
@@ -217,6 +218,21 @@ test('a folder that cannot be made, or is gone, is an error that names it', asyn
   await assert.rejects(store.writer(), coded('WR_PERMISSION', { action: 'write' }))
   await assert.rejects(store.put(content), coded('WR_PERMISSION', { action: 'write' }))
   await assert.rejects(appendTo(store, 'task')(0, content), coded('WR_PERMISSION', { action: 'write' }))
+})
+
+test('what the disk refused while more was written is no blob, though its last sync knows nothing of it', async (t) => {
+  const folder = freshFolder()
+  const store = await folderBlobs(folder)
+  const writer = await store.writer()
+  const file = await open(join(root, 'any'), 'w')
+  t.mock.method(Object.getPrototypeOf(file), 'datasync', async () => {
+    throw Object.assign(new Error('input/output error'), { code: 'EIO' })
+  })
+  await file.close()
+  await writer.write(new Uint8Array(8 << 20))
+  await assert.rejects(writer.finish(), { code: 'EIO' })
+  await writer.abort()
+  assert.deepEqual(filesIn(folder), [])
 })
 
 test('a disk that is full is an error to be tried again', { skip: !existsSync('/dev/full') }, async () => {

@@ -9,6 +9,7 @@ import { sha256Of } from '../digest.ts'
 import { syncFolderSoon } from '../sync-folder.ts'
 import type { BlobStore, BlobWriter, Proof } from './blob-store.ts'
 import { exists, remove, writable, written } from './files.ts'
+import { flushing } from './flushing.ts'
 import { fileReader, guarded, readRange, streamed } from './reading.ts'
 import { type Seal, sealing } from './seal.ts'
 import { type Settle, type Settling, stagedIn } from './staged.ts'
@@ -104,6 +105,7 @@ async function fileWriter(path: string, { settle, seal }: Settling): Promise<Blo
   const file = await writable(path, 'w')
   const hash = createHash('sha256')
   const sealed = seal?.()
+  const { wrote, settled } = flushing(file)
   let sizeBytes = 0
   const abort = async (): Promise<void> => {
     await file.close()
@@ -119,9 +121,12 @@ async function fileWriter(path: string, { settle, seal }: Settling): Promise<Blo
         await abort()
         throw error
       })
+      wrote(chunk.length)
     },
     async finish(named) {
-      await file.sync().finally(() => file.close())
+      await settled()
+        .then(() => file.sync())
+        .finally(() => file.close())
       const ref = { sha256: hash.digest('hex'), sizeBytes }
       await named?.(ref)
       return settle(path, ref, sealed?.digest())

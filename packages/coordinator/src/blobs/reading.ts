@@ -29,7 +29,7 @@ export async function readRange(path: string, range: ByteRange | undefined): Pro
   }
 }
 
-/** The same file for range after range, and the same memory in turns of two: fresh memory costs several times as much as filling it. */
+/** The same file for range after range, and the same memory, in turns of two where none is given: fresh memory costs several times as much as filling it. */
 export async function fileReader(sha256: string, path: string): Promise<BlobReader> {
   const file = await guarded(sha256, () => open(path, 'r'))
   const buffers = [new Uint8Array(), new Uint8Array()]
@@ -42,9 +42,9 @@ export async function fileReader(sha256: string, path: string): Promise<BlobRead
     return buffer
   }
   return {
-    read: ({ start, end }) =>
+    read: ({ start, end }, into) =>
       guarded(sha256, async () => {
-        const buffer = next(end - start)
+        const buffer = into ?? next(end - start)
         let length = 0
         while (length < end - start) {
           const { bytesRead } = await file.read(buffer, length, end - start - length, start + length)

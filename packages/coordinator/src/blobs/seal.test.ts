@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nhBlockBytes } from '@wardround/core/nh-kernel.ts'
+import { workbench } from '@wardround/core/workbench.ts'
 import fc from 'fast-check'
 import { testEntropy } from '../testing/entropy.ts'
 import { type Sealing, sealing } from './seal.ts'
@@ -34,6 +35,24 @@ test('the same bytes have the same seal, however they are cut, and whatever is s
         two.update(whole.subarray(edges[index], end).toReversed())
       }
       assert.equal(one.digest(), sealOf(start, whole))
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('bytes in a workbench have the same seal, whoever sealed there before', () => {
+  const bench = workbench(3 * nhBlockBytes)
+  fc.assert(
+    fc.property(length, fc.nat(40), fc.nat(), (length, shift, cut) => {
+      const whole = made(length, cut)
+      const there = bench
+        .begin()(length + shift)
+        .subarray(shift)
+      there.set(whole)
+      sealOf(other, there)
+      const at = cut % (length + 1)
+      assert.equal(sealOf(start, there.subarray(0, at), whole.subarray(at)), sealOf(start, whole))
+      assert.equal(sealOf(start, whole.subarray(0, at), there.subarray(at)), sealOf(start, whole))
     }),
     { numRuns: 60 },
   )

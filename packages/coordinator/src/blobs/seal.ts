@@ -4,33 +4,37 @@
  * other bytes with the same seal once in 2³² attempts.
  */
 import { createHash } from 'node:crypto'
-import { type NhKernel, nhBlockBytes, nhKernel, nhStepBytes } from '@wardround/core/nh-kernel.ts'
+import { type NhKernel, nhBlockBytes, nhKernelAt, nhStepBytes } from '@wardround/core/nh-kernel.ts'
 import type { Entropy } from '@wardround/core/ports.ts'
+import { workbench } from '@wardround/core/workbench.ts'
 
 /** Of one stream of bytes, however it is cut. */
 export type Seal = { update(bytes: Uint8Array): void; digest(): string }
 export type Sealing = () => Seal
 
-/** undefined where the platform does not take the kernel: then there is SHA-256. */
+/** undefined where the platform does not take the kernel: then there is SHA-256. What is in a workbench is sealed where it is. */
 export function sealing(entropy: Entropy): Sealing | undefined {
-  const kernel = nhKernel()
-  if (kernel === undefined) return undefined
-  kernel.key.set(entropy(nhBlockBytes))
-  return () => sealBy(kernel)
+  const shared = nhKernelAt(workbench(0).begin()(0).buffer)
+  if (shared === undefined) return undefined
+  const key = entropy(nhBlockBytes)
+  return () => sealBy(key, shared)
 }
 
-function sealBy(kernel: NhKernel): Seal {
+function sealBy(key: Uint8Array, shared: NhKernel): Seal {
   const outer = createHash('sha256')
-  const sums = new Uint8Array(kernel.sums.length)
+  const sums = new Uint8Array(shared.sums.length)
   const rest = new Uint8Array(nhStepBytes)
   let restBytes = 0
   let sizeBytes = 0
   /** In the block. */
   let position = 0
   const add = (bytes: Uint8Array): void => {
-    kernel.message.set(bytes)
+    const own = nhKernelAt(bytes.buffer)
+    const kernel = own ?? shared
+    if (own === undefined) kernel.message.set(bytes)
+    kernel.use(key)
     kernel.sums.set(sums)
-    kernel.add(bytes.length, position)
+    kernel.add((own === undefined ? kernel.message : bytes).byteOffset, bytes.length, position)
     sums.set(kernel.sums)
     position += bytes.length
     if (position === nhBlockBytes) endBlock()

@@ -1,5 +1,5 @@
 /** Rules whose result is (Σ cₖ·xₖ) / divisor, of the updates and, where the rule keeps one, of its centre. */
-import { squareSum } from '../vector.ts'
+import { divide } from '../step-sum.ts'
 import { addTerms } from '../weighted-sum.ts'
 import type { Aggregator, Weighing } from './process.ts'
 
@@ -16,19 +16,14 @@ export const combining = ({ name, needs, weigh, keepsCentre = false, reach }: Ru
   weighing: { needs, weigh },
   ...(reach === undefined ? {} : { reach }),
   init: (dimension) => (keepsCentre ? { centre: new Float64Array(dimension) } : {}),
-  aggregate(updates, state, { combination: { coefficients, divisor } }) {
-    const vectors = [...updates.map(({ delta }) => delta), ...Object.values(state)]
-    const result = new Float64Array(updates[0]?.delta.length ?? 0)
-    const terms = vectors.map((vector, index) => ({ coefficient: coefficients[index] ?? 0, vector }))
-    addTerms(
-      terms.filter(({ coefficient }) => coefficient !== 0),
-      result,
-    )
-    for (let i = 0; i < result.length; i++) result[i] = (result[i] ?? 0) / divisor
-    return {
-      state: keepsCentre ? { centre: result } : state,
-      result,
-      measurements: { aggregateSquareSum: squareSum(result) },
-    }
+  coefficients: ({ combination: { coefficients }, makings }) => [coefficients.slice(0, makings.length)],
+  finish([result = new Float64Array()], state, { combination: { coefficients, divisor }, makings }) {
+    const own = Object.values(state).map((vector, k) => ({
+      coefficient: coefficients[makings.length + k] ?? 0,
+      vector,
+    }))
+    addTerms(own, result)
+    const aggregateSquareSum = divide(result, divisor)
+    return { state: keepsCentre ? { centre: result } : state, result, measurements: { aggregateSquareSum } }
   },
 })

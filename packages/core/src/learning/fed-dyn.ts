@@ -23,9 +23,10 @@ export function fedDynRule(): Aggregator {
   return {
     name: 'fedDyn',
     init: (dimension) => ({ drift: new Float64Array(dimension) }),
-    aggregate(updates, state, facts) {
-      const { result: average } = mean.aggregate(updates, {}, facts)
-      const present = updates.length / facts.cohort
+    coefficients: mean.coefficients,
+    finish(sums, state, facts) {
+      const { result: average } = mean.finish(sums, {}, facts)
+      const present = facts.makings.length / facts.cohort
       const drift = mapped(average, (value, i) => (state.drift?.[i] ?? 0) - present * value)
       const result = mapped(average, (value, i) => value - (drift[i] ?? 0))
       const measurements = { aggregateSquareSum: squareSum(result), driftSquareSum: squareSum(drift) }

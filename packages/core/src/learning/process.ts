@@ -2,7 +2,9 @@
  * One step of federated optimization, as data flowing one way: updates → aggregate → server optimizer → finalize. Every stage
  * is pure, returns {state, result, measurements}, and its state is plain data that lives in the coordinator's store.
  */
-import { squareSum, sum32, type Vector } from '../vector.ts'
+import { addStep } from '../step-sum.ts'
+import { squareSum, type Vector } from '../vector.ts'
+import { addTerms } from '../weighted-sum.ts'
 import type { LocalCorrection } from './local-correction.ts'
 import { addProducts, finishProducts, noProducts, type ProductNeeds, type Products, startProducts } from './products.ts'
 import type { Turn } from './turns.ts'
@@ -51,24 +53,37 @@ export type RoundFacts = {
   readonly combination: Combination
   /** Sites that were asked to train in this round, whether they did or not: N, where the updates are of |S|. */
   readonly cohort: number
+  /** In the order of the updates. */
+  readonly makings: readonly Making[]
 }
 
+/** Measurement `aggregateSquareSum`: Σ of the result's squares, from low to high. */
+export type Aggregate = Measured<VectorState, Float64Array<ArrayBuffer>>
+
 /**
- * From the sites' updates to one. `aggregate` sees them in site-name order, whatever the order of arrival, and each coordinate of its result
- * depends on that coordinate of the updates and of the state alone, given the facts: it is run range by range.
+ * From the sites' updates to one, by sums of them: Σ cₖ·Δₖ in site-name order, whatever the order of arrival, for each row of coefficients. Updates are added one by one
+ * as they are read, so that a rule of this form is what needs the least memory.
  */
+export type SumRule = {
+  /** Rows of one number an update; an update that has 0 in all of them need not be read. */
+  coefficients(facts: RoundFacts): readonly (readonly number[])[]
+  /** `sums`, one a row, are its own to change. Each coordinate by itself: it is run range by range. */
+  finish(sums: readonly Float64Array<ArrayBuffer>[], state: VectorState, facts: RoundFacts): Aggregate
+}
+
+/** From the sites' updates to one, where a coordinate needs all of them at once. They are in site-name order; it is run range by range. */
+export type CoordinateRule = {
+  aggregate(deltas: readonly Float32Array[], state: VectorState, facts: RoundFacts): Aggregate
+}
+
+/** From the sites' updates to one. Each coordinate of what it makes depends on that coordinate of the updates and of the state alone, given the facts. */
 export type Aggregator = {
   readonly name: string
   readonly weighing?: Weighing
   /** The farthest that one round's aggregate can be from where the rule starts (0, or its `centre`), where it is a number known beforehand. */
   readonly reach?: number
   init(dimension: number): VectorState
-  aggregate(
-    updates: readonly Update[],
-    state: VectorState,
-    facts: RoundFacts,
-  ): Measured<VectorState, Float64Array<ArrayBuffer>>
-}
+} & (SumRule | CoordinateRule)
 
 /** From the aggregated update to the step that the global weights take, each coordinate by itself. */
 export type ServerOptimizer = {
@@ -100,7 +115,7 @@ export const initialState = (strategy: Strategy, dimension: number): StrategySta
 })
 
 /** Nothing to multiply by: for an aggregator that does not weigh. */
-const unweighed: Combination = { coefficients: [], divisor: 1, measurements: {} }
+export const unweighed: Combination = { coefficients: [], divisor: 1, measurements: {} }
 
 export const inOrder = <U extends { readonly site: string }>(updates: readonly U[]): U[] =>
   updates.toSorted((a, b) => (a.site < b.site ? -1 : a.site > b.site ? 1 : 0))
@@ -118,7 +133,7 @@ export function weighed({ aggregator }: Strategy, updates: readonly Update[], st
   const vectors = vectorsOf(updates, state)
   if (needs === 'nothing') return weigh(noProducts(vectors.length), inOrder(updates))
   const sums = startProducts(vectors.length, needs)
-  addProducts(sums, vectors, 0)
+  addProducts(sums, vectors, { start: 0 })
   return weigh(finishProducts(sums), inOrder(updates))
 }
 
@@ -131,22 +146,55 @@ type Round = {
   readonly cohort?: number | undefined
 }
 
+/** The aggregate of updates, or of ranges of them, in memory. */
+export function aggregated(
+  aggregator: Aggregator,
+  updates: readonly Update[],
+  { state, ...round }: Pick<RoundFacts, 'combination' | 'cohort'> & { readonly state: VectorState },
+): Aggregate {
+  const makings = inOrder(updates)
+  const facts = { ...round, makings }
+  const deltas = makings.map(({ delta }) => delta)
+  if ('aggregate' in aggregator) return aggregator.aggregate(deltas, state, facts)
+  const sums = aggregator.coefficients(facts).map((row) => {
+    const sum = new Float64Array(deltas[0]?.length ?? 0)
+    addTerms(
+      deltas.map((vector, k) => ({ coefficient: row[k] ?? 0, vector })),
+      sum,
+    )
+    return sum
+  })
+  return aggregator.finish(sums, state, facts)
+}
+
+/** From the aggregate to the next global weights: wₜ₊₁ = fround(wₜ + step), which are written into `next`. */
+export function applied(
+  { serverOptimizer }: Strategy,
+  { weights, aggregate, next }: { weights: Float32Array; aggregate: Aggregate; next: Float32Array<ArrayBuffer> },
+  state: StrategyState,
+): Measured<StrategyState, Float32Array<ArrayBuffer>> {
+  const stepped = serverOptimizer.apply(aggregate.result, state.serverOptimizer)
+  addStep(weights, stepped.result, next)
+  const { aggregateSquareSum } = aggregate.measurements
+  const known = stepped.result === aggregate.result ? aggregateSquareSum : undefined
+  const stepSquareSum = known ?? squareSum(stepped.result)
+  return {
+    state: { aggregator: aggregate.state, serverOptimizer: stepped.state },
+    result: next,
+    measurements: { ...aggregate.measurements, ...stepped.measurements, stepSquareSum },
+  }
+}
+
 /**
- * The next global weights: wₜ₊₁ = fround(wₜ + step). `weights` and each delta are of one dimension: the whole model, or any range of it,
- * with the same range of the state. Measurements are sums over coordinates (`…SquareSum`), so that those of ranges add up to those of the
- * whole.
+ * The next global weights. `weights` and each delta are of one dimension: the whole model, or any range of it, with the same range of the state.
+ * Measurements are sums over coordinates (`…SquareSum`), so that those of ranges add up to those of the whole.
  */
 export function step(
   strategy: Strategy,
   { weights, updates, combination, cohort = updates.length }: Round,
   state: StrategyState,
 ): Measured<StrategyState, Float32Array<ArrayBuffer>> {
-  const facts = { combination: combination ?? weighed(strategy, updates, state), cohort }
-  const aggregated = strategy.aggregator.aggregate(inOrder(updates), state.aggregator, facts)
-  const stepped = strategy.serverOptimizer.apply(aggregated.result, state.serverOptimizer)
-  return {
-    state: { aggregator: aggregated.state, serverOptimizer: stepped.state },
-    result: sum32(weights, stepped.result),
-    measurements: { ...aggregated.measurements, ...stepped.measurements, stepSquareSum: squareSum(stepped.result) },
-  }
+  const round = { combination: combination ?? weighed(strategy, updates, state), cohort }
+  const aggregate = aggregated(strategy.aggregator, updates, { ...round, state: state.aggregator })
+  return applied(strategy, { weights, aggregate, next: new Float32Array(weights.length) }, state)
 }

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { productKernelAt } from '../product-kernel.ts'
+import type { Vector } from '../vector.ts'
+import { workbench } from '../workbench.ts'
 import {
   addProducts,
   distancesTo,
@@ -11,8 +14,10 @@ import {
   startProducts,
 } from './products.ts'
 
+type How = { readonly needs?: ProductNeeds; readonly cuts?: readonly number[]; readonly kernel?: boolean }
+
 /** Products of whole vectors, handed over in ranges that end before each of `cuts`. */
-function productsOf(vectors: readonly Float32Array[], needs: ProductNeeds = 'products', cuts: readonly number[] = []) {
+function productsOf(vectors: readonly Vector[], { needs = 'products', cuts = [], kernel = true }: How = {}) {
   const sums = startProducts(vectors.length, needs)
   const length = vectors[0]?.length ?? 0
   const ends = [...cuts.filter((cut) => cut < length).toSorted((a, b) => a - b), length]
@@ -21,7 +26,7 @@ function productsOf(vectors: readonly Float32Array[], needs: ProductNeeds = 'pro
     addProducts(
       sums,
       vectors.map((vector) => vector.subarray(start, end)),
-      start,
+      { start, kernel },
     )
   }
   return finishProducts(sums)
@@ -30,7 +35,7 @@ function productsOf(vectors: readonly Float32Array[], needs: ProductNeeds = 'pro
 /** Vectors of a few blocks, of numbers whose sums round. */
 const vectors = fc
   .record({
-    count: fc.integer({ min: 1, max: 5 }),
+    count: fc.integer({ min: 1, max: 9 }),
     length: fc.integer({ min: 1, max: 10_000 }),
     first: fc.integer({ min: 1, max: 1000 }),
   })
@@ -40,11 +45,44 @@ const vectors = fc
     ),
   )
 
+/** Low to high in each 4,096 coordinates, then over these. */
+function byDefinition(a: Vector, b: Vector): number {
+  let sum = 0
+  for (let from = 0; from < a.length; from += 4096) {
+    let open = 0
+    for (let k = from; k < Math.min(a.length, from + 4096); k++) open += (a[k] ?? 0) * (b[k] ?? 0)
+    sum += open
+  }
+  return sum
+}
+
+for (const kernel of [true, false])
+  test(`${kernel ? 'by the kernel' : 'in plain loops'}, of updates and a vector of Float64, every bit is that of the definition`, () => {
+    fc.assert(
+      fc.property(vectors, fc.nat(10_000), (updates, cut) => {
+        const all = [...updates, Float64Array.from(updates[0] ?? [], (value, k) => value / 3 - k)]
+        const [products, norms] = [
+          productsOf(all, { cuts: [cut], kernel }),
+          productsOf(all, { needs: 'norms', kernel }),
+        ]
+        for (const [i, a] of all.entries()) {
+          assert.equal(productOf(norms, i, i), byDefinition(a, a))
+          for (const [j, b] of all.entries()) assert.equal(productOf(products, i, j), byDefinition(a, b))
+        }
+      }),
+      { numRuns: 30 },
+    )
+  })
+
+test('the platform of these tests has the kernel', () => {
+  assert.ok(productKernelAt(workbench(0).begin()(0).buffer) !== undefined)
+})
+
 test('where the ranges are cut changes no bit', () => {
   fc.assert(
     fc.property(vectors, fc.array(fc.nat(10_000), { maxLength: 6 }), (vectors, cuts) => {
-      assert.deepEqual(productsOf(vectors, 'products', cuts), productsOf(vectors))
-      assert.deepEqual(productsOf(vectors, 'norms', cuts), productsOf(vectors, 'norms'))
+      assert.deepEqual(productsOf(vectors, { cuts }), productsOf(vectors))
+      assert.deepEqual(productsOf(vectors, { needs: 'norms', cuts }), productsOf(vectors, { needs: 'norms' }))
     }),
     { numRuns: 30 },
   )
@@ -54,7 +92,7 @@ test('products are those of BigInt arithmetic where nothing rounds, each pair bo
   const whole = (row: number, k: number): number => (((row + 2) * k * 7919 + row) % 2001) - 1000
   const rows = Array.from({ length: 5 }, (_, row) => Float32Array.from({ length: 9001 }, (_, k) => whole(row, k)))
   const products = productsOf(rows)
-  const norms = productsOf(rows, 'norms')
+  const norms = productsOf(rows, { needs: 'norms' })
   for (const [i, a] of rows.entries())
     for (const [j, b] of rows.entries()) {
       const exact = Number(a.reduce((sum, value, k) => sum + BigInt(value) * BigInt(b[k] ?? 0), 0n))

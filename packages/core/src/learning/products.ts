@@ -6,11 +6,11 @@
  * values are exact in Float64, which leaves the error of the sums: |found − ⟨x, y⟩| ≤ γ·‖x‖·‖y‖ with γ = (4,096 + d/4,096)·2⁻⁵³ for
  * dimension d (Higham 2002, section 3.1); 7·10⁻¹³ for ten million weights. Values of up to 10³⁸ cannot overflow.
  */
+import { tileRows } from '../product-kernel.ts'
 import type { Vector } from '../vector.ts'
+import { productTiles } from './product-tiles.ts'
 
 const blockLength = 4096
-/** Vectors are taken two by two: four sums at a time, which do not wait for one another. */
-const tile = 2
 
 /** What a rule asks for: the norms alone, in time n·d for n vectors, or all products, in n²/2·d. */
 export type ProductNeeds = 'norms' | 'products'
@@ -22,8 +22,6 @@ export type ProductSums = {
   readonly rows: number
   readonly closed: Float64Array
   readonly open: Float64Array
-  /** One block of each vector, one after another. */
-  readonly block: Float64Array
 }
 
 export type Products = {
@@ -33,53 +31,32 @@ export type Products = {
 }
 
 export function startProducts(count: number, needs: ProductNeeds): ProductSums {
-  const rows = Math.ceil(count / tile) * tile
+  const rows = Math.ceil(count / tileRows) * tileRows
   return {
     needs,
     count,
     rows,
     closed: new Float64Array(rows * rows),
     open: new Float64Array(rows * rows),
-    block: new Float64Array(rows * blockLength),
   }
 }
 
-/** `vectors` are one range each, from coordinate `start` of the whole. Ranges come in order, without gaps. */
-export function addProducts(sums: ProductSums, vectors: readonly Vector[], start: number): void {
+/** `vectors` are one range each, from coordinate `start` of the whole. Ranges come in order, without gaps. `kernel`: false for plain loops. */
+export function addProducts(
+  sums: ProductSums,
+  vectors: readonly Vector[],
+  { start, kernel = true }: { readonly start: number; readonly kernel?: boolean },
+): void {
   const length = vectors[0]?.length ?? 0
+  const tiles = productTiles(sums.rows, kernel)
   for (let from = 0; from < length; ) {
     const to = Math.min(length, from + blockLength - ((start + from) % blockLength))
-    for (const [row, vector] of vectors.entries()) sums.block.set(vector.subarray(from, to), row * blockLength)
-    for (let i = 0; i < sums.rows; i += tile)
-      for (let j = sums.needs === 'norms' ? i : 0; j <= i; j += tile) addTile(sums, { i, j, length: to - from })
+    tiles.sums.set(sums.open)
+    tiles.add(vectors, { from, to, diagonal: sums.needs === 'norms' })
+    sums.open.set(tiles.sums)
     if ((start + to) % blockLength === 0) closeBlock(sums)
     from = to
   }
-}
-
-/** ⟨xᵢ, xⱼ⟩, ⟨xᵢ, xⱼ₊₁⟩, ⟨xᵢ₊₁, xⱼ⟩ and ⟨xᵢ₊₁, xⱼ₊₁⟩ of `length` coordinates, added to the open sums. */
-function addTile({ block, open, rows }: ProductSums, { i, j, length }: { i: number; j: number; length: number }): void {
-  const [a, b, c, d] = [i * blockLength, (i + 1) * blockLength, j * blockLength, (j + 1) * blockLength]
-  const at = i * rows + j
-  let ac = open[at] ?? 0
-  let ad = open[at + 1] ?? 0
-  let bc = open[at + rows] ?? 0
-  let bd = open[at + rows + 1] ?? 0
-  for (let k = 0; k < length; k++) {
-    // One by one: as a list they take several times as long.
-    const xa = block[a + k] ?? 0
-    const xb = block[b + k] ?? 0
-    const xc = block[c + k] ?? 0
-    const xd = block[d + k] ?? 0
-    ac += xa * xc
-    ad += xa * xd
-    bc += xb * xc
-    bd += xb * xd
-  }
-  open[at] = ac
-  open[at + 1] = ad
-  open[at + rows] = bc
-  open[at + rows + 1] = bd
 }
 
 function closeBlock({ closed, open }: ProductSums): void {

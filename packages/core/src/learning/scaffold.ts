@@ -14,7 +14,6 @@
  * so that the coordinator needs no more of a site than its update and its steps. All sites count alike, as in the paper.
  */
 import { mapped, squareSum } from '../vector.ts'
-import { addTerms } from '../weighted-sum.ts'
 import { plainMean } from './aggregators.ts'
 import { stepsOf } from './fed-nova.ts'
 import { each32, type LocalCorrection } from './local-correction.ts'
@@ -26,13 +25,11 @@ export function scaffoldRule(): Aggregator {
   return {
     name: 'scaffold',
     init: (dimension) => ({ variate: new Float64Array(dimension) }),
-    aggregate(updates, state, facts) {
-      const averaged = mean.aggregate(updates, {}, facts)
-      const before = state.variate ?? new Float64Array(averaged.result.length)
-      const absent = 1 - updates.length / facts.cohort
-      const stepSum = new Float64Array(before.length)
-      const steps = updates.map((update) => ({ coefficient: 1 / stepsOf(update), vector: update.delta }))
-      addTerms(steps, stepSum)
+    coefficients: (facts) => [...mean.coefficients(facts), facts.makings.map((making) => 1 / stepsOf(making))],
+    finish([sum = new Float64Array(), stepSum = new Float64Array()], state, facts) {
+      const averaged = mean.finish([sum], {}, facts)
+      const before = state.variate ?? new Float64Array(sum.length)
+      const absent = 1 - facts.makings.length / facts.cohort
       const variate = mapped(before, (value, i) => absent * value - (stepSum[i] ?? 0) / facts.cohort)
       const measurements = { ...averaged.measurements, variateSquareSum: squareSum(variate) }
       return { ...averaged, state: { variate }, measurements }

@@ -4,7 +4,9 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { decodeVectors, encodeSafetensors } from '../safetensors.ts'
 import { type StrategySpec, strategySchema } from '../study/strategy.ts'
+import { squareSum } from '../vector.ts'
 import {
+  aggregated,
   initialState,
   inOrder,
   type Strategy,
@@ -135,7 +137,7 @@ function playInRanges(strategy: Strategy, { weights, rounds }: Rounds, at: numbe
     const needs = weighing?.needs ?? 'nothing'
     const sums = startProducts(vectorsOf(updates, now[0]?.state ?? none).length, needs === 'nothing' ? 'norms' : needs)
     for (const [index, { from }] of ranges.entries())
-      addProducts(sums, vectorsOf(parts[index] ?? [], now[index]?.state ?? none), from)
+      addProducts(sums, vectorsOf(parts[index] ?? [], now[index]?.state ?? none), { start: from })
     const combination = weighing?.weigh(finishProducts(sums), inOrder(updates))
     now = now.map(({ weights, state }, index) => {
       const done = step(strategy, { weights, updates: parts[index] ?? [], combination }, state)
@@ -168,9 +170,30 @@ const lengthOf = (values: Iterable<number>): number => Math.hypot(...values)
 /** What the aggregator makes of updates in the first round. */
 function firstAggregate(strategy: Strategy, updates: readonly Update[]): Float64Array {
   const state = initialState(strategy, updates[0]?.delta.length ?? 0)
-  const facts = { combination: weighed(strategy, updates, state), cohort: updates.length }
-  return strategy.aggregator.aggregate(updates, state.aggregator, facts).result
+  const round = { combination: weighed(strategy, updates, state), cohort: updates.length, state: state.aggregator }
+  return aggregated(strategy.aggregator, updates, round).result
 }
+
+law('what is said to be the sum of squares of an aggregate, and of a step, is that, to the bit', (strategy) => {
+  fc.assert(
+    fc.property(run, ({ weights, rounds }) => {
+      let state = initialState(strategy, weights.length)
+      for (const updates of rounds) {
+        const round = {
+          combination: weighed(strategy, updates, state),
+          cohort: updates.length,
+          state: state.aggregator,
+        }
+        const { result, state: next, measurements } = aggregated(strategy.aggregator, updates, round)
+        assert.equal(measurements.aggregateSquareSum, squareSum(result))
+        const stepped = strategy.serverOptimizer.apply(Float64Array.from(result), state.serverOptimizer)
+        const { stepSquareSum } = step(strategy, { weights, updates }, state).measurements
+        assert.equal(stepSquareSum, squareSum(stepped.result))
+        state = { serverOptimizer: stepped.state, aggregator: next }
+      }
+    }),
+  )
+})
 
 /** All of a site's own words but the number of its examples. */
 const making = { numSteps: 7, measurements: { lossBefore: 0.5 } }
@@ -231,9 +254,10 @@ law('no round goes farther from its start than the rule says that it reaches', (
           delta: Float32Array.from(delta),
         }))
         const { centre = new Float64Array(3) } = state.aggregator
-        const { result, state: next } = strategy.aggregator.aggregate(updates, state.aggregator, {
+        const { result, state: next } = aggregated(strategy.aggregator, updates, {
           combination: weighed(strategy, updates, state),
           cohort: updates.length,
+          state: state.aggregator,
         })
         assert.ok(lengthOf(result.map((value, i) => value - (centre[i] ?? 0))) <= reach * (1 + 1e-6))
         state = { ...state, aggregator: next }
