@@ -14,9 +14,12 @@ export const exists = (path: string): Promise<boolean> =>
 
 const quietly = { throwIfNoEntry: false } as const
 
-const told = (path: string) => (error: unknown) => {
+export const told = (path: string) => (error: unknown) => {
   throw diskError(path, error)
 }
+
+/** What a disk has no room for it may say only now. Errors: WR_DISK. */
+export const synced = (file: Pick<FileHandle, 'sync'>, path: string): Promise<void> => file.sync().catch(told(path))
 
 /** Deletes a file, if it is there. (rm() looks first what it is, and keeps the whole process waiting for that.) */
 export async function remove(path: string): Promise<void> {

@@ -230,9 +230,26 @@ test('what the disk refused while more was written is no blob, though its last s
   })
   await file.close()
   await writer.write(new Uint8Array(8 << 20))
-  await assert.rejects(writer.finish(), { code: 'EIO' })
+  await assert.rejects(writer.finish(), coded('WR_DISK'))
   await writer.abort()
   assert.deepEqual(filesIn(folder), [])
+})
+
+test('what a disk has no room for only when it is to be durable is an error to be tried again', async (t) => {
+  const folder = freshFolder()
+  const store = await folderBlobs(folder)
+  const [writer, file] = [await store.writer(), await open(join(root, 'any'), 'w')]
+  await appendTo(store, 'task')(0, content)
+  t.mock.method(Object.getPrototypeOf(file), 'sync', async () => {
+    throw Object.assign(new Error('no space left'), { code: 'ENOSPC' })
+  })
+  await file.close()
+  await writer.write(content)
+  await assert.rejects(writer.finish(), coded('WR_DISK'))
+  await writer.abort()
+  await assert.rejects(store.put(content), coded('WR_DISK'))
+  await assert.rejects(store.staged.commit('task', { sha256, sizeBytes: content.length }), coded('WR_DISK'))
+  assert.equal(await store.has(sha256), false)
 })
 
 test('a disk that is full is an error to be tried again', { skip: !existsSync('/dev/full') }, async () => {

@@ -8,7 +8,7 @@ import type { Entropy } from '@wardround/core/ports.ts'
 import { sha256Of } from '../digest.ts'
 import { syncFolderSoon } from '../sync-folder.ts'
 import type { BlobStore, BlobWriter, Proof } from './blob-store.ts'
-import { exists, remove, writable, written } from './files.ts'
+import { exists, remove, synced, told, writable, written } from './files.ts'
 import { flushing } from './flushing.ts'
 import { fileReader, guarded, readRange, streamed } from './reading.ts'
 import { type Seal, sealing } from './seal.ts'
@@ -67,7 +67,7 @@ export async function folderBlobs(folder: string, entropy?: Entropy): Promise<Bl
       const path = nextPath()
       const file = await writable(path, 'w')
       await written(file, bytes, { path, position: 0 })
-        .then(() => file.sync())
+        .then(() => synced(file, path))
         .finally(() => file.close())
         .catch((error: unknown) => remove(path).then(() => Promise.reject(error)))
       const sealed = seal?.()
@@ -125,7 +125,8 @@ async function fileWriter(path: string, { settle, seal }: Settling): Promise<Blo
     },
     async finish(named) {
       await settled()
-        .then(() => file.sync())
+        .catch(told(path))
+        .then(() => synced(file, path))
         .finally(() => file.close())
       const ref = { sha256: hash.digest('hex'), sizeBytes }
       await named?.(ref)

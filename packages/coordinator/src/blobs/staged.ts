@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import type { Adding, BlobStore } from './blob-store.ts'
-import { exists, remove, sizeOf, writable, written } from './files.ts'
+import { exists, remove, sizeOf, synced, writable, written } from './files.ts'
 import type { Seal, Sealing } from './seal.ts'
 
 /** Turns a file into a blob, which has this seal. */
@@ -55,7 +55,7 @@ export function stagedIn(folder: string, { settle, seal }: Settling): BlobStore[
         throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The upload' })
       }
       const file = await open(path, 'r+')
-      await file.sync().finally(() => file.close())
+      await synced(file, path).finally(() => file.close())
       await settle(path, expected, found.sealed)
     },
     async discard(name) {
