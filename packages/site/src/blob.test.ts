@@ -105,7 +105,7 @@ test('the last two are kept, for the next process too; what is asked for a secon
 })
 
 test('what a disk has changed shows at its end, and is received again', async (t) => {
-  const { state, blob, fetch, kept } = await site(t)
+  const { state, blob, fetch, fetcher, kept } = await site(t)
   const bytes = counted(5000)
   const ref = blob(bytes)
   const file = join(kept, ref.sha256)
@@ -114,8 +114,12 @@ test('what a disk has changed shows at its end, and is received again', async (t
     () => writeFileSync(file, new Uint8Array(5000)),
     () => truncateSync(file, 4999),
   ]
-  for (const [index, damage] of damages.entries()) {
-    const fetched = await fetch(ref)
+  // By the process that received it, which knows its seal, and by another one, which knows its name.
+  for (const [index, [other, damage]] of [false, true]
+    .flatMap((other) => damages.map((damage) => [other, damage] as const))
+    .entries()) {
+    await fetch(ref)
+    const fetched = await (other ? fetcher() : fetch)(ref)
     damage()
     assert.throws(() => whole(fetched, new Uint8Array(512)), coded('WR_DISK'))
     assert.deepEqual(Uint8Array.from(whole(await fetch(ref))), bytes)

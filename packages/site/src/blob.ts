@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
-import type { Disk } from '@wardround/core/ports.ts'
+import type { Disk, Entropy } from '@wardround/core/ports.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { decodeWeights, headerLimitBytes } from '@wardround/core/safetensors.ts'
+import { type Seal, type Sealing, sealing } from '@wardround/core/seal.ts'
 import { dimensionOf, type TensorSpec, type Weights } from '@wardround/core/weights.ts'
 import { siteWords } from '@wardround/core/words/en/site.ts'
 import type { SiteContext } from './context.ts'
@@ -54,6 +55,7 @@ export function blobFetcher(
 ): BlobFetcher {
   const { disk, folder } = site
   const all = join(folder, 'received')
+  const seals = sealsOf(site.patience.entropy)
   let last = ''
   return async (ref) => {
     const known = held.get(ref)
@@ -65,17 +67,21 @@ export function blobFetcher(
     }
     const path = join(all, ref.sha256)
     if (disk.sizeBytes(path) !== ref.sizeBytes) {
-      for (const name of disk.list(all)) if (name !== last) remove(disk, join(all, name))
+      for (const name of disk.list(all).filter((name) => name !== last)) {
+        remove(disk, join(all, name))
+        seals.forget(name)
+      }
       const unfinished = `${path}.new`
-      await download(site, ref, () => intoFile(disk, unfinished))
+      const { seal } = await download(site, ref, () => intoFile(disk, unfinished, seals.start()))
       guarded(path, () => disk.rename(unfinished, path))
+      seals.keep(ref.sha256, seal)
     }
     last = ref.sha256
     held.fetched(last)
     return {
       sizeBytes: ref.sizeBytes,
       ranges: (memory = new Uint8Array(rangeBytes), firstBytes = memory.length) =>
-        checkedRanges(disk, path, { ref, memory, firstBytes }),
+        checkedRanges(disk, path, { ref, memory, firstBytes, seals }),
     }
   }
 }
@@ -97,22 +103,54 @@ function inMemory(bytes: Uint8Array): Received {
 /** A header is in one of them. */
 const rangeBytes = 2 * headerLimitBytes
 
-type Reading = { readonly ref: BlobRef; readonly memory: Uint8Array<ArrayBuffer>; readonly firstBytes: number }
+type Reading = {
+  readonly ref: BlobRef
+  readonly memory: Uint8Array<ArrayBuffer>
+  readonly firstBytes: number
+  readonly seals: Seals
+}
 
 function* checkedRanges(
   disk: Disk,
   path: string,
-  { ref: { sha256, sizeBytes }, memory, firstBytes }: Reading,
+  { ref: { sha256, sizeBytes }, memory, firstBytes, seals }: Reading,
 ): Generator<Uint8Array<ArrayBuffer>> {
-  const hash = createHash('sha256')
+  const proof = seals.proof(sha256)
   for (let from = 0; from < sizeBytes; ) {
     const bytes = memory.subarray(0, Math.min(from === 0 ? firstBytes : memory.length, sizeBytes - from))
     readPart(disk, path, { memory: bytes, from })
-    hash.update(bytes)
+    proof.update(bytes)
     yield bytes
     from += bytes.length
   }
-  if (hash.digest('hex') === sha256) return
+  if (proof.holds()) return
+  seals.forget(sha256)
   remove(disk, path)
   throw new WardroundError('WR_DISK', { path, reason: siteWords.receivedDamaged() })
+}
+
+type Seals = ReturnType<typeof sealsOf>
+
+/** What was received in this life of the process is known again by its seal, at a fraction of what its name costs; anything else by its name. */
+function sealsOf(entropy: Entropy) {
+  let make: Sealing | undefined | null = null
+  const kept = new Map<string, string>()
+  const start = (): Seal | undefined => {
+    // Its key is long, and small blobs need none.
+    if (make === null) make = sealing(entropy)
+    return make?.()
+  }
+  return {
+    start,
+    keep(sha256: string, seal: Seal | undefined): void {
+      if (seal !== undefined) kept.set(sha256, seal.digest())
+    },
+    forget: (sha256: string): boolean => kept.delete(sha256),
+    proof(sha256: string): { update(bytes: Uint8Array): void; holds(): boolean } {
+      const [sealed, seal] = [kept.get(sha256), kept.has(sha256) ? start() : undefined]
+      if (seal !== undefined) return { update: seal.update, holds: () => seal.digest() === sealed }
+      const hash = createHash('sha256')
+      return { update: (bytes) => void hash.update(bytes), holds: () => hash.digest('hex') === sha256 }
+    },
+  }
 }

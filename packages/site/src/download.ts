@@ -5,6 +5,7 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import type { Disk } from '@wardround/core/ports.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { headerLimitBytes } from '@wardround/core/safetensors.ts'
+import type { Seal } from '@wardround/core/seal.ts'
 import { persistently } from './client.ts'
 import type { SiteContext } from './context.ts'
 import { guarded } from './files.ts'
@@ -65,14 +66,17 @@ function counting(take: (bytes: Uint8Array, at: number) => void): Omit<Sink, 'ho
   }
 }
 
-/** It need not outlive a power cut: what is torn shows when it is read. */
-export function intoFile(disk: Disk, path: string): Sink {
+/** It need not outlive a power cut: what is torn shows when it is read. `seal` sees what is appended. */
+export function intoFile(disk: Disk, path: string, seal?: Seal): Sink & { readonly seal: Seal | undefined } {
   guarded(path, () => {
     disk.makeFolder(dirname(path))
     disk.write(path, [], { durably: false })
   })
-  const sink = counting((bytes) => guarded(path, () => disk.append(path, bytes, { durably: false })))
-  return { ...sink, holds: () => disk.sizeBytes(path) === sink.receivedBytes() }
+  const sink = counting((bytes) => {
+    guarded(path, () => disk.append(path, bytes, { durably: false }))
+    seal?.update(bytes)
+  })
+  return { ...sink, seal, holds: () => disk.sizeBytes(path) === sink.receivedBytes() }
 }
 
 export function intoMemory(sizeBytes: number): Sink & { readonly bytes: Uint8Array } {

@@ -5,16 +5,16 @@ import { mkdir, readdir, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Entropy } from '@wardround/core/ports.ts'
+import { type Seal, sealing } from '@wardround/core/seal.ts'
 import { sha256Of } from '../digest.ts'
 import { syncFolderSoon } from '../sync-folder.ts'
 import type { BlobStore, BlobWriter, Proof } from './blob-store.ts'
 import { exists, remove, synced, told, writable, written } from './files.ts'
 import { flushing } from './flushing.ts'
 import { fileReader, guarded, readRange, streamed } from './reading.ts'
-import { type Seal, sealing } from './seal.ts'
 import { type Settle, type Settling, stagedIn } from './staged.ts'
 
-/** `entropy`: blobs that are written in this life are then known again by a seal, for which it draws the key (seal.ts). */
+/** `entropy`: blobs that are written in this life are then known again by a seal, for which it draws the key (core/seal.ts). */
 export async function folderBlobs(folder: string, entropy?: Entropy): Promise<BlobStore> {
   const [blobs, partial] = [join(folder, 'sha256'), join(folder, 'partial')]
   try {

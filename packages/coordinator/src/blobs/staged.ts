@@ -5,9 +5,9 @@ import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
+import type { Seal, Sealing } from '@wardround/core/seal.ts'
 import type { Adding, BlobStore } from './blob-store.ts'
 import { exists, remove, sizeOf, synced, writable, written } from './files.ts'
-import type { Seal, Sealing } from './seal.ts'
 
 /** Turns a file into a blob, which has this seal. */
 export type Settle = (from: string, ref: BlobRef, sealed?: string) => Promise<BlobRef>

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { nhBlockBytes } from '@wardround/core/nh-kernel.ts'
-import { workbench } from '@wardround/core/workbench.ts'
 import fc from 'fast-check'
-import { testEntropy } from '../testing/entropy.ts'
+import { nhBlockBytes } from './nh-kernel.ts'
+import type { Entropy } from './ports.ts'
+import { seededRandom } from './random.ts'
 import { type Sealing, sealing } from './seal.ts'
+import { workbench } from './workbench.ts'
+
+function testEntropy(label: string): Entropy {
+  const random = seededRandom([label])
+  return (sizeBytes) => Uint8Array.from({ length: sizeBytes }, () => random.below(256))
+}
 
 const start = sealing(testEntropy('seals')) ?? assert.fail('This platform has no WebAssembly with SIMD.')
 const other = sealing(testEntropy('other seals')) ?? assert.fail()

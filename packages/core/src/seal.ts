@@ -3,10 +3,11 @@
  * under a key that never leaves this memory, and SHA-256 of what comes out: who does not know the key, be it a disk or somebody with a hand on it, makes
  * other bytes with the same seal once in 2³² attempts.
  */
-import { createHash } from 'node:crypto'
-import { type NhKernel, nhBlockBytes, nhKernelAt, nhStepBytes } from '@wardround/core/nh-kernel.ts'
-import type { Entropy } from '@wardround/core/ports.ts'
-import { workbench } from '@wardround/core/workbench.ts'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
+import { type NhKernel, nhBlockBytes, nhKernelAt, nhStepBytes } from './nh-kernel.ts'
+import type { Entropy } from './ports.ts'
+import { workbench } from './workbench.ts'
 
 /** Of one stream of bytes, however it is cut. */
 export type Seal = { update(bytes: Uint8Array): void; digest(): string }
@@ -21,7 +22,7 @@ export function sealing(entropy: Entropy): Sealing | undefined {
 }
 
 function sealBy(key: Uint8Array, shared: NhKernel): Seal {
-  const outer = createHash('sha256')
+  const outer = sha256.create()
   const sums = new Uint8Array(shared.sums.length)
   const rest = new Uint8Array(nhStepBytes)
   let restBytes = 0
@@ -66,7 +67,7 @@ function sealBy(key: Uint8Array, shared: NhKernel): Seal {
     digest() {
       if (restBytes > 0) add(rest.fill(0, restBytes))
       if (position > 0) endBlock()
-      return outer.update(String(sizeBytes)).digest('hex')
+      return bytesToHex(outer.update(utf8ToBytes(String(sizeBytes))).digest())
     },
   }
 }
