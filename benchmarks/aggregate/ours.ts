@@ -1,6 +1,7 @@
 /** Our side, a process of its own: one JSON document from stdin (Asked), one to stdout (Told). */
 import { randomBytes } from 'node:crypto'
 import { text } from 'node:stream/consumers'
+import { countBuffersWithHeap } from '@wardround/cli/heap.ts'
 import { aggregateRound } from '@wardround/coordinator/aggregate.ts'
 import { folderBlobs } from '@wardround/coordinator/blobs/fs.ts'
 import { weightsHead } from '@wardround/coordinator/weights.ts'
@@ -12,6 +13,9 @@ import type { StrategySpec } from '@wardround/core/study/strategy.ts'
 import { type Take, workbench } from '@wardround/core/workbench.ts'
 import { peakMbOf } from '../round-trip/process-figures.ts'
 import { type Blobs, specsOf, writeBlobs } from './data.ts'
+
+// As the coordinator does.
+countBuffersWithHeap()
 
 export type Asked = {
   readonly folder: string
