@@ -8,9 +8,8 @@
  * summed apart, those of even and of odd i, so that what is equal here is equal in NH.
  */
 import {
-  i32Add,
+  forward,
   i32Const,
-  i32LtU,
   i32x4Add,
   i64x2Add,
   i64x2MulHighU,
@@ -19,10 +18,10 @@ import {
   localGet,
   localSet,
   locals,
-  localTee,
   loop,
   store,
   type WasmFunction,
+  whileBefore,
 } from './wasm.ts'
 import { parts, perWorkbench } from './workbench.ts'
 
@@ -78,9 +77,9 @@ function addTerms(): WasmFunction {
     ...keyed(16, second),
     ...[...localGet(sums), ...localGet(first), ...localGet(second), ...i64x2MulLowU, ...i64x2Add],
     ...[...localGet(first), ...localGet(second), ...i64x2MulHighU, ...i64x2Add, ...localSet(sums)],
-    ...[...localGet(key), ...i32Const(nhStepBytes), ...i32Add, ...localSet(key)],
+    ...forward(key, nhStepBytes),
   ]
-  const condition = [...localGet(at), ...i32Const(nhStepBytes), ...i32Add, ...localTee(at), ...localGet(end), ...i32LtU]
+  const condition = whileBefore(at, nhStepBytes, end)
   return {
     name: 'add',
     locals: locals(0, 3),

@@ -7,21 +7,20 @@ import {
   f64x2Add,
   f64x2Mul,
   f64x2PromoteLow,
+  forward,
   highHalf,
   highHalves,
   i32Add,
-  i32Const,
-  i32LtU,
   load,
   loadSplat64,
   localGet,
   localSet,
   locals,
-  localTee,
   loop,
   lowHalves,
   store,
   type WasmFunction,
+  whileBefore,
 } from './wasm.ts'
 import { perWorkbench } from './workbench.ts'
 
@@ -50,13 +49,6 @@ export const productKernelAt = perWorkbench(
   }),
 )
 
-const forward = (pointer: number, bytes: number): Code => [
-  ...localGet(pointer),
-  ...i32Const(bytes),
-  ...i32Add,
-  ...localSet(pointer),
-]
-
 /** (panel, a, b, end of a: i32). Locals: four Float32 of a and of b. */
 function pack(): WasmFunction {
   const [panel, a, b, aEnd, x, y] = [0, 1, 2, 3, 5, 6]
@@ -78,7 +70,7 @@ function pack(): WasmFunction {
     ...pair(highHalves(...high), 48),
     ...[...forward(panel, 64), ...forward(b, 16)],
   ]
-  const condition = [...localGet(a), ...i32Const(16), ...i32Add, ...localTee(a), ...localGet(aEnd), ...i32LtU]
+  const condition = whileBefore(a, 16, aEnd)
   return { name: 'pack', locals: locals(0, 2), body: loop(body, condition) }
 }
 
@@ -106,7 +98,7 @@ function add(): WasmFunction {
     ]),
     ...forward(j, 16),
   ]
-  const condition = [...localGet(i), ...i32Const(16), ...i32Add, ...localTee(i), ...localGet(iEnd), ...i32LtU]
+  const condition = whileBefore(i, 16, iEnd)
   return {
     name: 'add',
     locals: locals(1, 2 * tileRows + 3),

@@ -1,9 +1,9 @@
 /** The inner loops of sorted-rows.ts in WebAssembly. Addresses are in bytes of a workbench; lengths are multiples of 16 bytes. */
 import {
+  forward,
   i32Add,
   i32Const,
   i32Load,
-  i32LtU,
   i32x4MaxS,
   i32x4MinS,
   i32x4ShrS,
@@ -17,6 +17,7 @@ import {
   store,
   v128Xor,
   type WasmFunction,
+  whileBefore,
 } from './wasm.ts'
 import { perWorkbench } from './workbench.ts'
 
@@ -36,8 +37,6 @@ export const sortKernelAt = perWorkbench(
   }),
 )
 
-const forward = (pointer: number, bytes: number) => [...localGet(pointer), ...i32Const(bytes), ...i32Add]
-
 /** (at, end: i32): x ← x xor ((x ≫ 31) ⋙ 1), all but the sign of what is negative. Local: four integers. */
 function flip(): WasmFunction {
   const [at, end, four] = [0, 1, 3]
@@ -49,7 +48,7 @@ function flip(): WasmFunction {
   return {
     name: 'flip',
     locals: locals(0, 1),
-    body: loop(body, [...forward(at, 16), ...localTee(at), ...localGet(end), ...i32LtU]),
+    body: loop(body, whileBefore(at, 16, end)),
   }
 }
 
@@ -61,16 +60,16 @@ function exchange(): WasmFunction {
     ...[...localGet(b), ...load(0), ...localSet(y)],
     ...[...localGet(a), ...localGet(x), ...localGet(y), ...i32x4MinS, ...store(0)],
     ...[...localGet(b), ...localGet(x), ...localGet(y), ...i32x4MaxS, ...store(0)],
-    ...[...forward(b, 16), ...localSet(b)],
+    ...forward(b, 16),
   ]
   const rows = [
     ...[...localGet(pair), ...i32Load(0), ...localTee(a), ...localGet(bytes), ...i32Add, ...localSet(end)],
     ...[...localGet(pair), ...i32Load(4), ...localSet(b)],
-    ...loop(four, [...forward(a, 16), ...localTee(a), ...localGet(end), ...i32LtU]),
+    ...loop(four, whileBefore(a, 16, end)),
   ]
   return {
     name: 'exchange',
     locals: locals(3, 2),
-    body: loop(rows, [...forward(pair, 8), ...localTee(pair), ...localGet(pairEnd), ...i32LtU]),
+    body: loop(rows, whileBefore(pair, 8, pairEnd)),
   }
 }

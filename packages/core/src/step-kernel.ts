@@ -6,10 +6,9 @@ import {
   f64x2Div,
   f64x2Mul,
   f64x2PromoteLow,
+  forward,
   highHalf,
-  i32Add,
   i32Const,
-  i32LtU,
   load,
   loadSplat64,
   localGet,
@@ -20,6 +19,7 @@ import {
   lowHalves,
   store,
   type WasmFunction,
+  whileBefore,
 } from './wasm.ts'
 import { parts, perWorkbench } from './workbench.ts'
 
@@ -65,17 +65,6 @@ const addSquares = (pair: number): Code => [
   ...[...highHalf(localGet(more)), ...f64x2Add, ...localSet(squares)],
 ]
 const end = [...i32Const(0), ...localGet(squares), ...store(squaresAt)]
-const forward = (pointer: number, bytes: number): Code => [
-  ...localGet(pointer),
-  ...i32Const(bytes),
-  ...i32Add,
-  ...localSet(pointer),
-]
-const whileBefore = (pointer: number, limit: number): Code => [
-  ...[...localGet(pointer), ...i32Const(32), ...i32Add, ...localTee(pointer)],
-  ...[...localGet(limit), ...i32LtU],
-]
-
 /** (x, its end: i32). */
 function divide(): WasmFunction {
   const [x, xEnd] = [0, 1]
@@ -91,7 +80,7 @@ function divide(): WasmFunction {
     locals: locals(0, 5),
     body: [
       ...[...i32Const(0), ...loadSplat64(divisorAt), ...localSet(divisor)],
-      ...loop(body, whileBefore(x, xEnd)),
+      ...loop(body, whileBefore(x, 32, xEnd)),
       ...end,
     ],
   }
@@ -111,5 +100,5 @@ function addStep(): WasmFunction {
     ...store(0),
     ...[...forward(weights, 16), ...forward(next, 16)],
   ]
-  return { name: 'addStep', locals: locals(0, 1), body: loop(body, whileBefore(step, stepEnd)) }
+  return { name: 'addStep', locals: locals(0, 1), body: loop(body, whileBefore(step, 32, stepEnd)) }
 }

@@ -4,19 +4,19 @@ import {
   f64x2Add,
   f64x2Mul,
   f64x2PromoteLow,
+  forward,
   highHalf,
   i32Add,
   i32Const,
-  i32LtU,
   load,
   loadSplat64,
   localGet,
   localSet,
   locals,
-  localTee,
   loop,
   store,
   type WasmFunction,
+  whileBefore,
 } from './wasm.ts'
 import { parts, perWorkbench } from './workbench.ts'
 
@@ -86,9 +86,9 @@ function adder(count: number): WasmFunction {
     ...terms.flat(),
     ...[...localGet(sum), ...localGet(low), ...store(0)],
     ...[...localGet(sum), ...localGet(high), ...store(16)],
-    ...[...localGet(sum), ...i32Const(32), ...i32Add, ...localSet(sum)],
+    ...forward(sum, 32),
   ]
-  const condition = [...localGet(at), ...i32Const(16), ...i32Add, ...localTee(at), ...localGet(bytes), ...i32LtU]
+  const condition = whileBefore(at, 16, bytes)
   const coefficients = Array.from(
     { length: count },
     (_, k): Code => [...i32Const(0), ...loadSplat64(coefficientsAt + 8 * k), ...localSet(coefficient(k))],

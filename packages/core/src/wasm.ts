@@ -116,6 +116,17 @@ export const loop = (body: Code, condition: Code): Code => [0x03, 0x40, ...body,
 /** So many of type i32, then so many of type v128. */
 export const locals = (integers: number, vectors: number): Code => [2, integers, 0x7f, vectors, 0x7b]
 
+/** pointer ← pointer + bytes. */
+export const forward = (pointer: number, bytes: number): Code => [...ahead(pointer, bytes), ...localSet(pointer)]
+
+/** The condition of a loop: moves the pointer on, and says whether it is still before its limit. */
+export const whileBefore = (pointer: number, bytes: number, limit: number): Code => [
+  ...[...ahead(pointer, bytes), ...localTee(pointer)],
+  ...[...localGet(limit), ...i32LtU],
+]
+
+const ahead = (pointer: number, bytes: number): Code => [...localGet(pointer), ...i32Const(bytes), ...i32Add]
+
 // ---- the module (section 5.5) ----
 
 const vector = (items: readonly Code[]): Code => [...unsigned(items.length), ...items.flat()]
