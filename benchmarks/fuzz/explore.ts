@@ -50,7 +50,7 @@ export type ExploreOptions = {
 /** What is new is found sooner in a small batch; where nothing is, coverage is asked for less often. */
 const smallestBatch = 16
 const largestBatch = 256
-/** After so many inputs of which none ran anything new, nobody watches any more: what is not watched runs twice as fast. */
+/** After so many inputs of which none ran anything new, nobody watches any more: what is not watched runs faster. */
 const usualPatience = 10_000
 /** What is faster has not filled much memory. */
 const noticeableMs = 5

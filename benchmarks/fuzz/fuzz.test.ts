@@ -165,7 +165,6 @@ test('coverage rests where it has found nothing new for long, and what it found 
   const found = await explore(boundary, { inputs: 5000, seed: 1, corpus: [], now, coverage, patience: 100 })
   watching.close()
   assert.deepEqual([found.inputs, rested > 0, asked], [5000, true, rested])
-  // Every turn that is right was found by coverage, or by nobody.
   assert.ok(found.corpus.length > 0 && watching.size() > 0)
 })
 

@@ -149,7 +149,7 @@ export const update: Boundary = {
         requireSize(running, input.length)
         const ref = await blobs.put(input)
         try {
-          await checkUpdate({ blobs } as unknown as Parameters<typeof checkUpdate>[0], running, ref)
+          await checkUpdate({ blobs }, running, ref)
           return 'accepted'
         } finally {
           await blobs.delete(ref.sha256)

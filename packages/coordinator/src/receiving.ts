@@ -3,7 +3,7 @@
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
-import type { GatheredBlobs } from './blobs/kept.ts'
+import type { GatheredBlobs } from './blobs/gathered.ts'
 import type { Context } from './context.ts'
 import { sha256Of } from './digest.ts'
 import { requireSize, runningStudy } from './door.ts'

@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
-import type { Disk, Entropy } from '@wardround/core/ports.ts'
+import type { Disk } from '@wardround/core/ports.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { decodeWeights, headerLimitBytes } from '@wardround/core/safetensors.ts'
-import { type Seal, type Sealing, sealing } from '@wardround/core/seal.ts'
+import { sealing } from '@wardround/core/seal.ts'
+import { createSeals, type Proof, type Seals } from '@wardround/core/seals.ts'
 import { dimensionOf, type TensorSpec, type Weights } from '@wardround/core/weights.ts'
 import { siteWords } from '@wardround/core/words/en/site.ts'
 import type { SiteContext } from './context.ts'
@@ -55,7 +56,14 @@ export function blobFetcher(
 ): BlobFetcher {
   const { disk, folder } = site
   const all = join(folder, 'received')
-  const seals = sealsOf(site.patience.entropy)
+  /** Its key is long, and small blobs need none. null: not asked for yet. */
+  let seals: Seals | undefined | null = null
+  const sealed = (): Seals | undefined => {
+    if (seals !== null) return seals
+    const start = sealing(site.patience.entropy)
+    seals = start && createSeals(start)
+    return seals
+  }
   let last = ''
   return async (ref) => {
     const known = held.get(ref)
@@ -69,19 +77,24 @@ export function blobFetcher(
     if (disk.sizeBytes(path) !== ref.sizeBytes) {
       for (const name of disk.list(all).filter((name) => name !== last)) {
         remove(disk, join(all, name))
-        seals.forget(name)
+        seals?.forget(name)
       }
       const unfinished = `${path}.new`
-      const { seal } = await download(site, ref, () => intoFile(disk, unfinished, seals.start()))
+      const { seal } = await download(site, ref, () => intoFile(disk, unfinished, sealed()?.start()))
       guarded(path, () => disk.rename(unfinished, path))
-      seals.keep(ref.sha256, seal)
+      if (seal !== undefined) seals?.keep(ref.sha256, seal.digest())
     }
     last = ref.sha256
     held.fetched(last)
     return {
       sizeBytes: ref.sizeBytes,
       ranges: (memory = new Uint8Array(rangeBytes), firstBytes = memory.length) =>
-        checkedRanges(disk, path, { ref, memory, firstBytes, seals }),
+        checkedRanges(disk, path, {
+          ref,
+          memory,
+          firstBytes,
+          proof: seals?.proof(ref.sha256) ?? proofByName(ref.sha256),
+        }),
     }
   }
 }
@@ -107,15 +120,14 @@ type Reading = {
   readonly ref: BlobRef
   readonly memory: Uint8Array<ArrayBuffer>
   readonly firstBytes: number
-  readonly seals: Seals
+  readonly proof: Proof
 }
 
 function* checkedRanges(
   disk: Disk,
   path: string,
-  { ref: { sha256, sizeBytes }, memory, firstBytes, seals }: Reading,
+  { ref: { sizeBytes }, memory, firstBytes, proof }: Reading,
 ): Generator<Uint8Array<ArrayBuffer>> {
-  const proof = seals.proof(sha256)
   for (let from = 0; from < sizeBytes; ) {
     const bytes = memory.subarray(0, Math.min(from === 0 ? firstBytes : memory.length, sizeBytes - from))
     readPart(disk, path, { memory: bytes, from })
@@ -124,33 +136,11 @@ function* checkedRanges(
     from += bytes.length
   }
   if (proof.holds()) return
-  seals.forget(sha256)
   remove(disk, path)
   throw new WardroundError('WR_DISK', { path, reason: siteWords.receivedDamaged() })
 }
 
-type Seals = ReturnType<typeof sealsOf>
-
-/** What was received in this life of the process is known again by its seal, at a fraction of what its name costs; anything else by its name. */
-function sealsOf(entropy: Entropy) {
-  let make: Sealing | undefined | null = null
-  const kept = new Map<string, string>()
-  const start = (): Seal | undefined => {
-    // Its key is long, and small blobs need none.
-    if (make === null) make = sealing(entropy)
-    return make?.()
-  }
-  return {
-    start,
-    keep(sha256: string, seal: Seal | undefined): void {
-      if (seal !== undefined) kept.set(sha256, seal.digest())
-    },
-    forget: (sha256: string): boolean => kept.delete(sha256),
-    proof(sha256: string): { update(bytes: Uint8Array): void; holds(): boolean } {
-      const [sealed, seal] = [kept.get(sha256), kept.has(sha256) ? start() : undefined]
-      if (seal !== undefined) return { update: seal.update, holds: () => seal.digest() === sealed }
-      const hash = createHash('sha256')
-      return { update: (bytes) => void hash.update(bytes), holds: () => hash.digest('hex') === sha256 }
-    },
-  }
+function proofByName(sha256: string): Proof {
+  const hash = createHash('sha256')
+  return { update: (bytes) => void hash.update(bytes), holds: () => hash.digest('hex') === sha256 }
 }

@@ -1,6 +1,7 @@
 /** Blobs by content: what is written is durable before its name is known, and is checked against its name when it is taken in. */
 
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
+import type { Proof } from '@wardround/core/seals.ts'
 import { sha256Of } from '../digest.ts'
 import type { Writing } from '../store/store.ts'
 
@@ -42,9 +43,6 @@ export type BlobReader = {
   /** Where its store can tell more cheaply than by its name that the blob is what was written. */
   readonly proof?: Proof
 }
-
-/** Sees all bytes of a blob, from front to back, and then knows whether they are the ones that it should have. */
-export type Proof = { update(bytes: Uint8Array): void; holds(): boolean }
 
 export type ByteRange = { readonly start: number; readonly end: number }
 

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
-import type { BlobReader, ByteRange, Proof } from './blob-store.ts'
+import type { Proof } from '@wardround/core/seals.ts'
+import type { BlobReader, ByteRange } from './blob-store.ts'
 
 export type Range = ByteRange
 

@@ -5,10 +5,11 @@ import { mkdir, readdir, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Entropy } from '@wardround/core/ports.ts'
-import { type Seal, sealing } from '@wardround/core/seal.ts'
+import { sealing } from '@wardround/core/seal.ts'
+import { createSeals } from '@wardround/core/seals.ts'
 import { sha256Of } from '../digest.ts'
 import { syncFolderSoon } from '../sync-folder.ts'
-import type { BlobStore, BlobWriter, Proof } from './blob-store.ts'
+import type { BlobStore, BlobWriter } from './blob-store.ts'
 import { exists, remove, synced, told, writable, written } from './files.ts'
 import { flushing } from './flushing.ts'
 import { fileReader, guarded, readRange, streamed } from './reading.ts'
@@ -31,7 +32,7 @@ export async function folderBlobs(folder: string, entropy?: Entropy): Promise<Bl
     return join(partial, `${process.pid}-${counter}.new`)
   }
   const seal = entropy === undefined ? undefined : sealing(entropy)
-  const seals = new Map<string, string>()
+  const seals = seal === undefined ? undefined : createSeals(seal)
   const writer = (): Promise<BlobWriter> => fileWriter(nextPath(), { settle, seal })
   /** From `partial` to its digest's name; the folder is synced too, or the name could be lost with the power. */
   const settle: Settle = async (from, ref, sealed) => {
@@ -41,7 +42,7 @@ export async function folderBlobs(folder: string, entropy?: Entropy): Promise<Bl
     await rename(from, to)
     for (const path of made === undefined ? [parent] : [parent, blobs]) await syncFolderSoon(path)
     known.add(parent)
-    if (sealed !== undefined) seals.set(ref.sha256, sealed)
+    if (sealed !== undefined) seals?.keep(ref.sha256, sealed)
     return ref
   }
   return {
@@ -53,11 +54,10 @@ export async function folderBlobs(folder: string, entropy?: Entropy): Promise<Bl
         return bytes
       }),
     async reader(sha256) {
-      const sealed = seals.get(sha256)
+      // As it is known now: what is written anew while it is read has a seal of its own.
+      const proof = seals?.proof(sha256)
       const reader = await fileReader(sha256, pathOf(sha256))
-      if (sealed === undefined || seal === undefined) return reader
-      // What does not hold is looked at by its name the next time: the seal may be what is wrong.
-      return { ...reader, proof: proofBy(seal(), { sealed, broken: () => seals.delete(sha256) }) }
+      return proof === undefined ? reader : { ...reader, proof }
     },
     stream: (sha256, start = 0) => streamed(sha256, pathOf(sha256), start),
     size: async (sha256) => guarded(sha256, async () => (await stat(pathOf(sha256))).size),
@@ -76,7 +76,7 @@ export async function folderBlobs(folder: string, entropy?: Entropy): Promise<Bl
     },
     writer,
     async delete(sha256) {
-      seals.delete(sha256)
+      seals?.forget(sha256)
       await remove(pathOf(sha256))
     },
     async *list() {
@@ -91,15 +91,6 @@ export async function folderBlobs(folder: string, entropy?: Entropy): Promise<Bl
 }
 
 const digestPattern = /^[0-9a-f]{64}$/
-
-const proofBy = (seal: Seal, { sealed, broken }: { readonly sealed: string; readonly broken: () => void }): Proof => ({
-  update: seal.update,
-  holds() {
-    const holds = seal.digest() === sealed
-    if (!holds) broken()
-    return holds
-  },
-})
 
 async function fileWriter(path: string, { settle, seal }: Settling): Promise<BlobWriter> {
   const file = await writable(path, 'w')

@@ -8,8 +8,9 @@
 import { asWardroundError } from '@wardround/core/errors.ts'
 import type { Log } from '../context.ts'
 import { sha256Of } from '../digest.ts'
-import type { Store, Writing } from '../store/store.ts'
-import { type BlobStore, readerOf } from './blob-store.ts'
+import type { Store } from '../store/store.ts'
+import type { BlobStore } from './blob-store.ts'
+import { type GatheredBlobs, gatheringBy, type Take } from './gathered.ts'
 
 export type KeptBlobs = Pick<BlobStore, 'has' | 'read' | 'reader' | 'stream' | 'size' | 'tidy'> & {
   readonly staged: Omit<BlobStore['staged'], 'commit'>
@@ -26,11 +27,6 @@ export type KeptBlobs = Pick<BlobStore, 'has' | 'read' | 'reader' | 'stream' | '
 export type HeldBlobs = BlobStore & {
   /** The same, where what is small waits in memory for the transaction that names it. What is large is durable at once. */
   gathering(): GatheredBlobs
-}
-
-export type GatheredBlobs = BlobStore & {
-  /** Makes rows of all that waits; for every transaction that names any of it. */
-  write(tables: Writing): Promise<void>
 }
 
 type Needs = { readonly blobs: BlobStore; readonly store: Pick<Store, 'named' | 'task'>; readonly log: Log }
@@ -103,7 +99,6 @@ export function keptBlobs({ blobs, store, log }: Needs): KeptBlobs {
 /** Digests that are looked at together. */
 const batch = 500
 
-type Take = (sha256: string) => Promise<void>
 type Taking = { readonly take: Take; readonly commit: BlobStore['staged']['commit'] }
 
 /** The same store; each blob is taken before it is written. */
@@ -126,41 +121,6 @@ const writingBy = (blobs: BlobStore, { take, commit }: Taking): BlobStore => ({
     },
   },
 })
-
-/** Small ones wait; they are taken at once, so that who deletes the same content is waited for before the transaction, not in it. */
-function gatheringBy(held: BlobStore, take: Take): GatheredBlobs & { isWritten(): boolean } {
-  const waiting = new Map<string, Uint8Array>()
-  let written = true
-  const read: BlobStore['read'] = async (sha256, range) => {
-    const bytes = waiting.get(sha256)
-    if (bytes === undefined) return held.read(sha256, range)
-    return range === undefined ? bytes : bytes.subarray(range.start, range.end)
-  }
-  return {
-    ...held,
-    has: async (sha256) => waiting.has(sha256) || held.has(sha256),
-    read,
-    reader: async (sha256) => (waiting.has(sha256) ? readerOf({ read }, sha256) : held.reader(sha256)),
-    async *stream(sha256, start = 0) {
-      const bytes = waiting.get(sha256)
-      if (bytes === undefined) yield* held.stream(sha256, start)
-      else yield bytes.subarray(start)
-    },
-    size: async (sha256) => waiting.get(sha256)?.length ?? held.size(sha256),
-    async put(bytes, sha256 = sha256Of(bytes)) {
-      if (bytes.length > held.rowBytes) return held.put(bytes, sha256)
-      await take(sha256)
-      waiting.set(sha256, bytes)
-      written = false
-      return { sha256, sizeBytes: bytes.length }
-    },
-    async write(tables) {
-      for (const [sha256, bytes] of waiting) await held.put(bytes, sha256, tables)
-      written = true
-    },
-    isWritten: () => written,
-  }
-}
 
 /** Who holds what; `look` deletes of blobs that nobody holds those that no row names. */
 function holders(look: (digests: readonly string[]) => Promise<void>) {
