@@ -22,7 +22,9 @@ export async function assembleResults(context: Context, running: Running): Promi
   })
   const results = rounds.flatMap(({ result }) => (result === null ? [] : [roundResultSchema.parse(JSON.parse(result))]))
   const expected = [...new Set(rounds.flatMap(({ cohort }) => JSON.parse(cohort) as string[]))].toSorted()
-  const contributed = expected.filter((site) => tookPart(site, rounds) && sites.some(({ name }) => name === site))
+  const finishers = new Set(sites.map(({ name }) => name))
+  const tookPart = presence(rounds)
+  const contributed = expected.filter((site) => tookPart(site) && finishers.has(site))
   const stoppedBecause = stopReasonSchema.parse(row.stopped_because)
   const { up, down } = await store.traffic(row.id)
   const resultsSoFar: Results = {
@@ -73,16 +75,22 @@ export function bestWeights(rounds: readonly RoundRow[], bestRound: number): { s
   return blobRefSchema.parse(JSON.parse(best?.weights_out ?? rounds[0]?.weights_in ?? 'null'))
 }
 
-/** In every completed round; while one goes on with an earlier task, which counts later, or it is another's turn, it takes part too. */
-function tookPart(site: string, rounds: readonly RoundRow[]): boolean {
+/**
+ * Whether a site was there in every completed round: while one goes on with an earlier task, which counts later, or it is another's turn, it
+ * takes part too. Each round is read once, for all sites.
+ */
+function presence(rounds: readonly RoundRow[]): (site: string) => boolean {
   const completed = rounds.filter(({ phase }) => phase === 'completed')
-  const states = completed.map(({ cohort, result }) => {
+  const seen = completed.map(({ cohort, result }) => {
     const { sites } = roundResultSchema.parse(JSON.parse(result ?? 'null'))
-    const waits = (JSON.parse(cohort) as string[]).includes(site) ? 'waiting' : 'absent'
-    return sites.find((part) => part.site === site)?.state ?? waits
+    const waiting = (JSON.parse(cohort) as string[]).map((site) => [site, 'waiting'] as const)
+    return new Map([...waiting, ...sites.map(({ site, state }) => [site, state] as const)])
   })
-  const present = states.every((state) => state === 'contributed' || state === 'working' || state === 'waiting')
-  return present && (states.length === 0 || states.includes('contributed'))
+  return (site) => {
+    const states = seen.map((round) => round.get(site) ?? 'absent')
+    const present = states.every((state) => state === 'contributed' || state === 'working' || state === 'waiting')
+    return present && (states.length === 0 || states.includes('contributed'))
+  }
 }
 
 function outcomeOf({
