@@ -33,6 +33,8 @@ async function site(t: TestContext) {
   return { client, disk, state, blob, fetcher, fetch: fetcher(), kept: join(folder, 'received') }
 }
 
+type Memory = Uint8Array<ArrayBuffer>
+
 const counted = (length: number): Uint8Array => Uint8Array.from({ length }, (_, index) => index % 251)
 const whole = (blob: Received, ...how: Parameters<Received['ranges']>): Uint8Array =>
   Buffer.concat(Array.from(blob.ranges(...how), (bytes) => bytes.slice()))
@@ -124,6 +126,34 @@ test('what a disk has changed shows at its end, and is received again', async (t
     assert.throws(() => whole(fetched, new Uint8Array(512)), coded('WR_DISK'))
     assert.deepEqual(Uint8Array.from(whole(await fetch(ref))), bytes)
     assert.equal(state.heard.length, index + 2)
+  }
+})
+
+test('memory that is given has what is received while it comes; what is there already is read', async (t) => {
+  const { state, disk, blob, fetcher } = await site(t)
+  const bytes = counted(9000)
+  const ref = blob(bytes)
+  state.cutAfterBytes = 4000
+  let appends = 0
+  const append: Disk['append'] = (path, given, durability) => {
+    appends += 1
+    // The second time a part of it is lost, and the file begun anew.
+    disk.append(path, appends === 2 ? given.subarray(0, 1000) : given, durability)
+    if (appends === 2) throw Object.assign(new Error('ENOSPC: no'), { code: 'ENOSPC' })
+  }
+  const fetch = fetcher({ disk: { ...disk, append } })
+  const [first, second, third] = [0, 0, 0].map(() => new Uint8Array(9000)) as [Memory, Memory, Memory]
+  const received = await fetch(ref, first)
+  assert.deepEqual([received.filled, first], [true, bytes])
+  assert.deepEqual(Uint8Array.from(whole(received)), bytes)
+  for (const [fetchAgain, memory] of [
+    [fetch, second],
+    [fetcher({ limitBytes: 9000 }), third],
+  ] as const) {
+    const { filled, ranges } = await fetchAgain(ref, memory)
+    assert.deepEqual([filled, memory], [false, new Uint8Array(9000)])
+    for (const _ of ranges(memory));
+    assert.deepEqual(memory, bytes)
   }
 })
 

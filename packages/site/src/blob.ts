@@ -19,6 +19,8 @@ type Needs = Pick<SiteContext, 'client' | 'patience' | 'disk' | 'folder'>
 /** A blob that this site has. */
 export type Received = {
   readonly sizeBytes: number
+  /** Whether the memory that was given to be filled has it all already. */
+  readonly filled: boolean
   /**
    * From the blob's front to its end, in the same memory again and again, which they fill; only the first is of `firstBytes`, where that is given. Errors:
    * WR_DISK, at the end, where these are not the bytes that were received: they are received again the next time.
@@ -26,7 +28,8 @@ export type Received = {
   ranges(memory?: Uint8Array<ArrayBuffer>, firstBytes?: number): Generator<Uint8Array<ArrayBuffer>>
 }
 
-export type BlobFetcher = (ref: BlobRef) => Promise<Received>
+/** `into` is memory of its size, which is filled where it has to be received anyway. */
+export type BlobFetcher = (ref: BlobRef, into?: Uint8Array<ArrayBuffer>) => Promise<Received>
 
 /** Weights by their digest, and of this shape, in memory of their own. Errors: WR_DIGEST_MISMATCH, WR_WEIGHTS_SHAPE, WR_WEIGHTS_NOT_FINITE, WR_BODY_TOO_LARGE, … */
 export async function fetchWeights(
@@ -36,9 +39,9 @@ export async function fetchWeights(
 ): Promise<Weights> {
   const limit = headerLimitBytes + 4 * dimensionOf(specs)
   if (ref.sizeBytes > limit) throw new WardroundError('WR_BODY_TOO_LARGE', { limitBytes: limit })
-  const blob = await fetchBlob(ref)
-  const bytes = new Uint8Array(blob.sizeBytes)
-  for (const _ of blob.ranges(bytes));
+  const bytes = new Uint8Array(ref.sizeBytes)
+  const { filled, ranges } = await fetchBlob(ref, bytes)
+  if (!filled) for (const _ of ranges(bytes));
   return decodeWeights(bytes, specs)
 }
 
@@ -65,7 +68,7 @@ export function blobFetcher(
     return seals
   }
   let last = ''
-  return async (ref) => {
+  return async (ref, into) => {
     const known = held.get(ref)
     if (known !== undefined) return inMemory(known)
     if (ref.sizeBytes <= limitBytes) {
@@ -74,13 +77,15 @@ export function blobFetcher(
       return inMemory(bytes)
     }
     const path = join(all, ref.sha256)
-    if (disk.sizeBytes(path) !== ref.sizeBytes) {
+    const isNew = disk.sizeBytes(path) !== ref.sizeBytes
+    if (isNew) {
       for (const name of disk.list(all).filter((name) => name !== last)) {
         remove(disk, join(all, name))
         seals?.forget(name)
       }
       const unfinished = `${path}.new`
-      const { seal } = await download(site, ref, () => intoFile(disk, unfinished, sealed()?.start()))
+      const file = { path: unfinished, sizeBytes: ref.sizeBytes, into }
+      const { seal } = await download(site, ref, () => intoFile(disk, { ...file, seal: sealed()?.start() }))
       guarded(path, () => disk.rename(unfinished, path))
       if (seal !== undefined) seals?.keep(ref.sha256, seal.digest())
     }
@@ -88,6 +93,7 @@ export function blobFetcher(
     held.fetched(last)
     return {
       sizeBytes: ref.sizeBytes,
+      filled: isNew && into !== undefined,
       ranges: (memory = new Uint8Array(rangeBytes), firstBytes = memory.length) =>
         checkedRanges(disk, path, {
           ref,
@@ -102,6 +108,7 @@ export function blobFetcher(
 function inMemory(bytes: Uint8Array): Received {
   return {
     sizeBytes: bytes.length,
+    filled: false,
     *ranges(memory = new Uint8Array(bytes.length), firstBytes = memory.length) {
       for (let from = 0; from < bytes.length; ) {
         const part = memory.subarray(0, Math.min(from === 0 ? firstBytes : memory.length, bytes.length - from))

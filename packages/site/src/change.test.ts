@@ -9,6 +9,7 @@ import { subtractReceived } from './change.ts'
 /** A file that is read in ranges of `sizeBytes`. */
 const received = (bytes: Uint8Array, sizeBytes: number): Received => ({
   sizeBytes: bytes.length,
+  filled: false,
   *ranges(_, firstBytes = sizeBytes) {
     for (let from = 0; from < bytes.length; ) {
       const range = bytes.slice(from, from + (from === 0 ? firstBytes : sizeBytes))

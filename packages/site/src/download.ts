@@ -13,6 +13,8 @@ import { guarded } from './files.ts'
 /** Where the bytes go, hashed on the way. */
 type Sink = {
   receivedBytes(): number
+  /** Memory for what comes next, from where it is appended; none where it has all. */
+  room(): Uint8Array
   /** Once, at the end. */
   sha256(): string
   append(bytes: Uint8Array): void
@@ -39,9 +41,7 @@ export async function download<S extends Sink>(
     const response = await client.download('blob', input, { start, ...(signal === undefined ? {} : { signal }) })
     // An answer of 200 starts at the beginning again.
     if (response.status !== 206 && start > 0) sink = begin()
-    for await (const bytes of gathered(response.body)) {
-      if (sink.receivedBytes() + bytes.length > sizeBytes)
-        throw new WardroundError('WR_BODY_TOO_LARGE', { limitBytes: sizeBytes })
+    for await (const bytes of gathered(response.body, sizeBytes, () => sink.room())) {
       sink.append(bytes)
     }
     if (sink.receivedBytes() === sizeBytes && sink.sha256() === sha256) return
@@ -52,22 +52,34 @@ export async function download<S extends Sink>(
   return sink
 }
 
-function counting(take: (bytes: Uint8Array, at: number) => void): Omit<Sink, 'holds'> {
+function counting(take: (bytes: Uint8Array) => void): Omit<Sink, 'holds' | 'room'> {
   const hash = createHash('sha256')
   let receivedBytes = 0
   return {
     receivedBytes: () => receivedBytes,
     sha256: () => hash.digest('hex'),
     append(bytes) {
-      take(bytes, receivedBytes)
+      take(bytes)
       hash.update(bytes)
       receivedBytes += bytes.length
     },
   }
 }
 
-/** It need not outlive a power cut: what is torn shows when it is read. `seal` sees what is appended. */
-export function intoFile(disk: Disk, path: string, seal?: Seal): Sink & { readonly seal: Seal | undefined } {
+type File = {
+  readonly path: string
+  readonly sizeBytes: number
+  /** Sees what is appended. */
+  readonly seal?: Seal | undefined
+  /** [sizeBytes]: has the blob, too, in the end. */
+  readonly into?: Uint8Array | undefined
+}
+
+/** It need not outlive a power cut: what is torn shows when it is read. */
+export function intoFile(
+  disk: Disk,
+  { path, sizeBytes, seal, into }: File,
+): Sink & { readonly seal: Seal | undefined } {
   guarded(path, () => {
     disk.makeFolder(dirname(path))
     disk.write(path, [], { durably: false })
@@ -76,40 +88,50 @@ export function intoFile(disk: Disk, path: string, seal?: Seal): Sink & { readon
     guarded(path, () => disk.append(path, bytes, { durably: false }))
     seal?.update(bytes)
   })
-  return { ...sink, seal, holds: () => disk.sizeBytes(path) === sink.receivedBytes() }
+  const { receivedBytes } = sink
+  const memory = into ?? new Uint8Array(Math.min(groupBytes, sizeBytes))
+  const room = (): Uint8Array => {
+    const [from, group] = [receivedBytes(), Math.min(groupBytes, sizeBytes - receivedBytes())]
+    return into === undefined ? memory.subarray(0, group) : memory.subarray(from, from + group)
+  }
+  return { ...sink, room, seal, holds: () => disk.sizeBytes(path) === receivedBytes() }
 }
 
 export function intoMemory(sizeBytes: number): Sink & { readonly bytes: Uint8Array } {
   const bytes = new Uint8Array(sizeBytes)
-  return { ...counting((part, at) => bytes.set(part, at)), holds: () => true, bytes }
+  const sink = counting(() => undefined)
+  return { ...sink, room: () => bytes.subarray(sink.receivedBytes()), holds: () => true, bytes }
 }
 
 /** Of a file: each write opens it. */
 const groupBytes = 2 * headerLimitBytes
 
-/** A network's chunks are small: as many of them together as fit, in the same memory again and again. */
-async function* gathered(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const memory = new Uint8Array(groupBytes)
+/** A network's chunks are small: as many of them together as there is room for. Errors: WR_BODY_TOO_LARGE where there is none. */
+async function* gathered(
+  body: AsyncIterable<Uint8Array>,
+  limitBytes: number,
+  room: () => Uint8Array,
+): AsyncGenerator<Uint8Array> {
+  let memory = room()
   let sizeBytes = 0
-  const taken = (): Uint8Array => {
-    const bytes = memory.subarray(0, sizeBytes)
-    sizeBytes = 0
-    return bytes
-  }
   try {
     for await (const chunk of body) {
       for (let from = 0; from < chunk.length; ) {
+        if (memory.length === 0) throw new WardroundError('WR_BODY_TOO_LARGE', { limitBytes })
         const part = chunk.subarray(from, from + memory.length - sizeBytes)
         memory.set(part, sizeBytes)
         sizeBytes += part.length
         from += part.length
-        if (sizeBytes === memory.length) yield taken()
+        if (sizeBytes < memory.length) continue
+        yield memory
+        memory = room()
+        sizeBytes = 0
       }
     }
   } catch (error) {
     // What came before the line broke need not come again.
-    if (sizeBytes > 0) yield taken()
+    if (sizeBytes > 0) yield memory.subarray(0, sizeBytes)
     throw error
   }
-  if (sizeBytes > 0) yield taken()
+  if (sizeBytes > 0) yield memory.subarray(0, sizeBytes)
 }
