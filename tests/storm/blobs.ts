@@ -32,7 +32,7 @@ export function crashBlobs(random: Random, tally: Pick<Tally, 'count'>): CrashBl
         },
         async commit(name, expected) {
           received.delete(name)
-          await staged.commit(name, expected)
+          return staged.commit(name, expected)
         },
         async discard(name) {
           received.delete(name)

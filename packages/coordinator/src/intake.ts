@@ -4,6 +4,7 @@ import { type ErrorParameters, WardroundError } from '@wardround/core/errors.ts'
 import { collectingOf } from '@wardround/core/learning/collecting.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import type { BlobRef, Report, TaskResult } from '@wardround/core/protocol/task.ts'
+import type { Arrival } from './blobs/blob-store.ts'
 import type { GatheredBlobs } from './blobs/gathered.ts'
 import type { Context } from './context.ts'
 import { checkReport, checkUpdate } from './door.ts'
@@ -45,9 +46,9 @@ async function isOurFault(context: Context, task: TaskRow, code: string): Promis
 export async function takeUpdate(
   context: Context,
   task: TaskRow,
-  { update, running, held }: { update: BlobRef; running: Running; held: GatheredBlobs },
+  { update, running, held, plausible }: Arrival & { update: BlobRef; running: Running; held: GatheredBlobs },
 ): Promise<void> {
-  const facts = await fit(context, task, () => checkUpdate({ blobs: held }, running, update))
+  const facts = await fit(context, task, () => checkUpdate(running, { blobs: held, update, plausible }))
   const eager = collectingOf(running.study).goal !== undefined
   const result: TaskResult = { kind: 'train', update, ...facts }
   await settle(context, task, { result, sizeBytes: update.sizeBytes, eager, held })

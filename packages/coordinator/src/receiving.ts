@@ -2,7 +2,7 @@
 
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
-import type { BlobStore } from './blobs/blob-store.ts'
+import type { Arrival, BlobStore } from './blobs/blob-store.ts'
 import type { GatheredBlobs } from './blobs/gathered.ts'
 import type { Context } from './context.ts'
 import { sha256Of } from './digest.ts'
@@ -39,7 +39,7 @@ export async function receiveUpdate(context: Context, task: TaskRow, piece: Piec
   }
   const running = await runningStudy(context, task)
   await fit(context, task, async () => requireSize(running, update.sizeBytes))
-  const take = (held: GatheredBlobs): Promise<void> => takeUpdate(context, task, { update, running, held })
+  const take: Take = (held, { plausible }) => takeUpdate(context, task, { update, running, held, plausible })
   return receiveBlob(context, { ...piece, name: task.id }, take)
 }
 
@@ -48,6 +48,9 @@ type Landing = Piece & {
   readonly name: string
 }
 
+/** Has the whole, which becomes durable with what it writes. */
+type Take = (held: GatheredBlobs, arrival: Arrival) => Promise<void>
+
 /**
  * How much has arrived; with the last piece the whole is there, and `take` is called, which writes what was gathered in its transaction. Errors: WR_UPLOAD_OFFSET,
  * WR_BODY_INVALID, WR_DIGEST_MISMATCH, those of the body, and of `take`.
@@ -55,16 +58,15 @@ type Landing = Piece & {
 export async function receiveBlob(
   { blobs }: Pick<Context, 'blobs'>,
   { name, blob, offset, announcedBytes, incoming }: Landing,
-  take: (held: GatheredBlobs) => Promise<void>,
+  take: Take,
 ): Promise<number> {
   const { sizeBytes } = blob
   const rest = upTo(sizeBytes - offset, incoming)
   if (offset + announcedBytes > sizeBytes) throw endsBehind()
-  const land = (put: (held: BlobStore) => Promise<unknown>): Promise<void> =>
+  const land = (put: (held: BlobStore) => Promise<Arrival>): Promise<void> =>
     blobs.hold(async (held) => {
       const gathered = held.gathering()
-      await put(gathered)
-      await take(gathered)
+      await take(gathered, await put(gathered))
     })
   const whole = offset === 0 && sizeBytes <= wholeBytes ? Buffer.concat(await Array.fromAsync(rest)) : undefined
   if (whole?.length === sizeBytes) {
@@ -80,11 +82,17 @@ export async function receiveBlob(
 
 type Whole = { readonly bytes: Uint8Array; readonly blob: BlobRef }
 
-async function putWhole({ put, staged }: BlobStore, name: string, { bytes, blob: { sha256 } }: Whole) {
+async function putWhole(
+  { put, staged }: BlobStore,
+  name: string,
+  { bytes, blob: { sha256 } }: Whole,
+): Promise<Arrival> {
   if (sha256Of(bytes) !== sha256) throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The upload' })
   await put(bytes, sha256)
   // Pieces of it may have come before.
   await staged.discard(name)
+  // It is read from memory.
+  return { plausible: false }
 }
 
 type Groups = { readonly offset: number; readonly groups: Iterable<Uint8Array> | AsyncIterable<Uint8Array> }

@@ -52,6 +52,9 @@ export const readerOf = (blobs: Pick<BlobStore, 'read'>, sha256: string): BlobRe
   close: async () => undefined,
 })
 
+/** `plausible`: all of its values were seen to be so while it came (values.ts); false where that is not known. */
+export type Arrival = { readonly plausible: boolean }
+
 /** An upload that somebody adds to. To be closed; what was added stays. */
 export type Adding = {
   /** Adds a piece; what was received before is ignored. Returns what has arrived. Errors: WR_UPLOAD_OFFSET for a gap. */
@@ -90,7 +93,7 @@ export type BlobStore = {
     /** For one who adds to it, whether it has begun or not. */
     open(name: string): Promise<Adding>
     /** Turns the upload into a blob. Errors: WR_DIGEST_MISMATCH (the upload is dropped, so that it can start again). */
-    commit(name: string, expected: BlobRef): Promise<void>
+    commit(name: string, expected: BlobRef): Promise<Arrival>
     discard(name: string): Promise<void>
     /** Those that have begun. */
     list(): Promise<string[]>

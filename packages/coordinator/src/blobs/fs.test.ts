@@ -16,6 +16,7 @@ import {
 import { open } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
+import { encodeSafetensors } from '@wardround/core/safetensors.ts'
 import { appendTo } from '../testing/append.ts'
 import { testEntropy } from '../testing/entropy.ts'
 import { coded } from '../testing/errors.ts'
@@ -159,6 +160,34 @@ test('an upload that went on after a restart, or was sent twice at once, is know
   assert.notEqual(await proved(store, sha256), false)
 })
 
+test('values are said to be plausible where all of an upload was seen in this life, in order, and all of them are', async () => {
+  const file = (value: number) =>
+    encodeSafetensors([{ name: 'w', shape: [3000], data: new Float32Array(3000).fill(1).with(2999, value) }])
+  const folder = freshFolder()
+  const [before, store] = [await folderBlobs(folder), await folderBlobs(folder, testEntropy('values'))]
+  const come = async (bytes: Uint8Array, ...pieces: (readonly [BlobStore, number, number])[]) => {
+    for (const [by, from, to] of pieces) await appendTo(by, 'task')(from, bytes.slice(from, to))
+    return store.staged.commit('task', { sha256: digest(bytes), sizeBytes: bytes.length })
+  }
+  const [good, bad] = [file(2), file(Number.NaN)]
+  const end = good.length
+  // A piece that comes again adds nothing, and what overlaps adds what is new.
+  for (const [bytes, plausible] of [
+    [good, true],
+    [bad, false],
+  ] as const)
+    assert.deepEqual(await come(bytes, [store, 0, 70], [store, 0, 70], [store, 33, 5000], [store, 5000, end]), {
+      plausible,
+    })
+  assert.deepEqual(await come(good, [before, 0, 70], [store, 70, end]), { plausible: false })
+  // Two at once: what was seen may not be what is there.
+  const twice = [bad, good].map((bytes) => appendTo(store, 'task')(0, bytes.slice(0, 9000)))
+  await Promise.all(twice)
+  await appendTo(store, 'task')(9000, bad.slice(9000))
+  const taken = await store.staged.commit('task', { sha256: digest(bad), sizeBytes: end }).catch(() => undefined)
+  assert.notEqual(taken?.plausible, true)
+})
+
 test('after a restart, blobs are there, uploads go on, and what was half written is no blob', async () => {
   const folder = freshFolder()
   await withBlob(folder)
@@ -233,6 +262,25 @@ test('what the disk refused while more was written is no blob, though its last s
   await assert.rejects(writer.finish(), coded('WR_DISK'))
   await writer.abort()
   assert.deepEqual(filesIn(folder), [])
+})
+
+test('an upload of which a part did not reach the disk begins anew', async (t) => {
+  const store = await folderBlobs(freshFolder())
+  const file = await open(join(root, 'any'), 'w')
+  const mocked = t.mock.method(Object.getPrototypeOf(file), 'datasync', async () => {
+    throw Object.assign(new Error('input/output error'), { code: 'EIO' })
+  })
+  await file.close()
+  const whole = new Uint8Array(9 << 20)
+  const send = async (): Promise<unknown> => {
+    for (const from of [0, 5 << 20]) await appendTo(store, 'task')(from, whole.slice(from, from + (5 << 20)))
+    return store.staged.commit('task', { sha256: digest(whole), sizeBytes: whole.length })
+  }
+  await assert.rejects(send(), coded('WR_DISK'))
+  assert.equal(await store.staged.receivedBytes('task'), 0)
+  mocked.mock.restore()
+  await send()
+  assert.equal(await store.size(digest(whole)), whole.length)
 })
 
 test('what a disk has no room for only when it is to be durable is an error to be tried again', async (t) => {

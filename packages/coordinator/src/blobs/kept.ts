@@ -117,7 +117,7 @@ const writingBy = (blobs: BlobStore, { take, commit }: Taking): BlobStore => ({
     ...blobs.staged,
     async commit(name, expected) {
       await take(expected.sha256)
-      await commit(name, expected)
+      return commit(name, expected)
     },
   },
 })

@@ -2,6 +2,7 @@
 
 import { WardroundError } from '@wardround/core/errors.ts'
 import { sha256Of } from '../digest.ts'
+import { passingValues } from '../values.ts'
 import { type BlobStore, gatheringWriter, readerOf } from './blob-store.ts'
 
 export function memoryBlobs(): BlobStore {
@@ -55,6 +56,9 @@ export function memoryBlobs(): BlobStore {
         if (digest !== expected.sha256 || bytes.length !== expected.sizeBytes)
           throw new WardroundError('WR_DIGEST_MISMATCH', { what: 'The upload' })
         keep(bytes)
+        const values = passingValues()
+        values.update(bytes)
+        return { plausible: values.plausible() }
       },
       discard: async (name) => void staged.delete(name),
       list: async () => [...staged.keys()],
