@@ -22,8 +22,8 @@ export type Received = {
   /** Whether the memory that was given to be filled has it all already. */
   readonly filled: boolean
   /**
-   * From the blob's front to its end, in the same memory again and again, which they fill; only the first is of `firstBytes`, where that is given. Errors:
-   * WR_DISK, at the end, where these are not the bytes that were received: they are received again the next time.
+   * From the blob's front to its end, in the same memory again and again, which they fill; only the first is of `firstBytes`, where that is given. Where no
+   * memory is given, it is not the caller's to change. Errors: WR_DISK, at the end, where these are not the bytes that were received: they are received again the next time.
    */
   ranges(memory?: Uint8Array<ArrayBuffer>, firstBytes?: number): Generator<Uint8Array<ArrayBuffer>>
 }
@@ -105,16 +105,17 @@ export function blobFetcher(
   }
 }
 
-function inMemory(bytes: Uint8Array): Received {
+function inMemory(bytes: Uint8Array<ArrayBuffer>): Received {
   return {
     sizeBytes: bytes.length,
     filled: false,
-    *ranges(memory = new Uint8Array(bytes.length), firstBytes = memory.length) {
+    *ranges(memory, firstBytes) {
+      const rangeBytes = memory?.length ?? bytes.length
       for (let from = 0; from < bytes.length; ) {
-        const part = memory.subarray(0, Math.min(from === 0 ? firstBytes : memory.length, bytes.length - from))
-        part.set(bytes.subarray(from, from + part.length))
-        yield part
-        from += part.length
+        const held = bytes.subarray(from, from + ((from === 0 ? firstBytes : undefined) ?? rangeBytes))
+        memory?.set(held)
+        yield memory?.subarray(0, held.length) ?? held
+        from += held.length
       }
     },
   }

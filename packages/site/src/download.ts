@@ -97,7 +97,7 @@ export function intoFile(
   return { ...sink, room, seal, holds: () => disk.sizeBytes(path) === receivedBytes() }
 }
 
-export function intoMemory(sizeBytes: number): Sink & { readonly bytes: Uint8Array } {
+export function intoMemory(sizeBytes: number): Sink & { readonly bytes: Uint8Array<ArrayBuffer> } {
   const bytes = new Uint8Array(sizeBytes)
   const sink = counting(() => undefined)
   return { ...sink, room: () => bytes.subarray(sink.receivedBytes()), holds: () => true, bytes }

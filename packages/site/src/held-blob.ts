@@ -4,7 +4,7 @@ import type { BlobRef } from '@wardround/core/protocol/task.ts'
 
 export type HeldBlob = ReturnType<typeof heldBlob>
 
-type Held = { readonly sha256: string; readonly bytes: Uint8Array }
+type Held = { readonly sha256: string; readonly bytes: Uint8Array<ArrayBuffer> }
 
 /** Those that were asked for, or came, last. */
 const mostHeld = 2
@@ -12,13 +12,13 @@ const mostHeld = 2
 export function heldBlob() {
   let last: string | undefined
   let held: readonly Held[] = []
-  const keep = (sha256: string, bytes: Uint8Array): void => {
+  const keep = (sha256: string, bytes: Uint8Array<ArrayBuffer>): void => {
     held = [...held.filter((other) => other.sha256 !== sha256), { sha256, bytes }].slice(-mostHeld)
     last = sha256
   }
   return {
     sha256: (): string | undefined => last,
-    get({ sha256, sizeBytes }: BlobRef): Uint8Array | undefined {
+    get({ sha256, sizeBytes }: BlobRef): Uint8Array<ArrayBuffer> | undefined {
       const bytes = held.find((one) => one.sha256 === sha256)?.bytes
       if (bytes?.length !== sizeBytes) return undefined
       keep(sha256, bytes)
