@@ -128,6 +128,16 @@ test('weights are the same wherever their bytes lie, aligned or not', () => {
   assert.deepEqual(float64Of(new Uint8Array(numbers.buffer)), numbers)
 })
 
+test('a header that is known is the same, of a file of that size alone', () => {
+  const bytes = encodeSafetensors([{ name: 'w', shape: [2], data: Float32Array.of(1, 2) }], { round: '7' })
+  const other = encodeSafetensors([{ name: 'w', shape: [2], data: Float32Array.of(1, 2) }], { round: '8' })
+  const header = parseHeader(bytes, bytes.length)
+  assert.equal(parseHeader(bytes.slice(), bytes.length), header)
+  assert.deepEqual([header.metadata, parseHeader(other, other.length).metadata], [{ round: '7' }, { round: '8' }])
+  assert.throws(() => parseHeader(bytes, bytes.length + 4), coded('WR_WEIGHTS_INVALID'))
+  assert.equal(parseHeader(bytes, bytes.length), header)
+})
+
 test('the header can be read from a prefix of the file, wherever the bytes lie in their buffer', () => {
   const bytes = encodeWeights([{ name: 'w', shape: [1000], data: new Float32Array(1000) }])
   const shifted = new Uint8Array(bytes.length + 3)

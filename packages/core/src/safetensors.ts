@@ -117,6 +117,10 @@ const entrySchema = z.strictObject({
 })
 const metadataSchema = z.record(z.string(), z.string())
 
+/** What was read last: the weights of a study have one header from round to round, and that of an update is read at the door and when it is summed. */
+const recent = new Map<string, Header>()
+const recentLimits = { headers: 2048, characters: 1 << 11 }
+
 /**
  * The header of a file of `fileBytes` bytes that starts with `prefix` (at least the whole header), its tensors in the order of
  * their data. They must follow one another without gaps and fill the file. Errors: WR_WEIGHTS_INVALID.
@@ -124,7 +128,18 @@ const metadataSchema = z.record(z.string(), z.string())
 export function parseHeader(prefix: Uint8Array, fileBytes: number): Header {
   const size = headerSize(prefix)
   if (prefix.length < 8 + size) throw invalid('it ends inside its header')
-  const { __metadata__: metadata = {}, ...entries } = readJson(prefix.subarray(8, 8 + size))
+  const text = readText(prefix.subarray(8, 8 + size))
+  const key = `${size} ${fileBytes} ${text}`
+  const known = recent.get(key)
+  if (known !== undefined) return known
+  const header = headerIn(text, { dataStart: 8 + size, fileBytes })
+  if (recent.size >= recentLimits.headers) recent.clear()
+  if (text.length <= recentLimits.characters) recent.set(key, header)
+  return header
+}
+
+function headerIn(text: string, { dataStart, fileBytes }: { dataStart: number; fileBytes: number }): Header {
+  const { __metadata__: metadata = {}, ...entries } = readJson(text)
   // Not the order of the header's names: JavaScript moves those that look like array indices to the front.
   const tensors = Object.entries(entries)
     .map(([name, value]) => entryOf(name, value))
@@ -135,11 +150,11 @@ export function parseHeader(prefix: Uint8Array, fileBytes: number): Header {
       throw invalid(`the place of ${name.slice(0, 60)} in the file is not its size`)
     end = endByte
   }
-  if (8 + size + end !== fileBytes)
-    throw invalid(`it has ${fileBytes} bytes where its header asks for ${8 + size + end}`)
+  if (dataStart + end !== fileBytes)
+    throw invalid(`it has ${fileBytes} bytes where its header asks for ${dataStart + end}`)
   const parsedMetadata = metadataSchema.safeParse(metadata)
   if (!parsedMetadata.success) throw invalid('its metadata is malformed')
-  return { tensors, dataStart: 8 + size, metadata: parsedMetadata.data }
+  return { tensors, dataStart, metadata: parsedMetadata.data }
 }
 
 function entryOf(name: string, value: unknown): HeaderEntry {
@@ -149,12 +164,18 @@ function entryOf(name: string, value: unknown): HeaderEntry {
   return { name, shape, dataType: dtype, startByte: offsets[0], endByte: offsets[1] }
 }
 
-function readJson(bytes: Uint8Array): Record<string, unknown> {
+function readText(bytes: Uint8Array): string {
   if (bytes[0] !== 0x7b) throw invalid('its header does not start with {')
-  let text: string
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (error) {
+    throw new WardroundError('WR_WEIGHTS_INVALID', { problem: 'its header is not JSON' }, { cause: error })
+  }
+}
+
+function readJson(text: string): Record<string, unknown> {
   let value: unknown
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
     value = parseJson(text)
   } catch (error) {
     throw new WardroundError('WR_WEIGHTS_INVALID', { problem: 'its header is not JSON' }, { cause: error })
