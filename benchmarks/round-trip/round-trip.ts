@@ -34,7 +34,7 @@ export type RoundTripRow = {
 export type RoundTripReport = { readonly rows: readonly RoundTripRow[]; readonly bareRequestMs: number }
 
 const usualRounds = ({ sites, weights }: Size): number =>
-  sites * weights <= 400_000 ? 100 : sites * weights <= 8_000_000 ? 20 : 8
+  sites * weights <= 400_000 ? 300 : sites * weights <= 8_000_000 ? 60 : 10
 
 type Size = { readonly sites: number; readonly weights: number }
 

@@ -58,6 +58,9 @@ const lies: Record<string, (entries: Entry[]) => Entry[]> = {
   'NUL, which a database does not keep': edited('study.json', (text) =>
     text.replace('"reason":null', '"reason":"a\\u0000b"'),
   ),
+  'half a character, which has no canonical form, in a text within a text': edited('study.json', (text) =>
+    text.replace(/("preparation":"\{\\"columns\\":\[\{\\"name\\":\\"\w+)/, '$1\\\\ud800'),
+  ),
   'no JSON': edited('study.json', (text) => text.slice(1)),
   'no UTF-8': (entries) =>
     entries.map((entry) => (entry.name === 'study.json' ? { ...entry, bytes: Buffer.from([0xff, 0xfe]) } : entry)),

@@ -8,6 +8,7 @@
  *     manifest.json
  */
 import { z } from 'zod'
+import { parseJson } from '../json.ts'
 import { preparationSchema } from '../preparation/schema.ts'
 import { eventSchema } from './events.ts'
 import { resultsSchema, roundResultSchema } from './results.ts'
@@ -23,11 +24,11 @@ const line = (most: number) =>
     .refine((given) => !given.includes('\0'), 'it holds NUL')
 const text = line(4_000_000)
 const time = z.int().min(0)
-/** A text that is kept as it is, and is JSON of this form. */
+/** A text that is kept as it is, and is JSON of this form that has a canonical one. */
 const jsonOf = (schema: z.ZodType) =>
   text.refine((given) => {
     try {
-      return schema.safeParse(JSON.parse(given)).success
+      return schema.safeParse(parseJson(given)).success
     } catch {
       return false
     }
