@@ -165,6 +165,11 @@ test('Reshape keeps a symbol where it must be the extent left open, and refuses 
 test('what does not fit together is refused, for every operator that can misfit', () => {
   refused('Add', [[2], [3]])
   refused('Where', [[2], [3], []])
+  refused('PRelu', [[2], [3]])
+  refused('PRelu', [[2], [3, 2]])
+  refused('PRelu', [[1], [2]])
+  refused('Clip', [[2], [1]])
+  refused('Clip', [[2], [], [2]])
   refused('MatMul', [
     [2, 3],
     [2, 3],

@@ -9,7 +9,9 @@ export type Lookup = {
   constant(name: string): Tensor | undefined
 }
 
-type Rule = (node: Node, inputs: readonly TypedShape[], lookup: Lookup) => TypedShape
+/** An input that is left out is undefined. */
+type Inputs = readonly (TypedShape | undefined)[]
+type Rule = (node: Node, inputs: Inputs, lookup: Lookup) => TypedShape
 
 /** The type and shape of a one-output node. Errors: WR_GRAPH_INVALID. */
 export function inferNode(node: Node, lookup: Lookup): TypedShape {
@@ -17,14 +19,14 @@ export function inferNode(node: Node, lookup: Lookup): TypedShape {
   if (rule === undefined) throw invalid(`no shape rule for the operator ${node.op}`)
   return rule(
     node,
-    node.inputs.map((name) => lookup.info(name)),
+    node.inputs.map((name) => (name === '' ? undefined : lookup.info(name))),
     lookup,
   )
 }
 
 const invalid = (problem: string): WardroundError => new WardroundError('WR_GRAPH_INVALID', { problem })
 
-function input(inputs: readonly TypedShape[], index: number): TypedShape {
+function input(inputs: Inputs, index: number): TypedShape {
   const found = inputs[index]
   if (found === undefined) throw invalid(`input ${index + 1} is missing`)
   return found
@@ -45,9 +47,25 @@ export function broadcast(a: Shape, b: Shape): Shape {
 const same: Rule = (_, inputs) => input(inputs, 0)
 const elementwise: Rule = (_, inputs) => ({
   type: input(inputs, 0).type,
-  shape: inputs.map(({ shape }) => shape).reduce(broadcast),
+  shape: inputs.map((_, index) => input(inputs, index).shape).reduce(broadcast),
 })
 const comparison: Rule = (node, inputs, lookup) => ({ type: 'bool', shape: elementwise(node, inputs, lookup).shape })
+
+/** The second operand is broadcast to the first. */
+const toFirst: Rule = (node, inputs) => {
+  const [x, slope] = [input(inputs, 0), input(inputs, 1)]
+  const common = broadcast(x.shape, slope.shape)
+  if (common.length !== x.shape.length || common.some((extent, axis) => extent !== x.shape[axis]))
+    throw invalid(`${node.op} of [${x.shape.join(', ')}] by [${slope.shape.join(', ')}]`)
+  return x
+}
+
+/** Bounds are scalars, and may be left out. */
+const clip: Rule = (_, inputs) => {
+  for (const bound of inputs.slice(1))
+    if (bound !== undefined && bound.shape.length > 0) throw invalid(`a bound of Clip is [${bound.shape.join(', ')}]`)
+  return input(inputs, 0)
+}
 
 const matMul: Rule = (_, inputs) => {
   const [a, b] = [input(inputs, 0), input(inputs, 1)]
@@ -163,12 +181,13 @@ const gather: Rule = (node, inputs) => {
 const concat: Rule = (node, inputs) => {
   const first = input(inputs, 0)
   const axis = axisOf(node.op, intAttribute(node, 'axis', 0), first.shape.length)
-  const extents = inputs.map(({ shape }) => shape[axis])
+  const parts = inputs.map((_, index) => input(inputs, index))
+  const extents = parts.map(({ shape }) => shape[axis])
   if (extents.some((extent) => typeof extent !== 'number')) throw invalid('Concat along a symbolic extent')
   const fits = ({ shape }: TypedShape): boolean =>
     shape.length === first.shape.length &&
     shape.every((extent, other) => other === axis || extent === first.shape[other])
-  if (!inputs.every(fits)) throw invalid(`Concat of [${inputs.map(({ shape }) => shape.join(', ')).join('] and [')}]`)
+  if (!parts.every(fits)) throw invalid(`Concat of [${parts.map(({ shape }) => shape.join(', ')).join('] and [')}]`)
   return {
     type: first.type,
     shape: first.shape.with(
@@ -232,7 +251,11 @@ const integers = (tensor: Tensor | undefined): readonly number[] | undefined =>
 
 const rules: Readonly<Record<string, Rule>> = {
   ...Object.fromEntries(
-    ['Identity', 'Neg', 'Exp', 'Log', 'Sqrt', 'Abs', 'Relu', 'Sigmoid', 'Tanh', 'Softplus'].map((op) => [op, same]),
+    [
+      ...['Identity', 'Neg', 'Abs', 'Sign', 'Exp', 'Log', 'Sqrt', 'Reciprocal', 'Sin', 'Cos', 'Erf'],
+      ...['Sigmoid', 'Tanh', 'Softplus', 'Softsign', 'Relu', 'LeakyRelu', 'Elu', 'Selu', 'Gelu'],
+      ...['HardSigmoid', 'HardSwish', 'Mish'],
+    ].map((op) => [op, same]),
   ),
   ...Object.fromEntries(['Not', 'ScatterND'].map((op) => [op, same])),
   ...Object.fromEntries(['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min'].map((op) => [op, elementwise])),
@@ -242,6 +265,8 @@ const rules: Readonly<Record<string, Rule>> = {
   ...Object.fromEntries(['ReduceSum', 'ReduceMean', 'ReduceSumSquare', 'ReduceMax'].map((op) => [op, reduction])),
   ...Object.fromEntries(['Softmax', 'LogSoftmax'].map((op) => [op, normalised])),
   IsNaN: (_, inputs) => ({ type: 'bool', shape: input(inputs, 0).shape }),
+  PRelu: toFirst,
+  Clip: clip,
   MatMul: matMul,
   Gemm: gemm,
   Transpose: transpose,

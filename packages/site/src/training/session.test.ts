@@ -39,9 +39,9 @@ test('a model of an earlier operator set is run as one', async () => {
 })
 
 test('operators that are not on the list are refused, before the runtime sees them', async () => {
-  const sin = graph([node('Sin', ['x'], ['y'])])
-  await assert.rejects(openModel(encodeModel(sin)), coded('WR_GRAPH_REFUSED'))
-  await assert.rejects(openSession(sin), coded('WR_GRAPH_REFUSED'))
+  const other = graph([node('NonZero', ['x'], ['y'])])
+  await assert.rejects(openModel(encodeModel(other)), coded('WR_GRAPH_REFUSED'))
+  await assert.rejects(openSession(other), coded('WR_GRAPH_REFUSED'))
 })
 
 test('bytes that are no model, and a model that the runtime does not take, are coded errors', async () => {

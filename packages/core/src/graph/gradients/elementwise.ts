@@ -1,12 +1,16 @@
-/** Gradients of element-wise operators; broadcasting is undone by unbroadcast(). */
+/** Gradients of element-wise arithmetic; broadcasting is undone by unbroadcast(). */
+import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
-import type { Node } from '../ir.ts'
+import { int } from '../ir.ts'
 import { type GradientRule, inputOf, outputOf, unbroadcast } from './rule.ts'
 
 /** A rule for y = f(x): dx = dy ∘ f′, where f′ is built from the node's input and output. */
-const unary =
+export const unary =
   (derivative: (builder: GraphBuilder, names: { x: string; y: string }) => string): GradientRule =>
   (node, dy, b) => [b.node('Mul', [dy, derivative(b, { x: inputOf(node, 0), y: outputOf(node) })])]
+
+/** factor · x. */
+export const scaled = (b: GraphBuilder, x: string, factor: number): string => b.node('Mul', [x, b.scalar(factor)])
 
 /** A rule for two operands that may be broadcast: each operand's part, before broadcasting is undone. */
 const binary =
@@ -19,9 +23,7 @@ const binary =
     return [unbroadcast(b, da, b.shape(names.a)), unbroadcast(b, dc, b.shape(names.c))]
   }
 
-const oneMinus = (b: GraphBuilder, x: string): string => b.node('Sub', [b.scalar(1), x])
-
-const where: GradientRule = (node: Node, dy, b) => {
+const where: GradientRule = (node, dy, b) => {
   const [condition, yes, no] = [inputOf(node, 0), inputOf(node, 1), inputOf(node, 2)]
   return [
     undefined,
@@ -30,21 +32,49 @@ const where: GradientRule = (node: Node, dy, b) => {
   ]
 }
 
-/** relu's derivative at 0 is taken as 0, as PyTorch does. */
-const relu: GradientRule = (node, dy, b) => [
-  b.node('Where', [b.node('Greater', [outputOf(node), b.scalar(0)]), dy, b.scalar(0)]),
-]
+/** The largest or smallest of any number of operands: those that are it share the gradient, as with PyTorch's maximum(). */
+const extremum: GradientRule = (node, dy, b) => {
+  const masks = node.inputs.map((input) =>
+    b.node('Cast', [b.node('Equal', [input, outputOf(node)])], { attributes: { to: int(1) } }),
+  )
+  const [first = '', ...others] = masks
+  const share = b.node('Div', [dy, others.reduce((sum, mask) => b.node('Add', [sum, mask]), first)])
+  return node.inputs.map((input, index) =>
+    unbroadcast(b, b.node('Mul', [share, masks[index] ?? first]), b.shape(input)),
+  )
+}
+
+/** aᶜ: c·aᶜ⁻¹, and y·ln a, which at a = 0 is taken as 0. */
+const power = binary((b, dy, { a, c, y }) => {
+  const slope = b.node('Mul', [c, b.node('Pow', [a, b.node('Sub', [c, b.scalar(1)])])])
+  const isZero = b.node('Equal', [a, b.scalar(0)])
+  const logarithm = b.node('Where', [isZero, b.scalar(0), b.node('Mul', [y, b.node('Log', [a])])])
+  return [b.node('Mul', [dy, slope]), b.node('Mul', [dy, logarithm])]
+})
+
+/** What is inside the bounds or on one of them passes. Errors: WR_GRAPH_REFUSED for bounds that are computed. */
+const clip: GradientRule = (node, dy, b) => {
+  const [x, lowest = '', highest = ''] = node.inputs
+  if ([lowest, highest].some((bound) => bound !== '' && b.constant(bound) === undefined))
+    throw new WardroundError('WR_GRAPH_REFUSED', { problem: 'Clip is differentiated with constant bounds' })
+  const inside = [
+    ...(lowest === '' ? [] : [b.node('GreaterOrEqual', [x ?? '', lowest])]),
+    ...(highest === '' ? [] : [b.node('LessOrEqual', [x ?? '', highest])]),
+  ]
+  return [inside.reduce((passed, condition) => b.node('Where', [condition, passed, b.scalar(0)]), dy)]
+}
 
 export const elementwiseGradients: Readonly<Record<string, GradientRule>> = {
   Identity: (_, dy) => [dy],
   Neg: (_, dy, b) => [b.node('Neg', [dy])],
+  Abs: unary((b, { x }) => b.node('Sign', [x])),
   Exp: unary((_, { y }) => y),
   Log: (node, dy, b) => [b.node('Div', [dy, inputOf(node, 0)])],
-  Sqrt: (node, dy, b) => [b.node('Div', [b.node('Mul', [dy, b.scalar(0.5)]), outputOf(node)])],
-  Sigmoid: unary((b, { y }) => b.node('Mul', [y, oneMinus(b, y)])),
-  Tanh: unary((b, { y }) => oneMinus(b, b.node('Mul', [y, y]))),
-  Softplus: unary((b, { x }) => b.node('Sigmoid', [x])),
-  Relu: relu,
+  Sqrt: (node, dy, b) => [b.node('Div', [scaled(b, dy, 0.5), outputOf(node)])],
+  Reciprocal: unary((b, { y }) => b.node('Neg', [b.node('Mul', [y, y])])),
+  Sin: unary((b, { x }) => b.node('Cos', [x])),
+  Cos: unary((b, { x }) => b.node('Neg', [b.node('Sin', [x])])),
+  Erf: unary((b, { x }) => scaled(b, b.node('Exp', [b.node('Neg', [b.node('Mul', [x, x])])]), 2 / Math.sqrt(Math.PI))),
   Add: binary((_, dy) => [dy, dy]),
   Sub: binary((b, dy) => [dy, b.node('Neg', [dy])]),
   Mul: binary((b, dy, { a, c }) => [b.node('Mul', [dy, c]), b.node('Mul', [dy, a])]),
@@ -52,5 +82,9 @@ export const elementwiseGradients: Readonly<Record<string, GradientRule>> = {
     const da = b.node('Div', [dy, c])
     return [da, b.node('Neg', [b.node('Mul', [da, y])])]
   }),
+  Pow: power,
+  Max: extremum,
+  Min: extremum,
+  Clip: clip,
   Where: where,
 }

@@ -6,7 +6,7 @@ import { type ErrorCode, WardroundError } from '../../errors.ts'
 import { graphBuilder } from '../builder.ts'
 // Autograd in double precision; fixtures/make_gradients.py says how.
 import fixture from '../fixtures/gradients.json' with { type: 'json' }
-import { type Attribute, float, int, ints, type Shape } from '../ir.ts'
+import { type Attribute, float, int, ints, type Shape, text } from '../ir.ts'
 import { type Case, differentiable, drawCase, drawn, floats, gradientCases } from '../testing/cases.ts'
 import { backwardOf, differences } from '../testing/gradient.ts'
 import { run } from '../testing/reference.ts'
@@ -74,12 +74,19 @@ function typed({ type, shape, data }: { type: string; shape: number[]; data: num
   assert.ok(type === 'float32' || type === 'int64' || type === 'bool')
   return { type, shape, data }
 }
-const attribute = (value: number | number[]): Attribute => (typeof value === 'number' ? int(value) : ints(value))
+function attribute(value: string | number | number[]): Attribute {
+  if (typeof value === 'string') return text(value)
+  if (typeof value !== 'number') return ints(value)
+  return Number.isInteger(value) ? int(value) : float(value)
+}
 
 test('what a rule does not cover is refused, never wrong', () => {
   const matrix = { value: float32([2, 2], [1, 2, 3, 4]) }
   const indices = (shape: readonly number[]) => ({ value: { type: 'int64' as const, shape, data: [0, 1] } })
+  const bound = { value: float32([], [1]) }
   const uses: readonly Case[] = [
+    { op: 'Clip', operands: [matrix, bound], attributes: {} },
+    { op: 'Clip', operands: [matrix, { ...bound, constant: true }, bound], attributes: {} },
     { op: 'Gemm', operands: [matrix, matrix], attributes: { transA: int(1) } },
     { op: 'Gemm', operands: [matrix, matrix], attributes: { alpha: float(0.5) } },
     { op: 'Gemm', operands: [matrix, matrix], attributes: { beta: float(2) } },
@@ -88,6 +95,23 @@ test('what a rule does not cover is refused, never wrong', () => {
     { op: 'Gather', operands: [matrix, indices([1, 2])], attributes: {} },
   ]
   for (const use of uses) assert.throws(() => backwardOf(use), coded('WR_GRAPH_REFUSED'), JSON.stringify(use))
+})
+
+test('a bound that is left out does not hold', () => {
+  const b = graphBuilder()
+  const [x, dy] = ['x', 'dy'].map((name) => b.input({ name, type: 'float32', shape: [3] }))
+  const y = b.node('Clip', [x ?? '', '', b.scalar(1)])
+  const node = b.nodes().at(-1)
+  assert.ok(node !== undefined)
+  const [dx = ''] = gradientRules.Clip?.(node, dy ?? '', b) ?? []
+  const found = run(b.build('both', [y, dx]), { x: float32([3], [-9, 0, 2]), dy: float32([3], [5, 6, 7]) })
+  assert.deepEqual(
+    [y, dx].map((name) => numbers(found[name] ?? assert.fail()).data),
+    [
+      [-9, 0, 1],
+      [5, 6, 0],
+    ],
+  )
 })
 
 test('a gradient that must be spread over an extent known only at run time is refused', () => {

@@ -3,7 +3,7 @@
 import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { int, intAttribute, ints, intsAttribute, text } from '../ir.ts'
-import { fixedShape, type GradientRule, inputOf } from './rule.ts'
+import { fixedShape, type GradientRule, inputOf, unbroadcast } from './rule.ts'
 
 /** Back to the shape of the node's first input. */
 const reshaped: GradientRule = (node, dy, b) => [b.node('Reshape', [dy, b.axes(fixedShape(b, inputOf(node, 0)))])]
@@ -31,10 +31,14 @@ const gather: GradientRule = (node, dy, b) => {
 
 const zeros = (b: GraphBuilder, like: string): string => b.node('Expand', [b.scalar(0), b.axes(fixedShape(b, like))])
 
+/** Repeated values get the sum of what was made of them. */
+const expand: GradientRule = (node, dy, b) => [unbroadcast(b, dy, b.shape(inputOf(node, 0)))]
+
 export const movementGradients: Readonly<Record<string, GradientRule>> = {
   Reshape: reshaped,
   Squeeze: reshaped,
   Unsqueeze: reshaped,
   Transpose: transpose,
+  Expand: expand,
   Gather: gather,
 }

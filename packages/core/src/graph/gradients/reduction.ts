@@ -1,8 +1,8 @@
 /** Gradients of reductions: the gradient is spread over what was summed. Extents must be fixed, as in a training graph. */
 import type { GraphBuilder } from '../builder.ts'
-import { intAttribute, type Node } from '../ir.ts'
+import { int, intAttribute, type Node } from '../ir.ts'
 import { reducedAxes } from '../shapes.ts'
-import { fixedShape, type GradientRule, inputOf } from './rule.ts'
+import { fixedShape, type GradientRule, inputOf, outputOf } from './rule.ts'
 
 /** `dy` with reduced axes of extent 1, so that it broadcasts against the input. */
 function kept(node: Node, dy: string, b: GraphBuilder): string {
@@ -25,8 +25,18 @@ const sumSquare: GradientRule = (node, dy, b) => [
   b.node('Mul', [inputOf(node, 0), kept(node, b.node('Mul', [dy, b.scalar(2)]), b)]),
 ]
 
+/** What is the largest shares the gradient, as with PyTorch's amax(). */
+const largest: GradientRule = (node, dy, b) => {
+  const x = inputOf(node, 0)
+  const mask = b.node('Cast', [b.node('Equal', [x, kept(node, outputOf(node), b)])], { attributes: { to: int(1) } })
+  const axes = reducedAxes(node, b.shape(x).length, b)
+  const count = axes.length === 0 ? mask : b.node('ReduceSum', [mask, b.axes(axes)])
+  return [b.node('Mul', [mask, b.node('Div', [kept(node, dy, b), count])])]
+}
+
 export const reductionGradients: Readonly<Record<string, GradientRule>> = {
   ReduceSum: (node, dy, b) => [spread(node, dy, b)],
   ReduceMean: mean,
   ReduceSumSquare: sumSquare,
+  ReduceMax: largest,
 }

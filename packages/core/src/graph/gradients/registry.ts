@@ -1,4 +1,5 @@
 /** Every operator that can be differentiated, with its rule. */
+import { activationGradients } from './activations.ts'
 import { elementwiseGradients } from './elementwise.ts'
 import { matMulGradients } from './matmul.ts'
 import { movementGradients } from './movement.ts'
@@ -8,6 +9,7 @@ import { softmaxGradients } from './softmax.ts'
 
 export const gradientRules: Readonly<Record<string, GradientRule>> = {
   ...elementwiseGradients,
+  ...activationGradients,
   ...matMulGradients,
   ...softmaxGradients,
   ...reductionGradients,

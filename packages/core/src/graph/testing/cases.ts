@@ -64,6 +64,17 @@ const awayFromZero = (g: Draw, shape: readonly number[]): NumberValue => {
   const value = floats(g, shape)
   return { ...value, data: value.data.map((x) => (x < 0 ? x - 0.5 : x + 0.5)) }
 }
+/** Numbers in ±3 that lie between multiples of 1/64, where activations have their kinks. */
+const betweenKinks = (g: Draw, shape: readonly number[]): NumberValue => {
+  const value = floats(g, shape)
+  return { ...value, data: value.data.map((x) => x + 1 / 128) }
+}
+/** Numbers of which no two are the same. */
+const distinct = (g: Draw, shape: readonly number[]): NumberValue => {
+  const all = range(sizeOf(shape))
+  const data = g(fc.shuffledSubarray<number>, [...all], { minLength: all.length })
+  return { type: 'float32', shape, data: data.map((index) => index / 16 - 2) }
+}
 const positive = (g: Draw, shape: readonly number[]): NumberValue => {
   const value = awayFromZero(g, shape)
   return { ...value, data: value.data.map(Math.abs) }
@@ -130,6 +141,33 @@ const arithmetic =
 
 const variadic: Maker = (g) => plain(...broadcastable(g, between(g, 1, 3)).map((shape) => floats(g, shape)))
 
+/** Operands of which no two have equal elements. */
+const apart: Maker = (g) => {
+  const made = variadic(g)
+  const operands = made.operands.map(({ value }, index) => ({ value: moved(numbers(value), index / 256) }))
+  return { ...made, operands }
+}
+const moved = (value: NumberValue, by: number): NumberValue => ({ ...value, data: value.data.map((x) => x + by) })
+
+/** At times with other attributes than ONNX's own. */
+const activation =
+  (others: Readonly<Record<string, Attribute>>): Maker =>
+  (g) => ({ ...plain(betweenKinks(g, shapeOf(g))), attributes: either(g) ? {} : others })
+
+const pRelu: Maker = (g) => {
+  const shape = shapeOf(g)
+  const slope = shape.slice(between(g, 0, shape.length)).map((extent) => (either(g) ? 1 : extent))
+  return plain(betweenKinks(g, shape), floats(g, slope))
+}
+
+/** Bounds between the values; the upper one, or both, may be left out. */
+const clip: Maker = (g) => {
+  const bound = (value: number): Operand => ({ value: { type: 'float32', shape: [], data: [value] }, constant: true })
+  const [lowest, highest] = [bound(-1 - 1 / 128), bound(1 + 1 / 128)]
+  const bounds = oneOf(g, [[lowest, highest], [lowest], []])
+  return { operands: [{ value: floats(g, shapeOf(g)) }, ...bounds], attributes: {} }
+}
+
 const equal: Maker = (g) => {
   const [a = [], b = []] = broadcastable(g, 2)
   const words = (shape: readonly number[]): Value => ({
@@ -140,15 +178,19 @@ const equal: Maker = (g) => {
   return oneOf(g, [() => plain(words(a), words(b)), () => plain(whole(g, a, 'int64'), whole(g, b, 'int64'))])()
 }
 
-const reduction: Maker = (g) => {
-  const shape = shapeOf(g)
-  const keepdims = either(g) ? {} : { keepdims: int(between(g, 0, 1)) }
-  const value = { value: floats(g, shape) }
-  if (either(g) && either(g)) return { operands: [value], attributes: keepdims }
-  // Both no input and an empty one mean every axis.
-  const axes = either(g) && either(g) ? [] : someAxes(g, shape.length)
-  return { operands: [value, constant(axes)], attributes: keepdims }
-}
+const reductionOf =
+  (fill: Filling): Maker =>
+  (g) => {
+    const shape = shapeOf(g)
+    const keepdims = either(g) ? {} : { keepdims: int(between(g, 0, 1)) }
+    const value = { value: fill(g, shape) }
+    if (either(g) && either(g)) return { operands: [value], attributes: keepdims }
+    // Both no input and an empty one mean every axis.
+    const axes = either(g) && either(g) ? [] : someAxes(g, shape.length)
+    return { operands: [value, constant(axes)], attributes: keepdims }
+  }
+
+const reduction = reductionOf(floats)
 
 const normalised: Maker = (g) => {
   const shape = shapeOf(g, { least: 1 })
@@ -299,11 +341,27 @@ const withGaps: Filling = (g, shape) => {
 
 const nonZero = (value: NumberValue): NumberValue => ({ ...value, data: value.data.map((x) => (x === 0 ? 1 : x)) })
 
+/** Those that have attributes. */
+const activations: Readonly<Record<string, Maker>> = {
+  LeakyRelu: activation({ alpha: float(0.25) }),
+  Elu: activation({ alpha: float(1.5) }),
+  Selu: activation({ alpha: float(1.5), gamma: float(1.25) }),
+  HardSigmoid: activation({ alpha: float(0.25), beta: float(0.375) }),
+  Gelu: activation({ approximate: text('tanh') }),
+}
+
 export const operatorCases: Readonly<Record<string, Maker>> = {
   ...Object.fromEntries(
-    ['Identity', 'Neg', 'Exp', 'Abs', 'Relu', 'Sigmoid', 'Tanh', 'Softplus'].map((op) => [op, unary()]),
+    [
+      ...['Identity', 'Neg', 'Abs', 'Sign', 'Exp', 'Sin', 'Cos', 'Erf'],
+      ...['Relu', 'Sigmoid', 'Tanh', 'Softplus', 'Softsign', 'HardSwish', 'Mish'],
+    ].map((op) => [op, unary()]),
   ),
+  ...activations,
   ...Object.fromEntries(['Log', 'Sqrt'].map((op) => [op, unary(positive)])),
+  Reciprocal: unary(awayFromZero),
+  PRelu: pRelu,
+  Clip: clip,
   ...Object.fromEntries(['Add', 'Sub', 'Mul'].map((op) => [op, arithmetic()])),
   ...Object.fromEntries(['Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual'].map((op) => [op, arithmetic()])),
   ...Object.fromEntries(['ReduceSum', 'ReduceMean', 'ReduceSumSquare', 'ReduceMax'].map((op) => [op, reduction])),
@@ -330,7 +388,16 @@ export const operatorCases: Readonly<Record<string, Maker>> = {
 }
 
 export const gradientCases: Readonly<Record<string, Maker>> = {
-  ...Object.fromEntries(['Identity', 'Neg', 'Exp', 'Sigmoid', 'Tanh', 'Softplus'].map((op) => [op, unary()])),
+  ...Object.fromEntries(
+    ['Identity', 'Neg', 'Exp', 'Sin', 'Cos', 'Erf', 'Sigmoid', 'Tanh', 'Softplus', 'Mish'].map((op) => [op, unary()]),
+  ),
+  ...Object.fromEntries(['Abs', 'Softsign', 'HardSwish'].map((op) => [op, unary(betweenKinks)])),
+  ...activations,
+  Reciprocal: unary(awayFromZero),
+  PRelu: pRelu,
+  Clip: clip,
+  Pow: binary(positive, floats),
+  ...Object.fromEntries(['Max', 'Min'].map((op) => [op, apart])),
   ...Object.fromEntries(['Log', 'Sqrt'].map((op) => [op, unary(positive)])),
   ...Object.fromEntries(['Add', 'Sub', 'Mul'].map((op) => [op, binary()])),
   ...Object.fromEntries(['ReduceSum', 'ReduceMean', 'ReduceSumSquare'].map((op) => [op, reduction])),
@@ -340,6 +407,8 @@ export const gradientCases: Readonly<Record<string, Maker>> = {
   MatMul: matMul,
   Gemm: gemm({ free: false }),
   Transpose: transpose,
+  Expand: expand,
+  ReduceMax: reductionOf(distinct),
   Reshape: reshape,
   Unsqueeze: unsqueeze,
   Squeeze: squeeze,

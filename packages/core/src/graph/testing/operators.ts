@@ -19,6 +19,43 @@ const unary =
     return { ...x, data: x.data.map(f) }
   }
 
+/** With the node's float attributes. */
+const shaped =
+  (f: (x: number, attributes: Readonly<Record<string, number>>) => number): Operator =>
+  (node, inputs) => {
+    const given = Object.keys(node.attributes).map((name) => [name, floatAttribute(node, name, Number.NaN)] as const)
+    const attributes = Object.fromEntries(given)
+    return unary((x) => f(x, attributes))(node, inputs)
+  }
+
+const softplus = (x: number): number => Math.max(0, x) + Math.log1p(Math.exp(-Math.abs(x)))
+
+/** 2/√π · e^−x² · Σ 2ⁿ·x²ⁿ⁺¹ / (1·3·…·(2n+1)) (Abramowitz and Stegun 1964, 7.1.6): all terms have the sign of x. */
+function erf(x: number): number {
+  let [term, sum] = [x, 0]
+  for (let n = 0; Math.abs(term) > 1e-18 * Math.abs(sum); n++) {
+    sum += term
+    term *= (2 * x * x) / (2 * n + 3)
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum
+}
+
+const gelu: Operator = (node, inputs) => {
+  const { approximate } = node.attributes
+  const isTanh = approximate?.kind === 'string' && approximate.value === 'tanh'
+  const twice = (x: number): number =>
+    isTanh ? 1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)) : 1 + erf(x * Math.SQRT1_2)
+  return unary((x) => 0.5 * x * twice(x))(node, inputs)
+}
+
+const clip: Operator = (_, inputs) => {
+  const x = numbers(input(inputs, 0))
+  const bound = (index: number, otherwise: number): number =>
+    inputs[index] === undefined ? otherwise : at(inputs[index], [])
+  const [lowest, highest] = [bound(1, Number.NEGATIVE_INFINITY), bound(2, Number.POSITIVE_INFINITY)]
+  return { ...x, data: x.data.map((value) => Math.min(highest, Math.max(lowest, value))) }
+}
+
 /** Any number of operands, from left to right. */
 const elementwise =
   (f: (a: number, b: number, type: ElementType) => number): Operator =>
@@ -244,10 +281,27 @@ export const operators: Readonly<Record<string, Operator>> = {
   Log: unary(Math.log),
   Sqrt: unary(Math.sqrt),
   Abs: unary(Math.abs),
+  Sign: unary(Math.sign),
+  Reciprocal: unary((x) => 1 / x),
+  Sin: unary(Math.sin),
+  Cos: unary(Math.cos),
+  Erf: unary(erf),
   Relu: unary((x) => Math.max(0, x)),
   Sigmoid: unary((x) => 1 / (1 + Math.exp(-x))),
   Tanh: unary(Math.tanh),
-  Softplus: unary((x) => Math.max(0, x) + Math.log1p(Math.exp(-Math.abs(x)))),
+  Softplus: unary(softplus),
+  Softsign: unary((x) => x / (1 + Math.abs(x))),
+  LeakyRelu: shaped((x, { alpha = 0.01 }) => (x < 0 ? alpha * x : x)),
+  Elu: shaped((x, { alpha = 1 }) => (x < 0 ? alpha * Math.expm1(x) : x)),
+  Selu: shaped((x, { alpha = 1.6732631921768188, gamma = 1.0507010221481323 }) =>
+    x < 0 ? gamma * alpha * Math.expm1(x) : gamma * x,
+  ),
+  HardSigmoid: shaped((x, { alpha = 0.2, beta = 0.5 }) => Math.max(0, Math.min(1, alpha * x + beta))),
+  HardSwish: unary((x) => x * Math.max(0, Math.min(1, x / 6 + 0.5))),
+  Mish: unary((x) => x * Math.tanh(softplus(x))),
+  Gelu: gelu,
+  PRelu: elementwise((x, slope) => (x < 0 ? slope * x : x)),
+  Clip: clip,
   Not: unary((x) => 1 - x),
   IsNaN: (_, inputs) => {
     const x = numbers(input(inputs, 0))
