@@ -21,8 +21,9 @@ function fullCollections(prepare: string): number {
     }
     const server = createServer(send).listen(0, '127.0.0.1', () => {
       const socket = connect(server.address().port, '127.0.0.1')
-      // Observers are told a turn after.
-      socket.on('data', () => undefined).on('end', () => setTimeout(() => process.stdout.write(String(full), () => process.exit()), 50))
+      // Observers are told a turn after. By a signal: a collection that another thread waits for can keep Node from ending by itself (nodejs/node#54918).
+      const end = () => process.kill(process.pid, 'SIGKILL')
+      socket.on('data', () => undefined).on('end', () => setTimeout(() => process.stdout.write(String(full), end), 50))
     })`
   const child = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
   assert.equal(child.stderr, '')
