@@ -1,9 +1,10 @@
-/** Model files: read, held against the safelist, shapes worked out (packages/core/src/graph/decode-model.ts, safelist.ts, shapes.ts). */
+/** Model files: read, held against the safelist, shapes worked out (packages/core/src/graph/decode-model.ts, safelist.ts, shapes/). */
 import { decodeModel } from '@wardround/core/graph/decode-model.ts'
 import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import { float, type Graph, int, ints, type Tensor, text } from '@wardround/core/graph/ir.ts'
 import { checkGraph } from '@wardround/core/graph/safelist.ts'
-import { inferNode, shapedOperators, type TypedShape } from '@wardround/core/graph/shapes.ts'
+import { inferNode, shapedOperators } from '@wardround/core/graph/shapes/registry.ts'
+import type { TypedShape } from '@wardround/core/graph/shapes/rule.ts'
 import fc from 'fast-check'
 import fixture from '../../../packages/core/src/graph/fixtures/onnx.json' with { type: 'json' }
 import { drawCase, graphOf, operatorCases } from '../../../packages/core/src/graph/testing/cases.ts'
@@ -82,7 +83,7 @@ export const onnx: Boundary = {
   documents: graphs.map((graph) => encodeModel(graph)),
   mutators: [protobufMutator],
   words: ['ai.onnx', 'Scan', 'Reshape', 'Gather', '__proto__', 'axis', 'perm', 'batch'],
-  sources: /packages\/core\/src\/graph\/(?:decode-model|safelist|shapes|ir)\.ts|@bufbuild\/protobuf/,
+  sources: /packages\/core\/src\/graph\/(?:(?:decode-model|safelist|ir)\.ts|shapes\/)|@bufbuild\/protobuf/,
   open: () => ({
     take(input) {
       const { graph } = decodeModel(input)

@@ -1,7 +1,8 @@
 /** Builds a graph node by node, naming values and knowing the type and shape of each as it goes. */
 import { WardroundError } from '../errors.ts'
 import type { Attribute, Graph, Node, Shape, Tensor, ValueInfo } from './ir.ts'
-import { inferNode, type TypedShape } from './shapes.ts'
+import { inferNode } from './shapes/registry.ts'
+import type { TypedShape } from './shapes/rule.ts'
 
 export type GraphBuilder = {
   /** Declares an input of the graph. */

@@ -2,7 +2,7 @@
 import { WardroundError } from '../errors.ts'
 import { sizeOf } from '../weights.ts'
 import type { Graph, Node } from './ir.ts'
-import { shapedOperators } from './shapes.ts'
+import { shapedOperators } from './shapes/registry.ts'
 
 export type GraphLimits = { readonly nodes: number; readonly depth: number; readonly tensorValues: number }
 

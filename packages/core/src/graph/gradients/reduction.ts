@@ -1,7 +1,7 @@
 /** Gradients of reductions: the gradient is spread over what was summed. Extents must be fixed, as in a training graph. */
 import type { GraphBuilder } from '../builder.ts'
 import { int, intAttribute, type Node } from '../ir.ts'
-import { reducedAxes } from '../shapes.ts'
+import { reducedAxes } from '../shapes/reduction.ts'
 import { fixedShape, type GradientRule, inputOf, outputOf } from './rule.ts'
 
 /** `dy` with reduced axes of extent 1, so that it broadcasts against the input. */

@@ -1,0 +1,112 @@
+/** Shapes of operators that only move values. */
+import type { WardroundError } from '../../errors.ts'
+import { type Dim, intAttribute, intsAttribute, type Shape } from '../ir.ts'
+import { axisOf, broadcast, input, integers, invalid, namedAxes, type ShapeRule, type TypedShape } from './rule.ts'
+
+const transpose: ShapeRule = (node, inputs) => {
+  const { type, shape } = input(inputs, 0)
+  const order = intsAttribute(node, 'perm') ?? shape.map((_, axis) => shape.length - 1 - axis)
+  if (order.length !== shape.length || shape.some((_, axis) => !order.includes(axis)))
+    throw invalid(`Transpose of ${shape.length} axes to [${order.join(', ')}]`)
+  return { type, shape: order.map((axis) => shape[axis] ?? 0) }
+}
+
+/** −1 takes what is left over; 0 copies the extent of the input. */
+const reshape: ShapeRule = (node, inputs, lookup) => {
+  const { type, shape } = input(inputs, 0)
+  const wanted = integers(lookup.constant(node.inputs[1] ?? ''))
+  if (wanted === undefined) throw invalid('the shape given to Reshape is not constant')
+  const misfit = (): WardroundError => invalid(`Reshape of [${shape.join(', ')}] to [${wanted.join(', ')}]`)
+  const copies = intAttribute(node, 'allowzero', 0) === 0
+  const target = wanted.map((extent, axis): Dim => {
+    const copied = extent === 0 && copies ? shape[axis] : extent
+    if (copied === undefined || Number(copied) < -1) throw misfit()
+    return copied
+  })
+  const fixed = target.filter((extent) => extent !== -1)
+  if (target.length - fixed.length > 1) throw misfit()
+  const open = target.indexOf(-1)
+  const symbols = symbolsOf(shape)
+  for (const symbol of symbolsOf(fixed)) symbols.splice(symbols.indexOf(symbol), 1)
+  const left = product(shape) / product(fixed)
+  const [symbol] = symbols
+  // An extent that is known only when the graph runs fills the hole by itself, or not at all.
+  if (symbol !== undefined && open >= 0) {
+    if (symbols.length > 1 || left !== 1) throw misfit()
+    return { type, shape: target.with(open, symbol) }
+  }
+  if (symbol === undefined && (open < 0 ? product(shape) !== product(fixed) : !Number.isInteger(left))) throw misfit()
+  return { type, shape: open < 0 ? target : target.with(open, left) }
+}
+
+const symbolsOf = (shape: Shape): string[] => shape.filter((extent) => typeof extent === 'string')
+
+/** Of the fixed extents. */
+const product = (shape: Shape): number =>
+  shape.reduce<number>((size, extent) => (typeof extent === 'number' ? size * extent : size), 1)
+
+const gather: ShapeRule = (node, inputs) => {
+  const [data, indices] = [input(inputs, 0), input(inputs, 1)]
+  const axis = axisOf(node.op, intAttribute(node, 'axis', 0), data.shape.length)
+  return { type: data.type, shape: [...data.shape.slice(0, axis), ...indices.shape, ...data.shape.slice(axis + 1)] }
+}
+
+const concat: ShapeRule = (node, inputs) => {
+  const first = input(inputs, 0)
+  const axis = axisOf(node.op, intAttribute(node, 'axis', 0), first.shape.length)
+  const parts = inputs.map((_, index) => input(inputs, index))
+  const extents = parts.map(({ shape }) => shape[axis])
+  if (extents.some((extent) => typeof extent !== 'number')) throw invalid('Concat along a symbolic extent')
+  const fits = ({ shape }: TypedShape): boolean =>
+    shape.length === first.shape.length &&
+    shape.every((extent, other) => other === axis || extent === first.shape[other])
+  if (!parts.every(fits)) throw invalid(`Concat of [${parts.map(({ shape }) => shape.join(', ')).join('] and [')}]`)
+  return {
+    type: first.type,
+    shape: first.shape.with(
+      axis,
+      extents.reduce<number>((sum, extent) => sum + Number(extent), 0),
+    ),
+  }
+}
+
+const unsqueeze: ShapeRule = (node, inputs, lookup) => {
+  const { type, shape } = input(inputs, 0)
+  const added = integers(lookup.constant(node.inputs[1] ?? ''))?.length ?? 0
+  const axes = namedAxes(node, shape.length + added, lookup)
+  if (axes === undefined) throw invalid('Unsqueeze without axes')
+  return {
+    type,
+    shape: axes.toSorted((a, b) => a - b).reduce<Dim[]>((made, axis) => made.toSpliced(axis, 0, 1), [...shape]),
+  }
+}
+
+const squeeze: ShapeRule = (node, inputs, lookup) => {
+  const { type, shape } = input(inputs, 0)
+  const axes = namedAxes(node, shape.length, lookup)
+  if (axes === undefined) {
+    if (shape.some((extent) => typeof extent === 'string')) throw invalid('Squeeze without axes of a symbolic extent')
+    return { type, shape: shape.filter((extent) => extent !== 1) }
+  }
+  for (const axis of axes)
+    if (typeof shape[axis] === 'number' && shape[axis] !== 1) throw invalid(`Squeeze of ${shape[axis]}`)
+  return { type, shape: shape.filter((_, axis) => !axes.includes(axis)) }
+}
+
+const expand: ShapeRule = (node, inputs, lookup) => {
+  const { type, shape } = input(inputs, 0)
+  const wanted = integers(lookup.constant(node.inputs[1] ?? ''))
+  if (wanted === undefined) throw invalid('the shape given to Expand is not constant')
+  return { type, shape: broadcast(shape, wanted) }
+}
+
+export const movementShapes: Readonly<Record<string, ShapeRule>> = {
+  Transpose: transpose,
+  Reshape: reshape,
+  Unsqueeze: unsqueeze,
+  Squeeze: squeeze,
+  Expand: expand,
+  Gather: gather,
+  ScatterND: (_, inputs) => input(inputs, 0),
+  Concat: concat,
+}

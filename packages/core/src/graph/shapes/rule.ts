@@ -1,0 +1,53 @@
+/** What a shape rule is, and what rules share. Symbolic extents (`batch`) stay symbolic. */
+import { WardroundError } from '../../errors.ts'
+import type { Dim, ElementType, Node, Shape, Tensor } from '../ir.ts'
+
+export type TypedShape = { readonly type: ElementType; readonly shape: Shape }
+export type Lookup = {
+  info(name: string): TypedShape
+  /** The value of a constant input (axes, target shapes), where it is one. */
+  constant(name: string): Tensor | undefined
+}
+
+/** An input that is left out is undefined. */
+export type Inputs = readonly (TypedShape | undefined)[]
+export type ShapeRule = (node: Node, inputs: Inputs, lookup: Lookup) => TypedShape
+
+export const invalid = (problem: string): WardroundError => new WardroundError('WR_GRAPH_INVALID', { problem })
+
+export function input(inputs: Inputs, index: number): TypedShape {
+  const found = inputs[index]
+  if (found === undefined) throw invalid(`input ${index + 1} is missing`)
+  return found
+}
+
+/** ONNX's multidirectional (NumPy's) broadcasting. */
+export function broadcast(a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length)
+  return Array.from({ length: rank }, (_, index): Dim => {
+    const x = a[index - rank + a.length] ?? 1
+    const y = b[index - rank + b.length] ?? 1
+    if (x === y || y === 1) return x
+    if (x === 1) return y
+    throw invalid(`shapes [${a.join(', ')}] and [${b.join(', ')}] do not broadcast`)
+  })
+}
+
+/** `axis` counted from the front. */
+export function axisOf(op: string, axis: number, rank: number): number {
+  if (axis < -rank || axis >= rank) throw invalid(`${op} names axis ${axis} of ${rank}`)
+  return axis < 0 ? axis + rank : axis
+}
+
+/** Axes as a constant second input (opset 18), where there is one. */
+export function namedAxes(node: Node, rank: number, lookup: Pick<Lookup, 'constant'>): readonly number[] | undefined {
+  const name = node.inputs[1]
+  if (name === undefined) return undefined
+  const axes = integers(lookup.constant(name))?.map((axis) => axisOf(node.op, axis, rank))
+  if (axes === undefined) throw invalid(`the axes of ${node.op} are not constant`)
+  if (new Set(axes).size !== axes.length) throw invalid(`${node.op} names an axis twice`)
+  return axes
+}
+
+export const integers = (tensor: Tensor | undefined): readonly number[] | undefined =>
+  tensor?.type === 'int64' ? Array.from(tensor.data, Number) : undefined
