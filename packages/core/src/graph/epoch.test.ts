@@ -7,7 +7,7 @@ import { encodeModel } from './encode-model.ts'
 import { epochGraph } from './epoch.ts'
 import { checkGraph } from './safelist.ts'
 import type { StepOptions } from './step.ts'
-import { drawn } from './testing/cases.ts'
+import { drawn } from './testing/draws.ts'
 import { run } from './testing/reference.ts'
 import {
   drawTraining,

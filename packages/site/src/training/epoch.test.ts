@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { allowedOperators } from '@wardround/core/graph/safelist.ts'
-import { drawn } from '@wardround/core/graph/testing/cases.ts'
+import { drawn } from '@wardround/core/graph/testing/draws.ts'
 import { run } from '@wardround/core/graph/testing/reference.ts'
 import { drawTraining } from '@wardround/core/graph/testing/training.ts'
 import fc from 'fast-check'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exportModel } from '@wardround/core/graph/export.ts'
-import { drawn } from '@wardround/core/graph/testing/cases.ts'
+import { drawn } from '@wardround/core/graph/testing/draws.ts'
 import { drawFinished, sitePrediction } from '@wardround/core/graph/testing/finished.ts'
 import type { Value } from '@wardround/core/graph/testing/values.ts'
 import fc from 'fast-check'

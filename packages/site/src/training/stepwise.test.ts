@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { initialWeights } from '@wardround/core/graph/layers.ts'
-import { drawn } from '@wardround/core/graph/testing/cases.ts'
+import { drawn } from '@wardround/core/graph/testing/draws.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { modelSchema, trainingSchema } from '@wardround/core/study/model.ts'
 import fc from 'fast-check'

@@ -7,7 +7,8 @@ import { graphBuilder } from '../builder.ts'
 // Autograd in double precision; fixtures/make_gradients.py says how.
 import fixture from '../fixtures/gradients.json' with { type: 'json' }
 import { type Attribute, float, int, ints, type Shape, text } from '../ir.ts'
-import { type Case, differentiable, drawCase, drawn, floats, gradientCases } from '../testing/cases.ts'
+import { differentiable, drawCase, gradientCases } from '../testing/cases.ts'
+import { type Case, drawn, floats } from '../testing/draws.ts'
 import { backwardOf, differences } from '../testing/gradient.ts'
 import { run } from '../testing/reference.ts'
 import { float32, type NumberValue, numbers } from '../testing/values.ts'
@@ -84,7 +85,13 @@ test('what a rule does not cover is refused, never wrong', () => {
   const matrix = { value: float32([2, 2], [1, 2, 3, 4]) }
   const indices = (shape: readonly number[]) => ({ value: { type: 'int64' as const, shape, data: [0, 1] } })
   const bound = { value: float32([], [1]) }
+  const constant = (...data: number[]) => ({
+    value: { type: 'int64' as const, shape: [data.length], data },
+    constant: true,
+  })
   const uses: readonly Case[] = [
+    { op: 'Slice', operands: [matrix, constant(0), constant(2), constant(0), constant(2)], attributes: {} },
+    { op: 'Pad', operands: [matrix, constant(0, 1, 0, 1), bound], attributes: {} },
     { op: 'Clip', operands: [matrix, bound], attributes: {} },
     { op: 'Clip', operands: [matrix, { ...bound, constant: true }, bound], attributes: {} },
     { op: 'Gemm', operands: [matrix, matrix], attributes: { transA: int(1) } },

@@ -2,7 +2,8 @@
 
 import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
-import { int, intAttribute, ints, intsAttribute, text } from '../ir.ts'
+import { int, intAttribute, ints, intsAttribute, type Shape, text } from '../ir.ts'
+import { cutsOf, padsOf } from '../shapes/movement.ts'
 import { fixedShape, type GradientRule, inputOf, unbroadcast } from './rule.ts'
 
 /** Back to the shape of the node's first input. */
@@ -34,6 +35,59 @@ const zeros = (b: GraphBuilder, like: string): string => b.node('Expand', [b.sca
 /** Repeated values get the sum of what was made of them. */
 const expand: GradientRule = (node, dy, b) => [unbroadcast(b, dy, b.shape(inputOf(node, 0)))]
 
+/** Zeros where nothing was taken. */
+const slice: GradientRule = (node, dy, b) => {
+  const x = inputOf(node, 0)
+  const shape = b.shape(x)
+  const cuts = cutsOf(node, shape, b)
+  if (cuts.some(({ step }) => step !== 1))
+    throw new WardroundError('WR_GRAPH_REFUSED', { problem: 'Slice is differentiated with steps of 1' })
+  const [begins, ends] = [shape.map(() => 0), shape.map(() => 0)]
+  for (const { axis, start, count } of cuts) {
+    begins[axis] = start
+    ends[axis] = Number(shape[axis]) - start - count
+  }
+  return [b.node('Pad', [dy, b.axes([...begins, ...ends])])]
+}
+
+/** From `start` on each axis, as far as `shape` reaches; symbolic axes are whole. */
+function cutOut(b: GraphBuilder, dy: string, { starts, shape }: { starts: readonly number[]; shape: Shape }): string {
+  const axes = shape.flatMap((extent, axis) =>
+    typeof extent === 'number' && extent !== b.shape(dy)[axis] ? [{ axis, start: starts[axis] ?? 0, extent }] : [],
+  )
+  if (axes.length === 0) return dy
+  const of = (value: (cut: { axis: number; start: number; extent: number }) => number): string =>
+    b.axes(axes.map(value))
+  return b.node('Slice', [
+    dy,
+    of(({ start }) => start),
+    of(({ start, extent }) => start + extent),
+    of(({ axis }) => axis),
+  ])
+}
+
+/** Errors: WR_GRAPH_REFUSED where what is put there is computed. */
+const pad: GradientRule = (node, dy, b) => {
+  const value = node.inputs[2] ?? ''
+  if (value !== '' && b.constant(value) === undefined)
+    throw new WardroundError('WR_GRAPH_REFUSED', { problem: 'Pad is differentiated with a constant value' })
+  const shape = b.shape(inputOf(node, 0))
+  return [cutOut(b, dy, { starts: padsOf(node, shape.length, b).begins, shape })]
+}
+
+/** Each part gets its own. */
+const concat: GradientRule = (node, dy, b) => {
+  const rank = b.shape(dy).length
+  const axis = (intAttribute(node, 'axis', 0) + rank) % rank
+  let at = 0
+  return node.inputs.map((part) => {
+    const shape = b.shape(part)
+    const starts = shape.map((_, other) => (other === axis ? at : 0))
+    at += Number(shape[axis])
+    return cutOut(b, dy, { starts, shape })
+  })
+}
+
 export const movementGradients: Readonly<Record<string, GradientRule>> = {
   Reshape: reshaped,
   Squeeze: reshaped,
@@ -41,4 +95,7 @@ export const movementGradients: Readonly<Record<string, GradientRule>> = {
   Transpose: transpose,
   Expand: expand,
   Gather: gather,
+  Concat: concat,
+  Slice: slice,
+  Pad: pad,
 }

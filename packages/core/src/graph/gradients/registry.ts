@@ -1,5 +1,6 @@
 /** Every operator that can be differentiated, with its rule. */
 import { activationGradients } from './activations.ts'
+import { convolutionGradients } from './convolution.ts'
 import { elementwiseGradients } from './elementwise.ts'
 import { matMulGradients } from './matmul.ts'
 import { movementGradients } from './movement.ts'
@@ -14,4 +15,5 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
   ...softmaxGradients,
   ...reductionGradients,
   ...movementGradients,
+  ...convolutionGradients,
 }

@@ -1,7 +1,17 @@
 /** Shapes of operators that only move values. */
 import type { WardroundError } from '../../errors.ts'
-import { type Dim, intAttribute, intsAttribute, type Shape } from '../ir.ts'
-import { axisOf, broadcast, input, integers, invalid, namedAxes, type ShapeRule, type TypedShape } from './rule.ts'
+import { type Dim, intAttribute, intsAttribute, type Node, type Shape } from '../ir.ts'
+import {
+  axisOf,
+  broadcast,
+  input,
+  integers,
+  invalid,
+  type Lookup,
+  namedAxes,
+  type ShapeRule,
+  type TypedShape,
+} from './rule.ts'
 
 const transpose: ShapeRule = (node, inputs) => {
   const { type, shape } = input(inputs, 0)
@@ -100,6 +110,75 @@ const expand: ShapeRule = (node, inputs, lookup) => {
   return { type, shape: broadcast(shape, wanted) }
 }
 
+/** Constant integers of input `index`; undefined where it is left out. Errors: WR_GRAPH_INVALID where they are computed. */
+function given(node: Node, index: number, lookup: Pick<Lookup, 'constant'>): readonly number[] | undefined {
+  const name = node.inputs[index] ?? ''
+  if (name === '') return undefined
+  const values = integers(lookup.constant(name))
+  if (values === undefined) throw invalid(`input ${index + 1} of ${node.op} is not constant`)
+  return values
+}
+
+/** What a Slice takes of each axis that it names: `count` elements from `start`, every `step`-th. */
+export type Cut = { readonly axis: number; readonly start: number; readonly step: number; readonly count: number }
+
+/** Errors: WR_GRAPH_INVALID, also for an axis whose extent is known only when the graph runs. */
+export function cutsOf(node: Node, shape: Shape, lookup: Pick<Lookup, 'constant'>): readonly Cut[] {
+  const [starts, ends] = [given(node, 1, lookup), given(node, 2, lookup)]
+  if (starts === undefined || ends === undefined) throw invalid('Slice without its bounds')
+  const axes = (given(node, 3, lookup) ?? starts.map((_, axis) => axis)).map((axis) =>
+    axisOf('Slice', axis, shape.length),
+  )
+  const steps = given(node, 4, lookup) ?? starts.map(() => 1)
+  if (new Set([starts.length, ends.length, axes.length, steps.length]).size > 1 || new Set(axes).size !== axes.length)
+    throw invalid('Slice with bounds, axes and steps that do not fit')
+  return axes.map((axis, index): Cut => {
+    const [extent, step = 1] = [shape[axis], steps[index]]
+    if (typeof extent !== 'number') throw invalid(`Slice of an extent that is known only when it runs (${extent})`)
+    if (step === 0) throw invalid('Slice with a step of 0')
+    // Counted from the end where negative; what is outside is not there.
+    const within = (bound: number, [least, most]: readonly [number, number]): number =>
+      Math.max(least, Math.min(most, bound < 0 ? bound + extent : bound))
+    const limits = step > 0 ? ([0, extent] as const) : ([-1, extent - 1] as const)
+    const start = within(starts[index] ?? 0, step > 0 ? limits : [0, extent - 1])
+    const end = within(ends[index] ?? 0, limits)
+    return { axis, start, step, count: Math.max(0, Math.ceil((end - start) / step)) }
+  })
+}
+
+const slice: ShapeRule = (node, inputs, lookup) => {
+  const { type, shape } = input(inputs, 0)
+  return {
+    type,
+    shape: cutsOf(node, shape, lookup).reduce<Shape>((made, { axis, count }) => made.with(axis, count), shape),
+  }
+}
+
+/** Zeros, or another value, before and behind each axis. Errors: WR_GRAPH_INVALID, also for other modes, axes that are named and what is cut off. */
+export function padsOf(node: Node, rank: number, lookup: Pick<Lookup, 'constant'>) {
+  const { mode } = node.attributes
+  const pads = given(node, 1, lookup) ?? []
+  const isPlain =
+    (mode === undefined || (mode.kind === 'string' && mode.value === 'constant')) && (node.inputs[3] ?? '') === ''
+  if (!isPlain || pads.length !== 2 * rank || pads.some((count) => count < 0))
+    throw invalid(`Pad of ${rank} axes by [${pads.join(', ')}], or in another mode`)
+  return { begins: pads.slice(0, rank), ends: pads.slice(rank) }
+}
+
+const pad: ShapeRule = (node, inputs, lookup) => {
+  const { type, shape } = input(inputs, 0)
+  const { begins, ends } = padsOf(node, shape.length, lookup)
+  return {
+    type,
+    shape: shape.map((extent, axis): Dim => {
+      const more = (begins[axis] ?? 0) + (ends[axis] ?? 0)
+      if (typeof extent === 'number') return extent + more
+      if (more > 0) throw invalid(`Pad of an extent that is known only when it runs (${extent})`)
+      return extent
+    }),
+  }
+}
+
 export const movementShapes: Readonly<Record<string, ShapeRule>> = {
   Transpose: transpose,
   Reshape: reshape,
@@ -109,4 +188,6 @@ export const movementShapes: Readonly<Record<string, ShapeRule>> = {
   Gather: gather,
   ScatterND: (_, inputs) => input(inputs, 0),
   Concat: concat,
+  Slice: slice,
+  Pad: pad,
 }

@@ -5,12 +5,14 @@ import { matMulShapes } from './matmul.ts'
 import { movementShapes } from './movement.ts'
 import { reductionShapes } from './reduction.ts'
 import { invalid, type Lookup, type ShapeRule, type TypedShape } from './rule.ts'
+import { windowShapes } from './windows.ts'
 
 const shapeRules: Readonly<Record<string, ShapeRule>> = {
   ...elementwiseShapes,
   ...matMulShapes,
   ...reductionShapes,
   ...movementShapes,
+  ...windowShapes,
 }
 
 /** The type and shape of a one-output node. Errors: WR_GRAPH_INVALID. */

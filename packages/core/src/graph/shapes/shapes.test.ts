@@ -3,8 +3,9 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { WardroundError } from '../../errors.ts'
 import { graphBuilder } from '../builder.ts'
-import { type Attribute, type Dim, int, ints, type Shape } from '../ir.ts'
-import { drawCase, drawn, graphOf, operatorCases } from '../testing/cases.ts'
+import { type Attribute, type Dim, int, ints, type Shape, text } from '../ir.ts'
+import { drawCase, graphOf, operatorCases } from '../testing/cases.ts'
+import { drawn } from '../testing/draws.ts'
 import { operators } from '../testing/operators.ts'
 import { run } from '../testing/reference.ts'
 import { commonShape } from '../testing/values.ts'
@@ -46,6 +47,44 @@ function shapeOf(op: string, shapes: readonly Shape[], { attributes = {}, consta
 }
 const refused = (op: string, shapes: readonly Shape[], options: Options = {}): void =>
   assert.throws(() => shapeOf(op, shapes, options), invalid, `${op} ${JSON.stringify([shapes, options])}`)
+
+test('cuts and pads are constants that belong together', () => {
+  type Given = readonly (readonly number[] | undefined)[]
+  const use = (op: string, shape: Shape, given: Given): Shape => {
+    const b = graphBuilder()
+    const x = b.input({ name: 'x', type: 'float32', shape })
+    const attributes = op === 'Pad' && given.length === 0 ? { mode: text('reflect') } : {}
+    return b.shape(
+      b.node(op, [x, ...given.map((values) => (values === undefined ? '' : b.axes(values)))], { attributes }),
+    )
+  }
+  assert.deepEqual(use('Slice', ['rows', 5], [[-4], [100], [1], [2]]), ['rows', 2])
+  assert.deepEqual(use('Slice', [5], [[9], [-9], [0], [-2]]), [3])
+  assert.deepEqual(use('Pad', ['rows', 5], [[0, 1, 0, 2]]), ['rows', 8])
+  const wrong: readonly (() => Shape)[] = [
+    () => use('Slice', [5], [[0]]),
+    () => use('Slice', [5], [[0], [1], [1]]),
+    () => use('Slice', [5], [[0], [1], [0], [0]]),
+    () =>
+      use(
+        'Slice',
+        [5, 5],
+        [
+          [0, 0],
+          [1, 1],
+          [0, -2],
+        ],
+      ),
+    () => use('Slice', [5, 5], [[0, 0], [1]]),
+    () => use('Slice', ['rows'], [[0], [1]]),
+    () => use('Pad', ['rows'], [[0, 1]]),
+    () => use('Pad', [5], [[1]]),
+    () => use('Pad', [5], [[-1, 0]]),
+    () => use('Pad', [5], [[1, 1], undefined, [0]]),
+    () => use('Pad', [5], []),
+  ]
+  for (const [index, attempt] of wrong.entries()) assert.throws(attempt, invalid, String(index))
+})
 
 test('shapes broadcast as in NumPy, and symbols with themselves and with 1 alone', () => {
   const cases: readonly (readonly [Shape, Shape, Shape])[] = [

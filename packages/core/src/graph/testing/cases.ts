@@ -2,24 +2,36 @@
  * Random uses of every operator: `operatorCases` for what it computes, `gradientCases` for its gradient rule, away from kinks and with what
  * the rule accepts. Values are multiples of 1/64, exact in Float32.
  */
-import fc, { type GeneratorValue } from 'fast-check'
+import fc from 'fast-check'
 import { type GraphBuilder, graphBuilder } from '../builder.ts'
 import { type Attribute, float, int, ints, text } from '../ir.ts'
+import {
+  awayFromZero,
+  between,
+  betweenKinks,
+  broadcastable,
+  type Case,
+  constant,
+  type Draw,
+  distinct,
+  either,
+  floats,
+  integersOf,
+  type Made,
+  type Operand,
+  oneOf,
+  plain,
+  positive,
+  shapeOf,
+  signed,
+  sizeOf,
+  someAxes,
+  truths,
+  whole,
+} from './draws.ts'
 import { type NumberValue, numbers, places, range, toTensor, type Value, type Values } from './values.ts'
+import { convolutionCase, transposedCase } from './window-cases.ts'
 
-/** `constant`: an initializer, as axes and shapes must be. */
-export type Operand = { readonly value: Value; readonly constant?: boolean }
-export type Case = {
-  readonly op: string
-  readonly operands: readonly Operand[]
-  readonly attributes: Readonly<Record<string, Attribute>>
-}
-export type Draw = GeneratorValue
-
-/** How properties of fc.gen() are run: its values shrink slowly, and messages say the case. */
-export const drawn = (numRuns = 100) => ({ numRuns, endOnFailure: true })
-
-type Made = Omit<Case, 'op'>
 type Maker = (g: Draw) => Made
 
 /** A graph of the one node: its operands are called x0, x1, … */
@@ -41,77 +53,6 @@ export function graphOf({ op, operands, attributes }: Case): {
   )
   return { b, names, y: b.node(op, names, { attributes }), feeds: Object.fromEntries(fed) }
 }
-
-// ---- parts ----
-
-const between = (g: Draw, min: number, max: number): number => g(fc.integer, { min, max })
-const either = (g: Draw): boolean => g(fc.boolean)
-const oneOf = <T>(g: Draw, values: readonly T[]): T => g(() => fc.constantFrom(...values))
-const shapeOf = (g: Draw, { least = 0, most = 4 } = {}): readonly number[] =>
-  range(between(g, least, most)).map(() => between(g, 1, 3))
-const integersOf = (g: Draw, count: number, bounds: { min: number; max: number }): readonly number[] =>
-  g(fc.array<number>, fc.integer(bounds), { minLength: count, maxLength: count })
-const sizeOf = (shape: readonly number[]): number => places(shape).length
-
-/** Numbers in ±3. */
-export const floats = (g: Draw, shape: readonly number[]): NumberValue => ({
-  type: 'float32',
-  shape,
-  data: integersOf(g, sizeOf(shape), { min: -192, max: 192 }).map((value) => value / 64),
-})
-/** Numbers in ±3.5 that are at least 1/2 away from 0. */
-const awayFromZero = (g: Draw, shape: readonly number[]): NumberValue => {
-  const value = floats(g, shape)
-  return { ...value, data: value.data.map((x) => (x < 0 ? x - 0.5 : x + 0.5)) }
-}
-/** Numbers in ±3 that lie between multiples of 1/64, where activations have their kinks. */
-const betweenKinks = (g: Draw, shape: readonly number[]): NumberValue => {
-  const value = floats(g, shape)
-  return { ...value, data: value.data.map((x) => x + 1 / 128) }
-}
-/** Numbers of which no two are the same. */
-const distinct = (g: Draw, shape: readonly number[]): NumberValue => {
-  const all = range(sizeOf(shape))
-  const data = g(fc.shuffledSubarray<number>, [...all], { minLength: all.length })
-  return { type: 'float32', shape, data: data.map((index) => index / 16 - 2) }
-}
-const positive = (g: Draw, shape: readonly number[]): NumberValue => {
-  const value = awayFromZero(g, shape)
-  return { ...value, data: value.data.map(Math.abs) }
-}
-const whole = (g: Draw, shape: readonly number[], type: 'int32' | 'int64' | 'uint8'): NumberValue => ({
-  type,
-  shape,
-  data: integersOf(g, sizeOf(shape), { min: type === 'uint8' ? 0 : -50, max: 50 }),
-})
-const truths = (g: Draw, shape: readonly number[]): NumberValue => ({
-  type: 'bool',
-  shape,
-  data: integersOf(g, sizeOf(shape), { min: 0, max: 1 }),
-})
-/** int64, as axes, shapes and indices are given. */
-const int64 = (data: readonly number[]): Value => ({ type: 'int64', shape: [data.length], data })
-const constant = (data: readonly number[]): Operand => ({ value: int64(data), constant: true })
-
-const plain = (...values: readonly Value[]): Made => ({ operands: values.map((value) => ({ value })), attributes: {} })
-
-/** Shapes that broadcast to one: some axes left out in front, some of extent 1. */
-function broadcastable(g: Draw, count: number): readonly (readonly number[])[] {
-  const common = shapeOf(g)
-  return range(count).map(() =>
-    common.slice(between(g, 0, common.length)).map((extent) => (either(g) && either(g) ? 1 : extent)),
-  )
-}
-
-/** Some of the axes 0 … rank − 1, in any order, counted from either end. */
-const someAxes = (g: Draw, rank: number): readonly number[] =>
-  rank === 0
-    ? []
-    : g(fc.uniqueArray<number, number>, fc.integer({ min: 0, max: rank - 1 }), { minLength: 1, maxLength: rank }).map(
-        (axis) => (either(g) ? axis : axis - rank),
-      )
-
-const signed = (g: Draw, axis: number, rank: number): number => (either(g) ? axis : axis - rank)
 
 // ---- operators ----
 
@@ -315,6 +256,28 @@ const concat: Maker = (g) => {
   return { ...plain(...parts), attributes: { axis: int(signed(g, axis, shape.length)) } }
 }
 
+/** `whole`: in steps of 1, as the gradient rule takes it. */
+const slice =
+  ({ whole }: { whole: boolean }): Maker =>
+  (g) => {
+    const shape = shapeOf(g, { least: 1, most: 3 })
+    const axes = someAxes(g, shape.length)
+    const bounds = (): readonly number[] => integersOf(g, axes.length, { min: -5, max: 5 })
+    const steps = axes.map(() => (whole ? 1 : oneOf(g, [-2, -1, 1, 2])))
+    const named = whole && either(g) ? [] : [constant(steps)]
+    return {
+      operands: [{ value: floats(g, shape) }, constant(bounds()), constant(bounds()), constant(axes), ...named],
+      attributes: {},
+    }
+  }
+
+const pad: Maker = (g) => {
+  const shape = shapeOf(g, { least: 1, most: 3 })
+  const pads = integersOf(g, 2 * shape.length, { min: 0, max: 2 })
+  const value: Operand = { value: { type: 'float32', shape: [], data: [1.5] }, constant: true }
+  return { operands: [{ value: floats(g, shape) }, constant(pads), ...(either(g) ? [value] : [])], attributes: {} }
+}
+
 const onnxTypes = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const
 
 const cast: Maker = (g) => {
@@ -383,6 +346,10 @@ export const operatorCases: Readonly<Record<string, Maker>> = {
   Gather: gather,
   ScatterND: scatterND,
   Concat: concat,
+  Slice: slice({ whole: false }),
+  Pad: pad,
+  Conv: convolutionCase,
+  ConvTranspose: transposedCase,
   Cast: cast,
   Where: where,
 }
@@ -413,6 +380,11 @@ export const gradientCases: Readonly<Record<string, Maker>> = {
   Unsqueeze: unsqueeze,
   Squeeze: squeeze,
   Gather: gatherRows,
+  Concat: concat,
+  Slice: slice({ whole: true }),
+  Pad: pad,
+  Conv: convolutionCase,
+  ConvTranspose: transposedCase,
   Where: where,
 }
 

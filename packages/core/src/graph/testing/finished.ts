@@ -6,7 +6,7 @@ import { type Scales, transform } from '../../preparation/transform.ts'
 import { type Study, studySchema } from '../../study/study.ts'
 import type { Weights } from '../../weights.ts'
 import { predictionGraph, weightSpecs } from '../layers.ts'
-import { type Draw, floats } from './cases.ts'
+import { type Draw, floats } from './draws.ts'
 import { run } from './reference.ts'
 import { float32, type NumberValue, numbers, range, type Value, type Values } from './values.ts'
 

@@ -1,7 +1,8 @@
 /** A gradient rule on one use of its operator, and the derivative by differences that it must equal. */
 import { gradientRules } from '../gradients/registry.ts'
 import type { Graph } from '../ir.ts'
-import { type Case, graphOf } from './cases.ts'
+import { graphOf } from './cases.ts'
+import type { Case } from './draws.ts'
 import { run } from './reference.ts'
 import { type NumberValue, numbers, range, type Values } from './values.ts'
 

@@ -1,5 +1,6 @@
 /** The operators of the reference interpreter, each as its document defines it. */
 import { type ElementType, floatAttribute, intAttribute, intsAttribute, type Node } from '../ir.ts'
+import { convolution, transposedConvolution } from './convolution.ts'
 import { at, build, commonShape, type NumberValue, numbers, places, range, rearranged, type Value } from './values.ts'
 
 type Operator = (node: Node, inputs: readonly (Value | undefined)[]) => Value
@@ -246,6 +247,40 @@ const concat: Operator = (node, inputs) => {
   })
 }
 
+/** Bounds as Python's slices have them. */
+const slice: Operator = (_, inputs) => {
+  const x = input(inputs, 0)
+  const of = (index: number): readonly number[] | undefined => inputs[index] && numbers(inputs[index]).data
+  const [starts = [], ends = [], axes = range(starts.length), steps = []] = [of(1), of(2), of(3), of(4)]
+  const taken = x.shape.map((extent) => range(extent))
+  for (const [index, named] of axes.entries()) {
+    const axis = positive(named, x.shape.length)
+    const [extent, step] = [x.shape[axis] ?? 0, steps[index] ?? 1]
+    const clamped = (bound: number): number =>
+      Math.max(step > 0 ? 0 : -1, Math.min(step > 0 ? extent : extent - 1, bound < 0 ? bound + extent : bound))
+    const found: number[] = []
+    const end = clamped(ends[index] ?? 0)
+    for (let at = Math.max(0, clamped(starts[index] ?? 0)); step > 0 ? at < end : at > end; at += step) found.push(at)
+    taken[axis] = found
+  }
+  return rearranged(
+    x,
+    taken.map(({ length }) => length),
+    (place) => place.map((index, axis) => taken[axis]?.[index] ?? 0),
+  )
+}
+
+const pad: Operator = (_, inputs) => {
+  const [x, pads] = [numbers(input(inputs, 0)), numbers(input(inputs, 1)).data]
+  const rank = x.shape.length
+  const value = inputs[2] === undefined ? 0 : at(inputs[2], [])
+  const shape = x.shape.map((extent, axis) => extent + (pads[axis] ?? 0) + (pads[axis + rank] ?? 0))
+  return build(x.type, shape, (place) => {
+    const source = place.map((index, axis) => index - (pads[axis] ?? 0))
+    return source.every((index, axis) => index >= 0 && index < (x.shape[axis] ?? 0)) ? at(x, source) : value
+  })
+}
+
 const castTypes = new Map<number, NumberValue['type']>([
   [1, 'float32'],
   [2, 'uint8'],
@@ -337,6 +372,10 @@ export const operators: Readonly<Record<string, Operator>> = {
   Gather: gather,
   ScatterND: scatterND,
   Concat: concat,
+  Slice: slice,
+  Pad: pad,
+  Conv: convolution,
+  ConvTranspose: transposedConvolution,
   Cast: cast,
   Where: where,
 }

@@ -6,7 +6,7 @@ import { type EpochGraph, epochGraph } from '../epoch.ts'
 // make_training.py says how.
 import fixture from '../fixtures/training.json' with { type: 'json' }
 import type { StepOptions } from '../step.ts'
-import { type Draw, floats } from './cases.ts'
+import { type Draw, floats } from './draws.ts'
 import { float32, type NumberValue, range, type Values } from './values.ts'
 
 export type Training = { readonly epoch: EpochGraph; readonly options: StepOptions; readonly feeds: Values }
