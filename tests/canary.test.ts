@@ -66,7 +66,7 @@ test('the search finds a value where there is one', () => {
   assert.ok(encodings('42.12345').some((code) => Buffer.from(planted.toString('base64')).includes(code)))
 })
 
-/** So few characters are found by chance among thousands of random ones: once in a hundred runs. */
+/** Fewer characters than these are found by chance among thousands of random ones, as has happened. */
 const chanceCharacters = 8
 
 /** Without the signatures of requests, which are those. */

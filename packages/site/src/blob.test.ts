@@ -39,6 +39,18 @@ const counted = (length: number): Uint8Array => Uint8Array.from({ length }, (_, 
 const whole = (blob: Received, ...how: Parameters<Received['ranges']>): Uint8Array =>
   Buffer.concat(Array.from(blob.ranges(...how), (bytes) => bytes.slice()))
 
+/** Of the second append it takes only a part: the file is begun anew. */
+function fullOnce(disk: Disk): Disk {
+  let appends = 0
+  const append: Disk['append'] = (path, given, durability) => {
+    appends += 1
+    if (appends !== 2) return disk.append(path, given, durability)
+    disk.append(path, given.subarray(0, 1000), durability)
+    throw Object.assign(new Error('ENOSPC: no'), { code: 'ENOSPC' })
+  }
+  return { ...disk, append }
+}
+
 test('a download that breaks off goes on where it was, and arrives whole', async (t) => {
   const { state, blob, fetch } = await site(t)
   const bytes = counted(10_500)
@@ -134,14 +146,7 @@ test('memory that is given has what is received while it comes; what is there al
   const bytes = counted(9000)
   const ref = blob(bytes)
   state.cutAfterBytes = 4000
-  let appends = 0
-  const append: Disk['append'] = (path, given, durability) => {
-    appends += 1
-    // The second time a part of it is lost, and the file begun anew.
-    disk.append(path, appends === 2 ? given.subarray(0, 1000) : given, durability)
-    if (appends === 2) throw Object.assign(new Error('ENOSPC: no'), { code: 'ENOSPC' })
-  }
-  const fetch = fetcher({ disk: { ...disk, append } })
+  const fetch = fetcher({ disk: fullOnce(disk) })
   const [first, second, third] = [0, 0, 0].map(() => new Uint8Array(9000)) as [Memory, Memory, Memory]
   const received = await fetch(ref, first)
   assert.deepEqual([received.filled, first], [true, bytes])
@@ -162,14 +167,7 @@ test('a disk that takes only a part is waited for, and what it then has is the w
   const bytes = counted(9000)
   const ref = blob(bytes)
   state.cutAfterBytes = 4000
-  let appends = 0
-  const append: Disk['append'] = (path, given, durability) => {
-    appends += 1
-    if (appends !== 2) return disk.append(path, given, durability)
-    disk.append(path, given.subarray(0, 1000), durability)
-    throw Object.assign(new Error('ENOSPC: no'), { code: 'ENOSPC' })
-  }
-  await fetcher({ disk: { ...disk, append } })(ref)
+  await fetcher({ disk: fullOnce(disk) })(ref)
   assert.deepEqual(Uint8Array.from(readFileSync(join(kept, ref.sha256))), bytes)
 })
 

@@ -44,9 +44,11 @@ const extremum: GradientRule = (node, dy, b) => {
   )
 }
 
-/** aᶜ: c·aᶜ⁻¹, and y·ln a, which at a = 0 is taken as 0. */
+/** aᶜ: c·aᶜ⁻¹, which is 0 where c is, and y·ln a, which at a = 0 is taken as 0. */
 const power = binary((b, dy, { a, c, y }) => {
-  const slope = b.node('Mul', [c, b.node('Pow', [a, b.node('Sub', [c, b.scalar(1)])])])
+  const steep = b.node('Mul', [c, b.node('Pow', [a, b.node('Sub', [c, b.scalar(1)])])])
+  // 0 · 0⁻¹ is no number.
+  const slope = b.node('Where', [b.node('Equal', [c, b.scalar(0)]), b.scalar(0), steep])
   const isZero = b.node('Equal', [a, b.scalar(0)])
   const logarithm = b.node('Where', [isZero, b.scalar(0), b.node('Mul', [y, b.node('Log', [a])])])
   return [b.node('Mul', [dy, slope]), b.node('Mul', [dy, logarithm])]
