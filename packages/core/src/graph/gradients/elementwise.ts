@@ -54,14 +54,14 @@ const power = binary((b, dy, { a, c, y }) => {
   return [b.node('Mul', [dy, slope]), b.node('Mul', [dy, logarithm])]
 })
 
-/** What is inside the bounds or on one of them passes. Errors: WR_GRAPH_REFUSED for bounds that are computed. */
+/** What is inside the bounds passes, and on one of them nothing, as with PyTorch. Errors: WR_GRAPH_REFUSED for bounds that are computed. */
 const clip: GradientRule = (node, dy, b) => {
   const [x, lowest = '', highest = ''] = node.inputs
   if ([lowest, highest].some((bound) => bound !== '' && b.constant(bound) === undefined))
     throw new WardroundError('WR_GRAPH_REFUSED', { problem: 'Clip is differentiated with constant bounds' })
   const inside = [
-    ...(lowest === '' ? [] : [b.node('GreaterOrEqual', [x ?? '', lowest])]),
-    ...(highest === '' ? [] : [b.node('LessOrEqual', [x ?? '', highest])]),
+    ...(lowest === '' ? [] : [b.node('Greater', [x ?? '', lowest])]),
+    ...(highest === '' ? [] : [b.node('Less', [x ?? '', highest])]),
   ]
   return [inside.reduce((passed, condition) => b.node('Where', [condition, passed, b.scalar(0)]), dy)]
 }
