@@ -7,7 +7,8 @@ import { inferNode, shapedOperators } from '@wardround/core/graph/shapes/registr
 import type { TypedShape } from '@wardround/core/graph/shapes/rule.ts'
 import fc from 'fast-check'
 import fixture from '../../../packages/core/src/graph/fixtures/onnx.json' with { type: 'json' }
-import { drawCase, graphOf, operatorCases } from '../../../packages/core/src/graph/testing/cases.ts'
+import { drawCase, operatorCases } from '../../../packages/core/src/graph/testing/cases/registry.ts'
+import { graphOf } from '../../../packages/core/src/graph/testing/uses.ts'
 import type { Boundary, Bytes } from '../boundary.ts'
 import { protobufMutator } from '../mutate/protobuf.ts'
 
@@ -23,7 +24,10 @@ function inferAll({ inputs, initializers, nodes }: Graph): void {
       info: (name) => infos.get(name) ?? { type: 'float32', shape: [] },
       constant: (name) => constants.get(name),
     })
-    for (const output of node.outputs) infos.set(output, typed)
+    for (const [index, output] of node.outputs.entries()) {
+      const value = typed[index]
+      if (value !== undefined) infos.set(output, value)
+    }
   }
 }
 
@@ -67,8 +71,8 @@ const ofOperators = (): Bytes[] =>
   Object.keys(operatorCases).map((op) => {
     const [g] = fc.sample(fc.gen(), { numRuns: 1, seed: 1 })
     if (g === undefined) throw new Error('Nothing was drawn.')
-    const { b, y } = graphOf(drawCase(g, op, operatorCases))
-    return encodeModel(b.build(op, [y]))
+    const { b, ys } = graphOf(drawCase(g, op, operatorCases))
+    return encodeModel(b.build(op, ys))
   })
 
 export const onnx: Boundary = {

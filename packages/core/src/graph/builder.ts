@@ -16,6 +16,8 @@ export type GraphBuilder = {
   axes(values: readonly number[]): string
   /** Appends an operator with one output, whose name it returns. */
   node(op: string, inputs: readonly string[], options?: NodeOptions): string
+  /** Appends an operator with several outputs, so many or of these names; '' is one that nobody wants. */
+  several(op: string, inputs: readonly string[], options: SeveralOptions): readonly string[]
   /** Appends an operator with several outputs of known types and shapes (Scan). */
   call(op: string, inputs: readonly string[], options: NodeOptions & { outputs: readonly ValueInfo[] }): void
   info(name: string): TypedShape
@@ -27,6 +29,10 @@ export type GraphBuilder = {
 }
 
 type NodeOptions = { readonly attributes?: Readonly<Record<string, Attribute>>; readonly name?: string }
+
+type SeveralOptions = Omit<NodeOptions, 'name'> & {
+  readonly outputs: number | readonly string[]
+}
 
 type State = {
   readonly inputs: ValueInfo[]
@@ -54,13 +60,26 @@ export function graphBuilder(prefix = ''): GraphBuilder {
     return define(tensor.name, tensor)
   }
   const once = (name: string, tensor: () => Tensor): string => (state.values.has(name) ? name : initializer(tensor()))
-  const node: GraphBuilder['node'] = (op, inputs, options = {}) => {
-    state.counter += 1
-    const name = options.name ?? `${prefix}${op}_${state.counter}`
-    const made: Node = { op, domain: '', inputs, outputs: [name], attributes: options.attributes ?? {} }
-    const typed = inferNode(made, { info: (input) => info(input), constant: (input) => state.initializers.get(input) })
+  const append = (made: Node): readonly string[] => {
+    const typed = inferNode(made, { info, constant: (input) => state.initializers.get(input) })
     state.nodes.push(made)
-    return define(name, typed)
+    for (const [index, value] of typed.entries()) {
+      const name = made.outputs[index] ?? ''
+      if (name !== '') define(name, value)
+    }
+    return made.outputs
+  }
+  const fresh = (op: string): string => {
+    state.counter += 1
+    return `${prefix}${op}_${state.counter}`
+  }
+  const node: GraphBuilder['node'] = (op, inputs, { name = fresh(op), attributes = {} } = {}) => {
+    append({ op, domain: '', inputs, outputs: [name], attributes })
+    return name
+  }
+  const several: GraphBuilder['several'] = (op, inputs, { outputs, attributes = {} }) => {
+    const names = typeof outputs === 'number' ? Array.from({ length: outputs }, () => fresh(op)) : outputs
+    return append({ op, domain: '', inputs, outputs: names, attributes })
   }
   return {
     input: (value) => {
@@ -83,6 +102,7 @@ export function graphBuilder(prefix = ''): GraphBuilder {
       }))
     },
     node,
+    several,
     call: (op, inputs, { outputs, attributes = {} }) => {
       for (const input of inputs) info(input)
       for (const output of outputs) define(output.name, output)

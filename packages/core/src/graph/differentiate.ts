@@ -15,12 +15,12 @@ export function differentiate(builder: GraphBuilder, loss: string, parameters: r
   const active = dependents(forward, parameters)
   const gradients = new Map([[loss, builder.scalar(1)]])
   for (const node of forward.toReversed()) {
-    const gradient = gradients.get(node.outputs[0] ?? '')
-    if (gradient === undefined || !active.has(node.outputs[0] ?? '')) continue
+    const reached = node.outputs.map((output) => (active.has(output) ? gradients.get(output) : undefined))
+    if (reached.every((gradient) => gradient === undefined)) continue
     const rule = Object.hasOwn(gradientRules, node.op) ? gradientRules[node.op] : undefined
     if (rule === undefined)
       throw new WardroundError('WR_GRAPH_REFUSED', { problem: `the operator ${node.op} cannot be differentiated` })
-    const parts = rule(node, gradient, builder)
+    const parts = rule(node, reached, builder)
     for (const [index, input] of node.inputs.entries()) {
       const part = parts[index]
       if (part === undefined || !active.has(input)) continue

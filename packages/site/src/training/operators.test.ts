@@ -2,10 +2,11 @@
 import { test } from 'node:test'
 import { gradientRules } from '@wardround/core/graph/gradients/registry.ts'
 import { allowedOperators } from '@wardround/core/graph/safelist.ts'
-import { drawCase, gradientCases, graphOf, operatorCases } from '@wardround/core/graph/testing/cases.ts'
-import { drawn, floats } from '@wardround/core/graph/testing/draws.ts'
-import { backwardOf } from '@wardround/core/graph/testing/gradient.ts'
+import { drawCase, gradientCases, operatorCases } from '@wardround/core/graph/testing/cases/registry.ts'
+import { drawn } from '@wardround/core/graph/testing/draws.ts'
+import { backwardOf, drawGradients } from '@wardround/core/graph/testing/gradient.ts'
 import { run } from '@wardround/core/graph/testing/reference.ts'
+import { graphOf } from '@wardround/core/graph/testing/uses.ts'
 import fc from 'fast-check'
 import { assertNear, onRuntime } from './testing/on-runtime.ts'
 
@@ -17,10 +18,12 @@ for (const op of allowedOperators) {
     await fc.assert(
       fc.asyncProperty(fc.gen(), async (g) => {
         const use = drawCase(g, op, operatorCases)
-        const { b, y, feeds } = graphOf(use)
-        const graph = b.build('one', [b.node('Identity', [y], { name: 'y' })])
+        const { b, ys, feeds } = graphOf(use)
+        // An output that is an operand as it is needs a name of its own.
+        const outputs = ys.map((y) => b.node('Identity', [y], { name: `${y}/out` }))
+        const graph = b.build('one', outputs)
         const [found, wanted] = [await onRuntime(graph, feeds), run(graph, feeds)]
-        assertNear(found.y, wanted.y, { tolerance, what: JSON.stringify(use) })
+        for (const y of outputs) assertNear(found[y], wanted[y], { tolerance, what: JSON.stringify(use) })
       }),
       drawn(40),
     )
@@ -33,7 +36,7 @@ for (const op of Object.keys(gradientRules)) {
       fc.asyncProperty(fc.gen(), async (g) => {
         const use = drawCase(g, op, gradientCases)
         const made = backwardOf(use)
-        const feeds = { ...made.feeds, dy: floats(g, run(made.forward, made.feeds)[made.y]?.shape ?? []) }
+        const feeds = { ...made.feeds, ...drawGradients(g, made) }
         const [found, wanted] = [await onRuntime(made.backward, feeds), run(made.backward, feeds)]
         for (const { name } of made.backward.outputs)
           assertNear(found[name], wanted[name], { tolerance, what: JSON.stringify(use) })

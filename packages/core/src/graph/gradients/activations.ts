@@ -2,34 +2,34 @@
 import type { GraphBuilder } from '../builder.ts'
 import { floatAttribute, type Node } from '../ir.ts'
 import { scaled, unary } from './elementwise.ts'
-import { type GradientRule, inputOf, outputOf, unbroadcast } from './rule.ts'
+import { inputOf, ofFirstOutput, outputOf, type SingleRule, unbroadcast } from './rule.ts'
 
 /** dy where x > 0, and `otherwise` elsewhere. */
 const whereOver = (b: GraphBuilder, x: string, [dy, otherwise]: readonly [string, string]): string =>
   b.node('Where', [b.node('Greater', [x, b.scalar(0)]), dy, otherwise])
 
 /** relu's derivative at 0 is taken as 0, as PyTorch does. */
-const relu: GradientRule = (node, dy, b) => [whereOver(b, outputOf(node), [dy, b.scalar(0)])]
+const relu: SingleRule = (node, dy, b) => [whereOver(b, outputOf(node), [dy, b.scalar(0)])]
 
-const leakyRelu: GradientRule = (node, dy, b) => [
+const leakyRelu: SingleRule = (node, dy, b) => [
   whereOver(b, inputOf(node, 0), [dy, scaled(b, dy, floatAttribute(node, 'alpha', 0.01))]),
 ]
 
 /** y = x where x > 0, else slope·x: a slope that is learnt, broadcast to x. */
-const pRelu: GradientRule = (node, dy, b) => {
+const pRelu: SingleRule = (node, dy, b) => {
   const [x, slope] = [inputOf(node, 0), inputOf(node, 1)]
   const toSlope = whereOver(b, x, [b.scalar(0), b.node('Mul', [dy, x])])
   return [whereOver(b, x, [dy, b.node('Mul', [dy, slope])]), unbroadcast(b, toSlope, b.shape(slope))]
 }
 
 /** y = α·(eˣ − 1) where x ≤ 0, whose derivative is y + α. */
-const elu: GradientRule = (node, dy, b) => {
+const elu: SingleRule = (node, dy, b) => {
   const slope = b.node('Add', [outputOf(node), b.scalar(floatAttribute(node, 'alpha', 1))])
   return [whereOver(b, inputOf(node, 0), [dy, b.node('Mul', [dy, slope])])]
 }
 
 /** γ·elu (Klambauer et al. 2017). ONNX gives both constants to as many digits as a Float32 has. */
-const selu: GradientRule = (node, dy, b) => {
+const selu: SingleRule = (node, dy, b) => {
   const alpha = floatAttribute(node, 'alpha', 1.6732631921768188)
   const gamma = floatAttribute(node, 'gamma', 1.0507010221481323)
   const slope = b.node('Add', [outputOf(node), b.scalar(gamma * alpha)])
@@ -61,7 +61,7 @@ function tanhGelu(b: GraphBuilder, x: string): string {
 
 const oneMinusSquare = (b: GraphBuilder, t: string): string => b.node('Sub', [b.scalar(1), b.node('Mul', [t, t])])
 
-const gelu: GradientRule = (node, dy, b) => {
+const gelu: SingleRule = (node, dy, b) => {
   const x = inputOf(node, 0)
   return [b.node('Mul', [dy, isTanh(node) ? tanhGelu(b, x) : exactGelu(b, x)])]
 }
@@ -71,7 +71,7 @@ const isInside = (b: GraphBuilder, value: string, [lowest, highest]: readonly [n
   b.node('And', [b.node('Greater', [value, b.scalar(lowest)]), b.node('Less', [value, b.scalar(highest)])])
 
 /** y = max(0, min(1, α·x + β)). */
-const hardSigmoid: GradientRule = (node, dy, b) => {
+const hardSigmoid: SingleRule = (node, dy, b) => {
   const slope = scaled(b, dy, floatAttribute(node, 'alpha', 0.2))
   return [b.node('Where', [isInside(b, outputOf(node), [0, 1]), slope, b.scalar(0)])]
 }
@@ -96,7 +96,7 @@ const softsign = unary((b, { y }) => {
   return b.node('Mul', [rest, rest])
 })
 
-export const activationGradients: Readonly<Record<string, GradientRule>> = {
+export const activationGradients = ofFirstOutput({
   Sigmoid: unary((b, { y }) => b.node('Mul', [y, b.node('Sub', [b.scalar(1), y])])),
   Tanh: unary((b, { y }) => oneMinusSquare(b, y)),
   Softplus: unary((b, { x }) => b.node('Sigmoid', [x])),
@@ -110,4 +110,4 @@ export const activationGradients: Readonly<Record<string, GradientRule>> = {
   HardSigmoid: hardSigmoid,
   HardSwish: hardSwish,
   Mish: mish,
-}
+})

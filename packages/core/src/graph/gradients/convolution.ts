@@ -6,9 +6,9 @@ import type { GraphBuilder } from '../builder.ts'
 import { int, ints, type Node } from '../ir.ts'
 import { groupsOf } from '../shapes/windows.ts'
 import { coveredExtents, spatialOf, type Windows, windowCounts, windowsOf } from '../windows.ts'
-import { fixedShape, type GradientRule, inputOf } from './rule.ts'
+import { fixedShape, inputOf, ofFirstOutput, type SingleRule } from './rule.ts'
 
-const convolution: GradientRule = (node, dy, b) => {
+const convolution: SingleRule = (node, dy, b) => {
   const [x, w, bias] = [inputOf(node, 0), inputOf(node, 1), node.inputs[2]]
   const weights = fixedShape(b, w)
   const extents = spatialOf(b.shape(x)).map(Number)
@@ -26,7 +26,7 @@ const convolution: GradientRule = (node, dy, b) => {
 }
 
 /** The convolution that it transposes has its output as input, and the other way round. */
-const transposed: GradientRule = (node, dy, b) => {
+const transposed: SingleRule = (node, dy, b) => {
   const [x, w, bias] = [inputOf(node, 0), inputOf(node, 1), node.inputs[2]]
   const weights = fixedShape(b, w)
   const windows = windowsOf(node, spatialOf(b.shape(x)), weights.slice(2))
@@ -99,7 +99,7 @@ const offsetsOf = (kernel: readonly number[]): readonly (readonly number[])[] =>
     [[]],
   )
 
-export const convolutionGradients: Readonly<Record<string, GradientRule>> = {
+export const convolutionGradients = ofFirstOutput({
   Conv: convolution,
   ConvTranspose: transposed,
-}
+})

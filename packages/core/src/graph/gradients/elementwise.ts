@@ -2,11 +2,11 @@
 import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { int } from '../ir.ts'
-import { type GradientRule, inputOf, outputOf, unbroadcast } from './rule.ts'
+import { inputOf, ofFirstOutput, outputOf, type SingleRule, unbroadcast } from './rule.ts'
 
 /** A rule for y = f(x): dx = dy ∘ f′, where f′ is built from the node's input and output. */
 export const unary =
-  (derivative: (builder: GraphBuilder, names: { x: string; y: string }) => string): GradientRule =>
+  (derivative: (builder: GraphBuilder, names: { x: string; y: string }) => string): SingleRule =>
   (node, dy, b) => [b.node('Mul', [dy, derivative(b, { x: inputOf(node, 0), y: outputOf(node) })])]
 
 /** factor · x. */
@@ -16,14 +16,14 @@ export const scaled = (b: GraphBuilder, x: string, factor: number): string => b.
 const binary =
   (
     parts: (b: GraphBuilder, dy: string, names: { a: string; c: string; y: string }) => readonly [string, string],
-  ): GradientRule =>
+  ): SingleRule =>
   (node, dy, b) => {
     const names = { a: inputOf(node, 0), c: inputOf(node, 1), y: outputOf(node) }
     const [da, dc] = parts(b, dy, names)
     return [unbroadcast(b, da, b.shape(names.a)), unbroadcast(b, dc, b.shape(names.c))]
   }
 
-const where: GradientRule = (node, dy, b) => {
+const where: SingleRule = (node, dy, b) => {
   const [condition, yes, no] = [inputOf(node, 0), inputOf(node, 1), inputOf(node, 2)]
   return [
     undefined,
@@ -33,7 +33,7 @@ const where: GradientRule = (node, dy, b) => {
 }
 
 /** The largest or smallest of any number of operands: those that are it share the gradient, as with PyTorch's maximum(). */
-const extremum: GradientRule = (node, dy, b) => {
+const extremum: SingleRule = (node, dy, b) => {
   const masks = node.inputs.map((input) =>
     b.node('Cast', [b.node('Equal', [input, outputOf(node)])], { attributes: { to: int(1) } }),
   )
@@ -55,7 +55,7 @@ const power = binary((b, dy, { a, c, y }) => {
 })
 
 /** What is inside the bounds passes, and on one of them nothing, as with PyTorch. Errors: WR_GRAPH_REFUSED for bounds that are computed. */
-const clip: GradientRule = (node, dy, b) => {
+const clip: SingleRule = (node, dy, b) => {
   const [x, lowest = '', highest = ''] = node.inputs
   if ([lowest, highest].some((bound) => bound !== '' && b.constant(bound) === undefined))
     throw new WardroundError('WR_GRAPH_REFUSED', { problem: 'Clip is differentiated with constant bounds' })
@@ -66,7 +66,7 @@ const clip: GradientRule = (node, dy, b) => {
   return [inside.reduce((passed, condition) => b.node('Where', [condition, passed, b.scalar(0)]), dy)]
 }
 
-export const elementwiseGradients: Readonly<Record<string, GradientRule>> = {
+export const elementwiseGradients = ofFirstOutput({
   Identity: (_, dy) => [dy],
   Neg: (_, dy, b) => [b.node('Neg', [dy])],
   Abs: unary((b, { x }) => b.node('Sign', [x])),
@@ -89,4 +89,4 @@ export const elementwiseGradients: Readonly<Record<string, GradientRule>> = {
   Min: extremum,
   Clip: clip,
   Where: where,
-}
+})

@@ -7,10 +7,11 @@ import { graphBuilder } from '../builder.ts'
 // Autograd in double precision; fixtures/make_gradients.py says how.
 import fixture from '../fixtures/gradients.json' with { type: 'json' }
 import { type Attribute, float, int, ints, type Shape, text } from '../ir.ts'
-import { differentiable, drawCase, gradientCases } from '../testing/cases.ts'
-import { type Case, drawn, floats } from '../testing/draws.ts'
-import { backwardOf, differences } from '../testing/gradient.ts'
+import { drawCase, gradientCases } from '../testing/cases/registry.ts'
+import { type Case, drawn } from '../testing/draws.ts'
+import { backwardOf, differences, drawGradients } from '../testing/gradient.ts'
 import { run } from '../testing/reference.ts'
+import { differentiable } from '../testing/uses.ts'
 import { float32, type NumberValue, numbers } from '../testing/values.ts'
 import { gradientRules } from './registry.ts'
 
@@ -36,8 +37,8 @@ for (const op of Object.keys(gradientRules)) {
       fc.property(fc.gen(), (g) => {
         const use = drawCase(g, op, gradientCases)
         const made = backwardOf(use)
-        const dy = floats(g, run(made.forward, made.feeds)[made.y]?.shape ?? [])
-        const gradients = run(made.backward, { ...made.feeds, dy })
+        const flowing = drawGradients(g, made)
+        const gradients = run(made.backward, { ...made.feeds, ...flowing })
         assert.deepEqual(
           use.operands.map((_, index) => made.parts[index] !== undefined),
           differentiable(use),
@@ -46,7 +47,7 @@ for (const op of Object.keys(gradientRules)) {
           if (part === undefined) continue
           const found = numbers(gradients[part] ?? assert.fail(part))
           assert.deepEqual(found.shape, use.operands[index]?.value.shape)
-          allNear(found.data, differences(made, `x${index}`, dy), `operand ${index} of ${JSON.stringify(use)}`)
+          allNear(found.data, differences(made, `x${index}`, flowing), `operand ${index} of ${JSON.stringify(use)}`)
         }
       }),
       drawn(120),
@@ -55,13 +56,15 @@ for (const op of Object.keys(gradientRules)) {
 }
 
 test('gradients are those of PyTorch', () => {
-  for (const { op, operands, attributes, dy, gradients } of fixture.cases) {
+  for (const { op, operands, attributes, dys, gradients } of fixture.cases) {
     const made = backwardOf({
       op,
-      operands: operands.map((operand) => ({ value: typed(operand), constant: operand.constant })),
+      operands: operands.map((operand) => operand && { value: typed(operand), constant: operand.constant }),
+      outputs: dys.length,
       attributes: Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, attribute(value)])),
     })
-    const found = run(made.backward, { ...made.feeds, dy: typed(dy) })
+    const flowing = dys.flatMap((dy, index) => (dy === null ? [] : [[`dy${index}`, typed(dy)] as const]))
+    const found = run(made.backward, { ...made.feeds, ...Object.fromEntries(flowing) })
     for (const [index, wanted] of gradients.entries()) {
       const part = made.parts[index]
       assert.equal(part === undefined, wanted === null, op)
@@ -110,7 +113,7 @@ test('a bound that is left out does not hold', () => {
   const y = b.node('Clip', [x ?? '', '', b.scalar(1)])
   const node = b.nodes().at(-1)
   assert.ok(node !== undefined)
-  const [dx = ''] = gradientRules.Clip?.(node, dy ?? '', b) ?? []
+  const [dx = ''] = gradientRules.Clip?.(node, [dy], b) ?? []
   const found = run(b.build('both', [y, dx]), { x: float32([3], [-9, 0, 2]), dy: float32([3], [5, 6, 7]) })
   assert.deepEqual(
     [y, dx].map((name) => numbers(found[name] ?? assert.fail()).data),
@@ -135,12 +138,12 @@ test('a gradient that must be spread over an extent known only at run time is re
     const y = b.node(op, constant === undefined ? [x] : [x, b.axes(constant)])
     const node = b.nodes().at(-1)
     assert.ok(node !== undefined)
-    assert.throws(() => gradientRules[op]?.(node, y, b), coded('WR_GRAPH_REFUSED'), op)
+    assert.throws(() => gradientRules[op]?.(node, [y], b), coded('WR_GRAPH_REFUSED'), op)
   }
   const b = graphBuilder()
   const table = b.input({ name: 'table', type: 'float32', shape: ['rows', 2] })
   const picked = b.node('Gather', [table, b.axes([0, 1])])
   const node = b.nodes().at(-1)
   assert.ok(node !== undefined)
-  assert.throws(() => gradientRules.Gather?.(node, picked, b), coded('WR_GRAPH_REFUSED'))
+  assert.throws(() => gradientRules.Gather?.(node, [picked], b), coded('WR_GRAPH_REFUSED'))
 })

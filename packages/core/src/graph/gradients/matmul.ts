@@ -3,7 +3,7 @@
 import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { floatAttribute, int, intAttribute, ints } from '../ir.ts'
-import { type GradientRule, inputOf, unbroadcast } from './rule.ts'
+import { inputOf, ofFirstOutput, type SingleRule, unbroadcast } from './rule.ts'
 
 /** The last two axes swapped. */
 function transposed(b: GraphBuilder, name: string): string {
@@ -14,7 +14,7 @@ function transposed(b: GraphBuilder, name: string): string {
   return b.node('Transpose', [name], { attributes: { perm: ints(order) } })
 }
 
-const matMul: GradientRule = (node, dy, b) => {
+const matMul: SingleRule = (node, dy, b) => {
   const [x, w] = [inputOf(node, 0), inputOf(node, 1)]
   return [
     unbroadcast(b, b.node('MatMul', [dy, transposed(b, w)]), b.shape(x)),
@@ -23,7 +23,7 @@ const matMul: GradientRule = (node, dy, b) => {
 }
 
 /** y = x·w + c, as dense layers use it: neither scaled nor with a transposed x. */
-const gemm: GradientRule = (node, dy, b) => {
+const gemm: SingleRule = (node, dy, b) => {
   const plain =
     intAttribute(node, 'transA', 0) === 0 &&
     floatAttribute(node, 'alpha', 1) === 1 &&
@@ -39,4 +39,4 @@ const gemm: GradientRule = (node, dy, b) => {
   return c === undefined ? [dx, dw] : [dx, dw, unbroadcast(b, dy, b.shape(c))]
 }
 
-export const matMulGradients: Readonly<Record<string, GradientRule>> = { MatMul: matMul, Gemm: gemm }
+export const matMulGradients = ofFirstOutput({ MatMul: matMul, Gemm: gemm })

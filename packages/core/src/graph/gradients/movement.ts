@@ -4,12 +4,12 @@ import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { int, intAttribute, ints, intsAttribute, type Shape, text } from '../ir.ts'
 import { cutsOf, padsOf } from '../shapes/movement.ts'
-import { fixedShape, type GradientRule, inputOf, unbroadcast } from './rule.ts'
+import { fixedShape, inputOf, ofFirstOutput, type SingleRule, unbroadcast, zeros } from './rule.ts'
 
 /** Back to the shape of the node's first input. */
-const reshaped: GradientRule = (node, dy, b) => [b.node('Reshape', [dy, b.axes(fixedShape(b, inputOf(node, 0)))])]
+const reshaped: SingleRule = (node, dy, b) => [b.node('Reshape', [dy, b.axes(fixedShape(b, inputOf(node, 0)))])]
 
-const transpose: GradientRule = (node, dy, b) => {
+const transpose: SingleRule = (node, dy, b) => {
   const rank = b.shape(dy).length
   const order = intsAttribute(node, 'perm') ?? Array.from({ length: rank }, (_, axis) => rank - 1 - axis)
   const inverse = order.map((_, axis) => order.indexOf(axis))
@@ -17,7 +17,7 @@ const transpose: GradientRule = (node, dy, b) => {
 }
 
 /** Rows picked from a table by a vector of indices: each row's gradients are added up where it came from. */
-const gather: GradientRule = (node, dy, b) => {
+const gather: SingleRule = (node, dy, b) => {
   const [table, indices] = [inputOf(node, 0), inputOf(node, 1)]
   if (intAttribute(node, 'axis', 0) !== 0 || b.shape(indices).length !== 1) {
     throw new WardroundError('WR_GRAPH_REFUSED', {
@@ -30,13 +30,11 @@ const gather: GradientRule = (node, dy, b) => {
   return [b.node('ScatterND', [zeros(b, table), places, dy], { attributes: { reduction: text('add') } }), undefined]
 }
 
-const zeros = (b: GraphBuilder, like: string): string => b.node('Expand', [b.scalar(0), b.axes(fixedShape(b, like))])
-
 /** Repeated values get the sum of what was made of them. */
-const expand: GradientRule = (node, dy, b) => [unbroadcast(b, dy, b.shape(inputOf(node, 0)))]
+const expand: SingleRule = (node, dy, b) => [unbroadcast(b, dy, b.shape(inputOf(node, 0)))]
 
 /** Zeros where nothing was taken. */
-const slice: GradientRule = (node, dy, b) => {
+const slice: SingleRule = (node, dy, b) => {
   const x = inputOf(node, 0)
   const shape = b.shape(x)
   const cuts = cutsOf(node, shape, b)
@@ -67,7 +65,7 @@ function cutOut(b: GraphBuilder, dy: string, { starts, shape }: { starts: readon
 }
 
 /** Errors: WR_GRAPH_REFUSED where what is put there is computed. */
-const pad: GradientRule = (node, dy, b) => {
+const pad: SingleRule = (node, dy, b) => {
   const value = node.inputs[2] ?? ''
   if (value !== '' && b.constant(value) === undefined)
     throw new WardroundError('WR_GRAPH_REFUSED', { problem: 'Pad is differentiated with a constant value' })
@@ -76,7 +74,7 @@ const pad: GradientRule = (node, dy, b) => {
 }
 
 /** Each part gets its own. */
-const concat: GradientRule = (node, dy, b) => {
+const concat: SingleRule = (node, dy, b) => {
   const rank = b.shape(dy).length
   const axis = (intAttribute(node, 'axis', 0) + rank) % rank
   let at = 0
@@ -88,7 +86,7 @@ const concat: GradientRule = (node, dy, b) => {
   })
 }
 
-export const movementGradients: Readonly<Record<string, GradientRule>> = {
+export const movementGradients = ofFirstOutput({
   Reshape: reshaped,
   Squeeze: reshaped,
   Unsqueeze: reshaped,
@@ -98,4 +96,4 @@ export const movementGradients: Readonly<Record<string, GradientRule>> = {
   Concat: concat,
   Slice: slice,
   Pad: pad,
-}
+})

@@ -2,7 +2,7 @@
 import type { GraphBuilder } from '../builder.ts'
 import { int, intAttribute, type Node } from '../ir.ts'
 import { reducedAxes } from '../shapes/reduction.ts'
-import { fixedShape, type GradientRule, inputOf, outputOf } from './rule.ts'
+import { fixedShape, inputOf, ofFirstOutput, outputOf, type SingleRule } from './rule.ts'
 
 /** `dy` with reduced axes of extent 1, so that it broadcasts against the input. */
 function kept(node: Node, dy: string, b: GraphBuilder): string {
@@ -14,19 +14,19 @@ function kept(node: Node, dy: string, b: GraphBuilder): string {
 const spread = (node: Node, dy: string, b: GraphBuilder): string =>
   b.node('Expand', [kept(node, dy, b), b.axes(fixedShape(b, inputOf(node, 0)))])
 
-const mean: GradientRule = (node, dy, b) => {
+const mean: SingleRule = (node, dy, b) => {
   const shape = fixedShape(b, inputOf(node, 0))
   const count = reducedAxes(node, shape.length, b).reduce((product, axis) => product * (shape[axis] ?? 1), 1)
   return [spread(node, b.node('Mul', [dy, b.scalar(1 / count)]), b)]
 }
 
 /** Σx²: dx = 2x·dy. */
-const sumSquare: GradientRule = (node, dy, b) => [
+const sumSquare: SingleRule = (node, dy, b) => [
   b.node('Mul', [inputOf(node, 0), kept(node, b.node('Mul', [dy, b.scalar(2)]), b)]),
 ]
 
 /** What is the largest shares the gradient, as with PyTorch's amax(). */
-const largest: GradientRule = (node, dy, b) => {
+const largest: SingleRule = (node, dy, b) => {
   const x = inputOf(node, 0)
   const mask = b.node('Cast', [b.node('Equal', [x, kept(node, outputOf(node), b)])], { attributes: { to: int(1) } })
   const axes = reducedAxes(node, b.shape(x).length, b)
@@ -34,9 +34,9 @@ const largest: GradientRule = (node, dy, b) => {
   return [b.node('Mul', [mask, b.node('Div', [kept(node, dy, b), count])])]
 }
 
-export const reductionGradients: Readonly<Record<string, GradientRule>> = {
+export const reductionGradients = ofFirstOutput({
   ReduceSum: (node, dy, b) => [spread(node, dy, b)],
   ReduceMean: mean,
   ReduceSumSquare: sumSquare,
   ReduceMax: largest,
-}
+})

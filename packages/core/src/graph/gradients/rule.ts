@@ -4,10 +4,23 @@ import type { GraphBuilder } from '../builder.ts'
 import type { Node, Shape } from '../ir.ts'
 
 /**
- * The vector-Jacobian product of one operator. `gradient` names dL/d(output), which has the output's shape; the answer has
- * one entry for each input, undefined where nothing flows (indices, conditions). Shapes are those of the inputs.
+ * The vector-Jacobian product of one operator. `gradients` names dL/d(output) for each output, which has the output's shape; undefined where the loss does
+ * not depend on one, but not everywhere. The answer has one entry for each input, undefined where nothing flows (indices, conditions). Shapes are those of
+ * the inputs.
  */
-export type GradientRule = (node: Node, gradient: string, builder: GraphBuilder) => readonly (string | undefined)[]
+export type GradientRule = (node: Node, gradients: Parts, builder: GraphBuilder) => Parts
+export type Parts = readonly (string | undefined)[]
+
+/** The same for operators of which the first output alone has a gradient. */
+export type SingleRule = (node: Node, gradient: string, builder: GraphBuilder) => Parts
+
+export const ofFirstOutput = (rules: Readonly<Record<string, SingleRule>>): Readonly<Record<string, GradientRule>> =>
+  Object.fromEntries(
+    Object.entries(rules).map(([op, rule]) => [
+      op,
+      (node, [gradient], builder) => (gradient === undefined ? [] : rule(node, gradient, builder)),
+    ]),
+  )
 
 /** Input `index` of a node that must have it. */
 export const inputOf = (node: Node, index: number): string => node.inputs[index] ?? ''
@@ -22,6 +35,10 @@ export function fixedShape(builder: GraphBuilder, name: string): readonly number
     })
   return shape.map(Number)
 }
+
+/** As many zeros as `like` has values, in its shape. */
+export const zeros = (b: GraphBuilder, like: string): string =>
+  b.node('Expand', [b.scalar(0), b.axes(fixedShape(b, like))])
 
 /** Undoes broadcasting: sums `gradient` over the axes along which an operand of shape `shape` was repeated. */
 export function unbroadcast(builder: GraphBuilder, gradient: string, shape: Shape): string {

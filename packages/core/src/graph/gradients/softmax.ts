@@ -2,7 +2,7 @@
 
 import type { GraphBuilder } from '../builder.ts'
 import { intAttribute, type Node } from '../ir.ts'
-import { type GradientRule, inputOf, outputOf } from './rule.ts'
+import { inputOf, ofFirstOutput, outputOf, type SingleRule } from './rule.ts'
 
 const axisOf = (node: Node, b: GraphBuilder): number => {
   const rank = b.shape(inputOf(node, 0)).length
@@ -10,18 +10,18 @@ const axisOf = (node: Node, b: GraphBuilder): number => {
 }
 
 /** dx = y ∘ (dy − Σ dy∘y). */
-const softmax: GradientRule = (node, dy, b) => {
+const softmax: SingleRule = (node, dy, b) => {
   const y = outputOf(node)
   const sum = b.node('ReduceSum', [b.node('Mul', [dy, y]), b.axes([axisOf(node, b)])])
   return [b.node('Mul', [y, b.node('Sub', [dy, sum])])]
 }
 
 /** dx = dy − softmax(x) · Σ dy: with a one-hot target, softmax minus the target. */
-const logSoftmax: GradientRule = (node, dy, b) => {
+const logSoftmax: SingleRule = (node, dy, b) => {
   const axis = axisOf(node, b)
   const probability = b.node('Softmax', [inputOf(node, 0)], { attributes: node.attributes })
   const sum = b.node('ReduceSum', [dy, b.axes([axis])])
   return [b.node('Sub', [dy, b.node('Mul', [probability, sum])])]
 }
 
-export const softmaxGradients: Readonly<Record<string, GradientRule>> = { Softmax: softmax, LogSoftmax: logSoftmax }
+export const softmaxGradients = ofFirstOutput({ Softmax: softmax, LogSoftmax: logSoftmax })

@@ -1,9 +1,9 @@
 /** Shapes of element-wise operators: of their operands, broadcast. */
 import { type ElementType, intAttribute } from '../ir.ts'
-import { broadcast, input, invalid, type ShapeRule } from './rule.ts'
+import { broadcast, input, invalid, type ShapeRule, type SingleShapeRule } from './rule.ts'
 
 const same: ShapeRule = (_, inputs) => input(inputs, 0)
-const elementwise: ShapeRule = (_, inputs) => ({
+const elementwise: SingleShapeRule = (_, inputs) => ({
   type: input(inputs, 0).type,
   shape: inputs.map((_, index) => input(inputs, index).shape).reduce(broadcast),
 })

@@ -15,15 +15,15 @@ const shapeRules: Readonly<Record<string, ShapeRule>> = {
   ...windowShapes,
 }
 
-/** The type and shape of a one-output node. Errors: WR_GRAPH_INVALID. */
-export function inferNode(node: Node, lookup: Lookup): TypedShape {
+/** The type and shape of each of a node's outputs. Errors: WR_GRAPH_INVALID, also for an output that the operator has not. */
+export function inferNode(node: Node, lookup: Lookup): readonly TypedShape[] {
   const rule = Object.hasOwn(shapeRules, node.op) ? shapeRules[node.op] : undefined
   if (rule === undefined) throw invalid(`no shape rule for the operator ${node.op}`)
-  return rule(
-    node,
-    node.inputs.map((name) => (name === '' ? undefined : lookup.info(name))),
-    lookup,
-  )
+  const inputs = node.inputs.map((name) => (name === '' ? undefined : lookup.info(name)))
+  const made = rule(node, inputs, lookup)
+  const outputs = 'shape' in made ? [made] : made
+  if (node.outputs.length > outputs.length) throw invalid(`${node.op} has no output ${node.outputs.length}`)
+  return outputs.slice(0, node.outputs.length)
 }
 
 /** Operators that inferNode knows. */

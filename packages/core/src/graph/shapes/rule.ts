@@ -11,7 +11,9 @@ export type Lookup = {
 
 /** An input that is left out is undefined. */
 export type Inputs = readonly (TypedShape | undefined)[]
-export type ShapeRule = (node: Node, inputs: Inputs, lookup: Lookup) => TypedShape
+/** Of an operator's output; of one with several, of each in their order, whether or not the node names it. */
+export type ShapeRule = (node: Node, inputs: Inputs, lookup: Lookup) => TypedShape | readonly TypedShape[]
+export type SingleShapeRule = (node: Node, inputs: Inputs, lookup: Lookup) => TypedShape
 
 export const invalid = (problem: string): WardroundError => new WardroundError('WR_GRAPH_INVALID', { problem })
 

@@ -4,10 +4,11 @@ import fc from 'fast-check'
 import { WardroundError } from '../../errors.ts'
 import { graphBuilder } from '../builder.ts'
 import { type Attribute, type Dim, int, ints, type Shape, text } from '../ir.ts'
-import { drawCase, graphOf, operatorCases } from '../testing/cases.ts'
+import { drawCase, operatorCases } from '../testing/cases/registry.ts'
 import { drawn } from '../testing/draws.ts'
-import { operators } from '../testing/operators.ts'
+import { operators } from '../testing/operators/registry.ts'
 import { run } from '../testing/reference.ts'
+import { graphOf } from '../testing/uses.ts'
 import { commonShape } from '../testing/values.ts'
 import { inferNode, shapedOperators } from './registry.ts'
 import { broadcast } from './rule.ts'
@@ -24,13 +25,14 @@ for (const op of shapedOperators) {
     fc.assert(
       fc.property(fc.gen(), (g) => {
         const use = drawCase(g, op, operatorCases)
-        const { b, y, feeds } = graphOf(use)
-        const value = run(b.build('one', [y]), feeds)[y]
-        assert.deepEqual(
-          { type: b.info(y).type, shape: b.shape(y) },
-          { type: value?.type, shape: value?.shape },
-          JSON.stringify(use),
-        )
+        const { b, ys, feeds } = graphOf(use)
+        const values = run(b.build('one', ys), feeds)
+        for (const y of ys)
+          assert.deepEqual(
+            { type: b.info(y).type, shape: b.shape(y) },
+            { type: values[y]?.type, shape: values[y]?.shape },
+            JSON.stringify(use),
+          )
       }),
       drawn(),
     )

@@ -7,8 +7,11 @@ import { type NumberValue, places, range, type Value } from './values.ts'
 export type Operand = { readonly value: Value; readonly constant?: boolean }
 export type Case = {
   readonly op: string
-  readonly operands: readonly Operand[]
+  /** undefined: left out. */
+  readonly operands: readonly (Operand | undefined)[]
   readonly attributes: Readonly<Record<string, Attribute>>
+  /** How many outputs the node names: one, unless said otherwise. */
+  readonly outputs?: number
 }
 export type Draw = GeneratorValue
 

@@ -3,7 +3,7 @@
  * of the gradient rules, so that it can judge both; in packages/site/src/training it is held against ONNX Runtime.
  */
 import { type Graph, intAttribute, intsAttribute, type Node } from '../ir.ts'
-import { operators } from './operators.ts'
+import { operators } from './operators/registry.ts'
 import { fromTensor, rearranged, type Value, type Values } from './values.ts'
 
 /** The outputs of `graph`, by name. `around` holds the values of the graphs around it. */
@@ -13,8 +13,8 @@ export function run(graph: Graph, feeds: Values, around: ReadonlyMap<string, Val
   for (const { name } of graph.inputs) known.set(name, named(new Map(Object.entries(feeds)), name))
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((name) => (name === '' ? undefined : named(known, name)))
-    const outputs = node.op === 'Scan' ? scan(node, inputs.map(given), known) : [apply(node, inputs)]
-    for (const [index, name] of node.outputs.entries()) known.set(name, given(outputs[index]))
+    const outputs = node.op === 'Scan' ? scan(node, inputs.map(given), known) : apply(node, inputs)
+    for (const [index, name] of node.outputs.entries()) if (name !== '') known.set(name, given(outputs[index]))
   }
   return Object.fromEntries(graph.outputs.map(({ name }) => [name, named(known, name)]))
 }
@@ -30,10 +30,11 @@ function given(value: Value | undefined): Value {
   return value
 }
 
-function apply(node: Node, inputs: readonly (Value | undefined)[]): Value {
+function apply(node: Node, inputs: readonly (Value | undefined)[]): readonly Value[] {
   const operator = Object.hasOwn(operators, node.op) ? operators[node.op] : undefined
   if (operator === undefined) throw new TypeError(`the reference interpreter does not know ${node.op}`)
-  return operator(node, inputs)
+  const made = operator(node, inputs)
+  return 'shape' in made ? [made] : made
 }
 
 /** States are carried from step to step; each scanned input gives a slice of its first axis, each scanned output collects one. */

@@ -1,6 +1,6 @@
 /** Convolutions of the reference interpreter, term by term as their documents define them. */
-import { intAttribute, intsAttribute, type Node } from '../ir.ts'
-import { at, build, type NumberValue, numbers, type Place, places, range, type Value } from './values.ts'
+import { intAttribute, intsAttribute, type Node } from '../../ir.ts'
+import { at, build, type NumberValue, numbers, type Place, places, range, type Value } from '../values.ts'
 
 type Geometry = {
   readonly kernel: readonly number[]

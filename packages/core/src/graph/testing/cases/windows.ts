@@ -1,7 +1,8 @@
 /** Random uses of operators whose windows move over their input: one to three axes, strides, holes, padding, groups. */
-import { type Attribute, int, ints, text } from '../ir.ts'
-import { between, type Draw, either, floats, type Made } from './draws.ts'
-import { range } from './values.ts'
+import { type Attribute, int, ints, text } from '../../ir.ts'
+import { between, type Draw, either, floats, type Made } from '../draws.ts'
+import { range } from '../values.ts'
+import type { Cases } from './maker.ts'
 
 type Drawn = {
   readonly extents: readonly number[]
@@ -39,7 +40,7 @@ const attributesOf = (g: Draw, { kernel, strides, dilations, groups }: Drawn): R
   ...(groups === 1 && either(g) ? {} : { group: int(groups) }),
 })
 
-export function convolutionCase(g: Draw): Made {
+function convolutionCase(g: Draw): Made {
   const all = drawWindows(g)
   const how = between(g, 0, 4)
   // ONNX Runtime does not work out padding around holes.
@@ -64,7 +65,7 @@ export function convolutionCase(g: Draw): Made {
   return { operands: values.map((value) => ({ value })), attributes: { ...attributesOf(g, drawn), ...padding } }
 }
 
-export function transposedCase(g: Draw): Made {
+function transposedCase(g: Draw): Made {
   const drawn = drawWindows(g)
   const { kernel, pads, groups, strides } = drawn
   const [inGroup, outOfGroup] = drawn.channels
@@ -86,3 +87,6 @@ export function transposedCase(g: Draw): Made {
     },
   }
 }
+
+const windowed: Cases['operators'] = { Conv: convolutionCase, ConvTranspose: transposedCase }
+export const windowCases: Cases = { operators: windowed, gradients: windowed }

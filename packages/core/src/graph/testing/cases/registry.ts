@@ -1,0 +1,28 @@
+/** Random uses of every operator. Values are multiples of 1/64, exact in Float32. */
+import type { Case, Draw } from '../draws.ts'
+import { activationCases } from './activations.ts'
+import { elementwiseCases } from './elementwise.ts'
+import type { Cases, Maker } from './maker.ts'
+import { matMulCases } from './matmul.ts'
+import { movementCases } from './movement.ts'
+import { reductionCases } from './reduction.ts'
+import { windowCases } from './windows.ts'
+
+const families: readonly Cases[] = [
+  elementwiseCases,
+  activationCases,
+  matMulCases,
+  reductionCases,
+  movementCases,
+  windowCases,
+]
+
+export const operatorCases: Cases['operators'] = Object.assign({}, ...families.map(({ operators }) => operators))
+export const gradientCases: Cases['gradients'] = Object.assign({}, ...families.map(({ gradients }) => gradients))
+
+/** A random use of `op` out of a table. */
+export function drawCase(g: Draw, op: string, table: Readonly<Record<string, Maker>>): Case {
+  const make = Object.hasOwn(table, op) ? table[op] : undefined
+  if (make === undefined) throw new TypeError(`there is no case for ${op}`)
+  return { op, ...make(g) }
+}
