@@ -1,5 +1,5 @@
 /** A trainer under which some hospitals of a federation lie: the rest of the product does not know. */
-import { splitSpecs } from '@wardround/core/graph/layers.ts'
+import { splitSpecs } from '@wardround/core/graph/network.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { flatten, unflatten } from '@wardround/core/safetensors.ts'
 import { subtract, sum32 } from '@wardround/core/vector.ts'

@@ -2,7 +2,7 @@
  * A federation in memory, for searches: the sites' training and the strategies themselves, without coordinator, journals and signatures, which take
  * nearly all of a small run's time. A test holds it to the weights of the whole federation, bit for bit.
  */
-import { splitSpecs } from '@wardround/core/graph/layers.ts'
+import { splitSpecs } from '@wardround/core/graph/network.ts'
 import { initialState, step, type Update } from '@wardround/core/learning/process.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import { mergeSurveys } from '@wardround/core/preparation/merge.ts'

@@ -1,7 +1,7 @@
 /** One of FLamby's recipes for one seed: accuracy at each centre's test records, scaled by that centre's training records, as FLamby measures. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { splitSpecs } from '@wardround/core/graph/layers.ts'
+import { splitSpecs } from '@wardround/core/graph/network.ts'
 import { ownPreparation } from '@wardround/core/preparation/own.ts'
 import { splitPatients } from '@wardround/core/preparation/split.ts'
 import { decodeWeights } from '@wardround/core/safetensors.ts'

@@ -1,6 +1,6 @@
 /** Updates of light sites, made while they are sent: whatever the size of the model, a site holds one piece. */
 import { createHash } from 'node:crypto'
-import { splitSpecs } from '@wardround/core/graph/layers.ts'
+import { splitSpecs } from '@wardround/core/graph/network.ts'
 import type { Signed } from '@wardround/core/protocol/signing.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { encodeUpdateHead } from '@wardround/core/protocol/update.ts'

@@ -1,7 +1,7 @@
 /** The model as a file that leaves the coordinator: read while it is sent, so that it is never in memory. */
 import type { ModelPart } from '@wardround/core/graph/encode-model.ts'
 import { exportParts } from '@wardround/core/graph/export.ts'
-import { initialRanges } from '@wardround/core/graph/layers.ts'
+import { initialRanges } from '@wardround/core/graph/initial-weights.ts'
 import { inputWidth, preparationSchema } from '@wardround/core/preparation/schema.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { seededRandom } from '@wardround/core/random.ts'

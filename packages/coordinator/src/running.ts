@@ -1,5 +1,5 @@
 /** What a running study's phases need to know, worked out from its row once. */
-import { splitSpecs } from '@wardround/core/graph/layers.ts'
+import { splitSpecs } from '@wardround/core/graph/network.ts'
 import { judge, type MetricPoint, type Verdict } from '@wardround/core/learning/convergence.ts'
 import { inputWidth, type Preparation, preparationSchema } from '@wardround/core/preparation/schema.ts'
 import { readPlan } from '@wardround/core/protocol/plan.ts'

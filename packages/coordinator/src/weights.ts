@@ -1,5 +1,6 @@
 /** The weights that a study starts from, a matter of its plan and its preparation alone; and how weights are written, range by range. */
-import { initialRanges, splitSpecs } from '@wardround/core/graph/layers.ts'
+import { initialRanges } from '@wardround/core/graph/initial-weights.ts'
+import { splitSpecs } from '@wardround/core/graph/network.ts'
 import { inputWidth, preparationSchema } from '@wardround/core/preparation/schema.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { seededRandom } from '@wardround/core/random.ts'

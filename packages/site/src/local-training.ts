@@ -1,7 +1,7 @@
 /** What training has in common, in a federation, alone, or pooled: first weights, class weights, and training with the study's stop rule. */
 import { WardroundError } from '@wardround/core/errors.ts'
 import { resolveClassWeights } from '@wardround/core/graph/class-weights.ts'
-import { initialWeights, resolveLayers } from '@wardround/core/graph/layers.ts'
+import { initialWeights } from '@wardround/core/graph/initial-weights.ts'
 import { judge, type MetricPoint } from '@wardround/core/learning/convergence.ts'
 import { classLabels } from '@wardround/core/preparation/encoding.ts'
 import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
@@ -22,12 +22,11 @@ export const firstWeights = (study: Study, width: number): Weights =>
  * log((n₊ + ½) / (n₋ + ½)) of the site's own training records, unless the study says where it starts.
  */
 export function withPersonalStart(study: Study, weights: Weights, target: Float32Array): Weights {
-  const width = weights[0]?.shape[0] ?? 0
-  const last = resolveLayers(study.model, width).findLast(({ kind }) => kind === 'dense')
-  const bias = `${last?.name}.bias`
+  // The last tensor of all, if the outputs have a bias.
+  const bias = weights.at(-1)?.name ?? ''
   const { personal, start = {} } = study.model
-  if (study.training.loss !== 'binaryCrossEntropy' || !personal.includes(bias) || Object.hasOwn(start, bias))
-    return weights
+  const isDrawn = bias.endsWith('.bias') && personal.includes(bias) && !Object.hasOwn(start, bias)
+  if (study.training.loss !== 'binaryCrossEntropy' || !isDrawn) return weights
   const positives = target.reduce((count, label) => count + label, 0)
   const odds = Math.log((positives + 0.5) / (target.length - positives + 0.5))
   return weights.map((tensor) =>

@@ -1,7 +1,7 @@
 /** What each kind of task does with this site's records, once it has been allowed to. */
 
 import { WardroundError } from '@wardround/core/errors.ts'
-import { splitSpecs, weightSpecs } from '@wardround/core/graph/layers.ts'
+import { splitSpecs, weightSpecs } from '@wardround/core/graph/network.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import { ownPreparation } from '@wardround/core/preparation/own.ts'
 import { inputWidth } from '@wardround/core/preparation/schema.ts'

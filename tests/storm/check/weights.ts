@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { RoundRow, TaskRow } from '@wardround/coordinator/store/schema.ts'
-import { splitSpecs } from '@wardround/core/graph/layers.ts'
+import { splitSpecs } from '@wardround/core/graph/network.ts'
 import { collectingOf, stalenessFactor } from '@wardround/core/learning/collecting.ts'
 import { initialState, type StrategyState, step, type Update } from '@wardround/core/learning/process.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'

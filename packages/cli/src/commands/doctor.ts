@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { asWardroundError } from '@wardround/core/errors.ts'
-import { initialWeights } from '@wardround/core/graph/layers.ts'
+import { initialWeights } from '@wardround/core/graph/initial-weights.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { modelSchema, trainingSchema } from '@wardround/core/study/model.ts'
 import { doctorWords } from '@wardround/core/words/en/doctor.ts'

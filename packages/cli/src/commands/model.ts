@@ -1,7 +1,7 @@
 /** `wardround model pull` and `site export`: finished models as files. */
 import { WardroundError } from '@wardround/core/errors.ts'
 import { exportModel } from '@wardround/core/graph/export.ts'
-import { weightSpecs } from '@wardround/core/graph/layers.ts'
+import { weightSpecs } from '@wardround/core/graph/network.ts'
 import { inputWidth, preparationSchema } from '@wardround/core/preparation/schema.ts'
 import { grantSchema } from '@wardround/core/protocol/task.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'

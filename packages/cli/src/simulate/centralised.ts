@@ -3,7 +3,7 @@
  * with one row of each personal bias per hospital. Only where all data is one's own: demo and simulation.
  */
 import { overallModel } from '@wardround/coordinator/results.ts'
-import { weightSpecs } from '@wardround/core/graph/layers.ts'
+import { weightSpecs } from '@wardround/core/graph/network.ts'
 import type { Preparation } from '@wardround/core/preparation/schema.ts'
 import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'

@@ -1,7 +1,7 @@
 /** A study of another coordinator, taken in: it can be shown, its report drawn and its model pulled, and nobody can train it. */
 
 import { WardroundError } from '@wardround/core/errors.ts'
-import { splitSpecs } from '@wardround/core/graph/layers.ts'
+import { splitSpecs } from '@wardround/core/graph/network.ts'
 import { inputWidth, preparationSchema } from '@wardround/core/preparation/schema.ts'
 import { canonicalJson, sha256Hex } from '@wardround/core/protocol/canonical.ts'
 import { linkHash } from '@wardround/core/protocol/chain.ts'

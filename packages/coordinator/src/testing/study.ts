@@ -1,5 +1,6 @@
 /** A small study, and what hospitals would say in it: made by hand, so that nothing need be trained. */
-import { initialWeights, splitSpecs } from '@wardround/core/graph/layers.ts'
+import { initialWeights } from '@wardround/core/graph/initial-weights.ts'
+import { splitSpecs } from '@wardround/core/graph/network.ts'
 import type { RoundFigure } from '@wardround/core/metrics/round-figure.ts'
 import type { Estimate } from '@wardround/core/metrics/schema.ts'
 import type { Finding, Survey } from '@wardround/core/preparation/schema.ts'

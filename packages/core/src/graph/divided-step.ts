@@ -7,7 +7,7 @@
 import { sizeOf, type TensorSpec } from '../weights.ts'
 import { type GraphBuilder, graphBuilder } from './builder.ts'
 import { type Graph, intAttribute, type Node, type Shape } from './ir.ts'
-import type { DropoutLayer } from './layers.ts'
+import type { DrawSpec } from './layers/layer.ts'
 import type { StateSpec } from './optimizers.ts'
 import { appendStep, type StepOptions, stepParts } from './step.ts'
 
@@ -24,7 +24,7 @@ export type DividedStep = {
   /** The second half: one for each large weight tensor, together with its state. */
   readonly updates: readonly Update[]
   readonly state: readonly StateSpec[]
-  readonly dropouts: readonly DropoutLayer[]
+  readonly draws: readonly DrawSpec[]
 }
 
 export type Update = {
@@ -52,12 +52,12 @@ const usualLargeValues = 1 << 16
 /** Not for pooled data sets: their layers are products that ONNX Runtime fuses with what follows, so that the halves' bits could be others. */
 export function dividedStep(options: Omit<StepOptions, 'groups'>, largeValues = usualLargeValues): DividedStep {
   const parts = stepParts(options)
-  const { weights, state, dropouts, carried, optimizer } = parts
+  const { learnt, state, draws, carried, optimizer } = parts
   const b = graphBuilder('step/')
   for (const value of parts.outer) b.input(value)
   const step = appendStep(b, options, parts)
   const values = new Map(carried.map(({ name }, index) => [name, step.next[index] ?? '']))
-  const updates = weights
+  const updates = learnt
     .filter(({ shape }) => sizeOf(shape) >= largeValues)
     .map((spec) => {
       const own = optimizer.state([spec]).filter(({ shape }) => shape.length > 0)
@@ -68,7 +68,7 @@ export function dividedStep(options: Omit<StepOptions, 'groups'>, largeValues = 
   const made = new Set(b.nodes().flatMap(({ outputs }) => outputs))
   const needed = updates.flatMap(({ inputs }) => inputs.map(({ of }) => of)).filter((name) => made.has(name))
   const graph = b.build('first-half', [...new Set([step.loss, ...next.values(), ...needed])])
-  return { graph: withoutIdleInputs(graph), loss: step.loss, next, updates, state, dropouts }
+  return { graph: withoutIdleInputs(graph), loss: step.loss, next, updates, state, draws }
 }
 
 /** Operators of which each value depends on the values in its own place alone. */

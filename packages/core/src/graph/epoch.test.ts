@@ -172,7 +172,7 @@ test('every training graph has the inputs and outputs that it says, passes the s
   fc.assert(
     fc.property(fc.gen(), (g) => {
       const { epoch, options: made } = drawTraining(g)
-      const { graph, weights, state, dropouts } = epoch
+      const { graph, weights, state, draws } = epoch
       checkGraph(graph)
       assert.deepEqual(decodeModel(encodeModel(graph)).graph, graph)
       const carried = [...weights, ...state]
@@ -190,7 +190,7 @@ test('every training graph has the inputs and outputs that it says, passes the s
           ...corrected.map(({ name, shape }) => [`correction/${name}`, 'float32', shape]),
           ...carried.map(({ name, shape }) => [name, 'float32', shape]),
           ['batches', 'int32', ['steps', made.batch]],
-          ...dropouts.map(({ name, units }) => [`draws/${name}`, 'float32', ['steps', made.batch, units]]),
+          ...draws.map(({ name, extents }) => [`draws/${name}`, 'float32', ['steps', made.batch, ...extents]]),
         ],
       )
       assert.deepEqual(

@@ -6,33 +6,33 @@
 import type { TensorSpec } from '../weights.ts'
 import { graphBuilder } from './builder.ts'
 import { type Graph, int, ints, subgraph, type ValueInfo } from './ir.ts'
-import type { DropoutLayer } from './layers.ts'
+import type { DrawSpec } from './layers/layer.ts'
 import type { StateSpec } from './optimizers.ts'
 import { appendStep, type StepOptions, type StepParts, stepParts } from './step.ts'
 
 export type EpochGraph = {
   /**
-   * Inputs, by name: the outer values and the carried ones (step.ts), `batches` int32 [steps, batch], `draws/<dropout layer>` [steps, batch, units].
+   * Inputs, by name: the outer values and the carried ones (step.ts), `batches` int32 [steps, batch], `draws/<layer>` [steps, batch, …extents].
    * Outputs: `next/<weight or state>`, and `losses` [steps]: each step's data loss, before the step, without penalties.
    */
   readonly graph: Graph
   readonly weights: readonly TensorSpec[]
   readonly state: readonly StateSpec[]
-  readonly dropouts: readonly DropoutLayer[]
+  readonly draws: readonly DrawSpec[]
 }
 
 export function epochGraph(options: StepOptions): EpochGraph {
   const parts = stepParts(options)
-  const { weights, state, dropouts, carried } = parts
+  const { weights, state, draws, carried } = parts
   const b = graphBuilder()
   for (const value of [...parts.outer, ...carried]) b.input(value)
   const scanned: ValueInfo[] = [
     { name: 'batches', type: 'int32', shape: ['steps', options.batch] },
-    ...dropouts.map(
+    ...draws.map(
       (layer): ValueInfo => ({
         name: `draws/${layer.name}`,
         type: 'float32',
-        shape: ['steps', options.batch, layer.units],
+        shape: ['steps', options.batch, ...layer.extents],
       }),
     ),
   ]
@@ -61,7 +61,7 @@ export function epochGraph(options: StepOptions): EpochGraph {
     ),
     weights,
     state,
-    dropouts,
+    draws,
   }
 }
 

@@ -10,7 +10,9 @@ import type { Weights } from '../weights.ts'
 import { type GraphBuilder, graphBuilder } from './builder.ts'
 import { encodeModel, type ModelPart, modelParts, modelSize } from './encode-model.ts'
 import { type Graph, int } from './ir.ts'
-import { appendActivation, appendForward, outputActivation, resolveLayers, weightSpecs } from './layers.ts'
+import { appendActivation } from './layers/activation.ts'
+import { networkOf, weightSpecs } from './network.ts'
+import { outputActivation } from './prediction.ts'
 
 export type ExportOptions = {
   readonly study: Study
@@ -53,7 +55,7 @@ function exportGraph({ study, preparation, weights, scales }: Omit<ExportOptions
   )
   const x = parts.length === 1 ? (parts[0] ?? '') : b.node('Concat', parts, { attributes: { axis: int(1) } })
   for (const { name, shape, data } of weights) b.initializer({ name, type: 'float32', shape, data })
-  const logits = appendForward(b, { layers: resolveLayers(study.model, inputWidth(preparation)), x })
+  const logits = networkOf(study.model, inputWidth(preparation)).append(b, x, {})
   const output = appendActivation(b, logits, outputActivation(study.training.loss))
   const name = preparation.columns.some((column) => column.name === 'prediction') ? 'model/prediction' : 'prediction'
   return b.build('wardround', [b.node('Identity', [output], { name })])

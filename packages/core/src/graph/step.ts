@@ -4,15 +4,16 @@ import type { TensorSpec } from '../weights.ts'
 import type { GraphBuilder } from './builder.ts'
 import { differentiate } from './differentiate.ts'
 import type { ValueInfo } from './ir.ts'
-import { appendForward, type DropoutLayer, resolveLayers, weightSpecs } from './layers.ts'
+import type { Context, DrawSpec } from './layers/layer.ts'
 import { appendL2, appendLoss, appendProximal, sum } from './losses.ts'
+import { extentsOf, type Inputs, type Network, networkOf, weightSpecs } from './network.ts'
 import { type Optimizer, optimizerOf, type StateSpec } from './optimizers.ts'
 
 export type StepOptions = {
   readonly model: ModelSpec
   readonly training: Pick<TrainingSpec, 'loss' | 'optimizer' | 'l2'>
-  /** Model inputs. */
-  readonly inputs: number
+  /** What an example is to the model. */
+  readonly inputs: Inputs
   /** Examples in one step. */
   readonly batch: number
   /** Whether examples carry weights (class weights). */
@@ -27,12 +28,16 @@ export type StepOptions = {
 
 /** What a step is made of, before there is a graph. */
 export type StepParts = {
+  readonly network: Network
   readonly weights: readonly TensorSpec[]
+  /** Those of them that the optimizer changes. */
+  readonly learnt: readonly TensorSpec[]
   readonly state: readonly StateSpec[]
-  readonly dropouts: readonly DropoutLayer[]
+  /** Uniform draws that the model needs for each example. */
+  readonly draws: readonly DrawSpec[]
   readonly optimizer: Optimizer
   /**
-   * The same for every step: `features` [rows, inputs], `target` [rows, 1], `weight` [rows, 1] if weighted, `group` int32 [rows] with groups,
+   * The same for every step: `features` [rows, …inputs], `target` [rows, 1], `weight` [rows, 1] if weighted, `group` int32 [rows] with groups,
    * `anchor/<weight>` with a proximal term, `correction/<weight>` with a correction.
    */
   readonly outer: readonly ValueInfo[]
@@ -41,24 +46,26 @@ export type StepParts = {
 }
 
 export function stepParts(options: StepOptions): StepParts {
+  const network = networkOf(options.model, options.inputs)
   const weights = weightSpecs(options.model, options.inputs, options.groups)
+  const isLearnt = new Map(network.weights.map(({ name, learnt }) => [name, learnt]))
+  const learnt = weights.filter(({ name }) => isLearnt.get(name))
   const optimizer = optimizerOf(options.training.optimizer)
-  const state = optimizer.state(weights)
-  const dropouts = resolveLayers(options.model, options.inputs).filter(
-    (layer) => layer.kind === 'dropout' && layer.rate > 0,
-  ) as DropoutLayer[]
+  const state = optimizer.state(learnt)
   const carried = [...weights, ...state].map(({ name, shape }): ValueInfo => ({ name, type: 'float32', shape }))
-  return { weights, state, dropouts, optimizer, outer: outerValues(options, weights), carried }
+  const { draws } = network
+  return { network, weights, learnt, state, draws, optimizer, outer: outerValues(options, learnt), carried }
 }
 
-const travelling = <T extends TensorSpec>({ model }: StepOptions, weights: readonly T[]): T[] =>
-  weights.filter(({ name }) => !model.personal.includes(name))
+/** Of weights that are learnt. */
+const travelling = <T extends TensorSpec>({ model }: StepOptions, learnt: readonly T[]): T[] =>
+  learnt.filter(({ name }) => !model.personal.includes(name))
 
-function outerValues(options: StepOptions, weights: readonly TensorSpec[]): ValueInfo[] {
-  const anchored = options.proximalMu === undefined ? [] : travelling(options, weights)
-  const corrected = options.corrected ? travelling(options, weights) : []
+function outerValues(options: StepOptions, learnt: readonly TensorSpec[]): ValueInfo[] {
+  const anchored = options.proximalMu === undefined ? [] : travelling(options, learnt)
+  const corrected = options.corrected ? travelling(options, learnt) : []
   return [
-    { name: 'features', type: 'float32', shape: ['rows', options.inputs] },
+    { name: 'features', type: 'float32', shape: ['rows', ...extentsOf(options.inputs)] },
     { name: 'target', type: 'float32', shape: ['rows', 1] },
     ...(options.weighted ? [{ name: 'weight', type: 'float32' as const, shape: ['rows', 1] }] : []),
     ...(options.groups === undefined ? [] : [{ name: 'group', type: 'int32' as const, shape: ['rows'] }]),
@@ -67,52 +74,54 @@ function outerValues(options: StepOptions, weights: readonly TensorSpec[]): Valu
   ]
 }
 
-/** The names of a step's own inputs: batch indices int32 [batch], and a dropout layer's draws [batch, units]. */
+/** The names of a step's own inputs: batch indices int32 [batch], and a layer's draws [batch, …extents]. */
 export const batchInput = 'step/batch'
-export const drawsInput = (layer: Pick<DropoutLayer, 'name'>): string => `step/draws/${layer.name}`
+export const drawsInput = (layer: Pick<DrawSpec, 'name'>): string => `step/draws/${layer.name}`
 
 /** The value names of what is carried on, in order, and of the step's data loss, before the step and without penalties. */
 export type Step = { readonly next: readonly string[]; readonly loss: string }
 
 /** Appends a step to `b`, which knows the outer values already. The carried inputs keep the names of the weights. */
 export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepParts): Step {
-  const { weights, dropouts, optimizer, carried } = parts
+  const { learnt, optimizer, carried } = parts
   for (const value of carried) b.input(value)
   const batch = b.input({ name: batchInput, type: 'int32', shape: [options.batch] })
   const draws = new Map(
-    dropouts.map((layer) => [
+    parts.draws.map((layer) => [
       layer.name,
-      b.input({ name: drawsInput(layer), type: 'float32', shape: [options.batch, layer.units] }),
+      b.input({ name: drawsInput(layer), type: 'float32', shape: [options.batch, ...layer.extents] }),
     ]),
   )
-  const { data, total } = appendObjective(b, options, { weights, batch, draws })
+  const kept = new Map<string, string>()
+  const keep = (tensor: string, next: string): void => void kept.set(tensor, next)
+  const { data, total } = appendObjective(b, options, { parts, batch, context: { draws, keep } })
   const gradients = differentiate(
     b,
     total,
-    weights.map(({ name }) => name),
+    learnt.map(({ name }) => name),
   )
-  const corrected = new Set(options.corrected ? travelling(options, weights).map(({ name }) => name) : [])
+  const corrected = new Set(options.corrected ? travelling(options, learnt).map(({ name }) => name) : [])
   const correct = (name: string, gradient: string): string =>
     corrected.has(name) ? b.node('Add', [gradient, `correction/${name}`]) : gradient
   const next = optimizer.step(
     b,
-    weights.map(({ name }, index) => ({ name, gradient: correct(name, gradients[index] ?? '') })),
+    learnt.map(({ name }, index) => ({ name, gradient: correct(name, gradients[index] ?? '') })),
   )
-  return { next: carried.map(({ name }) => next.get(name) ?? ''), loss: data }
+  // What is neither learnt nor kept up by a layer stays as it is.
+  return { next: carried.map(({ name }) => next.get(name) ?? kept.get(name) ?? name), loss: data }
 }
 
 /** The data loss, and with the penalties the total that is minimised. */
 function appendObjective(
   b: GraphBuilder,
   options: StepOptions,
-  { weights, batch, draws }: { weights: readonly TensorSpec[]; batch: string; draws: ReadonlyMap<string, string> },
+  { parts: { network, learnt }, batch, context }: { parts: StepParts; batch: string; context: Context },
 ): { data: string; total: string } {
   const pick = (name: string): string => b.node('Gather', [name, batch])
-  const logits = appendForward(
-    b,
-    { layers: resolveLayers(options.model, options.inputs), x: pick('features') },
-    { draws, ...(options.groups === undefined ? {} : { group: pick('group'), personal: options.model.personal }) },
-  )
+  const logits = network.append(b, pick('features'), {
+    ...context,
+    ...(options.groups === undefined ? {} : { group: pick('group'), personal: options.model.personal }),
+  })
   const data = appendLoss(b, options.training.loss, {
     logits,
     target: pick('target'),
@@ -121,7 +130,7 @@ function appendObjective(
   const l2 = appendL2(
     b,
     options.training.l2,
-    weights.map(({ name }) => name).filter((name) => name.endsWith('.kernel')),
+    network.weights.filter(({ penalised }) => penalised).map(({ name }) => name),
   )
   const proximal =
     options.proximalMu === undefined
@@ -129,7 +138,7 @@ function appendObjective(
       : appendProximal(
           b,
           options.proximalMu,
-          travelling(options, weights).map(({ name }) => ({ weight: name, anchor: `anchor/${name}` })),
+          travelling(options, learnt).map(({ name }) => ({ weight: name, anchor: `anchor/${name}` })),
         )
   return {
     data,

@@ -13,6 +13,8 @@ const mostTold = 50
 
 /** Empty where `data` is a study, as far as single fields go. */
 export function schemaIssues(data: unknown): readonly Issue[] {
+  // Schemas of layers inside layers go as deep as what they are given.
+  if (depthOf(data) > deepest) return [{ path: [], problem: problemWords.tooDeep(deepest) }]
   const parsed = studySchema.safeParse(data)
   if (parsed.success) return []
   const issues = parsed.error.issues.slice(0, mostTold).flatMap((issue) => flattened(issue, { before: [], data }))
@@ -25,6 +27,19 @@ export function schemaIssues(data: unknown): readonly Issue[] {
   return issues
     .filter(({ kind, path }) => kind !== 'missing' || !meant.has(JSON.stringify(path)))
     .map(({ path, kind, issue }) => ({ path, problem: problemOf({ path, kind, issue }, data) }))
+}
+
+/** Lists and records inside one another: 12 layers inside layers, and more than any study needs. */
+const deepest = 48
+
+/** Counted to one more than is allowed. */
+function depthOf(data: unknown): number {
+  let level: unknown[] = [data]
+  for (let depth = 0; depth <= deepest; depth++) {
+    level = level.flatMap((value) => (value !== null && typeof value === 'object' ? Object.values(value) : []))
+    if (level.length === 0) return depth
+  }
+  return deepest + 1
 }
 
 type Flat = {

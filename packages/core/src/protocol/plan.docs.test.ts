@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { parse, stringify } from 'yaml'
 import { nearestField, studyFields } from '../study/fields.ts'
+import { studySchema } from '../study/study.ts'
 import { parseStudy } from './plan.ts'
 
 const document = readFileSync(new URL('../../../../docs/study.md', import.meta.url), 'utf8')
@@ -54,7 +55,11 @@ test('the defaults that the document names are those of the schema', () => {
     ...Object.entries(strategy).map(([name, options]) => ({ strategy: { [name]: options } })),
     { training: { ...Object(record(whole).training), optimizer: { adam: { rate: 1 } } } },
     { rounds: { maximum: 3, stop: { patience: 1 }, late: {} } },
-  ].map((change) => parseStudy(stringify({ ...record(whole), ...change })).plan)
+  ].map((change): unknown => parseStudy(stringify({ ...record(whole), ...change })).plan)
+  // A row of a table is nothing that has windows: of its layers the schema is asked alone.
+  const layered = [[{ conv2d: 1, kernel: 1 }]].map((layers): unknown =>
+    studySchema.parse({ ...record(whole), model: { layers } }),
+  )
   const checked = rows.filter(
     ({ field, standard }) => standard.startsWith('`') && !standard.includes('…') && !/NAME/.test(field),
   )
@@ -62,7 +67,7 @@ test('the defaults that the document names are those of the schema', () => {
   for (const { field, standard } of checked) {
     const expected: unknown = parse(standard.replaceAll('`', ''))
     const path = field.replaceAll('[]', '.0').split('.')
-    const found = plans
+    const found = [...plans, ...layered]
       .map((plan) => path.reduce<unknown>((value, key) => Object(value)[key], plan))
       .find((value) => value !== undefined)
     assert.deepEqual(found, expected, field)

@@ -433,3 +433,18 @@ test('where the number of hospitals is known it counts: instead of a quorum, and
   assert.equal(about({ fedAvg: {} }, { quorum: 4, hospitals: 4 }), '')
   assert.match(about({ fedAvg: {} }, { quorum: 4, hospitals: 3 }), /quorum is 4, and 3 hospitals will take part/)
 })
+
+test('layers may stand inside layers, but not without end', () => {
+  const nested = (depth: number): unknown =>
+    Array.from({ length: depth }).reduce<unknown>((inner) => ({ residual: [inner] }), { dropout: 0.5 })
+  const plan = (depth: number): unknown => ({
+    ...parseStudy(source).plan,
+    model: { layers: [nested(depth), { dense: 1, name: 'output' }], personal: ['output.bias'] },
+  })
+  assert.equal(validatePlan(plan(8)).study.model.layers.length, 2)
+  for (const depth of [30, 3000])
+    assert.throws(
+      () => validatePlan(plan(depth)),
+      (error) => error instanceof WardroundError && /deep/.test(String(error.parameters.problem)),
+    )
+})

@@ -1,7 +1,7 @@
 /** Reads and checks a study: from YAML with line and field in every message, or from JSON that came over the wire. */
 import { isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml'
 import { WardroundError } from '../errors.ts'
-import { checkModel } from '../graph/layers.ts'
+import { checkModel } from '../graph/check-model.ts'
 import { flawIn } from '../json.ts'
 import { plannedWidth, specialColumns } from '../preparation/encoding.ts'
 import { type Study, studySchema, type TargetSpec } from '../study/study.ts'

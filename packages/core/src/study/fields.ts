@@ -9,6 +9,7 @@ type Node = {
   readonly items?: Node | boolean
   readonly anyOf?: readonly Node[]
   readonly oneOf?: readonly Node[]
+  readonly $ref?: string
 }
 const nodeSchema: z.ZodType<Node> = z.lazy(() =>
   z.object({
@@ -17,8 +18,10 @@ const nodeSchema: z.ZodType<Node> = z.lazy(() =>
     items: z.union([z.boolean(), nodeSchema]).exactOptional(),
     anyOf: z.array(nodeSchema).exactOptional(),
     oneOf: z.array(nodeSchema).exactOptional(),
+    $ref: z.string().exactOptional(),
   }),
 )
+const definitions = z.object({ $defs: z.record(z.string(), nodeSchema).default({}) })
 
 let known: readonly (readonly string[])[] | undefined
 
@@ -30,8 +33,16 @@ export function studyFields(): readonly (readonly string[])[] {
 
 function fieldsOf(schema: z.ZodType): readonly (readonly string[])[] {
   const found = new Map<string, readonly string[]>()
+  const whole = z.toJSONSchema(schema, { io: 'input' })
+  const { $defs } = definitions.parse(whole)
+  // Layers inside layers have the fields of layers: one level says them all.
+  const entered = new Set<string>()
   const visit = (node: Node | boolean | undefined, path: readonly string[]): void => {
     if (typeof node !== 'object') return
+    if (node.$ref !== undefined && !entered.has(node.$ref)) {
+      entered.add(node.$ref)
+      visit($defs[node.$ref.replace('#/$defs/', '')], path)
+    }
     for (const [key, inner] of Object.entries(node.properties ?? {})) {
       found.set([...path, key].join('.'), [...path, key])
       visit(inner, [...path, key])
@@ -40,7 +51,7 @@ function fieldsOf(schema: z.ZodType): readonly (readonly string[])[] {
     visit(node.items, [...path, '[]'])
     for (const variant of [...(node.anyOf ?? []), ...(node.oneOf ?? [])]) visit(variant, path)
   }
-  visit(nodeSchema.parse(z.toJSONSchema(schema, { io: 'input' })), [])
+  visit(nodeSchema.parse(whole), [])
   return [...found.values()]
 }
 

@@ -1,26 +1,6 @@
 /** The model part of a study: a list of layers, named as Keras names them. Data, never code. */
 import { z } from 'zod'
-
-export const activationNames = ['linear', 'relu', 'sigmoid', 'tanh', 'softmax'] as const
-export type Activation = (typeof activationNames)[number]
-
-const layerName = z.string().regex(/^[a-z][a-zA-Z0-9_]{0,39}$/, 'a letter, then letters, digits or _ (at most 40)')
-
-const dense = z.strictObject({
-  /** Number of outputs. */
-  dense: z.int().min(1).max(65_536),
-  activation: z.enum(activationNames).default('linear'),
-  name: layerName.optional(),
-})
-
-const dropout = z.strictObject({
-  /** The share of inputs set to zero while training, in [0, 1). */
-  dropout: z.number().min(0).lt(1),
-  name: layerName.optional(),
-})
-
-export const layerSchema = z.union([dense, dropout])
-export type LayerSpec = z.output<typeof layerSchema>
+import { layerSchema } from './layers.ts'
 
 const largestFloat32 = (2 - 2 ** -23) * 2 ** 127
 

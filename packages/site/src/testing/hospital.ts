@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { splitSpecs } from '@wardround/core/graph/layers.ts'
+import { splitSpecs } from '@wardround/core/graph/network.ts'
 import type { Clock, Network } from '@wardround/core/ports.ts'
 import { inputWidth, type Preparation } from '@wardround/core/preparation/schema.ts'
 import { canonicalJson, sha256Hex } from '@wardround/core/protocol/canonical.ts'

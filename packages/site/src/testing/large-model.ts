@@ -3,7 +3,7 @@
  * has grown, in bytes. The coordinator, in the same process, makes the weights while it sends them, and keeps nothing of an update.
  */
 import { createHash } from 'node:crypto'
-import { splitSpecs } from '@wardround/core/graph/layers.ts'
+import { splitSpecs } from '@wardround/core/graph/network.ts'
 import type { HttpResponse, Network } from '@wardround/core/ports.ts'
 import { validatePlan } from '@wardround/core/protocol/plan.ts'
 import type { BlobRef, Task } from '@wardround/core/protocol/task.ts'

@@ -1,6 +1,6 @@
 /** Training and prediction as calls of graphs. Runs inside the worker; sessions are kept for graphs seen before. */
 import { WardroundError } from '@wardround/core/errors.ts'
-import { predictionGraph } from '@wardround/core/graph/layers.ts'
+import { predictionGraph } from '@wardround/core/graph/prediction.ts'
 import { firstNotFinite } from '@wardround/core/vector.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
 import { shapeOf, weightFeeds } from './feeds.ts'

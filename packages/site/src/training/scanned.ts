@@ -1,5 +1,6 @@
 /** Many steps in one call of the runtime, by the epoch graph: a call costs more than a step of a small model. */
 import { type EpochGraph, epochGraph } from '@wardround/core/graph/epoch.ts'
+import { sizeOf } from '@wardround/core/weights.ts'
 import { type Feeds, firstState, outerFeeds, stepOptions, weightFeeds } from './feeds.ts'
 import type { TrainRequest } from './messages.ts'
 import { dropoutDraws, type Parts, type Schedule } from './plan.ts'
@@ -47,15 +48,15 @@ function scanFeeds(
 ): Feeds {
   const { stepsPerPart } = schedule
   const steps = stepsPerPart * parts.count
-  const draws = epoch.dropouts.map(({ name, units }) => {
-    const values = dropoutDraws({ layer: name, labels, valuesPerPart: stepsPerPart * batch * units }, parts)
-    return [`draws/${name}`, floats(values, [steps, batch, units])] as const
+  const draws = epoch.draws.map(({ name, extents }) => {
+    const values = dropoutDraws({ layer: name, labels, valuesPerPart: stepsPerPart * batch * sizeOf(extents) }, parts)
+    return [`draws/${name}`, floats(values, [steps, batch, ...extents])] as const
   })
   return { batches: integers(schedule.indices(parts), [steps, batch]), ...Object.fromEntries(draws) }
 }
 
 function partsPerCall(epoch: EpochGraph, examples: number, steps: number): number {
-  const draws = epoch.dropouts.reduce((sum, { units }) => sum + units * examples, 0)
+  const draws = epoch.draws.reduce((sum, { extents }) => sum + sizeOf(extents) * examples, 0)
   return Math.max(
     1,
     Math.floor(Math.min(stepsPerCall / steps, draws === 0 ? Number.POSITIVE_INFINITY : drawsPerCall / draws)),

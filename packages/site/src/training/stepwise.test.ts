@@ -1,7 +1,7 @@
 /** Large models are trained a step at a time: nobody must be able to tell by the bits. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { initialWeights } from '@wardround/core/graph/layers.ts'
+import { initialWeights } from '@wardround/core/graph/initial-weights.ts'
 import { drawn } from '@wardround/core/graph/testing/draws.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { modelSchema, trainingSchema } from '@wardround/core/study/model.ts'

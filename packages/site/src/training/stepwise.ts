@@ -4,6 +4,7 @@
  */
 import { type DividedStep, dividedStep } from '@wardround/core/graph/divided-step.ts'
 import { batchInput, drawsInput } from '@wardround/core/graph/step.ts'
+import { sizeOf } from '@wardround/core/weights.ts'
 import type { Tensor } from 'onnxruntime-node'
 import { type Feeds, firstState, outerFeeds, stepOptions, weightFeeds } from './feeds.ts'
 import { dropoutStream, fillUniform, type Parts } from './plan.ts'
@@ -71,15 +72,15 @@ const ownWeights = ({ request: { weights, proximal } }: WayOptions): Feeds =>
   weightFeeds(proximal === undefined ? weights : weights.map((tensor) => ({ ...tensor, data: tensor.data.slice() })))
 
 /** Batch and draws of each step of some parts. */
-const drawnFeeds = ({ request: { labels }, schedule, batch }: WayOptions, { dropouts }: DividedStep) =>
+const drawnFeeds = ({ request: { labels }, schedule, batch }: WayOptions, { draws: layers }: DividedStep) =>
   function* (parts: Parts): Generator<Feeds> {
     for (let part = parts.from; part < parts.from + parts.count; part++) {
       const indices = schedule.indices({ from: part, count: 1 })
-      const streams = dropouts.map((layer) => ({ layer, random: dropoutStream({ layer: layer.name, labels }, part) }))
+      const streams = layers.map((layer) => ({ layer, random: dropoutStream({ layer: layer.name, labels }, part) }))
       for (let step = 0; step < schedule.stepsPerPart; step++) {
         const draws = streams.map(({ layer, random }): [string, Tensor] => {
-          const values = fillUniform(new Float32Array(batch * layer.units), random)
-          return [drawsInput(layer), floats(values, [batch, layer.units])]
+          const shape = [batch, ...layer.extents]
+          return [drawsInput(layer), floats(fillUniform(new Float32Array(sizeOf(shape)), random), shape)]
         })
         const own = indices.subarray(step * batch, (step + 1) * batch)
         yield { [batchInput]: integers(own, [batch]), ...Object.fromEntries(draws) }

@@ -5,6 +5,7 @@ import { sizeOf, type TensorSpec } from '../../weights.ts'
 import { type EpochGraph, epochGraph } from '../epoch.ts'
 // make_training.py says how.
 import fixture from '../fixtures/training.json' with { type: 'json' }
+import { extentsOf } from '../network.ts'
 import type { StepOptions } from '../step.ts'
 import { type Draw, floats } from './draws.ts'
 import { float32, type NumberValue, range, type Values } from './values.ts'
@@ -54,7 +55,7 @@ export function pytorchTraining(run: PytorchRun, change: Partial<StepOptions> = 
     ...named(epoch.weights, run.correction ?? {}, 'correction/'),
     ...firstState(epoch),
     ...Object.fromEntries(
-      epoch.dropouts.map(({ name, units }) => [`draws/${name}`, float32([steps, batch, units], draws)]),
+      epoch.draws.map(({ name, extents }) => [`draws/${name}`, float32([steps, batch, ...extents], draws)]),
     ),
   }
   return { epoch, options, feeds }
@@ -131,7 +132,7 @@ function drawFeeds(
   const tensors = (prefix: string): Values =>
     Object.fromEntries(epoch.weights.map(({ name, shape }) => [`${prefix}${name}`, floats(g, shape)]))
   const all: Values = {
-    features: floats(g, [examples, options.inputs]),
+    features: floats(g, [examples, ...extentsOf(options.inputs)]),
     target: float32([examples, 1], labels),
     weight: float32([examples, 1], below(examples, 4)),
     group: int32([examples], below(examples, 2)),
@@ -141,8 +142,8 @@ function drawFeeds(
     ...tensors('correction/'),
     ...firstState(epoch),
     ...Object.fromEntries(
-      epoch.dropouts.map(({ name, units }) => {
-        const shape = [count, options.batch, units]
+      epoch.draws.map(({ name, extents }) => {
+        const shape = [count, options.batch, ...extents]
         return [
           `draws/${name}`,
           float32(

@@ -1,5 +1,6 @@
 /** A study in plain words: for the researcher who writes it and for the hospital that decides on it. */
 import { scoreBins } from '../../metrics/schema.ts'
+import type { Branch, LayerSpec } from '../../study/layers.ts'
 import { type ColumnSpec, measuredOn, type Study } from '../../study/study.ts'
 
 const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`
@@ -25,6 +26,8 @@ const kindText = (kind: string): string => kinds[kind] ?? kind
 /** What can be wrong with a study document. */
 export const problemWords = {
   tooLarge: (limit: number) => `It is larger than ${limit / 1024} KiB; a study is never that large.`,
+  tooDeep: (levels: number) =>
+    `Lists and records stand inside one another more than ${levels} deep; no study needs that.`,
   aliases: () => 'Anchors and aliases (& and *) are not allowed in a study.',
   notJson: () => 'It is not JSON.',
   unknownField: (field: string, meant: string | undefined) =>
@@ -99,10 +102,24 @@ const targetText = ({ target }: Study['data']): string => {
   return `${target.column} (a number in ${target.unit})`
 }
 
+const layerText = (layer: LayerSpec): string => {
+  if ('dense' in layer) return `${plural(layer.dense, 'unit')}, ${layer.activation}`
+  if ('dropout' in layer) return `dropout of ${percent(layer.dropout)}`
+  if ('residual' in layer)
+    return `layers whose input is added to what they make (${layer.residual.map(layerText).join('; ')})`
+  if ('add' in layer) return `branches, added up (${layer.add.map(branchText).join(' | ')})`
+  if ('concat' in layer) return `branches, side by side (${layer.concat.map(branchText).join(' | ')})`
+  const [kind = '', value] = Object.entries(layer)[0] ?? []
+  const size = typeof value === 'object' ? '' : ` ${value}`
+  return 'activation' in layer && kind !== 'activation' && layer.activation !== 'linear'
+    ? `${kind}${size}, ${layer.activation}`
+    : `${kind}${size}`
+}
+const branchText = (branch: Branch): string =>
+  branch.length === 0 ? 'the input itself' : branch.map(layerText).join('; ')
+
 const modelText = ({ model }: Study): string => {
-  const sizes = model.layers.map((layer) =>
-    'dense' in layer ? `${plural(layer.dense, 'unit')}, ${layer.activation}` : `dropout of ${percent(layer.dropout)}`,
-  )
+  const sizes = model.layers.map(layerText)
   return sizes.length === 1
     ? 'one dense layer (a regression)'
     : `a network of ${sizes.length} layers (${sizes.join('; ')})`

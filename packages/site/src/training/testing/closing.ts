@@ -1,5 +1,5 @@
 /** A process that closes trainers while the runtime is at work, at every moment from its loading on; it says how many it closed. */
-import { initialWeights } from '@wardround/core/graph/layers.ts'
+import { initialWeights } from '@wardround/core/graph/initial-weights.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { modelSchema, trainingSchema } from '@wardround/core/study/model.ts'
 import { createTrainer } from '../trainer.ts'

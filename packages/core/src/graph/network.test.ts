@@ -3,21 +3,17 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { WardroundError } from '../errors.ts'
 import { seededRandom } from '../random.ts'
-import { activationNames, type Loss, lossNames, type ModelSpec, modelSchema } from '../study/model.ts'
+import { activationNames } from '../study/layers.ts'
+import { type Loss, lossNames, type ModelSpec, modelSchema } from '../study/model.ts'
 import { sizeOf } from '../weights.ts'
 import { graphBuilder } from './builder.ts'
-import {
-  appendActivation,
-  appendForward,
-  checkModel,
-  initialRanges,
-  initialWeights,
-  outputActivation,
-  predictionGraph,
-  resolveLayers,
-  splitSpecs,
-  weightSpecs,
-} from './layers.ts'
+import { checkModel } from './check-model.ts'
+import { initialRanges, initialWeights } from './initial-weights.ts'
+import { appendActivation } from './layers/activation.ts'
+import { appendLayers } from './layers/branches.ts'
+import { resolveLayers } from './layers/resolve.ts'
+import { splitSpecs, weightSpecs } from './network.ts'
+import { outputActivation, predictionGraph } from './prediction.ts'
 import { checkGraph } from './safelist.ts'
 import { run } from './testing/reference.ts'
 import { float32, type NumberValue, numbers, type Values } from './testing/values.ts'
@@ -35,7 +31,7 @@ const near = (found: readonly number[], wanted: readonly number[]): void =>
   )
 
 test('unnamed layers count on from names that were given, each kind for itself', () => {
-  const names = (layers: readonly unknown[]) => resolveLayers(modelOf(layers), 5).map(({ name }) => name)
+  const names = (layers: readonly unknown[]) => resolveLayers(modelOf(layers).layers, [5]).map(({ name }) => name)
   assert.deepEqual(names([{ dense: 4 }, { dropout: 0.5 }, { dense: 3 }, { dropout: 0.1 }, { dense: 1 }]), [
     'dense',
     'dropout',
@@ -56,18 +52,24 @@ test('two layers of one name are refused', () => {
     { dense: 2, name: 'a' },
     { dense: 1, name: 'a' },
   ])
-  assert.throws(() => resolveLayers(twice, 3), refused('model.layers'))
+  assert.throws(() => resolveLayers(twice.layers, [3]), refused('model.layers'))
   // The first is called so by itself.
-  assert.throws(() => resolveLayers(modelOf([{ dense: 2 }, { dense: 1, name: 'dense' }]), 3), refused('model.layers'))
+  assert.throws(
+    () => resolveLayers(modelOf([{ dense: 2 }, { dense: 1, name: 'dense' }]).layers, [3]),
+    refused('model.layers'),
+  )
 })
 
 test('each layer takes what the one before gives; dropout passes its width on', () => {
-  const layers = resolveLayers(modelOf([{ dense: 4, activation: 'relu' }, { dropout: 0.25 }, { dense: 1 }]), 7)
-  assert.deepEqual(layers, [
-    { kind: 'dense', name: 'dense', inputs: 7, outputs: 4, activation: 'relu' },
-    { kind: 'dropout', name: 'dropout', rate: 0.25, units: 4 },
-    { kind: 'dense', name: 'dense_2', inputs: 4, outputs: 1, activation: 'linear' },
-  ])
+  const layers = resolveLayers(modelOf([{ dense: 4, activation: 'relu' }, { dropout: 0.25 }, { dense: 1 }]).layers, [7])
+  assert.deepEqual(
+    layers.map(({ name, output, draws }) => ({ name, output, draws })),
+    [
+      { name: 'dense', output: [4], draws: [] },
+      { name: 'dropout', output: [4], draws: [{ name: 'dropout', extents: [4] }] },
+      { name: 'dense_2', output: [1], draws: [] },
+    ],
+  )
 })
 
 test('weights are a kernel [inputs, outputs] and a bias for each dense layer, in order', () => {
@@ -287,8 +289,8 @@ test('dropout, by hand: a draw below the rate sets to zero, the others are scale
   const b = graphBuilder()
   const x = b.input({ name: 'x', type: 'float32', shape: [2, 3] })
   const draws = b.input({ name: 'u', type: 'float32', shape: [2, 3] })
-  const layers = resolveLayers(modelOf([{ dropout: 0.25, name: 'd' }]), 3)
-  const y = appendForward(b, { layers, x }, { draws: new Map([['d', draws]]) })
+  const layers = resolveLayers(modelOf([{ dropout: 0.25, name: 'd' }]).layers, [3])
+  const y = appendLayers(b, layers, { x, context: { draws: new Map([['d', draws]]) } })
   const feeds = {
     x: float32([2, 3], [3, 3, 3, -6, 0, 9]),
     u: float32([2, 3], [0, 0.25, 0.999, 0.2499, 0.5, 0.75]),
@@ -304,8 +306,8 @@ test('a dropout layer of rate zero, or without draws, is nothing at all', () => 
     const b = graphBuilder()
     const x = b.input({ name: 'x', type: 'float32', shape: [2, 3] })
     b.input({ name: 'u', type: 'float32', shape: [2, 3] })
-    const layers = resolveLayers(modelOf([{ dropout: rate, name: 'd' }]), 3)
-    assert.equal(appendForward(b, { layers, x }, { draws }), x)
+    const layers = resolveLayers(modelOf([{ dropout: rate, name: 'd' }]).layers, [3])
+    assert.equal(appendLayers(b, layers, { x, context: { draws } }), x)
     assert.deepEqual(b.nodes(), [])
   }
 })

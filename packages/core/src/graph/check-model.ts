@@ -1,0 +1,54 @@
+/** Whether a model's layers, its loss, and the weights that a study names fit together. */
+import type { Activation } from '../study/layers.ts'
+import type { Loss, ModelSpec } from '../study/model.ts'
+import { sizeOf, type TensorSpec } from '../weights.ts'
+import { misfit } from './layers/layer.ts'
+import { kindOf } from './layers/resolve.ts'
+import { type Inputs, type Network, networkOf, weightSpecs } from './network.ts'
+
+/** Errors: WR_STUDY_INVALID. */
+export function checkModel(model: ModelSpec, { inputs, loss }: { inputs: Inputs; loss: Loss }): void {
+  const last = model.layers.at(-1)
+  if (last !== undefined && kindOf(last) === 'dropout') throw misfit('model.layers', 'a model cannot end in dropout')
+  const network = networkOf(model, inputs)
+  checkOutputs(network, loss)
+  const specs = weightSpecs(model, inputs)
+  checkNames(model, specs)
+  for (const { name, shape } of specs) {
+    const given = model.start?.[name]
+    if (given !== undefined && given.length !== sizeOf(shape))
+      throw misfit('model.start', `${name} has ${sizeOf(shape)} values (${shape.join(' by ')}), not ${given.length}`)
+  }
+}
+
+const fitting: Record<Loss, readonly Activation[]> = {
+  binaryCrossEntropy: ['linear', 'sigmoid'],
+  categoricalCrossEntropy: ['linear', 'softmax'],
+  meanSquaredError: ['linear'],
+}
+
+function checkOutputs({ weights, activation, output }: Network, loss: Loss): void {
+  if (!weights.some(({ learnt }) => learnt)) throw misfit('model.layers', 'no layer has weights that are learnt')
+  if (!fitting[loss].includes(activation)) {
+    throw misfit(
+      'model.layers',
+      `with ${loss} the last layer's activation is ${fitting[loss].join(' or ')}, not ${activation}`,
+    )
+  }
+  const wanted = loss === 'categoricalCrossEntropy' ? 'one output a class' : 'one output'
+  const [outputs = 0] = output
+  if (output.length !== 1)
+    throw misfit('model.layers', `with ${loss} the last layer has ${wanted}, not [${output.join(', ')}]`)
+  if (loss === 'categoricalCrossEntropy' ? outputs < 2 : outputs !== 1)
+    throw misfit('model.layers', `with ${loss} the last layer has ${wanted}, not ${outputs}`)
+}
+
+function checkNames({ personal, start }: ModelSpec, specs: readonly TensorSpec[]): void {
+  const names = specs.map(({ name }) => name)
+  for (const [field, named] of Object.entries({ personal, start: Object.keys(start ?? {}) })) {
+    const unknown = named.find((name) => !names.includes(name))
+    if (unknown !== undefined)
+      throw misfit(`model.${field}`, `there is no weight ${unknown}; there are ${names.join(', ')}`)
+  }
+  if (names.every((name) => personal.includes(name))) throw misfit('model.personal', 'nothing is left to share')
+}

@@ -1,0 +1,37 @@
+/** Fully connected layers. */
+import type { SpecOf } from '../../study/layers.ts'
+import type { GraphBuilder } from '../builder.ts'
+import { appendActivation } from './activation.ts'
+import { type Context, glorot, kernel, type Layer, misfit, type Place, parameter } from './layer.ts'
+
+/** `NAME.kernel` [inputs, outputs] and `NAME.bias` [outputs], for an example or for each of its steps. */
+export function denseLayer({ dense, activation, bias }: SpecOf<'dense'>, { name, input }: Place): Layer {
+  const inputs = input.at(-1)
+  if (inputs === undefined || input.length > 2)
+    throw misfit(
+      'model.layers',
+      `${name} gets [${input.join(', ')}]: put flatten: {} or globalAveragePool: {} before it`,
+    )
+  const weights = { kernel: `${name}.kernel`, ...(bias === false ? {} : { bias: `${name}.bias` }) }
+  return {
+    name,
+    output: input.with(-1, dense),
+    weights: [
+      kernel(weights.kernel, [inputs, dense], glorot(inputs, dense)),
+      ...(weights.bias === undefined ? [] : [parameter(weights.bias, [dense], 0)]),
+    ],
+    draws: [],
+    append: (b, x, context) => appendActivation(b, appendAffine(b, { x, ...weights }, context), activation),
+  }
+}
+
+type Affine = { readonly x: string; readonly kernel: string; readonly bias?: string }
+
+/** x·kernel + bias. A pooled data set's personal bias is a table, with a row for each hospital. */
+export function appendAffine(b: GraphBuilder, { x, kernel: w, bias }: Affine, context: Context = {}): string {
+  const isTable = bias !== undefined && context.group !== undefined && context.personal?.includes(bias) === true
+  if (isTable) return b.node('Add', [b.node('MatMul', [x, w]), b.node('Gather', [bias, context.group ?? ''])])
+  if (b.shape(x).length === 2) return b.node('Gemm', bias === undefined ? [x, w] : [x, w, bias])
+  const product = b.node('MatMul', [x, w])
+  return bias === undefined ? product : b.node('Add', [product, bias])
+}

@@ -1,0 +1,80 @@
+/** A study's model as the graphs see it: its weights, what it must be given, and how it is appended to a graph. */
+import type { Activation, LayerSpec } from '../study/layers.ts'
+import type { ModelSpec } from '../study/model.ts'
+import type { TensorSpec } from '../weights.ts'
+import type { GraphBuilder } from './builder.ts'
+import { appendLayers } from './layers/branches.ts'
+import type { Context, DrawSpec, Extents, WeightSpec } from './layers/layer.ts'
+import { kindOf, resolveLayers } from './layers/resolve.ts'
+
+/** The extents of one example; of a table's row, how many inputs it has. */
+export type Inputs = number | Extents
+
+export type Network = {
+  readonly input: Extents
+  readonly output: Extents
+  /** In model order. */
+  readonly weights: readonly WeightSpec[]
+  readonly draws: readonly DrawSpec[]
+  /** What the model itself says that its outputs go through: the losses do that by themselves. */
+  readonly activation: Activation
+  /** Appends the model to `b`, which knows its weights by name: from `x` [batch, …input] to its *logits* [batch, …output], before `activation`. */
+  append(b: GraphBuilder, x: string, context: Context): string
+}
+
+export const extentsOf = (inputs: Inputs): Extents => (typeof inputs === 'number' ? [inputs] : inputs)
+
+/** Errors: WR_STUDY_INVALID where the layers do not fit together. */
+export function networkOf({ layers: specs }: Pick<ModelSpec, 'layers'>, inputs: Inputs): Network {
+  const input = extentsOf(inputs)
+  const { activation, rest } = withoutLastActivation(specs)
+  const layers = resolveLayers(rest, input)
+  return {
+    input,
+    output: layers.at(-1)?.output ?? input,
+    weights: layers.flatMap(({ weights }) => weights),
+    draws: layers.flatMap(({ draws }) => draws),
+    activation,
+    append: (b, x, context) => appendLayers(b, layers, { x, context }),
+  }
+}
+
+function withoutLastActivation(specs: readonly LayerSpec[]): { activation: Activation; rest: readonly LayerSpec[] } {
+  const last = specs.at(-1)
+  if (last === undefined || !('activation' in last)) return { activation: 'linear', rest: specs }
+  const { activation } = last
+  const before = specs.slice(0, -1)
+  return {
+    activation,
+    rest: kindOf(last) === 'activation' ? before : [...before, { ...last, activation: 'linear' }],
+  }
+}
+
+/**
+ * The tensors of the model, in model order. With `groups`, a personal bias is a table [groups, outputs]: one row for each hospital of a pooled data set.
+ */
+export function weightSpecs(model: ModelSpec, inputs: Inputs, groups?: number): readonly TensorSpec[] {
+  return networkOf(model, inputs).weights.map(({ name, shape }) => ({
+    name,
+    shape: tableShape(model, { name, shape }, groups),
+  }))
+}
+
+const tableShape = (
+  { personal }: Pick<ModelSpec, 'personal'>,
+  { name, shape }: TensorSpec,
+  groups: number | undefined,
+): readonly number[] =>
+  groups !== undefined && personal.includes(name) && name.endsWith('.bias') ? [groups, ...shape] : shape
+
+/** The specs of what travels, and of what stays at each hospital. */
+export function splitSpecs(
+  model: ModelSpec,
+  inputs: Inputs,
+): { shared: readonly TensorSpec[]; personal: readonly TensorSpec[] } {
+  const specs = weightSpecs(model, inputs)
+  return {
+    shared: specs.filter(({ name }) => !model.personal.includes(name)),
+    personal: specs.filter(({ name }) => model.personal.includes(name)),
+  }
+}

@@ -1,0 +1,35 @@
+/** The model for prediction. */
+import type { Activation } from '../study/layers.ts'
+import type { Loss, ModelSpec } from '../study/model.ts'
+import { graphBuilder } from './builder.ts'
+import type { Graph } from './ir.ts'
+import { appendActivation } from './layers/activation.ts'
+import { extentsOf, type Inputs, networkOf, weightSpecs } from './network.ts'
+
+/** What turns logits into what a person is told: a probability, one for each class, or the value itself. */
+export const outputActivation = (loss: Loss): Activation =>
+  loss === 'binaryCrossEntropy' ? 'sigmoid' : loss === 'categoricalCrossEntropy' ? 'softmax' : 'linear'
+
+export type PredictionOptions = {
+  readonly model: ModelSpec
+  readonly inputs: Inputs
+  readonly loss: Loss
+  readonly groups?: number
+}
+
+/**
+ * Inputs `features` [rows, …inputs] and every weight (and `group` int32 [rows] with `groups`);
+ * output `prediction` [rows, …outputs].
+ */
+export function predictionGraph({ model, inputs, loss, groups }: PredictionOptions): Graph {
+  const b = graphBuilder()
+  const x = b.input({ name: 'features', type: 'float32', shape: ['rows', ...extentsOf(inputs)] })
+  for (const { name, shape } of weightSpecs(model, inputs, groups)) b.input({ name, type: 'float32', shape })
+  const grouped =
+    groups === undefined
+      ? {}
+      : { group: b.input({ name: 'group', type: 'int32', shape: ['rows'] }), personal: model.personal }
+  const logits = networkOf(model, inputs).append(b, x, grouped)
+  const activated = appendActivation(b, logits, outputActivation(loss))
+  return b.build('prediction', [b.node('Identity', [activated], { name: 'prediction' })])
+}
