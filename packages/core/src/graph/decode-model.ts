@@ -145,12 +145,12 @@ function readAttribute(bytes: Uint8Array, depth: number): [string, Attribute] {
   fields(bytes, (field, reader, wire) => {
     if (field === 1) name = reader.string()
     else if (field === 2) found.float = { kind: 'float', value: reader.float() }
-    else if (field === 3) found.int = { kind: 'int', value: safe(reader.int64()) }
+    else if (field === 3) found.int = { kind: 'int', value: bounded(reader.int64()) }
     else if (field === 4) found.string = { kind: 'string', value: strict.decode(reader.bytes()) }
     else if (field === 5) found.tensor = { kind: 'tensor', value: readTensor(reader.bytes()) }
     else if (field === 6) found.graph = { kind: 'graph', value: readGraph(reader.bytes(), depth + 1) }
     else if (field === 7) readPacked(reader, wire, (inner) => floats.push(inner.float()))
-    else if (field === 8) readPacked(reader, wire, (inner) => integers.push(safe(inner.int64())))
+    else if (field === 8) readPacked(reader, wire, (inner) => integers.push(bounded(inner.int64())))
     else if (field === 20) type = safe(reader.int64())
     else return false
     return true
@@ -322,6 +322,14 @@ function readDim(bytes: Uint8Array): Dim {
   })
   return typeof extent === 'number' && extent < 0 ? '' : extent
 }
+
+/** Of attributes: exporters write the largest integer of all for 'to the end', and the smallest for 'to the start'. The largest safe ones say the same. */
+function bounded(value: bigint | number | string): number {
+  const exact = BigInt(value)
+  if (exact === largestInteger) return Number.MAX_SAFE_INTEGER
+  return exact === -largestInteger - 1n ? -Number.MAX_SAFE_INTEGER : safe(exact)
+}
+const largestInteger = 2n ** 63n - 1n
 
 function safe(value: bigint | number | string): number {
   const number = Number(value)

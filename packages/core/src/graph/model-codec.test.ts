@@ -264,6 +264,16 @@ test('numbers beyond what JavaScript counts exactly are refused, not rounded', (
   assert.throws(() => decodeModel(attributeBytes(large, number(20, 2))), coded('WR_GRAPH_INVALID'))
 })
 
+test('the largest integer of all says to the end, and so does ours', () => {
+  const bound =
+    (value: bigint): Fill =>
+    (writer) =>
+      writer.tag(3, WireType.Varint).int64(value)
+  const read = (value: bigint) => readAttribute(attributeBytes(bound(value), number(20, 2)))
+  assert.deepEqual(read(2n ** 63n - 1n), { kind: 'int', value: Number.MAX_SAFE_INTEGER })
+  assert.deepEqual(read(-(2n ** 63n)), { kind: 'int', value: -Number.MAX_SAFE_INTEGER })
+})
+
 test('an extent of −1 is one that is not known', () => {
   const dims = inside(2, all(inside(1, number(1, -1)), inside(1, number(1, 3))))
   const input = inside(11, all(string(1, 'x'), inside(2, inside(1, all(number(1, 1), dims)))))

@@ -94,7 +94,11 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
   )
   const kept = new Map<string, string>()
   const keep = (tensor: string, next: string): void => void kept.set(tensor, next)
-  const { data, total } = appendObjective(b, options, { parts, batch, context: { draws, keep } })
+  const { data, total } = appendObjective(b, options, {
+    parts,
+    batch,
+    context: { draw: ({ name }) => draws.get(name), keep },
+  })
   const gradients = differentiate(
     b,
     total,

@@ -29,9 +29,9 @@ export type Layer = {
 }
 
 export type Context = {
-  /** While training: the name of each layer's draws [batch, …extents]. Absent: dropout does nothing, running statistics are used. */
-  readonly draws?: ReadonlyMap<string, string>
-  /** While training: takes the name of what a tensor that is not learnt becomes. */
+  /** While training: the name of a layer's draws [batch, …extents]. Absent: dropout does nothing. */
+  readonly draw?: (spec: DrawSpec) => string | undefined
+  /** While training: takes the name of what a tensor that is not learnt becomes. Absent: running statistics are used. */
   readonly keep?: (tensor: string, next: string) => void
   /** The name of each example's row in the personal bias tables, int32 [batch]. */
   readonly group?: string

@@ -13,7 +13,7 @@ export function run(graph: Graph, feeds: Values, around: ReadonlyMap<string, Val
   for (const { name } of graph.inputs) known.set(name, named(new Map(Object.entries(feeds)), name))
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((name) => (name === '' ? undefined : named(known, name)))
-    const outputs = node.op === 'Scan' ? scan(node, inputs.map(given), known) : apply(node, inputs)
+    const outputs = node.op === 'Scan' ? scan(node, inputs.map(given), known) : evaluate(node, inputs)
     for (const [index, name] of node.outputs.entries()) if (name !== '') known.set(name, given(outputs[index]))
   }
   return Object.fromEntries(graph.outputs.map(({ name }) => [name, named(known, name)]))
@@ -30,7 +30,8 @@ function given(value: Value | undefined): Value {
   return value
 }
 
-function apply(node: Node, inputs: readonly (Value | undefined)[]): readonly Value[] {
+/** The outputs of one operator. */
+export function evaluate(node: Node, inputs: readonly (Value | undefined)[]): readonly Value[] {
   const operator = Object.hasOwn(operators, node.op) ? operators[node.op] : undefined
   if (operator === undefined) throw new TypeError(`the reference interpreter does not know ${node.op}`)
   const made = operator(node, inputs)
