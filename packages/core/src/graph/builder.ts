@@ -14,6 +14,8 @@ export type GraphBuilder = {
   scalar(value: number): string
   /** A one-dimensional int64 constant, as axes and shapes are given. */
   axes(values: readonly number[]): string
+  /** A float constant of a shape. */
+  table(shape: readonly number[], values: ArrayLike<number>): string
   /** Appends an operator with one output, whose name it returns. */
   node(op: string, inputs: readonly string[], options?: NodeOptions): string
   /** Appends an operator with several outputs, so many or of these names; '' is one that nobody wants. */
@@ -90,17 +92,14 @@ export function graphBuilder(prefix = ''): GraphBuilder {
     initializer,
     scalar: (value) => {
       const name = `${prefix}const_${value}`
-      return once(name, () => ({ name, type: 'float32', shape: [], data: Float32Array.of(value) }))
+      return once(name, () => floatTensor(name, [], [value]))
     },
     axes: (values) => {
       const name = `${prefix}axes_${values.join('_')}`
-      return once(name, () => ({
-        name,
-        type: 'int64',
-        shape: [values.length],
-        data: BigInt64Array.from(values, BigInt),
-      }))
+      const data = (): BigInt64Array<ArrayBuffer> => BigInt64Array.from(values, BigInt)
+      return once(name, () => ({ name, type: 'int64', shape: [values.length], data: data() }))
     },
+    table: (shape, values) => initializer(floatTensor(fresh('table'), shape, values)),
     node,
     several,
     call: (op, inputs, { outputs, attributes = {} }) => {
@@ -120,6 +119,13 @@ export function graphBuilder(prefix = ''): GraphBuilder {
     }),
   }
 }
+
+const floatTensor = (name: string, shape: readonly number[], values: ArrayLike<number>): Tensor => ({
+  name,
+  type: 'float32',
+  shape,
+  data: Float32Array.from(values),
+})
 
 const pick = ({ type, shape }: TypedShape): TypedShape => ({ type, shape })
 

@@ -1,6 +1,6 @@
-/** Where the windows of a convolution or a pooling lie on their input (ONNX operator documents, opset 21: Conv, ConvTranspose). */
+/** Where the windows of a convolution or a pooling lie on their input (ONNX operator documents, opset 21: Conv, ConvTranspose, MaxPool, AveragePool). */
 import { WardroundError } from '../errors.ts'
-import { type Dim, intsAttribute, type Node, type Shape } from './ir.ts'
+import { type Dim, intAttribute, intsAttribute, type Node, type Shape } from './ir.ts'
 
 /** One entry for each spatial axis. */
 export type Windows = {
@@ -101,3 +101,55 @@ export const coveredExtents = (windows: Windows, counts: readonly number[]): rea
 
 /** Extents behind batch and channels. */
 export const spatialOf = (shape: Shape): readonly Dim[] => shape.slice(2)
+
+export type Pooling = {
+  /** Their `ends` reach as far as the last window: with ceil_mode beyond the padding, and short of it where no window needs all. */
+  readonly windows: Windows
+  /** How many windows there are on each axis. */
+  readonly counts: readonly number[]
+  /** How far input and padding reach, counted from the input's first element. */
+  readonly reaches: readonly number[]
+}
+
+/**
+ * As windowsOf(), for a pooling, which says itself how large its windows are. With ceil_mode a last window that begins inside the input, or in the padding
+ * before it, may reach beyond the padding, as in ONNX Runtime and PyTorch. Errors: WR_GRAPH_INVALID also for windows that could miss the input.
+ */
+export function poolingOf(node: Node, spatial: Shape): Pooling {
+  const kernel = intsAttribute(node, 'kernel_shape') ?? []
+  if (kernel.length !== spatial.length || kernel.some((extent) => extent < 1 || extent > mostExtent))
+    throw invalid(`${node.op} of ${spatial.length} axes with a kernel of [${kernel.join(', ')}]`)
+  const windows = windowsOf(node, spatial, kernel)
+  const extents = spatial.map(Number)
+  requireHits(node, windows, extents)
+  const floor = windowCounts(windows, extents)
+  const counts =
+    intAttribute(node, 'ceil_mode', 0) === 0
+      ? floor
+      : floor.map((count, axis) => {
+          const [extent = 0, begin = 0, stride = 1] = [extents[axis], windows.begins[axis], windows.strides[axis]]
+          const behind = extent + begin + (windows.ends[axis] ?? 0) - (count - 1) * stride - reach(windows, axis)
+          return behind > 0 && count * stride < extent + begin ? count + 1 : count
+        })
+  const covered = coveredExtents({ ...windows, ends: kernel.map(() => 0) }, counts)
+  return {
+    windows: { ...windows, ends: covered.map((end, axis) => Math.max(0, end - (extents[axis] ?? 0))) },
+    counts,
+    reaches: extents.map((extent, axis) => extent + (windows.ends[axis] ?? 0)),
+  }
+}
+
+/** Every window must see an element: padding is less than a kernel, and no hole is as wide as the input. */
+function requireHits(
+  node: Node,
+  { kernel, strides, dilations, begins, ends }: Windows,
+  extents: readonly number[],
+): void {
+  const isSame = node.attributes.auto_pad?.kind === 'string' && node.attributes.auto_pad.value.startsWith('SAME')
+  for (const [axis, size] of kernel.entries()) {
+    const most = Math.max(begins[axis] ?? 0, ends[axis] ?? 0)
+    const leap = size > 1 ? (dilations[axis] ?? 1) : 0
+    const misses = most >= size || (most > 0 && leap > (extents[axis] ?? 0)) || (isSame && size < (strides[axis] ?? 1))
+    if (misses) throw invalid(`${node.op} with windows of ${size} that can miss an input of ${extents[axis]}`)
+  }
+}

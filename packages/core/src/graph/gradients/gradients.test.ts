@@ -59,7 +59,9 @@ test('gradients are those of PyTorch', () => {
   for (const { op, operands, attributes, dys, gradients } of fixture.cases) {
     const made = backwardOf({
       op,
-      operands: operands.map((operand) => operand && { value: typed(operand), constant: operand.constant }),
+      operands: operands.map((operand) =>
+        operand ? { value: typed(operand), constant: operand.constant } : undefined,
+      ),
       outputs: dys.length,
       attributes: Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, attribute(value)])),
     })
@@ -86,7 +88,7 @@ function attribute(value: string | number | number[]): Attribute {
 
 test('what a rule does not cover is refused, never wrong', () => {
   const matrix = { value: float32([2, 2], [1, 2, 3, 4]) }
-  const indices = (shape: readonly number[]) => ({ value: { type: 'int64' as const, shape, data: [0, 1] } })
+  const line = { value: float32([1, 1, 300], new Array(300).fill(0)) }
   const bound = { value: float32([], [1]) }
   const constant = (...data: number[]) => ({
     value: { type: 'int64' as const, shape: [data.length], data },
@@ -100,9 +102,12 @@ test('what a rule does not cover is refused, never wrong', () => {
     { op: 'Gemm', operands: [matrix, matrix], attributes: { transA: int(1) } },
     { op: 'Gemm', operands: [matrix, matrix], attributes: { alpha: float(0.5) } },
     { op: 'Gemm', operands: [matrix, matrix], attributes: { beta: float(2) } },
-    { op: 'Gather', operands: [matrix, indices([2])], attributes: { axis: int(1) } },
-    { op: 'Gather', operands: [matrix, indices([2])], attributes: { axis: int(-1) } },
-    { op: 'Gather', operands: [matrix, indices([1, 2])], attributes: {} },
+    // Its matrix would have more than 2²² values.
+    {
+      op: 'Resize',
+      operands: [line, undefined, undefined, constant(1, 1, 2 ** 14)],
+      attributes: { mode: text('linear') },
+    },
   ]
   for (const use of uses) assert.throws(() => backwardOf(use), coded('WR_GRAPH_REFUSED'), JSON.stringify(use))
 })

@@ -2,9 +2,12 @@
 import { activationGradients } from './activations.ts'
 import { convolutionGradients } from './convolution.ts'
 import { elementwiseGradients } from './elementwise.ts'
+import { indexingGradients } from './indexing.ts'
 import { matMulGradients } from './matmul.ts'
 import { movementGradients } from './movement.ts'
+import { poolingGradients } from './pooling.ts'
 import { reductionGradients } from './reduction.ts'
+import { resamplingGradients } from './resampling.ts'
 import type { GradientRule } from './rule.ts'
 import { softmaxGradients } from './softmax.ts'
 
@@ -16,4 +19,7 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
   ...reductionGradients,
   ...movementGradients,
   ...convolutionGradients,
+  ...poolingGradients,
+  ...resamplingGradients,
+  ...indexingGradients,
 }

@@ -55,12 +55,6 @@ const symbolsOf = (shape: Shape): string[] => shape.filter((extent) => typeof ex
 const product = (shape: Shape): number =>
   shape.reduce<number>((size, extent) => (typeof extent === 'number' ? size * extent : size), 1)
 
-const gather: ShapeRule = (node, inputs) => {
-  const [data, indices] = [input(inputs, 0), input(inputs, 1)]
-  const axis = axisOf(node.op, intAttribute(node, 'axis', 0), data.shape.length)
-  return { type: data.type, shape: [...data.shape.slice(0, axis), ...indices.shape, ...data.shape.slice(axis + 1)] }
-}
-
 const concat: ShapeRule = (node, inputs) => {
   const first = input(inputs, 0)
   const axis = axisOf(node.op, intAttribute(node, 'axis', 0), first.shape.length)
@@ -185,8 +179,6 @@ export const movementShapes: Readonly<Record<string, ShapeRule>> = {
   Unsqueeze: unsqueeze,
   Squeeze: squeeze,
   Expand: expand,
-  Gather: gather,
-  ScatterND: (_, inputs) => input(inputs, 0),
   Concat: concat,
   Slice: slice,
   Pad: pad,

@@ -1,9 +1,12 @@
 /** Shape inference for the operators that Wardround builds and accepts: every one, with its rule. */
 import type { Node } from '../ir.ts'
 import { elementwiseShapes } from './elementwise.ts'
+import { indexingShapes } from './indexing.ts'
 import { matMulShapes } from './matmul.ts'
 import { movementShapes } from './movement.ts'
+import { poolingShapes } from './pooling.ts'
 import { reductionShapes } from './reduction.ts'
+import { resamplingShapes } from './resampling.ts'
 import { invalid, type Lookup, type ShapeRule, type TypedShape } from './rule.ts'
 import { windowShapes } from './windows.ts'
 
@@ -13,6 +16,9 @@ const shapeRules: Readonly<Record<string, ShapeRule>> = {
   ...reductionShapes,
   ...movementShapes,
   ...windowShapes,
+  ...poolingShapes,
+  ...resamplingShapes,
+  ...indexingShapes,
 }
 
 /** The type and shape of each of a node's outputs. Errors: WR_GRAPH_INVALID, also for an output that the operator has not. */

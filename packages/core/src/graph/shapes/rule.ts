@@ -17,6 +17,9 @@ export type SingleShapeRule = (node: Node, inputs: Inputs, lookup: Lookup) => Ty
 
 export const invalid = (problem: string): WardroundError => new WardroundError('WR_GRAPH_INVALID', { problem })
 
+/** Well-formed, and not supported. */
+export const refused = (problem: string): WardroundError => new WardroundError('WR_GRAPH_REFUSED', { problem })
+
 export function input(inputs: Inputs, index: number): TypedShape {
   const found = inputs[index]
   if (found === undefined) throw invalid(`input ${index + 1} is missing`)

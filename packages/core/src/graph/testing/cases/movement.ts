@@ -1,6 +1,6 @@
 /** Random uses of operators that only move values. */
 import fc from 'fast-check'
-import { int, ints, text } from '../../ir.ts'
+import { int, ints } from '../../ir.ts'
 import {
   between,
   broadcastable,
@@ -13,10 +13,9 @@ import {
   plain,
   shapeOf,
   signed,
-  sizeOf,
   someAxes,
 } from '../draws.ts'
-import { places, range } from '../values.ts'
+import { range } from '../values.ts'
 import type { Cases, Maker } from './maker.ts'
 
 const transpose: Maker = (g) => {
@@ -61,47 +60,6 @@ const expand: Maker = (g) => {
   return { operands: [{ value: floats(g, from) }, constant(target)], attributes: {} }
 }
 
-const gather: Maker = (g) => {
-  const shape = shapeOf(g, { least: 1, most: 3 })
-  const axis = between(g, 0, shape.length - 1)
-  const extent = shape[axis] ?? 1
-  const picked = shapeOf(g, { most: 2 })
-  const type = oneOf(g, ['int32', 'int64'] as const)
-  const data = integersOf(g, sizeOf(picked), { min: -extent, max: extent - 1 })
-  return {
-    ...plain(floats(g, shape), { type, shape: picked, data }),
-    attributes: axis === 0 && either(g) ? {} : { axis: int(signed(g, axis, shape.length)) },
-  }
-}
-
-/** Along axis 0, by a vector, as the rule takes it; rows may be picked more than once. */
-const gatherRows: Maker = (g) => {
-  const shape = shapeOf(g, { least: 1, most: 3 })
-  const [rows = 1] = shape
-  const data = integersOf(g, between(g, 1, 5), { min: -rows, max: rows - 1 })
-  return plain(floats(g, shape), { type: oneOf(g, ['int32', 'int64'] as const), shape: [data.length], data })
-}
-
-const scatterND: Maker = (g) => {
-  const shape = shapeOf(g, { least: 1, most: 3 })
-  const depth = between(g, 1, shape.length)
-  const targets = places(shape.slice(0, depth))
-  const adds = either(g)
-  // Without a reduction, two updates of one place have no order.
-  const chosen = adds
-    ? integersOf(g, between(g, 1, 4), { min: 0, max: targets.length - 1 })
-    : g(fc.uniqueArray<number, number>, fc.integer({ min: 0, max: targets.length - 1 }), { minLength: 1, maxLength: 4 })
-  const indices = chosen.flatMap((index) => targets[index] ?? [])
-  return {
-    ...plain(
-      floats(g, shape),
-      { type: 'int64', shape: [chosen.length, depth], data: indices },
-      floats(g, [chosen.length, ...shape.slice(depth)]),
-    ),
-    attributes: adds ? { reduction: text('add') } : {},
-  }
-}
-
 const concat: Maker = (g) => {
   const shape = shapeOf(g, { least: 1, most: 3 })
   const axis = between(g, 0, shape.length - 1)
@@ -138,8 +96,6 @@ export const movementCases: Cases = {
     Unsqueeze: unsqueeze,
     Squeeze: squeeze,
     Expand: expand,
-    Gather: gather,
-    ScatterND: scatterND,
     Concat: concat,
     Slice: slice({ whole: false }),
     Pad: pad,
@@ -150,7 +106,6 @@ export const movementCases: Cases = {
     Unsqueeze: unsqueeze,
     Squeeze: squeeze,
     Expand: expand,
-    Gather: gatherRows,
     Concat: concat,
     Slice: slice({ whole: true }),
     Pad: pad,

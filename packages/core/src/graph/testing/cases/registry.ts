@@ -2,10 +2,13 @@
 import type { Case, Draw } from '../draws.ts'
 import { activationCases } from './activations.ts'
 import { elementwiseCases } from './elementwise.ts'
+import { indexingCases } from './indexing.ts'
 import type { Cases, Maker } from './maker.ts'
 import { matMulCases } from './matmul.ts'
 import { movementCases } from './movement.ts'
+import { poolingCases } from './pooling.ts'
 import { reductionCases } from './reduction.ts'
+import { resamplingCases } from './resampling.ts'
 import { windowCases } from './windows.ts'
 
 const families: readonly Cases[] = [
@@ -15,6 +18,9 @@ const families: readonly Cases[] = [
   reductionCases,
   movementCases,
   windowCases,
+  poolingCases,
+  resamplingCases,
+  indexingCases,
 ]
 
 export const operatorCases: Cases['operators'] = Object.assign({}, ...families.map(({ operators }) => operators))

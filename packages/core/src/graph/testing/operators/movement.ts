@@ -1,7 +1,7 @@
 /** Operators that only move values. */
 
 import { intAttribute, intsAttribute } from '../../ir.ts'
-import { at, build, commonShape, numbers, places, range, rearranged, type Value } from '../values.ts'
+import { at, build, commonShape, numbers, range, rearranged, type Value } from '../values.ts'
 import { axesOf, input, type Operator, type Operators, positive } from './operator.ts'
 
 const transpose: Operator = (node, inputs) => {
@@ -57,34 +57,6 @@ const expand: Operator = (_, inputs) => {
   )
 }
 
-const gather: Operator = (node, inputs) => {
-  const [x, indices] = [input(inputs, 0), numbers(input(inputs, 1))]
-  const axis = positive(intAttribute(node, 'axis', 0), x.shape.length)
-  const after = axis + indices.shape.length
-  return rearranged(x, [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)], (place) => [
-    ...place.slice(0, axis),
-    positive(at(indices, place.slice(axis, after)), x.shape[axis] ?? 0),
-    ...place.slice(after),
-  ])
-}
-
-/** Updates go where the last axis of the indices points, one after another. */
-const scatterND: Operator = (node, inputs) => {
-  const [x, indices, updates] = [numbers(input(inputs, 0)), numbers(input(inputs, 1)), numbers(input(inputs, 2))]
-  const attribute = node.attributes.reduction
-  const how = attribute?.kind === 'string' ? attribute.value : 'none'
-  if (how !== 'none' && how !== 'add') throw new TypeError(`ScatterND that reduces by ${how}`)
-  const depth = indices.shape.at(-1) ?? 0
-  const result = new Map(places(x.shape).map((place) => [place.join(), at(x, place)]))
-  for (const source of places(updates.shape)) {
-    const lead = source.slice(0, indices.shape.length - 1)
-    const target = range(depth).map((axis) => positive(at(indices, [...lead, axis]), x.shape[axis] ?? 0))
-    const key = [...target, ...source.slice(lead.length)].join()
-    result.set(key, at(updates, source) + (how === 'add' ? (result.get(key) ?? Number.NaN) : 0))
-  }
-  return build(x.type, x.shape, (place) => result.get(place.join()) ?? Number.NaN)
-}
-
 const concat: Operator = (node, inputs) => {
   const parts = inputs.map((_, index) => numbers(input(inputs, index)))
   const first = numbers(input(inputs, 0))
@@ -136,8 +108,6 @@ export const movementOperators: Operators = {
   Unsqueeze: unsqueeze,
   Squeeze: squeeze,
   Expand: expand,
-  Gather: gather,
-  ScatterND: scatterND,
   Concat: concat,
   Slice: slice,
   Pad: pad,

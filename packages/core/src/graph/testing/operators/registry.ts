@@ -2,10 +2,13 @@
 import { activationOperators } from './activations.ts'
 import { convolution, transposedConvolution } from './convolution.ts'
 import { elementwiseOperators } from './elementwise.ts'
+import { indexingOperators } from './indexing.ts'
 import { matMulOperators } from './matmul.ts'
 import { movementOperators } from './movement.ts'
 import type { Operators } from './operator.ts'
+import { poolingOperators } from './pooling.ts'
 import { reductionOperators } from './reduction.ts'
+import { resamplingOperators } from './resampling.ts'
 
 export const operators: Operators = {
   ...elementwiseOperators,
@@ -13,6 +16,9 @@ export const operators: Operators = {
   ...matMulOperators,
   ...reductionOperators,
   ...movementOperators,
+  ...poolingOperators,
+  ...resamplingOperators,
+  ...indexingOperators,
   Conv: convolution,
   ConvTranspose: transposedConvolution,
 }
