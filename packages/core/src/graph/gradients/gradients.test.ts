@@ -61,6 +61,7 @@ test('gradients are those of PyTorch', () => {
       op,
       operands: operands.map((operand) => operand && { value: typed(operand), constant: operand.constant }),
       outputs: dys.length,
+      flowing: dys.filter((dy) => dy !== null).length,
       attributes: Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, attribute(value)])),
     })
     const flowing = dys.flatMap((dy, index) => (dy === null ? [] : [[`dy${index}`, typed(dy)] as const]))
@@ -97,6 +98,8 @@ test('what a rule does not cover is refused, never wrong', () => {
     { op: 'Pad', operands: [matrix, constant(0, 1, 0, 1), bound], attributes: {} },
     { op: 'Clip', operands: [matrix, bound], attributes: {} },
     { op: 'Clip', operands: [matrix, { ...bound, constant: true }, bound], attributes: {} },
+    { op: 'LayerNormalization', operands: [matrix, bound], attributes: {} },
+    { op: 'LayerNormalization', operands: [matrix, { value: float32([2], [1, 2]) }], outputs: 2, attributes: {} },
     { op: 'Gemm', operands: [matrix, matrix], attributes: { transA: int(1) } },
     { op: 'Gemm', operands: [matrix, matrix], attributes: { alpha: float(0.5) } },
     { op: 'Gemm', operands: [matrix, matrix], attributes: { beta: float(2) } },

@@ -4,6 +4,7 @@ import { convolutionGradients } from './convolution.ts'
 import { elementwiseGradients } from './elementwise.ts'
 import { matMulGradients } from './matmul.ts'
 import { movementGradients } from './movement.ts'
+import { normalizationGradients } from './normalization.ts'
 import { reductionGradients } from './reduction.ts'
 import type { GradientRule } from './rule.ts'
 import { softmaxGradients } from './softmax.ts'
@@ -16,4 +17,5 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
   ...reductionGradients,
   ...movementGradients,
   ...convolutionGradients,
+  ...normalizationGradients,
 }

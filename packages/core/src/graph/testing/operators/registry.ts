@@ -4,6 +4,7 @@ import { convolution, transposedConvolution } from './convolution.ts'
 import { elementwiseOperators } from './elementwise.ts'
 import { matMulOperators } from './matmul.ts'
 import { movementOperators } from './movement.ts'
+import { normalizationOperators } from './normalization.ts'
 import type { Operators } from './operator.ts'
 import { reductionOperators } from './reduction.ts'
 
@@ -13,6 +14,7 @@ export const operators: Operators = {
   ...matMulOperators,
   ...reductionOperators,
   ...movementOperators,
+  ...normalizationOperators,
   Conv: convolution,
   ConvTranspose: transposedConvolution,
 }
