@@ -8,6 +8,7 @@ import { normalizationGradients } from './normalization.ts'
 import { reductionGradients } from './reduction.ts'
 import type { GradientRule } from './rule.ts'
 import { softmaxGradients } from './softmax.ts'
+import { trigonometryGradients } from './trigonometry.ts'
 
 export const gradientRules: Readonly<Record<string, GradientRule>> = {
   ...elementwiseGradients,
@@ -18,4 +19,5 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
   ...movementGradients,
   ...convolutionGradients,
   ...normalizationGradients,
+  ...trigonometryGradients,
 }
