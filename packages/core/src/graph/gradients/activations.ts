@@ -28,6 +28,18 @@ const elu: SingleRule = (node, dy, b) => {
   return [whereOver(b, inputOf(node, 0), [dy, b.node('Mul', [dy, slope])])]
 }
 
+/** y = α·(eˣᐟᵅ − 1) where x ≤ 0, whose derivative is y/α + 1. */
+const celu: SingleRule = (node, dy, b) => {
+  const ratio = scaled(b, outputOf(node), 1 / floatAttribute(node, 'alpha', 1))
+  const bent = b.node('Mul', [dy, b.node('Add', [ratio, b.scalar(1)])])
+  return [whereOver(b, inputOf(node, 0), [dy, bent])]
+}
+
+const thresholdedRelu: SingleRule = (node, dy, b) => {
+  const passes = b.node('Greater', [inputOf(node, 0), b.scalar(floatAttribute(node, 'alpha', 1))])
+  return [b.node('Where', [passes, dy, b.scalar(0)])]
+}
+
 /** γ·elu (Klambauer et al. 2017). ONNX gives both constants to as many digits as a Float32 has. */
 const selu: SingleRule = (node, dy, b) => {
   const alpha = floatAttribute(node, 'alpha', 1.6732631921768188)
@@ -105,6 +117,8 @@ export const activationGradients = ofFirstOutput({
   LeakyRelu: leakyRelu,
   PRelu: pRelu,
   Elu: elu,
+  Celu: celu,
+  ThresholdedRelu: thresholdedRelu,
   Selu: selu,
   Gelu: gelu,
   HardSigmoid: hardSigmoid,

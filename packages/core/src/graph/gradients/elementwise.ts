@@ -2,7 +2,7 @@
 import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { int } from '../ir.ts'
-import { inputOf, ofFirstOutput, outputOf, type SingleRule, unbroadcast } from './rule.ts'
+import { inputOf, ofFirstOutput, outputOf, type Parts, type SingleRule, unbroadcast } from './rule.ts'
 
 /** A rule for y = f(x): dx = dy ∘ f′, where f′ is built from the node's input and output. */
 export const unary =
@@ -66,6 +66,13 @@ const clip: SingleRule = (node, dy, b) => {
   return [inside.reduce((passed, condition) => b.node('Where', [condition, passed, b.scalar(0)]), dy)]
 }
 
+/** a − c·trunc(a/c): the quotient is level nearly everywhere. */
+const remainder = binary((b, dy, { a, c }) => {
+  const quotient = b.node('Div', [a, c])
+  const whole = b.node('Mul', [b.node('Sign', [quotient]), b.node('Floor', [b.node('Abs', [quotient])])])
+  return [dy, b.node('Neg', [b.node('Mul', [dy, whole])])]
+})
+
 export const elementwiseGradients = ofFirstOutput({
   Identity: (_, dy) => [dy],
   Neg: (_, dy, b) => [b.node('Neg', [dy])],
@@ -74,8 +81,6 @@ export const elementwiseGradients = ofFirstOutput({
   Log: (node, dy, b) => [b.node('Div', [dy, inputOf(node, 0)])],
   Sqrt: (node, dy, b) => [b.node('Div', [scaled(b, dy, 0.5), outputOf(node)])],
   Reciprocal: unary((b, { y }) => b.node('Neg', [b.node('Mul', [y, y])])),
-  Sin: unary((b, { x }) => b.node('Cos', [x])),
-  Cos: unary((b, { x }) => b.node('Neg', [b.node('Sin', [x])])),
   Erf: unary((b, { x }) => scaled(b, b.node('Exp', [b.node('Neg', [b.node('Mul', [x, x])])]), 2 / Math.sqrt(Math.PI))),
   Add: binary((_, dy) => [dy, dy]),
   Sub: binary((b, dy) => [dy, b.node('Neg', [dy])]),
@@ -89,4 +94,12 @@ export const elementwiseGradients = ofFirstOutput({
   Min: extremum,
   Clip: clip,
   Where: where,
+  Sum: (node, dy, b) => node.inputs.map((input) => unbroadcast(b, dy, b.shape(input))),
+  Mean: (node, dy, b) => {
+    const share = scaled(b, dy, 1 / node.inputs.length)
+    return node.inputs.map((input) => unbroadcast(b, share, b.shape(input)))
+  },
+  Mod: remainder,
+  // Steps are level nearly everywhere: nothing flows, and a loss that depends on a parameter through them alone is told so.
+  ...Object.fromEntries(['Floor', 'Ceil', 'Round', 'Sign'].map((op) => [op, (): Parts => []])),
 })

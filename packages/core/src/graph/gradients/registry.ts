@@ -5,11 +5,13 @@ import { elementwiseGradients } from './elementwise.ts'
 import { indexingGradients } from './indexing.ts'
 import { matMulGradients } from './matmul.ts'
 import { movementGradients } from './movement.ts'
+import { normalizationGradients } from './normalization.ts'
 import { poolingGradients } from './pooling.ts'
 import { reductionGradients } from './reduction.ts'
 import { resamplingGradients } from './resampling.ts'
 import type { GradientRule } from './rule.ts'
 import { softmaxGradients } from './softmax.ts'
+import { trigonometryGradients } from './trigonometry.ts'
 
 export const gradientRules: Readonly<Record<string, GradientRule>> = {
   ...elementwiseGradients,
@@ -22,4 +24,6 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
   ...poolingGradients,
   ...resamplingGradients,
   ...indexingGradients,
+  ...normalizationGradients,
+  ...trigonometryGradients,
 }

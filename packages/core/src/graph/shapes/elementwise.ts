@@ -47,19 +47,32 @@ const where: ShapeRule = (_, inputs) => ({
   shape: [0, 1, 2].map((index) => input(inputs, index).shape).reduce(broadcast),
 })
 
+const question: ShapeRule = (_, inputs) => ({ type: 'bool', shape: input(inputs, 0).shape })
+
+/** Python's remainder is one of whole numbers. */
+const remainder: SingleShapeRule = (node, inputs, lookup) => {
+  const typed = elementwise(node, inputs, lookup)
+  if (typed.type === 'float32' && intAttribute(node, 'fmod', 0) !== 1) throw invalid('Mod of Float32 without fmod')
+  return typed
+}
+
 export const elementwiseShapes: Readonly<Record<string, ShapeRule>> = {
   ...Object.fromEntries(
     [
       ...['Identity', 'Neg', 'Abs', 'Sign', 'Exp', 'Log', 'Sqrt', 'Reciprocal', 'Sin', 'Cos', 'Erf'],
       ...['Sigmoid', 'Tanh', 'Softplus', 'Softsign', 'Relu', 'LeakyRelu', 'Elu', 'Selu', 'Gelu'],
-      ...['HardSigmoid', 'HardSwish', 'Mish', 'Not'],
+      ...['HardSigmoid', 'HardSwish', 'Mish', 'Celu', 'ThresholdedRelu', 'Not', 'Floor', 'Ceil', 'Round'],
+      ...['Tan', 'Asin', 'Acos', 'Atan', 'Sinh', 'Cosh', 'Asinh', 'Acosh', 'Atanh'],
     ].map((op) => [op, same]),
   ),
-  ...Object.fromEntries(['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min'].map((op) => [op, elementwise])),
   ...Object.fromEntries(
-    ['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Or', 'And'].map((op) => [op, comparison]),
+    ['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min', 'Sum', 'Mean'].map((op) => [op, elementwise]),
   ),
-  IsNaN: (_, inputs) => ({ type: 'bool', shape: input(inputs, 0).shape }),
+  ...Object.fromEntries(
+    ['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Or', 'And', 'Xor'].map((op) => [op, comparison]),
+  ),
+  ...Object.fromEntries(['IsNaN', 'IsInf'].map((op) => [op, question])),
+  Mod: remainder,
   PRelu: toFirst,
   Clip: clip,
   Cast: cast,

@@ -25,7 +25,21 @@ const normalised: ShapeRule = (node, inputs) => {
   return { type, shape }
 }
 
+/** Where the largest or smallest is, along one axis. */
+const position: ShapeRule = (node, inputs) => {
+  const { shape } = input(inputs, 0)
+  const axis = axisOf(node.op, intAttribute(node, 'axis', 0), shape.length)
+  const isKept = intAttribute(node, 'keepdims', 1) === 1
+  return { type: 'int64', shape: isKept ? shape.with(axis, 1) : shape.toSpliced(axis, 1) }
+}
+
+const reductions = [
+  ...['ReduceSum', 'ReduceMean', 'ReduceSumSquare', 'ReduceMax', 'ReduceMin', 'ReduceProd'],
+  ...['ReduceL1', 'ReduceL2', 'ReduceLogSum', 'ReduceLogSumExp'],
+]
+
 export const reductionShapes: Readonly<Record<string, ShapeRule>> = {
-  ...Object.fromEntries(['ReduceSum', 'ReduceMean', 'ReduceSumSquare', 'ReduceMax'].map((op) => [op, reduction])),
-  ...Object.fromEntries(['Softmax', 'LogSoftmax'].map((op) => [op, normalised])),
+  ...Object.fromEntries(reductions.map((op) => [op, reduction])),
+  ...Object.fromEntries(['Softmax', 'LogSoftmax', 'Hardmax'].map((op) => [op, normalised])),
+  ...Object.fromEntries(['ArgMax', 'ArgMin'].map((op) => [op, position])),
 }

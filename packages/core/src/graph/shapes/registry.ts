@@ -4,6 +4,7 @@ import { elementwiseShapes } from './elementwise.ts'
 import { indexingShapes } from './indexing.ts'
 import { matMulShapes } from './matmul.ts'
 import { movementShapes } from './movement.ts'
+import { normalizationShapes } from './normalization.ts'
 import { poolingShapes } from './pooling.ts'
 import { reductionShapes } from './reduction.ts'
 import { resamplingShapes } from './resampling.ts'
@@ -19,6 +20,7 @@ const shapeRules: Readonly<Record<string, ShapeRule>> = {
   ...poolingShapes,
   ...resamplingShapes,
   ...indexingShapes,
+  ...normalizationShapes,
 }
 
 /** The type and shape of each of a node's outputs. Errors: WR_GRAPH_INVALID, also for an output that the operator has not. */

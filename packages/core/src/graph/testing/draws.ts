@@ -3,8 +3,8 @@ import fc, { type GeneratorValue } from 'fast-check'
 import type { Attribute } from '../ir.ts'
 import { type NumberValue, places, range, type Value } from './values.ts'
 
-/** `constant`: an initializer, as axes and shapes must be. */
-export type Operand = { readonly value: Value; readonly constant?: boolean }
+/** `constant`: an initializer, as axes and shapes must be. `still`: no gradient flows to it, although it is numbers. */
+export type Operand = { readonly value: Value; readonly constant?: boolean; readonly still?: boolean }
 export type Case = {
   readonly op: string
   /** undefined: left out. */
@@ -12,6 +12,8 @@ export type Case = {
   readonly attributes: Readonly<Record<string, Attribute>>
   /** How many outputs the node names: one, unless said otherwise. */
   readonly outputs?: number
+  /** Through how many of them, from the first on, a gradient flows: through all that are numbers, unless said otherwise. */
+  readonly flowing?: number
 }
 export type Draw = GeneratorValue
 

@@ -21,7 +21,10 @@ export type Backward = {
 /** The graph that the rule of the case's operator appends to it. */
 export function backwardOf(use: Case): Backward {
   const { b, ys: outputsOfNode, feeds } = graphOf(use)
-  const ys = outputsOfNode.filter((y) => b.info(y).type === 'float32').map((y) => ({ y, dy: `d${y}` }))
+  const ys = outputsOfNode
+    .filter((y) => b.info(y).type === 'float32')
+    .slice(0, use.flowing)
+    .map((y) => ({ y, dy: `d${y}` }))
   const forward = b.build(
     'forward',
     ys.map(({ y }) => y),

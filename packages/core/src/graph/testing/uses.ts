@@ -28,6 +28,6 @@ export function graphOf({ op, operands, attributes, outputs = 1 }: Case): {
 /** The operands that a gradient flows to: numbers that are not constants. */
 export const differentiable = ({ operands }: Case): readonly boolean[] =>
   operands.map((operand) => {
-    if (operand === undefined || operand.constant === true) return false
+    if (operand === undefined || operand.constant === true || operand.still === true) return false
     return operand.value.type === 'float32' && numbers(operand.value).data.length > 0
   })

@@ -19,6 +19,8 @@ const pRelu: Maker = (g) => {
 const activations: Readonly<Record<string, Maker>> = {
   LeakyRelu: activation({ alpha: float(0.25) }),
   Elu: activation({ alpha: float(1.5) }),
+  Celu: activation({ alpha: float(1.5) }),
+  ThresholdedRelu: activation({ alpha: float(0.5) }),
   Selu: activation({ alpha: float(1.5), gamma: float(1.25) }),
   HardSigmoid: activation({ alpha: float(0.25), beta: float(0.375) }),
   Gelu: activation({ approximate: text('tanh') }),

@@ -83,6 +83,55 @@ const withGaps: Filling = (g, shape) => {
   return { ...value, data: value.data.map((x) => (either(g) ? Number.NaN : x)) }
 }
 
+const withInfinities: Filling = (g, shape) => {
+  const value = floats(g, shape)
+  return { ...value, data: value.data.map((x) => (either(g) ? x : x < 0 ? Number.NEGATIVE_INFINITY : 1 / 0)) }
+}
+
+const isInfinite: Maker = (g) => ({
+  ...plain(withInfinities(g, shapeOf(g))),
+  attributes: {
+    ...(either(g) ? {} : { detect_negative: int(between(g, 0, 1)) }),
+    ...(either(g) ? {} : { detect_positive: int(between(g, 0, 1)) }),
+  },
+})
+
+const halves: Filling = (g, shape) => {
+  const value = floats(g, shape)
+  return { ...value, data: value.data.map((x) => Math.round(x * 2) / 2) }
+}
+
+/** In ±0.9. */
+const inside: Filling = (g, shape) => {
+  const value = floats(g, shape)
+  return { ...value, data: value.data.map((x) => x * 0.296875) }
+}
+/** At least 1.5. */
+const aboveOne: Filling = (g, shape) => {
+  const value = positive(g, shape)
+  return { ...value, data: value.data.map((x) => x + 1) }
+}
+
+/** Numbers, with fmod; or whole numbers, either way. */
+const remainder: Maker = (g) => {
+  const type = oneOf(g, ['float32', 'int32', 'int64'] as const)
+  const fill: Filling = type === 'float32' ? floats : (draw, shape) => whole(draw, shape, type)
+  const [a = [], b = []] = broadcastable(g, 2)
+  const isC = type === 'float32' || either(g)
+  return { ...plain(fill(g, a), nonZero(fill(g, b))), attributes: isC ? { fmod: int(1) } : {} }
+}
+
+/** Quotients between whole numbers: multiples of 1/64 and 1/128 more, by powers of 2. */
+const betweenQuotients: Maker = (g) => {
+  const [a = [], b = []] = broadcastable(g, 2)
+  const divisor = floats(g, b)
+  const powers = divisor.data.map((x) => Math.sign(x || 1) * 2 ** Math.floor(Math.abs(x)))
+  return { ...plain(betweenKinks(g, a), { ...divisor, data: powers }), attributes: { fmod: int(1) } }
+}
+
+/** No gradient flows through it. */
+const step: Maker = (g) => ({ operands: [{ value: betweenKinks(g, shapeOf(g)), still: true }], attributes: {} })
+
 const nonZero = (value: NumberValue): NumberValue => ({ ...value, data: value.data.map((x) => (x === 0 ? 1 : x)) })
 
 export const elementwiseCases: Cases = {
@@ -90,12 +139,19 @@ export const elementwiseCases: Cases = {
     ...each(['Identity', 'Neg', 'Abs', 'Sign', 'Exp', 'Sin', 'Cos', 'Erf'], unary()),
     ...each(['Log', 'Sqrt'], unary(positive)),
     Reciprocal: unary(awayFromZero),
+    ...each(['Floor', 'Ceil', 'Round'], unary(halves)),
+    ...each(['Atan', 'Sinh', 'Cosh', 'Asinh'], unary()),
+    ...each(['Tan', 'Asin', 'Acos', 'Atanh'], unary(inside)),
+    Acosh: unary(aboveOne),
+    Mod: remainder,
+    IsInf: isInfinite,
+    ...each(['Sum', 'Mean'], variadic),
     Clip: clip,
     ...each(['Add', 'Sub', 'Mul'], arithmetic()),
     Div: arithmetic(nonZero),
     ...each(['Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual'], arithmetic()),
     ...each(['Max', 'Min'], variadic),
-    ...each(['And', 'Or'], binary(truths)),
+    ...each(['And', 'Or', 'Xor'], binary(truths)),
     Not: unary(truths),
     IsNaN: unary(withGaps),
     Pow: binary(positive, floats),
@@ -105,6 +161,12 @@ export const elementwiseCases: Cases = {
   },
   gradients: {
     ...each(['Identity', 'Neg', 'Exp', 'Sin', 'Cos', 'Erf'], unary()),
+    ...each(['Atan', 'Sinh', 'Cosh', 'Asinh'], unary()),
+    ...each(['Tan', 'Asin', 'Acos', 'Atanh'], unary(inside)),
+    Acosh: unary(aboveOne),
+    ...each(['Floor', 'Ceil', 'Round', 'Sign'], step),
+    Mod: betweenQuotients,
+    ...each(['Sum', 'Mean'], variadic),
     Abs: unary(betweenKinks),
     Reciprocal: unary(awayFromZero),
     ...each(['Log', 'Sqrt'], unary(positive)),

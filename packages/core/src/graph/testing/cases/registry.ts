@@ -6,6 +6,7 @@ import { indexingCases } from './indexing.ts'
 import type { Cases, Maker } from './maker.ts'
 import { matMulCases } from './matmul.ts'
 import { movementCases } from './movement.ts'
+import { normalizationCases } from './normalization.ts'
 import { poolingCases } from './pooling.ts'
 import { reductionCases } from './reduction.ts'
 import { resamplingCases } from './resampling.ts'
@@ -21,6 +22,7 @@ const families: readonly Cases[] = [
   poolingCases,
   resamplingCases,
   indexingCases,
+  normalizationCases,
 ]
 
 export const operatorCases: Cases['operators'] = Object.assign({}, ...families.map(({ operators }) => operators))

@@ -31,6 +31,8 @@ export const activationOperators: Operators = {
   Softsign: unary((x) => x / (1 + Math.abs(x))),
   LeakyRelu: shaped((x, { alpha = 0.01 }) => (x < 0 ? alpha * x : x)),
   Elu: shaped((x, { alpha = 1 }) => (x < 0 ? alpha * Math.expm1(x) : x)),
+  Celu: shaped((x, { alpha = 1 }) => Math.max(0, x) + Math.min(0, alpha * (Math.exp(x / alpha) - 1))),
+  ThresholdedRelu: shaped((x, { alpha = 1 }) => (x > alpha ? x : 0)),
   Selu: shaped((x, { alpha = 1.6732631921768188, gamma = 1.0507010221481323 }) =>
     x < 0 ? gamma * alpha * Math.expm1(x) : gamma * x,
   ),

@@ -77,6 +77,28 @@ const where: Operator = (_, inputs) => {
   )
 }
 
+/** The sign of the dividend with fmod, as with C; else that of the divisor, as with Python. */
+const remainder: Operator = (node, inputs) => {
+  const isC = intAttribute(node, 'fmod', 0) === 1
+  return elementwise((a, b) => (isC ? a % b : a - b * Math.floor(a / b)))(node, inputs)
+}
+
+const isInfinite: Operator = (node, inputs) => {
+  const x = numbers(input(inputs, 0))
+  const wanted = [
+    ...(intAttribute(node, 'detect_positive', 1) === 1 ? [Number.POSITIVE_INFINITY] : []),
+    ...(intAttribute(node, 'detect_negative', 1) === 1 ? [Number.NEGATIVE_INFINITY] : []),
+  ]
+  return { type: 'bool', shape: x.shape, data: x.data.map((value) => (wanted.includes(value) ? 1 : 0)) }
+}
+
+/** Halves go to the even neighbour. */
+function round(x: number): number {
+  const below = Math.floor(x)
+  if (x - below !== 0.5) return Math.round(x)
+  return below % 2 === 0 ? below : below + 1
+}
+
 export const elementwiseOperators: Operators = {
   Identity: (_, inputs) => input(inputs, 0),
   Neg: unary((x) => -x),
@@ -89,6 +111,18 @@ export const elementwiseOperators: Operators = {
   Sin: unary(Math.sin),
   Cos: unary(Math.cos),
   Erf: unary(erf),
+  Floor: unary(Math.floor),
+  Ceil: unary(Math.ceil),
+  Round: unary(round),
+  Tan: unary(Math.tan),
+  Asin: unary(Math.asin),
+  Acos: unary(Math.acos),
+  Atan: unary(Math.atan),
+  Sinh: unary(Math.sinh),
+  Cosh: unary(Math.cosh),
+  Asinh: unary(Math.asinh),
+  Acosh: unary(Math.acosh),
+  Atanh: unary(Math.atanh),
   Clip: clip,
   Not: unary((x) => 1 - x),
   IsNaN: (_, inputs) => {
@@ -100,6 +134,14 @@ export const elementwiseOperators: Operators = {
   Mul: elementwise((a, b) => a * b),
   Div: elementwise((a, b, type) => (integer(type) ? Math.trunc(a / b) : a / b)),
   Pow: elementwise((a, b) => a ** b),
+  Mod: remainder,
+  Sum: elementwise((a, b) => a + b),
+  Mean: (node, inputs) => {
+    const sum = numbers(input([elementwise((a, b) => a + b)(node, inputs)].flat(), 0))
+    return { ...sum, data: sum.data.map((value) => value / inputs.length) }
+  },
+  Xor: elementwise((a, b) => (a === b ? 0 : 1)),
+  IsInf: isInfinite,
   Max: elementwise((a, b) => Math.max(a, b)),
   Min: elementwise((a, b) => Math.min(a, b)),
   And: elementwise((a, b) => a * b),

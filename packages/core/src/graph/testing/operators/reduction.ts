@@ -43,11 +43,44 @@ function logSumExp(row: readonly number[]): number {
   return largest + Math.log(total(row.map((x) => Math.exp(x - largest))))
 }
 
+/** Where in its row the element is that `isBetter` than every other: the first, or the last with select_last_index. */
+const position =
+  (isBetter: (x: number, than: number) => boolean): Operator =>
+  (node, inputs) => {
+    const x = numbers(input(inputs, 0))
+    const axis = positive(intAttribute(node, 'axis', 0), x.shape.length)
+    const y = build('int64', x.shape.with(axis, 1), (place) => {
+      const row = range(x.shape[axis] ?? 0).map((index) => at(x, place.with(axis, index)))
+      const best = row.filter((value) => !row.some((other) => isBetter(other, value)))[0] ?? Number.NaN
+      return intAttribute(node, 'select_last_index', 0) === 1 ? row.lastIndexOf(best) : row.indexOf(best)
+    })
+    return intAttribute(node, 'keepdims', 1) === 1 ? y : { ...y, shape: x.shape.toSpliced(axis, 1) }
+  }
+
+/** 1 where the first of a row's largest is. */
+const hardmax: Operator = (node, inputs) => {
+  const x = numbers(input(inputs, 0))
+  const axis = positive(intAttribute(node, 'axis', -1), x.shape.length)
+  return build(x.type, x.shape, (place) => {
+    const row = range(x.shape[axis] ?? 0).map((index) => at(x, place.with(axis, index)))
+    return row.indexOf(Math.max(...row)) === place[axis] ? 1 : 0
+  })
+}
+
 export const reductionOperators: Operators = {
   ReduceSum: reduction(total),
   ReduceMean: reduction((values) => total(values) / values.length),
   ReduceSumSquare: reduction((values) => total(values.map((value) => value * value))),
   ReduceMax: reduction((values) => Math.max(...values)),
+  ReduceMin: reduction((values) => Math.min(...values)),
+  ReduceProd: reduction((values) => values.reduce((product, value) => product * value, 1)),
+  ReduceL1: reduction((values) => total(values.map(Math.abs))),
+  ReduceL2: reduction((values) => Math.hypot(...values)),
+  ReduceLogSum: reduction((values) => Math.log(total(values))),
+  ReduceLogSumExp: reduction(logSumExp),
+  ArgMax: position((x, than) => x > than),
+  ArgMin: position((x, than) => x < than),
+  Hardmax: hardmax,
   Softmax: along((x, row) => Math.exp(x - logSumExp(row))),
   LogSoftmax: along((x, row) => x - logSumExp(row)),
 }

@@ -5,6 +5,7 @@ import { elementwiseOperators } from './elementwise.ts'
 import { indexingOperators } from './indexing.ts'
 import { matMulOperators } from './matmul.ts'
 import { movementOperators } from './movement.ts'
+import { normalizationOperators } from './normalization.ts'
 import type { Operators } from './operator.ts'
 import { poolingOperators } from './pooling.ts'
 import { reductionOperators } from './reduction.ts'
@@ -19,6 +20,7 @@ export const operators: Operators = {
   ...poolingOperators,
   ...resamplingOperators,
   ...indexingOperators,
+  ...normalizationOperators,
   Conv: convolution,
   ConvTranspose: transposedConvolution,
 }
