@@ -59,7 +59,9 @@ test('gradients are those of PyTorch', () => {
   for (const { op, operands, attributes, dys, gradients } of fixture.cases) {
     const made = backwardOf({
       op,
-      operands: operands.map((operand) => operand && { value: typed(operand), constant: operand.constant }),
+      operands: operands.map((operand) =>
+        operand === null ? undefined : { value: typed(operand), constant: operand.constant },
+      ),
       outputs: dys.length,
       attributes: Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, attribute(value)])),
     })

@@ -4,6 +4,9 @@ import { convolutionGradients } from './convolution.ts'
 import { elementwiseGradients } from './elementwise.ts'
 import { matMulGradients } from './matmul.ts'
 import { movementGradients } from './movement.ts'
+import { gru } from './recurrent/gru.ts'
+import { lstm } from './recurrent/lstm.ts'
+import { rnn } from './recurrent/rnn.ts'
 import { reductionGradients } from './reduction.ts'
 import type { GradientRule } from './rule.ts'
 import { softmaxGradients } from './softmax.ts'
@@ -16,4 +19,7 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
   ...reductionGradients,
   ...movementGradients,
   ...convolutionGradients,
+  RNN: rnn,
+  GRU: gru,
+  LSTM: lstm,
 }

@@ -3,6 +3,7 @@ import type { Node } from '../ir.ts'
 import { elementwiseShapes } from './elementwise.ts'
 import { matMulShapes } from './matmul.ts'
 import { movementShapes } from './movement.ts'
+import { recurrentShapes } from './recurrent.ts'
 import { reductionShapes } from './reduction.ts'
 import { invalid, type Lookup, type ShapeRule, type TypedShape } from './rule.ts'
 import { windowShapes } from './windows.ts'
@@ -13,6 +14,7 @@ const shapeRules: Readonly<Record<string, ShapeRule>> = {
   ...reductionShapes,
   ...movementShapes,
   ...windowShapes,
+  ...recurrentShapes,
 }
 
 /** The type and shape of each of a node's outputs. Errors: WR_GRAPH_INVALID, also for an output that the operator has not. */

@@ -10,8 +10,10 @@ export type Case = {
   /** undefined: left out. */
   readonly operands: readonly (Operand | undefined)[]
   readonly attributes: Readonly<Record<string, Attribute>>
-  /** How many outputs the node names: one, unless said otherwise. */
+  /** How many outputs the node has: one, unless said otherwise. */
   readonly outputs?: number
+  /** Those among them that it does not name. */
+  readonly unnamed?: readonly number[]
 }
 export type Draw = GeneratorValue
 

@@ -5,6 +5,7 @@ import { elementwiseCases } from './elementwise.ts'
 import type { Cases, Maker } from './maker.ts'
 import { matMulCases } from './matmul.ts'
 import { movementCases } from './movement.ts'
+import { recurrentCases } from './recurrent.ts'
 import { reductionCases } from './reduction.ts'
 import { windowCases } from './windows.ts'
 
@@ -15,6 +16,7 @@ const families: readonly Cases[] = [
   reductionCases,
   movementCases,
   windowCases,
+  recurrentCases,
 ]
 
 export const operatorCases: Cases['operators'] = Object.assign({}, ...families.map(({ operators }) => operators))

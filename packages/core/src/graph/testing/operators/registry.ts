@@ -5,6 +5,7 @@ import { elementwiseOperators } from './elementwise.ts'
 import { matMulOperators } from './matmul.ts'
 import { movementOperators } from './movement.ts'
 import type { Operators } from './operator.ts'
+import { recurrentOperators } from './recurrent.ts'
 import { reductionOperators } from './reduction.ts'
 
 export const operators: Operators = {
@@ -15,4 +16,5 @@ export const operators: Operators = {
   ...movementOperators,
   Conv: convolution,
   ConvTranspose: transposedConvolution,
+  ...recurrentOperators,
 }
