@@ -22,6 +22,8 @@ export type GraphBuilder = {
   several(op: string, inputs: readonly string[], options: SeveralOptions): readonly string[]
   /** Appends an operator with several outputs of known types and shapes (Scan). */
   call(op: string, inputs: readonly string[], options: NodeOptions & { outputs: readonly ValueInfo[] }): void
+  /** A name that nothing has yet, for what is not made here: values of a subgraph. */
+  unused(op: string): string
   info(name: string): TypedShape
   shape(name: string): Shape
   constant(name: string): Tensor | undefined
@@ -96,8 +98,7 @@ export function graphBuilder(prefix = ''): GraphBuilder {
     },
     axes: (values) => {
       const name = `${prefix}axes_${values.join('_')}`
-      const data = (): BigInt64Array<ArrayBuffer> => BigInt64Array.from(values, BigInt)
-      return once(name, () => ({ name, type: 'int64', shape: [values.length], data: data() }))
+      return once(name, () => integers(name, values))
     },
     table: (shape, values) => initializer(floatTensor(fresh('table'), shape, values)),
     node,
@@ -107,6 +108,7 @@ export function graphBuilder(prefix = ''): GraphBuilder {
       for (const output of outputs) define(output.name, output)
       state.nodes.push({ op, domain: '', inputs, outputs: outputs.map(({ name }) => name), attributes })
     },
+    unused: fresh,
     info,
     shape: (name) => info(name).shape,
     constant: (name) => state.initializers.get(name),
@@ -125,6 +127,13 @@ const floatTensor = (name: string, shape: readonly number[], values: ArrayLike<n
   type: 'float32',
   shape,
   data: Float32Array.from(values),
+})
+
+const integers = (name: string, values: readonly number[]): Tensor => ({
+  name,
+  type: 'int64',
+  shape: [values.length],
+  data: BigInt64Array.from(values, BigInt),
 })
 
 const pick = ({ type, shape }: TypedShape): TypedShape => ({ type, shape })

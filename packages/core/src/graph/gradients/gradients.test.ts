@@ -60,7 +60,7 @@ test('gradients are those of PyTorch', () => {
     const made = backwardOf({
       op,
       operands: operands.map((operand) =>
-        operand ? { value: typed(operand), constant: operand.constant } : undefined,
+        operand === null ? undefined : { value: typed(operand), constant: operand.constant },
       ),
       outputs: dys.length,
       flowing: dys.filter((dy) => dy !== null).length,

@@ -35,7 +35,11 @@ const slice: SingleRule = (node, dy, b) => {
 }
 
 /** From `start` on each axis, as far as `shape` reaches; symbolic axes are whole. */
-function cutOut(b: GraphBuilder, dy: string, { starts, shape }: { starts: readonly number[]; shape: Shape }): string {
+export function cutOut(
+  b: GraphBuilder,
+  dy: string,
+  { starts, shape }: { starts: readonly number[]; shape: Shape },
+): string {
   const axes = shape.flatMap((extent, axis) =>
     typeof extent === 'number' && extent !== b.shape(dy)[axis] ? [{ axis, start: starts[axis] ?? 0, extent }] : [],
   )

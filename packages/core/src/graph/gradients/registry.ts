@@ -7,6 +7,9 @@ import { matMulGradients } from './matmul.ts'
 import { movementGradients } from './movement.ts'
 import { normalizationGradients } from './normalization.ts'
 import { poolingGradients } from './pooling.ts'
+import { gru } from './recurrent/gru.ts'
+import { lstm } from './recurrent/lstm.ts'
+import { rnn } from './recurrent/rnn.ts'
 import { reductionGradients } from './reduction.ts'
 import { resamplingGradients } from './resampling.ts'
 import type { GradientRule } from './rule.ts'
@@ -26,4 +29,7 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
   ...indexingGradients,
   ...normalizationGradients,
   ...trigonometryGradients,
+  RNN: rnn,
+  GRU: gru,
+  LSTM: lstm,
 }

@@ -6,6 +6,7 @@ import { matMulShapes } from './matmul.ts'
 import { movementShapes } from './movement.ts'
 import { normalizationShapes } from './normalization.ts'
 import { poolingShapes } from './pooling.ts'
+import { recurrentShapes } from './recurrent.ts'
 import { reductionShapes } from './reduction.ts'
 import { resamplingShapes } from './resampling.ts'
 import { invalid, type Lookup, type ShapeRule, type TypedShape } from './rule.ts'
@@ -21,6 +22,7 @@ const shapeRules: Readonly<Record<string, ShapeRule>> = {
   ...resamplingShapes,
   ...indexingShapes,
   ...normalizationShapes,
+  ...recurrentShapes,
 }
 
 /** The type and shape of each of a node's outputs. Errors: WR_GRAPH_INVALID, also for an output that the operator has not. */

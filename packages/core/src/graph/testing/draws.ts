@@ -10,10 +10,12 @@ export type Case = {
   /** undefined: left out. */
   readonly operands: readonly (Operand | undefined)[]
   readonly attributes: Readonly<Record<string, Attribute>>
-  /** How many outputs the node names: one, unless said otherwise. */
+  /** How many outputs the node has: one, unless said otherwise. */
   readonly outputs?: number
   /** Through how many of them, from the first on, a gradient flows: through all that are numbers, unless said otherwise. */
   readonly flowing?: number
+  /** Those among them that it does not name. */
+  readonly unnamed?: readonly number[]
 }
 export type Draw = GeneratorValue
 

@@ -36,13 +36,13 @@ export function backwardOf(use: Case): Backward {
   const flowing = new Map(ys.map(({ y, dy }) => [y, dy]))
   const parts = rule(
     node,
-    outputsOfNode.map((y) => flowing.get(y)),
+    node.outputs.map((y) => flowing.get(y)),
     b,
   )
   // Identity gives each part a name of its own: some are dy itself.
-  const outputs = parts.map((part, index) => part && b.node('Identity', [part], { name: `dx${index}` }))
-  const wanted = outputs.filter((name) => name !== undefined)
-  return { forward, backward: b.build('backward', wanted), ys, feeds, parts: outputs }
+  const named = parts.map((part, index) => part && b.node('Identity', [part], { name: `dx${index}` }))
+  const wanted = named.filter((name) => name !== undefined)
+  return { forward, backward: b.build('backward', wanted), ys, feeds, parts: named }
 }
 
 /** The step of the differences: their error is of the order of its fourth power. */

@@ -38,7 +38,10 @@ export function evaluate(node: Node, inputs: readonly (Value | undefined)[]): re
   return 'shape' in made ? [made] : made
 }
 
-/** States are carried from step to step; each scanned input gives a slice of its first axis, each scanned output collects one. */
+/**
+ * States are carried from step to step; each scanned input gives a slice of its first axis, each scanned output collects one. A direction of 1 starts with the
+ * last slice, and collects each in front of those before it.
+ */
 function scan(node: Node, inputs: readonly Value[], around: ReadonlyMap<string, Value>): readonly Value[] {
   const body = node.attributes.body
   if (body?.kind !== 'graph') throw new TypeError('Scan without a body')
@@ -47,8 +50,13 @@ function scan(node: Node, inputs: readonly Value[], around: ReadonlyMap<string, 
   const scanned = inputs.slice(carried)
   let states = inputs.slice(0, carried)
   const collected: Value[][] = body.value.outputs.slice(carried).map(() => [])
-  for (let step = 0; step < (scanned[0]?.shape[0] ?? 0); step++) {
-    const slices = scanned.map((value) => rearranged(value, value.shape.slice(1), (place) => [step, ...place]))
+  const steps = scanned[0]?.shape[0] ?? 0
+  const isBackwards = (name: string, index: number): boolean => intsAttribute(node, name)?.[index] === 1
+  for (let step = 0; step < steps; step++) {
+    const slices = scanned.map((value, index) => {
+      const from = isBackwards('scan_input_directions', index) ? steps - 1 - step : step
+      return rearranged(value, value.shape.slice(1), (place) => [from, ...place])
+    })
     const values = [...states, ...slices]
     const outputs = run(
       body.value,
@@ -59,7 +67,12 @@ function scan(node: Node, inputs: readonly Value[], around: ReadonlyMap<string, 
     states = results.slice(0, carried)
     for (const [index, value] of results.slice(carried).entries()) collected[index]?.push(value)
   }
-  return [...states, ...collected.map(stacked)]
+  return [
+    ...states,
+    ...collected.map((parts, index) =>
+      stacked(isBackwards('scan_output_directions', index) ? parts.toReversed() : parts),
+    ),
+  ]
 }
 
 function stacked(parts: readonly Value[]): Value {

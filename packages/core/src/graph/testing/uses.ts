@@ -4,7 +4,7 @@ import type { Case } from './draws.ts'
 import { numbers, range, toTensor, type Values } from './values.ts'
 
 /** A graph of the one node: its operands are called x0, x1, … and its outputs y0, y1, … */
-export function graphOf({ op, operands, attributes, outputs = 1 }: Case): {
+export function graphOf({ op, operands, attributes, outputs = 1, unnamed = [] }: Case): {
   b: GraphBuilder
   names: readonly string[]
   ys: readonly string[]
@@ -21,7 +21,8 @@ export function graphOf({ op, operands, attributes, outputs = 1 }: Case): {
   const fed = operands.flatMap((operand, index) =>
     operand === undefined || operand.constant === true ? [] : [[`x${index}`, operand.value] as const],
   )
-  const ys = b.several(op, names, { attributes, outputs: range(outputs).map((index) => `y${index}`) })
+  const called = range(outputs).map((index) => (unnamed.includes(index) ? '' : `y${index}`))
+  const ys = b.several(op, names, { attributes, outputs: called }).filter((y) => y !== '')
   return { b, names, ys, feeds: Object.fromEntries(fed) }
 }
 

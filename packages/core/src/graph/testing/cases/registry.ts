@@ -8,6 +8,7 @@ import { matMulCases } from './matmul.ts'
 import { movementCases } from './movement.ts'
 import { normalizationCases } from './normalization.ts'
 import { poolingCases } from './pooling.ts'
+import { recurrentCases } from './recurrent.ts'
 import { reductionCases } from './reduction.ts'
 import { resamplingCases } from './resampling.ts'
 import { windowCases } from './windows.ts'
@@ -23,6 +24,7 @@ const families: readonly Cases[] = [
   resamplingCases,
   indexingCases,
   normalizationCases,
+  recurrentCases,
 ]
 
 export const operatorCases: Cases['operators'] = Object.assign({}, ...families.map(({ operators }) => operators))

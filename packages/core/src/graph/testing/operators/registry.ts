@@ -8,6 +8,7 @@ import { movementOperators } from './movement.ts'
 import { normalizationOperators } from './normalization.ts'
 import type { Operators } from './operator.ts'
 import { poolingOperators } from './pooling.ts'
+import { recurrentOperators } from './recurrent.ts'
 import { reductionOperators } from './reduction.ts'
 import { resamplingOperators } from './resampling.ts'
 
@@ -23,4 +24,5 @@ export const operators: Operators = {
   ...normalizationOperators,
   Conv: convolution,
   ConvTranspose: transposedConvolution,
+  ...recurrentOperators,
 }

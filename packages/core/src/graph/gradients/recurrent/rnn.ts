@@ -1,0 +1,18 @@
+/** The gradient of the simple recurrent layer: h = tanh(W·x + R·h₋₁). */
+import { backwards } from './back.ts'
+import { recurrentGradient, tanhSlope, times } from './layer.ts'
+
+export const rnn = recurrentGradient((b, pass) => {
+  const [{ r = '' } = {}] = pass.gates
+  const { states, collected } = backwards(b, pass, {
+    states: [pass.dh],
+    factors: [tanhSlope(b, pass.after)],
+    weights: [r],
+    step: (inner, { states: [dh = ''], factors: [slope = ''] }) => {
+      const gate = times(inner, dh, slope)
+      return { states: [inner.node('Gemm', [gate, r])], collected: [gate] }
+    },
+  })
+  const [gate = ''] = collected
+  return { gates: [{ ofInput: gate, ofState: gate, state: pass.before }], dh: states[0] ?? '' }
+})
