@@ -128,6 +128,23 @@ test('a bound that is left out does not hold', () => {
   )
 })
 
+test('weights that a batch of unknown size was multiplied with have a gradient', () => {
+  const b = graphBuilder()
+  const x = b.input({ name: 'x', type: 'float32', shape: ['rows', 2, 3] })
+  const w = b.input({ name: 'w', type: 'float32', shape: [3, 4] })
+  const y = b.node('MatMul', [x, w])
+  const node = b.nodes().at(-1)
+  assert.ok(node !== undefined)
+  const parts = gradientRules.MatMul?.(node, [y], b) ?? []
+  assert.deepEqual(
+    parts.map((part) => b.shape(part ?? '')),
+    [
+      ['rows', 2, 3],
+      [3, 4],
+    ],
+  )
+})
+
 test('a gradient that must be spread over an extent known only at run time is refused', () => {
   const rules: readonly (readonly [string, Shape, (readonly number[])?])[] = [
     ['ReduceSum', ['rows', 2]],

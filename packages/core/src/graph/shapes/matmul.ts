@@ -6,7 +6,7 @@ import { broadcast, input, invalid, type ShapeRule } from './rule.ts'
 const matMul: ShapeRule = (_, inputs) => {
   const [a, b] = [input(inputs, 0), input(inputs, 1)]
   const inner = b.shape.length === 1 ? b.shape[0] : b.shape.at(-2)
-  if (a.shape.length < 1 || inner === undefined || a.shape.at(-1) !== inner)
+  if (inner === undefined || a.shape.at(-1) !== inner)
     throw invalid(`MatMul of [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`)
   const batch = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2))
   const columns = b.shape.length === 1 ? [] : b.shape.slice(-1)
