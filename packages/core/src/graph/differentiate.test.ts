@@ -86,13 +86,24 @@ test('an operator without a rule is no hindrance where no parameter passes it', 
 
 test('an operator without a rule is refused on the way from a parameter to the loss', () => {
   const without = [...allowedOperators].filter((op) => !Object.hasOwn(gradientRules, op))
-  assert.ok(without.includes('Sign') && without.includes('Less') && without.includes('Scan'))
+  assert.ok(without.includes('Hardmax') && without.includes('Less') && without.includes('Scan'))
   // The last ones are names that every JavaScript object has.
   for (const op of [...without, 'NonZero', 'constructor', 'toString', '__proto__']) {
     const b = graphBuilder()
     const w = b.input({ name: 'w', type: 'float32', shape: [] })
     b.call(op, [w], { outputs: [{ name: 'y', type: 'float32', shape: [] }] })
     assert.throws(() => differentiate(b, 'y', [w]), coded('WR_GRAPH_REFUSED'), op)
+  }
+})
+
+test('a loss that depends on a parameter through steps alone is the same error', () => {
+  for (const op of ['Floor', 'Ceil', 'Round', 'Sign']) {
+    const b = graphBuilder()
+    const w = b.input({ name: 'w', type: 'float32', shape: [] })
+    const loss = b.node(op, [w])
+    assert.throws(() => differentiate(b, loss, [w]), coded('WR_GRAPH_INVALID'), op)
+    // Past it, what reaches the loss some other way still does.
+    assert.equal(differentiate(b, b.node('Add', [loss, w]), [w]).length, 1)
   }
 })
 

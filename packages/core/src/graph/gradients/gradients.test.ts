@@ -106,9 +106,6 @@ test('what a rule does not cover is refused, never wrong', () => {
     { op: 'Clip', operands: [matrix, { ...bound, constant: true }, bound], attributes: {} },
     { op: 'LayerNormalization', operands: [matrix, bound], attributes: {} },
     { op: 'LayerNormalization', operands: [matrix, { value: float32([2], [1, 2]) }], outputs: 2, attributes: {} },
-    { op: 'Gemm', operands: [matrix, matrix], attributes: { transA: int(1) } },
-    { op: 'Gemm', operands: [matrix, matrix], attributes: { alpha: float(0.5) } },
-    { op: 'Gemm', operands: [matrix, matrix], attributes: { beta: float(2) } },
     // Its matrix would have more than 2²² values.
     {
       op: 'Resize',
@@ -132,6 +129,23 @@ test('a bound that is left out does not hold', () => {
     [
       [-9, 0, 1],
       [5, 6, 0],
+    ],
+  )
+})
+
+test('weights that a batch of unknown size was multiplied with have a gradient', () => {
+  const b = graphBuilder()
+  const x = b.input({ name: 'x', type: 'float32', shape: ['rows', 2, 3] })
+  const w = b.input({ name: 'w', type: 'float32', shape: [3, 4] })
+  const y = b.node('MatMul', [x, w])
+  const node = b.nodes().at(-1)
+  assert.ok(node !== undefined)
+  const parts = gradientRules.MatMul?.(node, [y], b) ?? []
+  assert.deepEqual(
+    parts.map((part) => b.shape(part ?? '')),
+    [
+      ['rows', 2, 3],
+      [3, 4],
     ],
   )
 })

@@ -2,12 +2,15 @@
 import { intAttribute } from '../ir.ts'
 import { broadcast, input, invalid, type ShapeRule } from './rule.ts'
 
+/** A vector stands for a row, or on the right for a column, and that axis is not in the result. */
 const matMul: ShapeRule = (_, inputs) => {
   const [a, b] = [input(inputs, 0), input(inputs, 1)]
-  if (a.shape.length < 2 || b.shape.length < 2) throw invalid('MatMul needs matrices')
-  if (a.shape.at(-1) !== b.shape.at(-2)) throw invalid(`MatMul of [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`)
+  const inner = b.shape.length === 1 ? b.shape[0] : b.shape.at(-2)
+  if (inner === undefined || a.shape.at(-1) !== inner)
+    throw invalid(`MatMul of [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`)
   const batch = broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2))
-  return { type: a.type, shape: [...batch, a.shape.at(-2) ?? 0, b.shape.at(-1) ?? 0] }
+  const columns = b.shape.length === 1 ? [] : b.shape.slice(-1)
+  return { type: a.type, shape: [...batch, ...a.shape.slice(-2, -1), ...columns] }
 }
 
 const gemm: ShapeRule = (node, inputs) => {

@@ -216,7 +216,12 @@ test('what does not fit together is refused, for every operator that can misfit'
     [2, 3],
     [2, 3],
   ])
-  refused('MatMul', [[3], [3, 2]])
+  refused('MatMul', [[2], [3, 2]])
+  refused('MatMul', [[3, 2], [3]])
+  refused('MatMul', [[], [3]])
+  refused('MatMul', [[], []])
+  refused('Mod', [[2], [2]])
+  refused('MatMul', [[3], []])
   refused('MatMul', [
     [2, 1, 1],
     [3, 1, 1],

@@ -7,37 +7,32 @@ import type { Cases, Maker } from './maker.ts'
 const matMul: Maker = (g) => {
   const [stackA = [], stackB = []] = broadcastable(g, 2).map((shape) => shape.slice(-2))
   const [rows, inner, columns] = [between(g, 1, 3), between(g, 1, 3), between(g, 1, 3)]
-  return plain(floats(g, [...stackA, rows, inner]), floats(g, [...stackB, inner, columns]))
+  const [isRow, isColumn] = [either(g) && either(g), either(g) && either(g)]
+  return plain(
+    floats(g, isRow ? [inner] : [...stackA, rows, inner]),
+    floats(g, isColumn ? [inner] : [...stackB, inner, columns]),
+  )
 }
 
-/** `free`: whatever the operator allows; otherwise what the gradient rule does. */
-const gemm =
-  ({ free }: { free: boolean }): Maker =>
-  (g) => {
-    const [rows, inner, columns] = [between(g, 1, 4), between(g, 1, 4), between(g, 1, 4)]
-    const [transA, transB] = [free && either(g), either(g)]
-    const bias = oneOf(g, [undefined, [], [1], [columns], [1, columns], [rows, 1], [rows, columns]])
-    return {
-      ...plain(
-        floats(g, transA ? [inner, rows] : [rows, inner]),
-        floats(g, transB ? [columns, inner] : [inner, columns]),
-        ...(bias === undefined ? [] : [floats(g, bias)]),
-      ),
-      attributes: {
-        ...(transA ? { transA: int(1) } : {}),
-        ...(transB ? { transB: int(1) } : {}),
-        ...(free && either(g) ? { alpha: float(0.5), beta: float(-1.5) } : {}),
-      },
-    }
+const gemm: Maker = (g) => {
+  const [rows, inner, columns] = [between(g, 1, 4), between(g, 1, 4), between(g, 1, 4)]
+  const [transA, transB] = [either(g), either(g)]
+  const bias = oneOf(g, [undefined, [], [1], [columns], [1, columns], [rows, 1], [rows, columns]])
+  return {
+    ...plain(
+      floats(g, transA ? [inner, rows] : [rows, inner]),
+      floats(g, transB ? [columns, inner] : [inner, columns]),
+      ...(bias === undefined ? [] : [floats(g, bias)]),
+    ),
+    attributes: {
+      ...(transA ? { transA: int(1) } : {}),
+      ...(transB ? { transB: int(1) } : {}),
+      ...(either(g) ? { alpha: float(0.5), beta: float(-1.5) } : {}),
+    },
   }
+}
 
 export const matMulCases: Cases = {
-  operators: {
-    MatMul: matMul,
-    Gemm: gemm({ free: true }),
-  },
-  gradients: {
-    MatMul: matMul,
-    Gemm: gemm({ free: false }),
-  },
+  operators: { MatMul: matMul, Gemm: gemm },
+  gradients: { MatMul: matMul, Gemm: gemm },
 }

@@ -4,8 +4,16 @@ import { floatAttribute, intAttribute } from '../../ir.ts'
 import { at, build, commonShape, type NumberValue, numbers, range, rearranged, type Value } from '../values.ts'
 import { input, type Operator, type Operators, total } from './operator.ts'
 
-const matMul: Operator = (_, inputs) => {
+/** As NumPy's matmul(): a vector gets a second axis, which the result then loses. */
+const matMul: Operator = (node, inputs) => {
   const [a, b] = [numbers(input(inputs, 0)), numbers(input(inputs, 1))]
+  if (a.shape.length === 1 || b.shape.length === 1) {
+    const [row, column] = [a.shape.length === 1, b.shape.length === 1]
+    const operands = [row ? { ...a, shape: [1, ...a.shape] } : a, column ? { ...b, shape: [...b.shape, 1] } : b]
+    const product = numbers(input([matMul(node, operands)].flat(), 0))
+    const shape = product.shape.toSpliced(-1, column ? 1 : 0)
+    return { ...product, shape: row ? shape.toSpliced(column ? -1 : -2, 1) : shape }
+  }
   const inner = a.shape.at(-1) ?? 0
   const batch = commonShape([a.shape.slice(0, -2), b.shape.slice(0, -2)])
   return build(a.type, [...batch, a.shape.at(-2) ?? 0, b.shape.at(-1) ?? 0], (place) => {
