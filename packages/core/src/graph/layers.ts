@@ -1,7 +1,8 @@
 /** From a study's list of layers to the forward graph, its weights and their first values. */
 import { WardroundError } from '../errors.ts'
 import type { Random } from '../random.ts'
-import type { Activation, Loss, ModelSpec } from '../study/model.ts'
+import { type Loss, lossName, type Outcome, outcomeOf } from '../study/loss.ts'
+import type { Activation, ModelSpec } from '../study/model.ts'
 import { sizeOf, type TensorSpec, type Weights } from '../weights.ts'
 import { type GraphBuilder, graphBuilder } from './builder.ts'
 import type { Graph } from './ir.ts'
@@ -102,26 +103,29 @@ export function initialWeights(model: ModelSpec, inputs: number, random: Random)
   return Array.from(whole, ({ name, values }) => ({ name, shape: specs.get(name) ?? [], data: values }))
 }
 
+/** The last layer's activations: that of the outcome, or none, which means the same. */
+const fitting: Record<Outcome, readonly Activation[]> = {
+  binary: ['linear', 'sigmoid'],
+  multiclass: ['linear', 'softmax'],
+  regression: ['linear'],
+}
+
 /** Errors: WR_STUDY_INVALID where the layers, the loss and the personal names do not fit together. */
 export function checkModel(model: ModelSpec, { inputs, loss }: { inputs: number; loss: Loss }): void {
   const layers = resolveLayers(model, inputs)
   const last = layers.at(-1)
   if (last?.kind !== 'dense') throw misfit('model.layers', 'the last layer must be dense')
-  const fitting: Record<Loss, readonly Activation[]> = {
-    binaryCrossEntropy: ['linear', 'sigmoid'],
-    categoricalCrossEntropy: ['linear', 'softmax'],
-    meanSquaredError: ['linear'],
-  }
-  if (!fitting[loss].includes(last.activation)) {
+  const [outcome, name] = [outcomeOf(loss), lossName(loss)]
+  if (!fitting[outcome].includes(last.activation)) {
     throw misfit(
       'model.layers',
-      `with ${loss} the last layer's activation is ${fitting[loss].join(' or ')}, not ${last.activation}`,
+      `with ${name} the last layer's activation is ${fitting[outcome].join(' or ')}, not ${last.activation}`,
     )
   }
-  if (loss === 'categoricalCrossEntropy' ? last.outputs < 2 : last.outputs !== 1) {
+  if (outcome === 'multiclass' ? last.outputs < 2 : last.outputs !== 1) {
     throw misfit(
       'model.layers',
-      `with ${loss} the last layer has ${loss === 'categoricalCrossEntropy' ? 'one output a class' : 'one output'}, not ${last.outputs}`,
+      `with ${name} the last layer has ${outcome === 'multiclass' ? 'one output a class' : 'one output'}, not ${last.outputs}`,
     )
   }
   const specs = weightSpecs(model, inputs)
@@ -196,8 +200,12 @@ export function appendActivation(b: GraphBuilder, z: string, activation: Activat
 }
 
 /** What turns logits into what a person is told: a probability, one for each class, or the value itself. */
-export const outputActivation = (loss: Loss): Activation =>
-  loss === 'binaryCrossEntropy' ? 'sigmoid' : loss === 'categoricalCrossEntropy' ? 'softmax' : 'linear'
+export const outputActivation = (loss: Loss): Activation => outcomeActivation[outcomeOf(loss)]
+const outcomeActivation: Record<Outcome, Activation> = {
+  binary: 'sigmoid',
+  multiclass: 'softmax',
+  regression: 'linear',
+}
 
 /**
  * The model for prediction: inputs `features` [rows, inputs] and every weight (and `group` int32 [rows] with `groups`);

@@ -2,15 +2,18 @@
 import type { ModelSpec, TrainingSpec } from '../study/model.ts'
 import type { TensorSpec } from '../weights.ts'
 import type { GraphBuilder } from './builder.ts'
+import { clipGradients } from './clip-gradients.ts'
 import { differentiate } from './differentiate.ts'
 import type { ValueInfo } from './ir.ts'
 import { appendForward, type DropoutLayer, resolveLayers, weightSpecs } from './layers.ts'
-import { appendL2, appendLoss, appendProximal, sum } from './losses.ts'
-import { type Optimizer, optimizerOf, type StateSpec } from './optimizers.ts'
+import { appendL2, appendProximal, sum } from './losses/penalties.ts'
+import { appendLoss } from './losses/registry.ts'
+import type { Optimizer, StateSpec } from './optimizers/optimizer.ts'
+import { optimizerOf } from './optimizers/registry.ts'
 
 export type StepOptions = {
   readonly model: ModelSpec
-  readonly training: Pick<TrainingSpec, 'loss' | 'optimizer' | 'l2'>
+  readonly training: Pick<TrainingSpec, 'loss' | 'optimizer' | 'l2' | 'clipGradients'>
   /** Model inputs. */
   readonly inputs: number
   /** Examples in one step. */
@@ -21,6 +24,8 @@ export type StepOptions = {
   readonly proximalMu?: number
   /** Whether something is added to the gradients of the weights that travel (learning/local-correction.ts). */
   readonly corrected?: boolean
+  /** Whether the learning rate is an input of each step, rather than the optimizer's own. */
+  readonly scheduled?: boolean
   /** Hospitals of a pooled data set: personal biases become tables (layers.ts). */
   readonly groups?: number
 }
@@ -67,9 +72,10 @@ function outerValues(options: StepOptions, weights: readonly TensorSpec[]): Valu
   ]
 }
 
-/** The names of a step's own inputs: batch indices int32 [batch], and a dropout layer's draws [batch, units]. */
+/** The names of a step's own inputs: batch indices int32 [batch], a dropout layer's draws [batch, units], and the rate [] if scheduled. */
 export const batchInput = 'step/batch'
 export const drawsInput = (layer: Pick<DropoutLayer, 'name'>): string => `step/draws/${layer.name}`
+export const rateInput = 'step/rate'
 
 /** The value names of what is carried on, in order, and of the step's data loss, before the step and without penalties. */
 export type Step = { readonly next: readonly string[]; readonly loss: string }
@@ -85,6 +91,7 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
       b.input({ name: drawsInput(layer), type: 'float32', shape: [options.batch, layer.units] }),
     ]),
   )
+  const rate = options.scheduled ? b.input({ name: rateInput, type: 'float32', shape: [] }) : undefined
   const { data, total } = appendObjective(b, options, { weights, batch, draws })
   const gradients = differentiate(
     b,
@@ -94,9 +101,12 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
   const corrected = new Set(options.corrected ? travelling(options, weights).map(({ name }) => name) : [])
   const correct = (name: string, gradient: string): string =>
     corrected.has(name) ? b.node('Add', [gradient, `correction/${name}`]) : gradient
+  const corrections = weights.map(({ name }, index) => correct(name, gradients[index] ?? ''))
+  const clipped = clipGradients(b, options.training.clipGradients, corrections)
   const next = optimizer.step(
     b,
-    weights.map(({ name }, index) => ({ name, gradient: correct(name, gradients[index] ?? '') })),
+    weights.map(({ name }, index) => ({ name, gradient: clipped[index] ?? '' })),
+    rate,
   )
   return { next: carried.map(({ name }) => next.get(name) ?? ''), loss: data }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { WardroundError } from '../errors.ts'
-import type { Loss } from '../study/model.ts'
+import type { Loss } from '../study/loss.ts'
 // Figures of scikit-learn; fixtures/make_metrics.py says how.
 import fixture from './fixtures/metrics.json' with { type: 'json' }
 import { exactAuroc } from './intervals.ts'

@@ -3,6 +3,7 @@ import { type EpochGraph, epochGraph } from '@wardround/core/graph/epoch.ts'
 import { type Feeds, firstState, outerFeeds, stepOptions, weightFeeds } from './feeds.ts'
 import type { TrainRequest } from './messages.ts'
 import { dropoutDraws, type Parts, type Schedule } from './plan.ts'
+import { stepRates } from './rates.ts'
 import { floats, floatsIn, floatsOf, integers, openSession, type Session } from './session.ts'
 import type { Remembered, Way, WayOptions } from './way.ts'
 
@@ -41,17 +42,25 @@ export async function scanned(epochs: Remembered<Epoch>, { request, schedule, ba
 }
 
 function scanFeeds(
-  { labels }: TrainRequest,
+  request: TrainRequest,
   epoch: EpochGraph,
   { schedule, batch, parts }: { schedule: Schedule; batch: number; parts: Parts },
 ): Feeds {
   const { stepsPerPart } = schedule
   const steps = stepsPerPart * parts.count
   const draws = epoch.dropouts.map(({ name, units }) => {
-    const values = dropoutDraws({ layer: name, labels, valuesPerPart: stepsPerPart * batch * units }, parts)
+    const values = dropoutDraws(
+      { layer: name, labels: request.labels, valuesPerPart: stepsPerPart * batch * units },
+      parts,
+    )
     return [`draws/${name}`, floats(values, [steps, batch, units])] as const
   })
-  return { batches: integers(schedule.indices(parts), [steps, batch]), ...Object.fromEntries(draws) }
+  const rates = stepRates(request, schedule, parts)
+  return {
+    batches: integers(schedule.indices(parts), [steps, batch]),
+    ...Object.fromEntries(draws),
+    ...(rates === undefined ? {} : { rates: floats(rates, [steps]) }),
+  }
 }
 
 function partsPerCall(epoch: EpochGraph, examples: number, steps: number): number {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type OptimizerSpec, optimizerSchema } from '../study/model.ts'
-import { graphBuilder } from './builder.ts'
-import { optimizerOf } from './optimizers.ts'
-import { checkGraph } from './safelist.ts'
-import { run } from './testing/reference.ts'
-import { float32, numbers, type Values } from './testing/values.ts'
+import { type OptimizerSpec, optimizerSchema } from '../../study/optimizer.ts'
+import { graphBuilder } from '../builder.ts'
+import { checkGraph } from '../safelist.ts'
+import { run } from '../testing/reference.ts'
+import { float32, numbers, type Values } from '../testing/values.ts'
+import { optimizerOf } from './registry.ts'
 
 const weights = [
   { name: 'a.kernel', shape: [2, 1] },
