@@ -228,6 +228,20 @@ test('merging the parts gives the statistic of the whole, and what is sent can b
   )
 })
 
+test('what is measured depends on what is predicted, not on which of its losses trains', () => {
+  const scored = scoredOf([0.25, 0.75], [0, 1])
+  for (const loss of [{ binaryFocalCrossEntropy: { gamma: 2, alpha: 0.25 } }])
+    assert.deepEqual(statisticOf(loss, scored), statisticOf('binaryCrossEntropy', scored))
+  for (const loss of ['meanAbsoluteError', { huber: { delta: 1 } }] as const)
+    assert.deepEqual(statisticOf(loss, scored), statisticOf('meanSquaredError', scored))
+  const classes = { ...scoredOf([0, 0], [0, 1]), scores: Float32Array.of(0.75, 0.25, 0.5, 0.5) }
+  for (const loss of [
+    { categoricalFocalCrossEntropy: { gamma: 2 } },
+    { categoricalCrossEntropy: { labelSmoothing: 0.1 } },
+  ])
+    assert.deepEqual(statisticOf(loss, classes), statisticOf('categoricalCrossEntropy', classes))
+})
+
 test('statistics of different kinds do not merge', () => {
   const three = statisticOf('categoricalCrossEntropy', scoredOf([0.2, 0.3, 0.5], [2]))
   const two = statisticOf('categoricalCrossEntropy', scoredOf([0.5, 0.5], [1]))
