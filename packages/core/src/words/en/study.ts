@@ -1,5 +1,6 @@
 /** A study in plain words: for the researcher who writes it and for the hospital that decides on it. */
 import { scoreBins } from '../../metrics/schema.ts'
+import { type Loss, type LossName, lossName } from '../../study/loss.ts'
 import type { ClipSpec } from '../../study/model.ts'
 import { type OptimizerName, optimizerName, optimizerOptions } from '../../study/optimizer.ts'
 import { countingOf, type ScheduleSpec } from '../../study/schedule.ts'
@@ -117,6 +118,22 @@ const modelText = ({ model }: Study): string => {
 const startText = ({ start = {} }: Study['model']): string =>
   Object.keys(start).length === 0 ? '' : ` ${Object.keys(start).join(', ')} start from the values in the plan.`
 
+const lossNames: Readonly<Record<LossName, string>> = {
+  binaryCrossEntropy: 'the cross-entropy of its probabilities',
+  binaryFocalCrossEntropy: 'the focal cross-entropy of its probabilities',
+  categoricalCrossEntropy: 'the cross-entropy of its probabilities',
+  categoricalFocalCrossEntropy: 'the focal cross-entropy of its probabilities',
+  meanSquaredError: 'the square of its error',
+  meanAbsoluteError: 'the size of its error',
+  huber: "Huber's function of its error",
+}
+
+const lossText = (loss: Loss): string => {
+  const options = typeof loss === 'string' ? [] : Object.entries(Object.values<object>(loss)[0] ?? {})
+  const told = options.map(([name, value]) => `${name} ${String(value)}`).join(', ')
+  return `${lossNames[lossName(loss)]}${told === '' ? '' : ` (${told})`}`
+}
+
 const optimizerNames: Readonly<Record<OptimizerName, string>> = {
   sgd: 'gradient descent',
   adam: 'Adam',
@@ -190,7 +207,7 @@ export function describePlan(study: Study): readonly string[] {
       .join('; ')}.`,
     `${splitText(data.split)} Nothing is said about fewer than ${data.minimumCohort} patients.`,
     `The model is ${modelText(study)}.${study.model.personal.length > 0 ? ` ${study.model.personal.join(', ')} ${study.model.personal.length === 1 ? 'stays' : 'stay'} at each hospital.` : ''}${startText(study.model)}`,
-    `It is trained in at most ${plural(rounds.maximum, 'round')}; ${roundText(study)}.`,
+    `It is trained to make ${lossText(study.training.loss)} small, in at most ${plural(rounds.maximum, 'round')}; ${roundText(study)}.`,
     stop === undefined
       ? 'It runs all its rounds.'
       : `It stops when ${stop.metric} on the ${measured} records has not improved by more than ${stop.minimumChange} for ${plural(stop.patience, 'round')}.`,
