@@ -2,7 +2,8 @@
  * A step in two halves, for weights that are too large for a `Scan`, which copies what it carries. The first half is what must see whole tensors: forward
  * and backward, up to what the gradients of large tensors are made of. The second is, for each large tensor, whatever a row of it does not need the other rows
  * for: its gradient as the product of one row of the inputs and all that flows back, penalties, corrections, the optimizer. It is run in place and some rows
- * at a time, so that there never is a whole gradient, unless something needs its norm (clipping by norm, LAMB): then the first half makes it as well. These are the operators of the epoch graph in its order, and their results are the same bits.
+ * at a time, so that there never is a whole gradient, unless something needs its norm (clipping by norm, LAMB): then the first half makes it as well. These are
+ * the operators of the epoch graph in its order, and their results are the same bits.
  */
 import { sizeOf, type TensorSpec } from '../weights.ts'
 import { type GraphBuilder, graphBuilder } from './builder.ts'
