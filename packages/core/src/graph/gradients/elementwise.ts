@@ -68,6 +68,7 @@ const clip: SingleRule = (node, dy, b) => {
 
 export const elementwiseGradients = ofFirstOutput({
   Identity: (_, dy) => [dy],
+  Dropout: (_, dy) => [dy],
   Neg: (_, dy, b) => [b.node('Neg', [dy])],
   Abs: unary((b, { x }) => b.node('Sign', [x])),
   Exp: unary((_, { y }) => y),

@@ -34,9 +34,16 @@ const largest: SingleRule = (node, dy, b) => {
   return [b.node('Mul', [mask, b.node('Div', [kept(node, dy, b), count])])]
 }
 
+/** Each element is in the sums from its place on: the other way round. */
+const cumulative: SingleRule = (node, dy, b) => {
+  const reverse = int(1 - intAttribute(node, 'reverse', 0))
+  return [b.node('CumSum', [dy, inputOf(node, 1)], { attributes: { ...node.attributes, reverse } })]
+}
+
 export const reductionGradients = ofFirstOutput({
   ReduceSum: (node, dy, b) => [spread(node, dy, b)],
   ReduceMean: mean,
   ReduceSumSquare: sumSquare,
   ReduceMax: largest,
+  CumSum: cumulative,
 })

@@ -10,6 +10,7 @@ import { reductionGradients } from './reduction.ts'
 import { resamplingGradients } from './resampling.ts'
 import type { GradientRule } from './rule.ts'
 import { softmaxGradients } from './softmax.ts'
+import { splittingGradients } from './splitting.ts'
 
 export const gradientRules: Readonly<Record<string, GradientRule>> = {
   ...elementwiseGradients,
@@ -22,4 +23,5 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
   ...poolingGradients,
   ...resamplingGradients,
   ...indexingGradients,
+  ...splittingGradients,
 }

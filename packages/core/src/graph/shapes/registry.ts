@@ -1,6 +1,7 @@
 /** Shape inference for the operators that Wardround builds and accepts: every one, with its rule. */
 import type { Node } from '../ir.ts'
 import { elementwiseShapes } from './elementwise.ts'
+import { fillingShapes } from './filling.ts'
 import { indexingShapes } from './indexing.ts'
 import { matMulShapes } from './matmul.ts'
 import { movementShapes } from './movement.ts'
@@ -8,6 +9,7 @@ import { poolingShapes } from './pooling.ts'
 import { reductionShapes } from './reduction.ts'
 import { resamplingShapes } from './resampling.ts'
 import { invalid, type Lookup, type ShapeRule, type TypedShape } from './rule.ts'
+import { splittingShapes } from './splitting.ts'
 import { windowShapes } from './windows.ts'
 
 const shapeRules: Readonly<Record<string, ShapeRule>> = {
@@ -19,6 +21,8 @@ const shapeRules: Readonly<Record<string, ShapeRule>> = {
   ...poolingShapes,
   ...resamplingShapes,
   ...indexingShapes,
+  ...splittingShapes,
+  ...fillingShapes,
 }
 
 /** The type and shape of each of a node's outputs. Errors: WR_GRAPH_INVALID, also for an output that the operator has not. */

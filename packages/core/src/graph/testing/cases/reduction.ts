@@ -1,7 +1,18 @@
 /** Random uses of what is computed along axes. */
 
 import { int } from '../../ir.ts'
-import { between, constant, distinct, either, floats, plain, shapeOf, signed, someAxes } from '../draws.ts'
+import {
+  between,
+  constant,
+  distinct,
+  either,
+  floats,
+  type Operand,
+  plain,
+  shapeOf,
+  signed,
+  someAxes,
+} from '../draws.ts'
 import { type Cases, each, type Filling, type Maker } from './maker.ts'
 
 const reductionOf =
@@ -24,14 +35,29 @@ const normalised: Maker = (g) => {
   return { ...plain(floats(g, shape)), attributes: either(g) ? {} : { axis: int(axis) } }
 }
 
+const cumulative: Maker = (g) => {
+  const shape = shapeOf(g, { least: 1, most: 3 })
+  const axis = signed(g, between(g, 0, shape.length - 1), shape.length)
+  const named: Operand = { value: { type: 'int64', shape: either(g) ? [] : [1], data: [axis] }, constant: true }
+  return {
+    operands: [{ value: floats(g, shape) }, named],
+    attributes: {
+      ...(either(g) ? {} : { reverse: int(between(g, 0, 1)) }),
+      ...(either(g) ? {} : { exclusive: int(between(g, 0, 1)) }),
+    },
+  }
+}
+
 export const reductionCases: Cases = {
   operators: {
     ...each(['ReduceSum', 'ReduceMean', 'ReduceSumSquare', 'ReduceMax'], reduction),
     ...each(['Softmax', 'LogSoftmax'], normalised),
+    CumSum: cumulative,
   },
   gradients: {
     ...each(['ReduceSum', 'ReduceMean', 'ReduceSumSquare'], reduction),
     ReduceMax: reductionOf(distinct),
     ...each(['Softmax', 'LogSoftmax'], normalised),
+    CumSum: cumulative,
   },
 }

@@ -2,6 +2,7 @@
 import { activationOperators } from './activations.ts'
 import { convolution, transposedConvolution } from './convolution.ts'
 import { elementwiseOperators } from './elementwise.ts'
+import { fillingOperators } from './filling.ts'
 import { indexingOperators } from './indexing.ts'
 import { matMulOperators } from './matmul.ts'
 import { movementOperators } from './movement.ts'
@@ -9,6 +10,7 @@ import type { Operators } from './operator.ts'
 import { poolingOperators } from './pooling.ts'
 import { reductionOperators } from './reduction.ts'
 import { resamplingOperators } from './resampling.ts'
+import { splittingOperators } from './splitting.ts'
 
 export const operators: Operators = {
   ...elementwiseOperators,
@@ -19,6 +21,8 @@ export const operators: Operators = {
   ...poolingOperators,
   ...resamplingOperators,
   ...indexingOperators,
+  ...splittingOperators,
+  ...fillingOperators,
   Conv: convolution,
   ConvTranspose: transposedConvolution,
 }
