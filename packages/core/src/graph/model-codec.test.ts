@@ -124,6 +124,7 @@ const attribute = (depth: number): fc.Arbitrary<Attribute> =>
     fc.string({ unit: 'grapheme' }).map((value): Attribute => ({ kind: 'string', value })),
     fc.array(integer, { maxLength: 3 }).map((value): Attribute => ({ kind: 'ints', value })),
     fc.array(fc.float(), { maxLength: 3 }).map((value): Attribute => ({ kind: 'floats', value })),
+    fc.array(fc.string(), { maxLength: 3 }).map((value): Attribute => ({ kind: 'strings', value })),
     tensor.map((value): Attribute => ({ kind: 'tensor', value })),
     ...(depth === 0 ? [] : [graphs(depth - 1).map((value): Attribute => ({ kind: 'graph', value }))]),
   )
