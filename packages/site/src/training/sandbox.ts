@@ -31,6 +31,8 @@ export type Sandbox = {
   readonly ended: Promise<WardroundError>
   /** The same, undefined before. */
   reason(): WardroundError | undefined
+  /** False as soon as it is ending. */
+  alive(): boolean
   /** Who is told its lines; a line that nobody waits for ends it. */
   listen(listener: ((line: string) => void) | undefined): void
   tell(text: string): void
@@ -98,6 +100,7 @@ function watched(child: ChildProcess, exchange: FileHandle, limits: TrainerLimit
     exchange,
     ended,
     reason: () => reason,
+    alive: () => why === undefined && child.exitCode === null && child.signalCode === null,
     listen: (next) => {
       listener = next
     },

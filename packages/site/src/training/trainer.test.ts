@@ -377,8 +377,8 @@ function endless(own: Trainer, signal: AbortSignal): { running: Promise<unknown>
 test('training is cancelled between calls, and the process goes on serving', async () => {
   const controller = new AbortController()
   const { running, started } = endless(trainer, controller.signal)
-  const processes = countProcesses()
   await started
+  const processes = countProcesses()
   controller.abort()
   await assert.rejects(running, coded('WR_CANCELLED'))
   assert.equal((await trainer.train(request({ epochs: 1 }))).lossPerEpoch.length, 1)

@@ -111,23 +111,27 @@ function keptProcess(options: SandboxOptions) {
     sandbox.hold(false)
     return { sandbox, datasets: datasetsThere(), folder: options.folder }
   }
+  const ended = async ({ sandbox }: TrainerProcess): Promise<void> => {
+    sandbox.hold(true)
+    await sandbox.ended
+  }
+  const after = async (before: Promise<TrainerProcess> | undefined): Promise<TrainerProcess> => {
+    const there = await before?.catch(() => undefined)
+    if (there?.sandbox.alive()) return there
+    // Only one at a time has memory.
+    if (there !== undefined) await ended(there)
+    return start()
+  }
   return {
     started(): Promise<TrainerProcess> {
-      if (process !== undefined) return process
-      const made = start()
-      const gone = (): void => {
-        if (process === made) process = undefined
-      }
-      made.then(({ sandbox }) => sandbox.ended.then(gone), gone)
-      process = made
-      return made
+      process = after(process)
+      return process
     },
     /** Resolves when it has ended. */
     async end(why: WardroundError): Promise<void> {
       const ending = await process?.catch(() => undefined)
-      ending?.sandbox.hold(true)
       ending?.sandbox.end(why)
-      await ending?.sandbox.ended
+      if (ending !== undefined) await ended(ending)
     },
   }
 }
