@@ -6,10 +6,12 @@ import { readvSync, writevSync } from 'node:fs'
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
+export type Exchange = FileHandle
+
 type Numbers = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
 
 /** Its name is gone when it is returned; `name` is to be one that no other process chooses. */
-export async function openExchange(folder: string, name: string): Promise<FileHandle> {
+export async function openExchange(folder: string, name: string): Promise<Exchange> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const path = join(folder, name)
   const file = await open(path, 'wx+', 0o600)
@@ -73,13 +75,13 @@ function* rest(arrays: readonly Numbers[], doneBytes: number): Generator<Uint8Ar
 const sizeOf = (arrays: readonly Numbers[]): number => arrays.reduce((sum, { byteLength }) => sum + byteLength, 0)
 
 /** From the file's start on. */
-export async function put(file: FileHandle, arrays: readonly Numbers[]): Promise<void> {
+export async function put(file: Exchange, arrays: readonly Numbers[]): Promise<void> {
   const sizeBytes = sizeOf(arrays)
   for (let done = 0; done < sizeBytes; ) done += (await file.writev([...rest(arrays, done)], done)).bytesWritten
 }
 
 /** Fills arrays from the file's start on; whether it holds so much. */
-export async function take(file: FileHandle, arrays: readonly Numbers[]): Promise<boolean> {
+export async function take(file: Exchange, arrays: readonly Numbers[]): Promise<boolean> {
   const sizeBytes = sizeOf(arrays)
   for (let done = 0; done < sizeBytes; ) {
     const { bytesRead } = await file.readv([...rest(arrays, done)], done)

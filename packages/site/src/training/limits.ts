@@ -8,12 +8,15 @@ export type TrainerLimits = {
   readonly minutes: number
 }
 
-/** Half of what the machine, or the container, has: the site, its coordinator's other sites and the system need theirs. */
-export function usualLimits(): TrainerLimits {
+/** Limits that somebody chose, as far as somebody did. */
+export type ChosenLimits = { readonly [Limit in keyof TrainerLimits]?: number | undefined }
+
+/** Half of the memory that the machine, or the container, has: the site and the system need theirs; and a day, since what ends a round early is the coordinator's deadline. */
+export function limitsFor({ memoryMegabytes, minutes = 24 * 60 }: ChosenLimits): TrainerLimits {
   const constrained = process.constrainedMemory()
   const bytes = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
-  return { memoryMegabytes: Math.max(leastMegabytes, Math.floor(bytes / 2e6)), minutes: 24 * 60 }
+  return { memoryMegabytes: memoryMegabytes ?? Math.max(least, Math.floor(bytes / 2e6)), minutes }
 }
 
-/** Node and ONNX Runtime need a quarter of it. */
-const leastMegabytes = 500
+/** Node and ONNX Runtime alone need a third of it. */
+const least = 500

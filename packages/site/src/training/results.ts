@@ -1,11 +1,10 @@
 /** What a trainer's process leaves in the exchange, checked as a stranger's: as much as was asked for, of the shapes that were asked for, and finite. */
-import type { FileHandle } from 'node:fs/promises'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { firstNotFinite } from '@wardround/core/vector.ts'
 import { dimensionOf, sizeOf, type TensorSpec } from '@wardround/core/weights.ts'
 import { trainerWords } from '@wardround/core/words/en/trainer.ts'
 import type { Finished } from './answers.ts'
-import { take } from './exchange.ts'
+import { type Exchange, take } from './exchange.ts'
 import type { PredictRequest, TrainRequest, TrainResult } from './messages.ts'
 import { scheduleOf } from './plan.ts'
 
@@ -30,7 +29,7 @@ export function expectedOf(request: TrainRequest): Expected {
 
 /** Errors: WR_TRAINER_ANSWER. */
 export async function trainedIn(
-  file: FileHandle,
+  file: Exchange,
   { specs, steps, losses }: Expected,
   answer: Finished,
 ): Promise<TrainResult> {
@@ -50,7 +49,7 @@ export const predictionBytes = ({ data }: PredictRequest): number => 4 * widest 
 
 /** Errors: WR_TRAINER_ANSWER. */
 export async function predictedIn(
-  file: FileHandle,
+  file: Exchange,
   { data: { rows } }: PredictRequest,
   answer: Finished,
 ): Promise<Float32Array<ArrayBuffer>> {
@@ -63,7 +62,7 @@ export async function predictedIn(
   return predictions
 }
 
-async function taken(file: FileHandle, arrays: Parameters<typeof take>[1]): Promise<void> {
+async function taken(file: Exchange, arrays: Parameters<typeof take>[1]): Promise<void> {
   if (!(await take(file, arrays))) throw malformed()
 }
 

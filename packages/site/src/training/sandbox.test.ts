@@ -107,7 +107,7 @@ test('memory has a limit, of arrays and of objects', { skip: process.platform !=
 })
 
 test('a call has a time', async () => {
-  const minutes = 0.02
+  const minutes = 0.04
   await withHostile(async (hostile) => {
     await hostile.train(request('honest'))
     const { code, parameters } = await endOf(hostile, ['spin'])

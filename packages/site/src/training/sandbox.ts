@@ -5,7 +5,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { fstatSync, readFileSync, writeFileSync } from 'node:fs'
-import type { FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { WardroundError } from '@wardround/core/errors.ts'
@@ -13,7 +12,7 @@ import { trainerWords } from '@wardround/core/words/en/trainer.ts'
 import { diskError } from '../files.ts'
 import { answerLength } from './answers.ts'
 import { deniedIn } from './denied.ts'
-import { openExchange } from './exchange.ts'
+import { type Exchange, openExchange } from './exchange.ts'
 import type { TrainerLimits } from './limits.ts'
 import { lineReader } from './lines.ts'
 
@@ -26,7 +25,7 @@ export type SandboxOptions = {
 }
 
 export type Sandbox = {
-  readonly exchange: FileHandle
+  readonly exchange: Exchange
   /** Why it ended, once it has. */
   readonly ended: Promise<WardroundError>
   /** The same, undefined before. */
@@ -63,7 +62,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   return watched(child, exchange, options.limits)
 }
 
-function watched(child: ChildProcess, exchange: FileHandle, limits: TrainerLimits): Sandbox {
+function watched(child: ChildProcess, exchange: Exchange, limits: TrainerLimits): Sandbox {
   const { stdin, stdout, stderr } = child
   if (stdin === null || stdout === null || stderr === null) throw new TypeError('a process without pipes')
   const { promise: ended, resolve } = Promise.withResolvers<WardroundError>()

@@ -2,20 +2,19 @@
  * Training behind a promise: one process with ONNX Runtime and no rights (sandbox.ts), started at the first call and kept while there are calls. One request after another, so that two never
  * share the machine's processors. However the process ends, the next call has a fresh one.
  */
-import type { FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { trainerWords } from '@wardround/core/words/en/trainer.ts'
 import type { Finished } from './answers.ts'
 import { type Asked, type Call, converse, type TrainerProcess } from './conversation.ts'
 import { datasetsThere } from './datasets-there.ts'
-import { type TrainerLimits, usualLimits } from './limits.ts'
+import type { Exchange } from './exchange.ts'
+import { type ChosenLimits, limitsFor } from './limits.ts'
 import type { PredictRequest, TrainRequest, TrainResult } from './messages.ts'
 import { expectedOf, predictedIn, predictionBytes, trainedIn } from './results.ts'
 import { type SandboxOptions, startSandbox } from './sandbox.ts'
 import { waitingLine } from './waiting-line.ts'
 
-export type { TrainerLimits } from './limits.ts'
 export type { Dataset, PredictRequest, TrainRequest, TrainResult } from './messages.ts'
 
 /** `handOver`: the request's weights, and whatever shares their memory, are the trainer's from now on, and gone for the caller; otherwise they are left as they are, and not to be changed meanwhile. */
@@ -40,7 +39,7 @@ export type Trainer = {
 export type TrainerOptions = {
   /** Where room is taken for what goes to the process and comes back; the system's folder for such things otherwise. */
   readonly folder?: string
-  readonly limits?: Partial<TrainerLimits>
+  readonly limits?: ChosenLimits
   /** What runs in the process: another program for tests. */
   readonly program?: URL
   /** After so long without a call the process ends. */
@@ -51,7 +50,7 @@ const ownProgram = new URL('./program.ts', import.meta.url)
 
 export function createTrainer(options: TrainerOptions = {}): Trainer {
   const { folder = tmpdir(), program = ownProgram, idleMs = 60_000 } = options
-  const limits: TrainerLimits = { ...usualLimits(), ...options.limits }
+  const limits = limitsFor(options.limits ?? {})
   const kept = keptProcess({ folder, program, limits })
   let nextId = 1
   let idleSince: NodeJS.Timeout | undefined
@@ -99,7 +98,7 @@ export function createTrainer(options: TrainerOptions = {}): Trainer {
 }
 
 type How = Omit<Call, 'id' | 'minutes'>
-type Taking<T> = (answer: Finished, exchange: FileHandle) => Promise<T>
+type Taking<T> = (answer: Finished, exchange: Exchange) => Promise<T>
 
 const closed = (): WardroundError => new WardroundError('WR_TRAINING_FAILED', { problem: trainerWords.closed() })
 
