@@ -28,7 +28,7 @@ for (const channel of ['fs', 'net', 'child', 'worker', 'wasi', 'addon', 'inspect
   })
 
 /** What training needs of Node, and what Node needs of itself for it. */
-const needed: ReadonlySet<string> = new Set(['fs', 'fs/promises', 'path', 'url', 'util', 'worker_threads'])
+const needed: ReadonlySet<string> = new Set(['fs', 'fs/promises', 'module', 'path', 'url', 'util', 'worker_threads'])
 
 const requireNeeded = (name: string): void => {
   const plain = name.replace(/^node:/, '')
