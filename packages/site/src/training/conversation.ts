@@ -8,13 +8,15 @@ import type { DatasetsThere } from './datasets-there.ts'
 import { layOut, put } from './exchange.ts'
 import type { PredictRequest, TrainRequest } from './messages.ts'
 import type { ProgramRequest } from './program-requests.ts'
-import type { Sandbox } from './sandbox.ts'
+import type { Listener, Sandbox } from './sandbox.ts'
 
 export type TrainerProcess = { readonly sandbox: Sandbox; readonly datasets: DatasetsThere; readonly folder: string }
 
 export type Call = {
   readonly id: number
   readonly minutes: number
+  /** How long a cancelled process may take to notice. */
+  readonly graceMs: number
   /** What may come back. */
   readonly resultBytes: number
   readonly handOver: boolean
@@ -26,9 +28,6 @@ export type Call = {
 export type Asked =
   | { readonly kind: 'train'; readonly request: TrainRequest }
   | { readonly kind: 'predict'; readonly request: PredictRequest }
-
-/** How long a cancelled process may take to notice: a second is what a person waits. */
-const graceMs = 800
 
 /** Errors: those of training, WR_CANCELLED, WR_DISK, and why the process ended. */
 export async function converse(process: TrainerProcess, asked: Asked, call: Call): Promise<Finished> {
@@ -58,7 +57,7 @@ function messageFor({ datasets }: TrainerProcess, { kind, request }: Asked, id: 
 }
 
 async function answerTo(text: string, sandbox: Sandbox, call: Call): Promise<Finished> {
-  const { id, minutes, signal } = call
+  const { id, minutes, graceMs, signal } = call
   const { promise, resolve, reject } = Promise.withResolvers<Finished>()
   const late = setTimeout(() => sandbox.end(new WardroundError('WR_TRAINER_TIME', { minutes })), minutes * 60_000)
   let grace: NodeJS.Timeout | undefined
@@ -66,7 +65,6 @@ async function answerTo(text: string, sandbox: Sandbox, call: Call): Promise<Fin
     sandbox.tell(JSON.stringify({ kind: 'cancel', id } satisfies ProgramRequest))
     grace = setTimeout(() => sandbox.end(new WardroundError('WR_CANCELLED')), graceMs)
   }
-  void sandbox.ended.then(reject)
   sandbox.listen(
     listenerFor(call, {
       resolve,
@@ -92,10 +90,10 @@ type Outcome = {
   malformed(problem: string): void
 }
 
-function listenerFor({ id, progress }: Call, { resolve, reject, malformed }: Outcome): (line: string) => void {
+function listenerFor({ id, progress }: Call, { resolve, reject, malformed }: Outcome): Listener {
   let before = 0
-  return (line) => {
-    const answer = answerIn(line)
+  const line = (text: string): void => {
+    const answer = answerIn(text)
     if (answer === undefined || answer.id !== id) malformed(trainerWords.misunderstood())
     else if (answer.kind === 'failed') reject(errorOf(answer))
     else if (answer.kind !== 'progress') resolve(answer)
@@ -106,4 +104,5 @@ function listenerFor({ id, progress }: Call, { resolve, reject, malformed }: Out
       progress.on(before)
     }
   }
+  return { line, ended: reject }
 }

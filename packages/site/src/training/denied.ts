@@ -3,7 +3,7 @@
 /** What lockdown.ts denies by itself; the others are named by Node's permission model. */
 export const deniedKinds = { module: 'Module', signal: 'Signal' } as const
 
-/** In words; of any other kind nothing is said but that it is not allowed. */
+/** A line of its own, wherever the process was in its sentence. */
 export const deniedLine = (kind: string): string => `\nwardround-denied ${kind}\n`
 
 /** The kind in what a process wrote, if it was ended for it. */

@@ -58,7 +58,8 @@ export function takeIn(text: string, file: number): unknown {
   return JSON.parse(text, (_, part: unknown) => (isPlace(part) ? arrayAt(part) : part))
 }
 
-const isPlace = (part: unknown): part is Place => typeof part === 'object' && part !== null && 'place' in part
+const isPlace = (part: unknown): part is Place =>
+  typeof part === 'object' && part !== null && Object.keys(part).join() === 'place,at,length'
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Numbers): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength)

@@ -24,6 +24,9 @@ export type SandboxOptions = {
   readonly limits: TrainerLimits
 }
 
+/** Who waits for an answer. */
+export type Listener = { line(text: string): void; ended(why: WardroundError): void }
+
 export type Sandbox = {
   readonly exchange: Exchange
   /** Why it ended, once it has. */
@@ -32,8 +35,8 @@ export type Sandbox = {
   reason(): WardroundError | undefined
   /** False as soon as it is ending. */
   alive(): boolean
-  /** Who is told its lines; a line that nobody waits for ends it. */
-  listen(listener: ((line: string) => void) | undefined): void
+  /** Who is told its lines, and its end; a line that nobody waits for ends it. */
+  listen(listener: Listener | undefined): void
   tell(text: string): void
   /** Its exchange may be so large. */
   allow(exchangeBytes: number): void
@@ -66,7 +69,7 @@ function watched(child: ChildProcess, exchange: Exchange, limits: TrainerLimits)
   const { stdin, stdout, stderr } = child
   if (stdin === null || stdout === null || stderr === null) throw new TypeError('a process without pipes')
   const { promise: ended, resolve } = Promise.withResolvers<WardroundError>()
-  let listener: ((line: string) => void) | undefined
+  let listener: Listener | undefined
   let allowedBytes = 0
   let why: WardroundError | undefined
   const end = (reason: WardroundError): void => {
@@ -75,7 +78,8 @@ function watched(child: ChildProcess, exchange: Exchange, limits: TrainerLimits)
   }
   const malformed = (problem: string): void => end(new WardroundError('WR_TRAINER_ANSWER', { problem }))
   const complaints = lastOf(complaintBytes, () => malformed(trainerWords.flood()))
-  const line = (text: string): void => (listener === undefined ? malformed(trainerWords.unasked()) : listener(text))
+  const line = (text: string): void =>
+    listener === undefined ? malformed(trainerWords.unasked()) : listener.line(text)
   const reader = lineReader(answerLength, { line, tooLong: () => malformed(trainerWords.flood()) })
   stdout.setEncoding('utf8').on('data', (piece: string) => why === undefined && reader(piece))
   stderr.setEncoding('utf8').on('data', complaints.add)
@@ -91,6 +95,7 @@ function watched(child: ChildProcess, exchange: Exchange, limits: TrainerLimits)
     clearInterval(watch)
     reason = why ?? reasonIn(complaints.text(), limits) ?? crashed(trainerWords.ended(signal ?? code ?? 0))
     resolve(reason)
+    listener?.ended(reason)
     // Waits for whoever is reading it.
     void exchange.close()
   })
@@ -102,6 +107,7 @@ function watched(child: ChildProcess, exchange: Exchange, limits: TrainerLimits)
     alive: () => why === undefined && child.exitCode === null && child.signalCode === null,
     listen: (next) => {
       listener = next
+      if (reason !== undefined) next?.ended(reason)
     },
     tell: (text) => void stdin.write(`${text}\n`),
     allow: (bytes) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
@@ -375,15 +376,20 @@ function endless(own: Trainer, signal: AbortSignal): { running: Promise<unknown>
 }
 
 test('training is cancelled between calls, and the process goes on serving', async () => {
-  const controller = new AbortController()
-  const { running, started } = endless(trainer, controller.signal)
-  await started
-  const processes = countProcesses()
-  controller.abort()
-  await assert.rejects(running, coded('WR_CANCELLED'))
-  assert.equal((await trainer.train(request({ epochs: 1 }))).lossPerEpoch.length, 1)
-  assert.equal(processes.started(), 0)
-  processes.stop()
+  const patient = createTrainer({ graceMs: 600_000 })
+  try {
+    const controller = new AbortController()
+    const { running, started } = endless(patient, controller.signal)
+    await started
+    const processes = countProcesses()
+    controller.abort()
+    await assert.rejects(running, coded('WR_CANCELLED'))
+    assert.equal((await patient.train(request({ epochs: 1 }))).lossPerEpoch.length, 1)
+    assert.equal(processes.started(), 0)
+    processes.stop()
+  } finally {
+    await patient.close()
+  }
 })
 
 test('a signal that was given before costs no work at all', async () => {
@@ -417,6 +423,19 @@ test('closing ends a process and nothing else, wherever in the runtime it is', a
   const program = join(import.meta.dirname, 'testing', 'closing.ts')
   const { stdout } = await promisify(execFile)(process.execPath, [program, '400'])
   assert.equal(stdout, '10\n')
+})
+
+test('a process that trains ends when the one that it trains for was killed', {
+  skip: process.platform !== 'linux' && 'only Linux says which processes there are',
+}, async () => {
+  const program = join(import.meta.dirname, 'testing', 'abandoned.ts')
+  const killed = await promisify(execFile)(process.execPath, [program]).catch((error: unknown) => error)
+  const { signal, stdout } = killed as { signal: string; stdout: string }
+  assert.deepEqual([signal, /^\d+$/.test(stdout)], ['SIGKILL', true])
+  // Where nobody asks for its exit code it stays as a zombie.
+  const lives = (): boolean =>
+    existsSync(`/proc/${stdout}/stat`) && !readFileSync(`/proc/${stdout}/stat`, 'utf8').includes(') Z ')
+  while (lives()) await new Promise((resolve) => setTimeout(resolve, 10))
 })
 
 test('closing fails what is under way, and says so', async () => {

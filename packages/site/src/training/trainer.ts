@@ -44,12 +44,14 @@ export type TrainerOptions = {
   readonly program?: URL
   /** After so long without a call the process ends. */
   readonly idleMs?: number
+  /** A cancelled call that goes on for so long is ended, with its process: a second is what a person waits. */
+  readonly graceMs?: number
 }
 
 const ownProgram = new URL('./program.ts', import.meta.url)
 
 export function createTrainer(options: TrainerOptions = {}): Trainer {
-  const { folder = tmpdir(), program = ownProgram, idleMs = 60_000 } = options
+  const { folder = tmpdir(), program = ownProgram, idleMs = 60_000, graceMs = 800 } = options
   const limits = limitsFor(options.limits ?? {})
   const kept = keptProcess({ folder, program, limits })
   let nextId = 1
@@ -64,7 +66,7 @@ export function createTrainer(options: TrainerOptions = {}): Trainer {
     line.wait(async () => {
       const process = await kept.started()
       const { sandbox } = process
-      const answer = await converse(process, asked, { ...how, id: nextId++, minutes: limits.minutes })
+      const answer = await converse(process, asked, { ...how, id: nextId++, minutes: limits.minutes, graceMs })
       return take(answer, sandbox.exchange).catch((error: unknown) => {
         throw sandbox.reason() ?? error
       })
@@ -97,7 +99,7 @@ export function createTrainer(options: TrainerOptions = {}): Trainer {
   }
 }
 
-type How = Omit<Call, 'id' | 'minutes'>
+type How = Omit<Call, 'id' | 'minutes' | 'graceMs'>
 type Taking<T> = (answer: Finished, exchange: Exchange) => Promise<T>
 
 const closed = (): WardroundError => new WardroundError('WR_TRAINING_FAILED', { problem: trainerWords.closed() })
