@@ -67,7 +67,7 @@ async function withHostile<T>(work: (hostile: Trainer) => Promise<T>, minutes = 
 const mine = join(folder, 'mine')
 const denials: readonly (readonly [act: string, on: string, what: string])[] = [
   ['read a file', '/etc/hostname', 'read a file'],
-  ['read a file', process.cwd(), 'read a file'],
+  ['read a file', folder, 'read a file'],
   ['read a file later', '/proc/self/environ', 'read a file'],
   ['read a program file that is needed no more', fileURLToPath(import.meta.url), 'read a file'],
   ['write a file', mine, 'write a file'],
