@@ -189,6 +189,7 @@ const windows: Family = {
       rank: 'over more than three axes beside batch and channels',
       open: openSpatial,
       pads: 'padding as wide as the kernel, and windows that can miss the input',
+      ceil: 'with `ceil_mode`, a last window that would begin in the padding',
       same: '`auto_pad` SAME with dilations',
     }),
     Conv: makes('convolution, with strides, pads, dilations and groups', {
@@ -207,6 +208,7 @@ const windows: Family = {
       rank: 'over more than three axes beside batch and channels',
       open: openSpatial,
       pads: 'padding as wide as the kernel, and windows that can miss the input',
+      ceil: 'with `ceil_mode`, a last window that would begin in the padding',
       same: '`auto_pad` SAME with dilations',
       order: 'places counted column by column (`storage_order`)',
     }),
@@ -271,7 +273,8 @@ const normalization: Family = {
 }
 
 const recurrentRefusals = {
-  activations: 'named activations, even the usual ones',
+  activations: 'other activations than the usual ones',
+  parameters: 'parameters of activations',
   clip: 'clipped gates (`clip`)',
   layout: 'the batch in front (`layout`)',
   lengths: 'sequences of different lengths (`sequence_lens`)',

@@ -1,6 +1,6 @@
 /** What is refused of indices, normalisations and recurrent layers. */
 import type { ErrorCode } from '../../../errors.ts'
-import { int, type Node, type Shape, text } from '../../ir.ts'
+import { int, type Node, type Shape, text, texts } from '../../ir.ts'
 import { int64 } from '../draws.ts'
 import { toTensor } from '../values.ts'
 import {
@@ -83,19 +83,25 @@ export const normalizationRestrictions: Readonly<Record<string, Rows>> = {
 }
 
 const gates: Readonly<Record<string, number>> = { RNN: 1, GRU: 3, LSTM: 4 }
+/** `change` of a layer that has these attributes already. */
 const recurrentUse =
-  (code: ErrorCode, change: (inputs: readonly Given[]) => Partial<Use>) =>
+  (code: ErrorCode, change: (inputs: readonly Given[]) => Partial<Use>, attributes: Use['attributes'] = {}) =>
   (op: string): Row => {
     const count = gates[op] ?? 0
-    const inputs = [
+    const inputs: readonly Shape[] = [
       [3, 2, 2],
       [1, 2 * count, 2],
       [1, 2 * count, 2],
-    ] as readonly Shape[]
-    return uses(code, { inputs, attributes: { hidden_size: int(2) } }, change(inputs))(op)
+    ]
+    return uses(code, { inputs, attributes: { hidden_size: int(2), ...attributes } }, change(inputs))(op)
   }
 const shared: Rows = {
-  activations: recurrentUse(REFUSED, () => ({ attributes: { activations: text('Tanh') } })),
+  activations: (op) => {
+    const own = op === 'RNN' ? ['Tanh'] : op === 'GRU' ? ['Sigmoid', 'Tanh'] : ['Sigmoid', 'Tanh', 'Tanh']
+    const other = { attributes: { activations: texts(own.with(-1, 'Relu')) } }
+    return recurrentUse(REFUSED, () => other, { activations: texts(own) })(op)
+  },
+  parameters: recurrentUse(REFUSED, () => ({ attributes: { activation_alpha: { kind: 'floats', value: [0.5] } } })),
   clip: recurrentUse(REFUSED, () => ({ attributes: { clip: int(1) } })),
   layout: recurrentUse(REFUSED, () => ({ attributes: { layout: int(1) } })),
   lengths: recurrentUse(REFUSED, (inputs) => ({ inputs: [...inputs, undefined, { computed: [2] }] })),

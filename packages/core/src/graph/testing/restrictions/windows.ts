@@ -19,6 +19,14 @@ const pooling: Rows = {
     { attributes: { pads: ints([1, 1, 1, 2]) } },
     { attributes: { dilations: ints([5, 1]) } },
   ),
+  ceil: uses(
+    REFUSED,
+    {
+      inputs: [[1, 1, 4]],
+      attributes: { kernel_shape: ints([3]), pads: ints([1, 1]), strides: ints([4]), ceil_mode: int(1) },
+    },
+    { inputs: [[1, 1, 3]] },
+  ),
   same: uses(
     INVALID,
     { ...pooled, attributes: { ...kernel, auto_pad: text('SAME_UPPER') } },
