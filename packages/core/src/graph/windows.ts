@@ -129,9 +129,9 @@ export function poolingOf(node: Node, spatial: Shape): Pooling {
     intAttribute(node, 'ceil_mode', 0) === 0
       ? floor
       : floor.map((count, axis) => {
-          const { isLeft, begins } = restOf(windows, { axis, count, extent: extents[axis] ?? 0 })
-          if (isLeft && !begins) throw refused(`${node.op} with ceil_mode whose last window begins behind the input`)
-          return isLeft ? count + 1 : count
+          const rest = restOf(windows, { axis, count, extent: extents[axis] ?? 0 })
+          if (rest === 'padding') throw refused(`${node.op} with ceil_mode whose last window begins in the padding`)
+          return rest === 'input' ? count + 1 : count
         })
   const covered = coveredExtents({ ...windows, ends: kernel.map(() => 0) }, counts)
   return {
@@ -141,14 +141,15 @@ export function poolingOf(node: Node, spatial: Shape): Pooling {
   }
 }
 
-/** Whether something is left behind the last window, and whether the window on it begins on the input. */
+/** On what one more window, for what the windows leave of an axis, would begin; undefined where nothing is left, or it would begin behind it all. */
 function restOf(
-  { strides, begins, ends, ...windows }: Windows,
+  windows: Windows,
   { axis, count, extent }: { axis: number; count: number; extent: number },
-): { isLeft: boolean; begins: boolean } {
-  const [before, stride] = [begins[axis] ?? 0, strides[axis] ?? 1]
-  const covered = (count - 1) * stride + reach({ strides, begins, ends, ...windows }, axis)
-  return { isLeft: extent + before + (ends[axis] ?? 0) > covered, begins: count * stride < extent + before }
+): 'input' | 'padding' | undefined {
+  const [before = 0, behind = 0, stride = 1] = [windows.begins[axis], windows.ends[axis], windows.strides[axis]]
+  const whole = extent + before + behind
+  if (whole <= (count - 1) * stride + reach(windows, axis) || count * stride >= whole) return undefined
+  return count * stride < extent + before ? 'input' : 'padding'
 }
 
 /**
@@ -162,7 +163,7 @@ export function withoutIdleCeil(node: Node, spatial: Shape): Node {
   const { windows, counts } = poolingOf(plain, spatial)
   const padded = windowsOf(plain, spatial, windows.kernel)
   const rests = counts.map((count, axis) => restOf(padded, { axis, count, extent: Number(spatial[axis]) }))
-  return rests.every(({ isLeft, begins }) => !isLeft || !begins) ? plain : node
+  return rests.includes('input') ? node : plain
 }
 
 /** Every window must see an element: padding is less than a kernel, and no hole is as wide as the input. */

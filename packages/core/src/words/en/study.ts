@@ -69,6 +69,9 @@ export const problemWords = {
     `strategy.${name} weighs hospitals by the loss of their predictions, which is binaryCrossEntropy, categoricalCrossEntropy (without labelSmoothing) or meanSquaredError; train with that`,
   quorumOverBuffer: (quorum: number, buffer: number) =>
     `a round is over with its first ${buffer} updates (strategy.fedBuff.buffer), so it can never have ${quorum}`,
+  statisticsCorrected: (name: string) =>
+    `strategy.${name} corrects gradients, and the running statistics of batchNormalization have none; groupNormalization goes with every strategy`,
+  statisticsOfOne: () => 'batchNormalization needs at least two records in a batch',
   amount: () => 'say how much a hospital trains in a round: in epochs or in steps, one of the two',
   metricFor: (metric: string) => `${metric} cannot be measured on this target`,
   classOutputs: (classes: number, outputs: number) =>

@@ -44,7 +44,8 @@ function withPlainCeil(
   const isIdle = extents.some((extent, axis) => {
     const [stride = 1, before = 0, behind = 0] = [strides[axis], given[axis], given[axis + extents.length]]
     const room = extent + before + behind - ((kernel[axis] ?? 1) - 1) * (dilations[axis] ?? 1) - 1
-    return room % stride > 0 && (Math.floor(room / stride) + 1) * stride >= extent + before
+    const next = (Math.floor(room / stride) + 1) * stride
+    return room % stride > 0 && next >= extent + before && next < extent + before + behind
   })
   return mode === undefined || isIdle ? attributes : { ...attributes, ceil_mode: mode }
 }
