@@ -64,7 +64,7 @@ const studyErrors = {
   WR_GRAPH_INVALID: (p: { problem: string }) =>
     say('The model is not a readable ONNX graph.', p.problem, 'Export the model again.'),
   WR_GRAPH_REFUSED: (p: { problem: string }) =>
-    say('The model is refused.', p.problem, 'Use only the operators and sizes that docs/protocol.md lists.'),
+    say('The model is refused.', p.problem, 'Use only the operators and sizes of docs/operators.md.'),
   WR_WEIGHTS_INVALID: (p: { problem: string }) =>
     say(
       'The weights are not a readable safetensors file.',
