@@ -127,6 +127,15 @@ test('a loss that is no scalar is refused', () => {
   }
 })
 
+test('of several outputs, those that the loss does not depend on pass nothing', () => {
+  // L = Σ second², of w in two parts.
+  const second = (b: GraphBuilder): string => {
+    const [, part = ''] = b.several('Split', ['w'], { outputs: 2, attributes: { num_outputs: int(2) } })
+    return total(b, b.node('Mul', [part, part]))
+  }
+  assert.deepEqual(gradientsOf({ w: [1, 2, 3, 4, 5] }, second), [[0, 0, 0, 8, 10]])
+})
+
 // ---- whole graphs ----
 
 /** A few smooth operators on one another; values may be used any number of times. */
