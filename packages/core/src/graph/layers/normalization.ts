@@ -1,6 +1,7 @@
 /** Normalisation. */
 import type { GraphBuilder } from '../builder.ts'
 import { float, int } from '../ir.ts'
+import { scratch } from '../scratch.ts'
 import { invalid } from '../shapes/rule.ts'
 import type { Context } from './layer.ts'
 
@@ -23,11 +24,10 @@ export type BatchNormalization = {
  */
 export function appendBatchNormalization(b: GraphBuilder, norm: BatchNormalization, { keep }: Context): string {
   const { x, scale, bias, mean, variance, epsilon } = norm
-  const inputs = [x, scale, bias, mean, variance]
   const attributes = { epsilon: float(epsilon) }
-  if (keep === undefined) return b.node('BatchNormalization', inputs, { attributes })
+  if (keep === undefined) return b.node('BatchNormalization', [x, scale, bias, mean, variance], { attributes })
   // With a momentum of 0 the running statistics that it puts out are those of the batch, which its gradient needs, too.
-  const [y = '', ...own] = b.several('BatchNormalization', inputs, {
+  const [y = '', ...own] = b.several('BatchNormalization', [x, scale, bias, ...scratch(b, [mean, variance])], {
     outputs: 3,
     attributes: { ...attributes, momentum: float(0), training_mode: int(1) },
   })
