@@ -88,6 +88,7 @@ test('weights are a kernel [inputs, outputs] and a bias for each dense layer, in
   assert.deepEqual(splitSpecs(model, 3), {
     shared: [specs[1], specs[2]],
     personal: [specs[0], specs[3]],
+    frozen: [],
   })
 })
 

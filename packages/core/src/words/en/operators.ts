@@ -199,7 +199,7 @@ const windows: Family = {
     ConvTranspose: makes('transposed convolution', {
       open: openSpatial,
       shape: '`output_shape`',
-      auto: '`auto_pad` other than NOTSET',
+      auto: '`auto_pad` other than NOTSET and VALID',
       padding: '`output_padding` of a stride or more',
     }),
     GlobalAveragePool: makes('mean over everything but batch and channels'),
