@@ -10,6 +10,7 @@ import { bench as load } from './load/bench.ts'
 import { bench as memory } from './memory/bench.ts'
 import { bench as peers } from './peers/bench.ts'
 import { bench as roundTrip } from './round-trip/bench.ts'
+import { bench as shapes } from './shapes/bench.ts'
 import { benchWords } from './words.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
@@ -21,6 +22,7 @@ const benches: Readonly<Record<string, Bench>> = {
   memory,
   peers,
   'round-trip': roundTrip,
+  shapes,
 }
 
 async function main([name = '', ...args]: readonly string[]): Promise<number> {

@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { float32Of, parseHeader } from '@wardround/core/safetensors.ts'
-import { type Loss, lossNames } from '@wardround/core/study/model.ts'
+import { type Loss, lossSchema } from '@wardround/core/study/loss.ts'
 import { z } from 'zod'
 import type { Tensors } from './compare.ts'
 
 const describedSchema = z.object({
-  loss: z.enum(lossNames),
+  loss: lossSchema,
   rate: z.number(),
   momentum: z.number(),
   /** PyTorch's, before the step. */

@@ -188,3 +188,17 @@ test('on random graphs the gradient is the derivative by differences', () => {
     drawn(),
   )
 })
+
+test('an operand that is left out does not depend on an output that nobody names', () => {
+  const b = graphBuilder()
+  const shapes = { x: [2, 1, 1], w: [1, 1, 1], r: [1, 1, 1], bound: [], other: [1] }
+  for (const [name, shape] of Object.entries(shapes)) b.input({ name, type: 'float32', shape })
+  const [, last = ''] = b.several('RNN', ['x', 'w', 'r'], {
+    outputs: ['', 'last'],
+    attributes: { hidden_size: int(1) },
+  })
+  // With a bound that is computed Clip cannot be differentiated, and need not be.
+  const clipped = b.node('Clip', ['other', '', 'bound'])
+  const [gradient = ''] = differentiate(b, total(b, b.node('Mul', [last, clipped])), ['w'])
+  assert.deepEqual(b.shape(gradient), [1, 1, 1])
+})

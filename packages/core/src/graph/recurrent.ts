@@ -14,11 +14,11 @@ export type Recurrent = {
 }
 
 const gateCounts: Readonly<Record<string, number>> = { RNN: 1, GRU: 3, LSTM: 4 }
-const directionsOf: Readonly<Record<string, readonly boolean[]>> = {
-  forward: [false],
-  reverse: [true],
-  bidirectional: [false, true],
-}
+const directionsOf: ReadonlyMap<string, readonly boolean[]> = new Map([
+  ['forward', [false]],
+  ['reverse', [true]],
+  ['bidirectional', [false, true]],
+])
 
 /** Where a node has each of its operands. */
 export const operandAt = { x: 0, w: 1, r: 2, bias: 3, lengths: 4, h: 5, c: 6, peepholes: 7 } as const
@@ -51,15 +51,26 @@ const isExtent = (extent: Dim | undefined): extent is number => typeof extent ==
 function directionsNamed(node: Node): readonly boolean[] {
   const { direction = { kind: 'string', value: 'forward' } } = node.attributes
   const name = direction.kind === 'string' ? direction.value : ''
-  const found = Object.hasOwn(directionsOf, name) ? directionsOf[name] : undefined
+  const found = directionsOf.get(name)
   if (found === undefined) throw invalid(`${node.op} in the direction ${name.slice(0, 20)}`)
   return found
 }
 
 /** Attributes that say what is computed with, or how it is clipped. */
-const foreign = ['activations', 'activation_alpha', 'activation_beta', 'clip']
+const foreign = ['activation_alpha', 'activation_beta', 'clip']
+
+/** In each direction. */
+const ownActivations: Readonly<Record<string, readonly string[]>> = {
+  RNN: ['Tanh'],
+  GRU: ['Sigmoid', 'Tanh'],
+  LSTM: ['Sigmoid', 'Tanh', 'Tanh'],
+}
 
 function requireSupported(node: Node): void {
+  const { activations } = node.attributes
+  const own = directionsNamed(node).flatMap(() => ownActivations[node.op] ?? [])
+  const areOwn = activations?.kind === 'strings' && activations.value.join() === own.join()
+  if (activations !== undefined && !areOwn) throw refused(`${node.op} with activations other than ${own.join(', ')}`)
   const attribute = foreign.find((name) => Object.hasOwn(node.attributes, name))
   if (attribute !== undefined) throw refused(`${node.op} with the attribute ${attribute}`)
   if (intAttribute(node, 'layout', 0) !== 0) throw refused(`${node.op} with the batch in front (layout)`)

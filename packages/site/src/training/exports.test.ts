@@ -11,7 +11,8 @@ import { type ImportedModel, importModel } from '@wardround/core/graph/import/ne
 import { withWeights } from '@wardround/core/graph/import/own-weights.ts'
 import { importedStep } from '@wardround/core/graph/testing/imported-step.ts'
 import { float32, numbers, type Value, type Values } from '@wardround/core/graph/testing/values.ts'
-import { lossNames, optimizerSchema } from '@wardround/core/study/model.ts'
+import { lossSchema } from '@wardround/core/study/loss.ts'
+import { optimizerSchema } from '@wardround/core/study/optimizer.ts'
 import { sizeOf } from '@wardround/core/weights.ts'
 import { assertNear, fileOnRuntime, onRuntime } from './testing/on-runtime.ts'
 
@@ -35,7 +36,7 @@ async function stepped(step: Step): Promise<{ loss: Value | undefined; next: Val
   const imported = importModel(modelOf(step))
   const { features, target } = step.batch
   const { graph, state, next } = importedStep(imported.network, {
-    loss: lossNames.find((name) => name === step.loss) ?? assert.fail(step.loss),
+    loss: lossSchema.parse(step.loss),
     optimizer: optimizerSchema.parse(step.optimizer),
     batch: features.shape[0] ?? 0,
     target: target.shape.slice(1),

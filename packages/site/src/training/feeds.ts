@@ -17,17 +17,23 @@ export const stepOptions = ({
   groups,
 }: TrainRequest): StepOptions => ({
   model: shapeOf(model),
-  training: { loss: training.loss, optimizer: training.optimizer, l2: training.l2 },
+  training: {
+    loss: training.loss,
+    optimizer: training.optimizer,
+    l2: training.l2,
+    ...(training.clipGradients === undefined ? {} : { clipGradients: training.clipGradients }),
+  },
   inputs: data.width,
   batch: Math.min(training.batch, data.rows),
   weighted: classWeights !== undefined,
   ...(proximal === undefined ? {} : { proximalMu: proximal.mu }),
   ...(correction === undefined ? {} : { corrected: true }),
+  ...(training.schedule === undefined ? {} : { scheduled: true }),
   ...(groups === undefined ? {} : { groups }),
 })
 
 /** A graph does not depend on where its weights start: studies that differ in that alone share a session. */
-export const shapeOf = ({ layers, personal }: TrainRequest['model']): TrainRequest['model'] => ({ layers, personal })
+export const shapeOf = ({ start: _, ...model }: TrainRequest['model']): TrainRequest['model'] => model
 
 /** The same for every step. */
 export const outerFeeds = (request: TrainRequest): Feeds => ({

@@ -275,3 +275,17 @@ test('a file cannot make us work out what is large', () => {
   }
   refuses(parts, 'WR_GRAPH_INVALID', /broadcast/)
 })
+
+test('a pooling that rounds up where only padding is left does not', () => {
+  const pool = (op: string, pads: readonly number[]): Parts => ({
+    shape: ['batch', 1, 2],
+    nodes: [
+      node(op, [['x'], ['y']], { kernel_shape: ints([2]), strides: ints([2]), pads: ints(pads), ceil_mode: int(1) }),
+    ],
+  })
+  for (const op of ['MaxPool', 'AveragePool']) {
+    assert.deepEqual(importModel(modelOf(pool(op, [0, 1]))).network.output, [1, 1], op)
+    assert.deepEqual(importModel(modelOf(pool(op, [1, 0]))).network.output, [1, 2], op)
+  }
+  assert.deepEqual(made(pool('MaxPool', [0, 1]), [1, 2, 4, 3]).y, [2, 4])
+})

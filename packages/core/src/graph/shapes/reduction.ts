@@ -25,14 +25,6 @@ const normalised: ShapeRule = (node, inputs) => {
   return { type, shape }
 }
 
-/** Where the largest or smallest is, along one axis. */
-const position: ShapeRule = (node, inputs) => {
-  const { shape } = input(inputs, 0)
-  const axis = axisOf(node.op, intAttribute(node, 'axis', 0), shape.length)
-  const isKept = intAttribute(node, 'keepdims', 1) === 1
-  return { type: 'int64', shape: isKept ? shape.with(axis, 1) : shape.toSpliced(axis, 1) }
-}
-
 /** Its axis is a constant second input. */
 const cumulative: ShapeRule = (node, inputs, lookup) => {
   const x = input(inputs, 0)
@@ -40,6 +32,14 @@ const cumulative: ShapeRule = (node, inputs, lookup) => {
   if (axis === undefined || others.length > 0) throw invalid(`the axis of ${node.op} is not constant`)
   axisOf(node.op, axis, x.shape.length)
   return x
+}
+
+/** Where the largest or smallest is, along one axis. */
+const position: ShapeRule = (node, inputs) => {
+  const { shape } = input(inputs, 0)
+  const axis = axisOf(node.op, intAttribute(node, 'axis', 0), shape.length)
+  const isKept = intAttribute(node, 'keepdims', 1) === 1
+  return { type: 'int64', shape: isKept ? shape.with(axis, 1) : shape.toSpliced(axis, 1) }
 }
 
 const reductions = [

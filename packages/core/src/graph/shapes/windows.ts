@@ -43,7 +43,8 @@ const transposed: ShapeRule = (node, inputs) => {
   const groups = groupsOf(node)
   if (groups < 1 || channels % groups !== 0 || x.shape[1] !== channels) throw misfit(node, x.shape, weights)
   requireBias(node, inputs[2], inGroup * groups)
-  if (node.attributes.output_shape !== undefined || isSame(node))
+  const { output_shape: shape, auto_pad: how = { kind: 'string', value: 'NOTSET' } } = node.attributes
+  if (shape !== undefined || how.kind !== 'string' || how.value !== 'NOTSET')
     throw invalid(`${node.op} says how large it is by output_shape or auto_pad`)
   const windows = windowsOf(node, spatialOf(x.shape), kernel)
   const more = outputPadding(node, kernel.length)
@@ -52,10 +53,6 @@ const transposed: ShapeRule = (node, inputs) => {
   if (extents.some((extent) => extent < 1)) throw invalid(`${node.op} makes [${extents.join(', ')}]`)
   return { type: x.type, shape: [x.shape[0] ?? 0, inGroup * groups, ...extents] }
 }
-
-/** Padding that follows from the extents: its zeros would be those of another operator's document than Conv's. PyTorch writes NOTSET. */
-const isSame = ({ attributes: { auto_pad: how } }: Node): boolean =>
-  how !== undefined && !(how.kind === 'string' && ['NOTSET', 'VALID'].includes(how.value))
 
 /** What is added behind each axis, less than a stride: else no convolution is what it transposes. */
 export function outputPadding(node: Node, axes: number): readonly number[] {

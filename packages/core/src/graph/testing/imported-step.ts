@@ -1,11 +1,13 @@
 /** One step of training of a model from a file, as a graph. */
-import type { Loss, OptimizerSpec } from '../../study/model.ts'
+import type { Loss } from '../../study/loss.ts'
+import type { OptimizerSpec } from '../../study/optimizer.ts'
 import { graphBuilder } from '../builder.ts'
 import { differentiate } from '../differentiate.ts'
 import type { Graph } from '../ir.ts'
-import { appendLoss } from '../losses.ts'
+import { appendLoss } from '../losses/registry.ts'
 import type { Network } from '../network.ts'
-import { optimizerOf, type StateSpec } from '../optimizers.ts'
+import type { StateSpec } from '../optimizers/optimizer.ts'
+import { optimizerOf } from '../optimizers/registry.ts'
 
 export type ImportedStep = {
   /** From `features` [batch, …input], `target` [batch, …], each weight and each state by its name to `loss` and `next/<name>`. */
