@@ -8,7 +8,8 @@ export function relativeError(ours: ArrayLike<number>, theirs: Float32Array, lea
   let [apart, largest] = [0, least]
   for (const [index, value] of theirs.entries()) {
     const distance = Math.abs(value - (ours[index] ?? Number.NaN))
-    if (!(distance <= apart)) apart = distance
+    if (!Number.isFinite(distance)) return Number.POSITIVE_INFINITY
+    apart = Math.max(apart, distance)
     largest = Math.max(largest, Math.abs(value))
   }
   return apart === 0 ? 0 : apart / largest
