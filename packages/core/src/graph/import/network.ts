@@ -1,11 +1,11 @@
 /** A model from an ONNX file as a network: which of its tensors are learnt, what it must be given, what it makes. */
-import { graphBuilder } from '../builder.ts'
+import { type GraphBuilder, graphBuilder } from '../builder.ts'
 import type { Model } from '../decode-model.ts'
 import type { Graph, Node, Tensor, ValueInfo } from '../ir.ts'
-import type { DrawSpec, Extents, WeightSpec } from '../layers/layer.ts'
+import type { Context, DrawSpec, Extents, WeightSpec } from '../layers/layer.ts'
 import type { Network } from '../network.ts'
 import { invalid, refused, shown } from './known.ts'
-import { replay } from './replay.ts'
+import { replay, type Watch } from './replay.ts'
 import { requireOpset } from './upgrade.ts'
 
 type FloatTensor = Extract<Tensor, { type: 'float32' }>
@@ -16,18 +16,26 @@ export type ImportedModel = {
   readonly weights: readonly Float32Array[]
 }
 
-/** Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED. */
-export function importModel({ graph: written, opset }: Model): ImportedModel {
+/** `watch` looks on while the model is tried. Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED. */
+export function importModel({ graph: written, opset }: Model, watch?: Watch): ImportedModel {
   requireOpset(opset)
   const { graph, activation } = withoutLastActivation(withOwnWeights(written))
   const input = inputOf(graph)
   const weights = weightsOf(graph)
-  const append: Network['append'] = (b, x, context) => {
+  const appendAs = (
+    b: GraphBuilder,
+    x: string,
+    { context, by }: { context: Context; by?: Watch | undefined },
+  ): string => {
     const names = new Map([[input.name, x], ...weights.map(({ spec: { name } }) => [name, name] as const)])
-    return replay(b, { graph, opset, names, context })[0] ?? ''
+    return replay(b, { graph, opset, names, context, watch: by })[0] ?? ''
   }
+  const append: Network['append'] = (b, x, context) => appendAs(b, x, { context })
   const extents = extentsOf(input)
-  const tried = trial(append, { extents, specs: weights.map(({ spec }) => spec) })
+  const tried = trial((b, x, context) => appendAs(b, x, { context, by: watch }), {
+    extents,
+    specs: weights.map(({ spec }) => spec),
+  })
   return {
     network: {
       input: extents,
