@@ -1,5 +1,6 @@
 /** A study with another seed or strategy: another plan, with another hash, as a researcher would publish it. */
 import { type ParsedStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
+import { rateOf } from '@wardround/core/study/optimizer.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import { usageWords } from '@wardround/core/words/en/usage.ts'
 import { usageOf } from './usage.ts'
@@ -27,7 +28,7 @@ const strategiesFor = (
   trimmedMean: {},
   fedBuff: { buffer: quorum ?? 2 },
   fedNova: {},
-  qFedAvg: { q: 1, lipschitz: 1 / localRate(optimizer) },
+  qFedAvg: { q: 1, lipschitz: 1 / rateOf(optimizer) },
   scaffold: {},
   fedDyn: { alpha: 0.1 },
   krum: {},
@@ -36,9 +37,6 @@ const strategiesFor = (
   normBound: {},
   centredClipping: {},
 })
-
-const localRate = (optimizer: Study['training']['optimizer']): number =>
-  'sgd' in optimizer ? optimizer.sgd.rate : optimizer.adam.rate
 
 /** `command` is where the changes were typed. Errors: WR_USAGE for a seed that is no number or an unknown strategy. */
 export function changedPlan(

@@ -7,6 +7,7 @@ import { classLabels } from '@wardround/core/preparation/encoding.ts'
 import type { BlobRef, Report } from '@wardround/core/protocol/task.ts'
 import { type UpdateFacts, updateFacts } from '@wardround/core/protocol/update.ts'
 import { checkSpecs, float32Of, headerLimitBytes } from '@wardround/core/safetensors.ts'
+import { outcomeOf } from '@wardround/core/study/loss.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
 import { placeOf, readHeader } from './aggregate.ts'
@@ -98,16 +99,10 @@ async function studyRow({ store }: Context, task: TaskRow): Promise<StudyRow> {
   return row
 }
 
-const kinds = {
-  binaryCrossEntropy: 'binary',
-  categoricalCrossEntropy: 'multiclass',
-  meanSquaredError: 'regression',
-} as const
-
 /** Statistics of another kind, or with other classes, could not be merged with the other sites'. */
 function checkStatistic(study: Study, statistic: Statistic | null): void {
   if (statistic === null) return
-  const wanted = kinds[study.training.loss]
+  const wanted = outcomeOf(study.training.loss)
   const classes = classLabels(study.data.target).length
   if (statistic.kind !== wanted || (statistic.kind === 'multiclass' && statistic.confusion.length !== classes)) {
     throw new WardroundError('WR_BODY_INVALID', {

@@ -3,6 +3,7 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import type { Task } from '@wardround/core/protocol/task.ts'
 import { flatten, unflatten } from '@wardround/core/safetensors.ts'
+import { rateOf } from '@wardround/core/study/optimizer.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import { dimensionOf, type TensorSpec, type Weights } from '@wardround/core/weights.ts'
 import { fetchWeights } from './blob.ts'
@@ -41,10 +42,8 @@ export async function correctionFor(
     own: kept === undefined ? zeros() : flatten(kept),
     common: given.common === undefined ? zeros() : flatten(await fetchWeights(site, given.common, specs)),
   }
-  const { optimizer } = study.training
-  const rate = 'sgd' in optimizer ? optimizer.sgd.rate : optimizer.adam.rate
   return {
-    gradient: unflatten(specs, correction.gradient(vectors, rate)),
+    gradient: unflatten(specs, correction.gradient(vectors, rateOf(study.training.optimizer))),
     keep(made) {
       own.save(task.round, unflatten(specs, correction.next(vectors, { ...made, delta: flatten(made.delta) })))
       own.keep([given.since, task.round])

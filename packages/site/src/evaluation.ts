@@ -6,6 +6,7 @@ import type { Estimate } from '@wardround/core/metrics/schema.ts'
 import { type Scored, statisticOf } from '@wardround/core/metrics/statistic.ts'
 import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
 import type { ModelResult } from '@wardround/core/protocol/task.ts'
+import { outcomeOf } from '@wardround/core/study/loss.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import type { Weights } from '@wardround/core/weights.ts'
 import type { Trainer } from './training/trainer.ts'
@@ -76,7 +77,7 @@ export function compare(
   const models = scores.map((own) => ({ scores: own, target, patients }))
   const statistics = models.map((model) => statisticOf(study.training.loss, model))
   const { estimates, differences } =
-    study.training.loss === 'binaryCrossEntropy' ? bootstrap(models, labels) : withoutIntervals(statistics)
+    outcomeOf(study.training.loss) === 'binary' ? bootstrap(models, labels) : withoutIntervals(statistics)
   return {
     results: estimates.map((estimate, index) => ({ ...estimate, statistic: statistics[index] ?? null })),
     differences,

@@ -29,6 +29,12 @@ test('epochs have streams of their own in each round; steps are one stream that 
   assert.deepEqual(third, { steps: 20, from: 40, labels: [1, 'train', 'a', 'steps'] })
 })
 
+test('a round has its number where a schedule goes by it', () => {
+  const schedule = { cosine: { length: 30 } }
+  for (const amount of [{ epochs: 4 }, { steps: 20 }])
+    assert.equal(amountOf(studyOf({ training: { ...amount, schedule } }), [1, 'train', 'a'], 3).round, 3)
+})
+
 test("a personal bias starts at the site's smoothed log-odds, unless the study says where", () => {
   // 3 of 4 are positive: log(3.5 / 1.5).
   const target = Float32Array.of(1, 1, 0, 1)
@@ -36,6 +42,8 @@ test("a personal bias starts at the site's smoothed log-odds, unless the study s
     withPersonalStart(study, firstWeights(study, 1), target).find(({ name }) => name === 'output.bias')?.data[0]
   assert.equal(bias(studyOf()), Math.fround(Math.log(3.5 / 1.5)))
   assert.equal(bias(studyOf({ model: { start: { 'output.bias': [0.25] } } })), 0.25)
+  const focal = studyOf({ training: { loss: { binaryFocalCrossEntropy: {} } } })
+  assert.equal(bias(focal), Math.fround(Math.log(3.5 / 1.5)))
   assert.equal(bias(studyOf({ model: { personal: [], start: { 'output.bias': [0.5] } } })), 0.5)
 })
 

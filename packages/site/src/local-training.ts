@@ -6,6 +6,7 @@ import { judge, type MetricPoint } from '@wardround/core/learning/convergence.ts
 import { classLabels } from '@wardround/core/preparation/encoding.ts'
 import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
 import { seededRandom } from '@wardround/core/random.ts'
+import { outcomeOf } from '@wardround/core/study/loss.ts'
 import { measuredOn, type Study } from '@wardround/core/study/study.ts'
 import type { Weights } from '@wardround/core/weights.ts'
 import type { Prepared } from './dataset.ts'
@@ -18,7 +19,7 @@ export const firstWeights = (study: Study, width: number): Weights =>
   initialWeights(study.model, width, seededRandom([study.seed, 'weights']))
 
 /**
- * A personal weight's first value at a site: as the shared ones, but the last bias under binary cross-entropy starts at the smoothed log-odds
+ * A personal weight's first value at a site: as the shared ones, but the last bias of two outcomes starts at the smoothed log-odds
  * log((n₊ + ½) / (n₋ + ½)) of the site's own training records, unless the study says where it starts.
  */
 export function withPersonalStart(study: Study, weights: Weights, target: Float32Array): Weights {
@@ -26,7 +27,7 @@ export function withPersonalStart(study: Study, weights: Weights, target: Float3
   const bias = weights.at(-1)?.name ?? ''
   const { personal, start = {} } = study.model
   const isDrawn = bias.endsWith('.bias') && personal.includes(bias) && !Object.hasOwn(start, bias)
-  if (study.training.loss !== 'binaryCrossEntropy' || !isDrawn) return weights
+  if (outcomeOf(study.training.loss) !== 'binary' || !isDrawn) return weights
   const positives = target.reduce((count, label) => count + label, 0)
   const odds = Math.log((positives + 0.5) / (target.length - positives + 0.5))
   return weights.map((tensor) =>
@@ -49,16 +50,17 @@ export function classWeightsFor(
 /**
  * How much a site trains in a round, and the streams that shuffle it. Epochs are shuffled anew in each round. Steps are one endless sequence over
  * all rounds: round r takes its steps (r − 1)·steps … r·steps − 1, whether or not the site was there in the rounds before, so that nothing
- * has to be remembered.
+ * has to be remembered. A schedule of the rate goes by the round's number, or by the steps within it, for the same reason.
  */
 export function amountOf(
-  { training: { epochs = 1, steps } }: Study,
+  { training: { epochs = 1, steps, schedule } }: Study,
   labels: TrainRequest['labels'],
   round: number,
-): Amount & Pick<TrainRequest, 'labels'> {
+): Amount & Pick<TrainRequest, 'labels' | 'round'> {
+  const scheduled = schedule === undefined ? {} : { round }
   return steps === undefined
-    ? { epochs, labels: [...labels, round] }
-    : { steps, from: (round - 1) * steps, labels: [...labels, 'steps'] }
+    ? { epochs, labels: [...labels, round], ...scheduled }
+    : { steps, from: (round - 1) * steps, labels: [...labels, 'steps'], ...scheduled }
 }
 
 export type RoundsOptions = {

@@ -1,6 +1,7 @@
 /** Whether a model's layers, its loss, and the weights that a study names fit together. */
 import type { Activation } from '../study/layers.ts'
-import type { Loss, ModelSpec } from '../study/model.ts'
+import { type Loss, lossName, type Outcome, outcomeOf } from '../study/loss.ts'
+import type { ModelSpec } from '../study/model.ts'
 import { sizeOf, type TensorSpec } from '../weights.ts'
 import { misfit } from './layers/layer.ts'
 import { kindOf } from './layers/resolve.ts'
@@ -21,26 +22,28 @@ export function checkModel(model: ModelSpec, { inputs, loss }: { inputs: Inputs;
   }
 }
 
-const fitting: Record<Loss, readonly Activation[]> = {
-  binaryCrossEntropy: ['linear', 'sigmoid'],
-  categoricalCrossEntropy: ['linear', 'softmax'],
-  meanSquaredError: ['linear'],
+/** The last layer's activations: that of the outcome, or none, which means the same. */
+const fitting: Record<Outcome, readonly Activation[]> = {
+  binary: ['linear', 'sigmoid'],
+  multiclass: ['linear', 'softmax'],
+  regression: ['linear'],
 }
 
 function checkOutputs({ weights, activation, output }: Network, loss: Loss): void {
   if (!weights.some(({ learnt }) => learnt)) throw misfit('model.layers', 'no layer has weights that are learnt')
-  if (!fitting[loss].includes(activation)) {
+  const [outcome, name] = [outcomeOf(loss), lossName(loss)]
+  if (!fitting[outcome].includes(activation)) {
     throw misfit(
       'model.layers',
-      `with ${loss} the last layer's activation is ${fitting[loss].join(' or ')}, not ${activation}`,
+      `with ${name} the last layer's activation is ${fitting[outcome].join(' or ')}, not ${activation}`,
     )
   }
-  const wanted = loss === 'categoricalCrossEntropy' ? 'one output a class' : 'one output'
+  const wanted = outcome === 'multiclass' ? 'one output a class' : 'one output'
   const [outputs = 0] = output
   if (output.length !== 1)
-    throw misfit('model.layers', `with ${loss} the last layer has ${wanted}, not [${output.join(', ')}]`)
-  if (loss === 'categoricalCrossEntropy' ? outputs < 2 : outputs !== 1)
-    throw misfit('model.layers', `with ${loss} the last layer has ${wanted}, not ${outputs}`)
+    throw misfit('model.layers', `with ${name} the last layer has ${wanted}, not [${output.join(', ')}]`)
+  if (outcome === 'multiclass' ? outputs < 2 : outputs !== 1)
+    throw misfit('model.layers', `with ${name} the last layer has ${wanted}, not ${outputs}`)
 }
 
 function checkNames({ personal, start }: ModelSpec, specs: readonly TensorSpec[]): void {

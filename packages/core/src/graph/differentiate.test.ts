@@ -127,6 +127,15 @@ test('a loss that is no scalar is refused', () => {
   }
 })
 
+test('of several outputs, those that the loss does not depend on pass nothing', () => {
+  // L = Σ second², of w in two parts.
+  const second = (b: GraphBuilder): string => {
+    const [, part = ''] = b.several('Split', ['w'], { outputs: 2, attributes: { num_outputs: int(2) } })
+    return total(b, b.node('Mul', [part, part]))
+  }
+  assert.deepEqual(gradientsOf({ w: [1, 2, 3, 4, 5] }, second), [[0, 0, 0, 8, 10]])
+})
+
 // ---- whole graphs ----
 
 /** A few smooth operators on one another; values may be used any number of times. */
@@ -178,4 +187,18 @@ test('on random graphs the gradient is the derivative by differences', () => {
     }),
     drawn(),
   )
+})
+
+test('an operand that is left out does not depend on an output that nobody names', () => {
+  const b = graphBuilder()
+  const shapes = { x: [2, 1, 1], w: [1, 1, 1], r: [1, 1, 1], bound: [], other: [1] }
+  for (const [name, shape] of Object.entries(shapes)) b.input({ name, type: 'float32', shape })
+  const [, last = ''] = b.several('RNN', ['x', 'w', 'r'], {
+    outputs: ['', 'last'],
+    attributes: { hidden_size: int(1) },
+  })
+  // With a bound that is computed Clip cannot be differentiated, and need not be.
+  const clipped = b.node('Clip', ['other', '', 'bound'])
+  const [gradient = ''] = differentiate(b, total(b, b.node('Mul', [last, clipped])), ['w'])
+  assert.deepEqual(b.shape(gradient), [1, 1, 1])
 })

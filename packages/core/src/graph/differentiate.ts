@@ -40,7 +40,9 @@ export function differentiate(builder: GraphBuilder, loss: string, parameters: r
 function dependents(nodes: readonly Node[], parameters: readonly string[]): ReadonlySet<string> {
   const active = new Set(parameters)
   for (const node of nodes) {
-    if (node.inputs.some((input) => active.has(input))) for (const output of node.outputs) active.add(output)
+    if (!node.inputs.some((input) => active.has(input))) continue
+    // What nobody names is no value: an operand that is left out is not computed from it.
+    for (const output of node.outputs) if (output !== '') active.add(output)
   }
   return active
 }

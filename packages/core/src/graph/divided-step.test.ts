@@ -6,7 +6,7 @@ import { sizeOf } from '../weights.ts'
 import { dividedStep } from './divided-step.ts'
 import { epochGraph } from './epoch.ts'
 import { checkGraph } from './safelist.ts'
-import type { StepOptions } from './step.ts'
+import { type StepOptions, stepParts } from './step.ts'
 import { drawn } from './testing/draws.ts'
 import { run } from './testing/reference.ts'
 import { drawTraining } from './testing/training.ts'
@@ -85,9 +85,14 @@ test('of any model, what is carried comes out of one half or the other, once, an
       const read = new Set(step.updates.flatMap(({ inputs }) => inputs.map(({ of }) => of)))
       const wanted = new Set([step.loss, ...step.next.values()])
       for (const { name } of step.graph.outputs) assert.ok(read.has(name) || wanted.has(name), name)
-      // A matrix has its gradient from two that are as high as a batch.
-      for (const { shape, inputs } of step.updates)
-        if (shape.length === 2) assert.equal(inputs.filter(({ part }) => part === 'columns').length, 1)
+      // A matrix has its gradient from two that are as high as a batch; its rows are of what was there before the step.
+      const given = new Set(stepParts(own).outer.map(({ name }) => name))
+      for (const { shape, inputs } of step.updates) {
+        if (shape.length !== 2) continue
+        assert.equal(inputs.filter(({ part }) => part === 'columns').length, 1)
+        for (const { part, of } of inputs)
+          assert.ok(part !== 'rows' || given.has(of) || next.includes(of), `${of} is made whole`)
+      }
       assert.deepEqual(
         step.updates.map(({ shape }) => shape),
         weights.map(({ shape }) => shape).filter((shape) => sizeOf(shape) >= 2),

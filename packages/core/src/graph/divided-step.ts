@@ -2,13 +2,14 @@
  * A step in two halves, for weights that are too large for a `Scan`, which copies what it carries. The first half is what must see whole tensors: forward
  * and backward, up to what the gradients of large tensors are made of. The second is, for each large tensor, whatever a row of it does not need the other rows
  * for: its gradient as the product of one row of the inputs and all that flows back, penalties, corrections, the optimizer. It is run in place and some rows
- * at a time, so that there never is a whole gradient. These are the operators of the epoch graph in its order, and their results are the same bits.
+ * at a time, so that there never is a whole gradient, unless something needs its norm (clipping by norm, LAMB): then the first half makes it as well. These are
+ * the operators of the epoch graph in its order, and their results are the same bits.
  */
 import { sizeOf, type TensorSpec } from '../weights.ts'
 import { type GraphBuilder, graphBuilder } from './builder.ts'
 import { type Graph, intAttribute, type Node, type Shape } from './ir.ts'
 import type { DrawSpec } from './layers/layer.ts'
-import type { StateSpec } from './optimizers.ts'
+import type { StateSpec } from './optimizers/optimizer.ts'
 import { appendStep, type StepOptions, stepParts } from './step.ts'
 
 export type DividedStep = {
@@ -72,7 +73,9 @@ export function dividedStep(options: Omit<StepOptions, 'groups'>, largeValues = 
 }
 
 /** Operators of which each value depends on the values in its own place alone. */
-const eachByItself: ReadonlySet<string> = new Set(['Identity', 'Neg', 'Sqrt', 'Add', 'Sub', 'Mul', 'Div'])
+const eachByItself: ReadonlySet<string> = new Set([
+  ...['Identity', 'Neg', 'Sqrt', 'Add', 'Sub', 'Mul', 'Div', 'Relu', 'Clip'],
+])
 
 /** The graph behind `targets`, from a carried tensor's name to the value that it becomes, as far back as each row stands by itself. */
 function updateOf(b: GraphBuilder, { shape }: TensorSpec, targets: ReadonlyMap<string, string>): Update {

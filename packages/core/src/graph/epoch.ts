@@ -7,12 +7,13 @@ import type { TensorSpec } from '../weights.ts'
 import { graphBuilder } from './builder.ts'
 import { type Graph, int, ints, subgraph, type ValueInfo } from './ir.ts'
 import type { DrawSpec } from './layers/layer.ts'
-import type { StateSpec } from './optimizers.ts'
+import type { StateSpec } from './optimizers/optimizer.ts'
 import { appendStep, type StepOptions, type StepParts, stepParts } from './step.ts'
 
 export type EpochGraph = {
   /**
-   * Inputs, by name: the outer values and the carried ones (step.ts), `batches` int32 [steps, batch], `draws/<layer>` [steps, batch, …extents].
+   * Inputs, by name: the outer values and the carried ones (step.ts), `batches` int32 [steps, batch], `draws/<layer>` [steps, batch, …extents],
+   * and `rates` [steps] if scheduled.
    * Outputs: `next/<weight or state>`, and `losses` [steps]: each step's data loss, before the step, without penalties.
    */
   readonly graph: Graph
@@ -35,6 +36,7 @@ export function epochGraph(options: StepOptions): EpochGraph {
         shape: ['steps', options.batch, ...layer.extents],
       }),
     ),
+    ...(options.scheduled ? [{ name: 'rates', type: 'float32' as const, shape: ['steps'] }] : []),
   ]
   for (const value of scanned) b.input(value)
 

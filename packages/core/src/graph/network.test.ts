@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { WardroundError } from '../errors.ts'
 import { seededRandom } from '../random.ts'
 import { activationNames } from '../study/layers.ts'
-import { type Loss, lossNames, type ModelSpec, modelSchema } from '../study/model.ts'
+import { type Loss, lossName, lossSchema } from '../study/loss.ts'
+import { type ModelSpec, modelSchema } from '../study/model.ts'
 import { sizeOf } from '../weights.ts'
 import { graphBuilder } from './builder.ts'
 import { checkModel } from './check-model.ts'
@@ -124,12 +125,20 @@ test('range by range they are the same values, wherever the ranges end', () => {
 // ---- what fits together ----
 
 test('a loss takes the last layer that belongs to it, and no other', () => {
-  const fitting: Record<Loss, readonly string[]> = {
-    binaryCrossEntropy: ['linear 1', 'sigmoid 1'],
-    categoricalCrossEntropy: ['linear 2', 'linear 3', 'softmax 2', 'softmax 3'],
-    meanSquaredError: ['linear 1'],
-  }
-  for (const loss of lossNames) {
+  const binary = ['linear 1', 'sigmoid 1']
+  const classes = ['linear 2', 'linear 3', 'softmax 2', 'softmax 3']
+  const fitting: readonly (readonly [loss: unknown, fitting: readonly string[]])[] = [
+    ['binaryCrossEntropy', binary],
+    [{ binaryFocalCrossEntropy: {} }, binary],
+    ['categoricalCrossEntropy', classes],
+    [{ categoricalCrossEntropy: { labelSmoothing: 0.1 } }, classes],
+    [{ categoricalFocalCrossEntropy: {} }, classes],
+    ['meanSquaredError', ['linear 1']],
+    ['meanAbsoluteError', ['linear 1']],
+    [{ huber: {} }, ['linear 1']],
+  ]
+  for (const [given, fits] of fitting) {
+    const loss = lossSchema.parse(given)
     for (const activation of activationNames) {
       for (const outputs of [1, 2, 3]) {
         const check = () =>
@@ -140,8 +149,8 @@ test('a loss takes the last layer that belongs to it, and no other', () => {
             ]),
             { inputs: 3, loss },
           )
-        if (fitting[loss].includes(`${activation} ${outputs}`)) check()
-        else assert.throws(check, refused('model.layers'), `${loss}: ${activation} ${outputs}`)
+        if (fits.includes(`${activation} ${outputs}`)) check()
+        else assert.throws(check, refused('model.layers'), `${lossName(loss)}: ${activation} ${outputs}`)
       }
     }
   }
@@ -247,7 +256,11 @@ test('a prediction is a probability where the loss is a cross-entropy, whether t
       [3.5, -1.5, 2.5].flatMap((z) => [sigmoid(z), sigmoid(-z)]),
     )
   }
-  assert.deepEqual(lossNames.map(outputActivation), ['sigmoid', 'softmax', 'linear'])
+  const losses = ['binaryCrossEntropy', { categoricalFocalCrossEntropy: {} }, { huber: {} }]
+  assert.deepEqual(
+    losses.map((loss) => outputActivation(lossSchema.parse(loss))),
+    ['sigmoid', 'softmax', 'linear'],
+  )
 })
 
 test('each activation between layers, by hand', () => {

@@ -1,14 +1,19 @@
 /** The model for prediction. */
 import type { Activation } from '../study/layers.ts'
-import type { Loss, ModelSpec } from '../study/model.ts'
+import { type Loss, type Outcome, outcomeOf } from '../study/loss.ts'
+import type { ModelSpec } from '../study/model.ts'
 import { graphBuilder } from './builder.ts'
 import type { Graph } from './ir.ts'
 import { appendActivation } from './layers/activation.ts'
 import { extentsOf, type Inputs, networkOf, weightSpecs } from './network.ts'
 
 /** What turns logits into what a person is told: a probability, one for each class, or the value itself. */
-export const outputActivation = (loss: Loss): Activation =>
-  loss === 'binaryCrossEntropy' ? 'sigmoid' : loss === 'categoricalCrossEntropy' ? 'softmax' : 'linear'
+export const outputActivation = (loss: Loss): Activation => outcomeActivation[outcomeOf(loss)]
+const outcomeActivation: Record<Outcome, Activation> = {
+  binary: 'sigmoid',
+  multiclass: 'softmax',
+  regression: 'linear',
+}
 
 export type PredictionOptions = {
   readonly model: ModelSpec

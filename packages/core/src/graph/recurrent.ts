@@ -14,11 +14,11 @@ export type Recurrent = {
 }
 
 const gateCounts: Readonly<Record<string, number>> = { RNN: 1, GRU: 3, LSTM: 4 }
-const directionsOf: Readonly<Record<string, readonly boolean[]>> = {
-  forward: [false],
-  reverse: [true],
-  bidirectional: [false, true],
-}
+const directionsOf: ReadonlyMap<string, readonly boolean[]> = new Map([
+  ['forward', [false]],
+  ['reverse', [true]],
+  ['bidirectional', [false, true]],
+])
 
 /** Where a node has each of its operands. */
 export const operandAt = { x: 0, w: 1, r: 2, bias: 3, lengths: 4, h: 5, c: 6, peepholes: 7 } as const
@@ -51,7 +51,7 @@ const isExtent = (extent: Dim | undefined): extent is number => typeof extent ==
 function directionsNamed(node: Node): readonly boolean[] {
   const { direction = { kind: 'string', value: 'forward' } } = node.attributes
   const name = direction.kind === 'string' ? direction.value : ''
-  const found = Object.hasOwn(directionsOf, name) ? directionsOf[name] : undefined
+  const found = directionsOf.get(name)
   if (found === undefined) throw invalid(`${node.op} in the direction ${name.slice(0, 20)}`)
   return found
 }

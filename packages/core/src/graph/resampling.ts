@@ -61,6 +61,8 @@ function stretchOf(extent: Dim, wanted: number, isScale: boolean): Stretch | und
     : { extent: wanted, scale: Math.fround(wanted / extent) }
   if (!(stretch.extent >= 1 && stretch.extent <= mostExtent && extent >= 1 && extent <= mostExtent))
     throw invalid(`Resize of ${extent} to ${stretch.extent}`)
+  // The document moves the values by less than one place; ONNX Runtime leaves them where they are.
+  if (stretch.extent === extent) throw refused(`Resize by ${wanted} leaves an axis of ${extent} as long as it is`)
   return stretch
 }
 

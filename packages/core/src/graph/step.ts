@@ -2,16 +2,19 @@
 import type { ModelSpec, TrainingSpec } from '../study/model.ts'
 import type { TensorSpec } from '../weights.ts'
 import type { GraphBuilder } from './builder.ts'
+import { clipGradients } from './clip-gradients.ts'
 import { differentiate } from './differentiate.ts'
 import type { ValueInfo } from './ir.ts'
 import type { Context, DrawSpec } from './layers/layer.ts'
-import { appendL2, appendLoss, appendProximal, sum } from './losses.ts'
+import { appendL2, appendProximal, sum } from './losses/penalties.ts'
+import { appendLoss } from './losses/registry.ts'
 import { extentsOf, type Inputs, type Network, networkOf, weightSpecs } from './network.ts'
-import { type Optimizer, optimizerOf, type StateSpec } from './optimizers.ts'
+import type { Optimizer, StateSpec } from './optimizers/optimizer.ts'
+import { optimizerOf } from './optimizers/registry.ts'
 
 export type StepOptions = {
   readonly model: ModelSpec
-  readonly training: Pick<TrainingSpec, 'loss' | 'optimizer' | 'l2'>
+  readonly training: Pick<TrainingSpec, 'loss' | 'optimizer' | 'l2' | 'clipGradients'>
   /** What an example is to the model. */
   readonly inputs: Inputs
   /** Examples in one step. */
@@ -22,6 +25,8 @@ export type StepOptions = {
   readonly proximalMu?: number
   /** Whether something is added to the gradients of the weights that travel (learning/local-correction.ts). */
   readonly corrected?: boolean
+  /** Whether the learning rate is an input of each step, rather than the optimizer's own. */
+  readonly scheduled?: boolean
   /** Hospitals of a pooled data set: personal biases become tables (layers.ts). */
   readonly groups?: number
 }
@@ -74,9 +79,10 @@ function outerValues(options: StepOptions, learnt: readonly TensorSpec[]): Value
   ]
 }
 
-/** The names of a step's own inputs: batch indices int32 [batch], and a layer's draws [batch, …extents]. */
+/** The names of a step's own inputs: batch indices int32 [batch], a layer's draws [batch, …extents], and the rate [] if scheduled. */
 export const batchInput = 'step/batch'
 export const drawsInput = (layer: Pick<DrawSpec, 'name'>): string => `step/draws/${layer.name}`
+export const rateInput = 'step/rate'
 
 /** The value names of what is carried on, in order, and of the step's data loss, before the step and without penalties. */
 export type Step = { readonly next: readonly string[]; readonly loss: string }
@@ -92,6 +98,7 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
       b.input({ name: drawsInput(layer), type: 'float32', shape: [options.batch, ...layer.extents] }),
     ]),
   )
+  const rate = options.scheduled ? b.input({ name: rateInput, type: 'float32', shape: [] }) : undefined
   const kept = new Map<string, string>()
   const keep = (tensor: string, next: string): void => void kept.set(tensor, next)
   const { data, total } = appendObjective(b, options, {
@@ -107,9 +114,12 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
   const corrected = new Set(options.corrected ? travelling(options, learnt).map(({ name }) => name) : [])
   const correct = (name: string, gradient: string): string =>
     corrected.has(name) ? b.node('Add', [gradient, `correction/${name}`]) : gradient
+  const corrections = learnt.map(({ name }, index) => correct(name, gradients[index] ?? ''))
+  const clipped = clipGradients(b, options.training.clipGradients, corrections)
   const next = optimizer.step(
     b,
-    learnt.map(({ name }, index) => ({ name, gradient: correct(name, gradients[index] ?? '') })),
+    learnt.map(({ name }, index) => ({ name, gradient: clipped[index] ?? '' })),
+    rate,
   )
   // What is neither learnt nor kept up by a layer stays as it is.
   return { next: carried.map(({ name }) => next.get(name) ?? kept.get(name) ?? name), loss: data }

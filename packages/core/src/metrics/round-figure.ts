@@ -3,7 +3,7 @@
  * round after round they could point to single patients; they are sent once, at the end.
  */
 import { z } from 'zod'
-import type { Loss } from '../study/model.ts'
+import type { Loss } from '../study/loss.ts'
 import { exactAuroc } from './intervals.ts'
 import { type Scored, statisticOf } from './statistic.ts'
 import { summarise } from './summary.ts'

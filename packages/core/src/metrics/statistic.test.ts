@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { WardroundError } from '../errors.ts'
-import type { Loss } from '../study/model.ts'
+import type { Loss } from '../study/loss.ts'
 // Figures of scikit-learn; fixtures/make_metrics.py says how.
 import fixture from './fixtures/metrics.json' with { type: 'json' }
 import { exactAuroc } from './intervals.ts'
@@ -226,6 +226,20 @@ test('merging the parts gives the statistic of the whole, and what is sent can b
     }),
     { numRuns: 300 },
   )
+})
+
+test('what is measured depends on what is predicted, not on which of its losses trains', () => {
+  const scored = scoredOf([0.25, 0.75], [0, 1])
+  for (const loss of [{ binaryFocalCrossEntropy: { gamma: 2, alpha: 0.25 } }])
+    assert.deepEqual(statisticOf(loss, scored), statisticOf('binaryCrossEntropy', scored))
+  for (const loss of ['meanAbsoluteError', { huber: { delta: 1 } }] as const)
+    assert.deepEqual(statisticOf(loss, scored), statisticOf('meanSquaredError', scored))
+  const classes = { ...scoredOf([0, 0], [0, 1]), scores: Float32Array.of(0.75, 0.25, 0.5, 0.5) }
+  for (const loss of [
+    { categoricalFocalCrossEntropy: { gamma: 2 } },
+    { categoricalCrossEntropy: { labelSmoothing: 0.1 } },
+  ])
+    assert.deepEqual(statisticOf(loss, classes), statisticOf('categoricalCrossEntropy', classes))
 })
 
 test('statistics of different kinds do not merge', () => {

@@ -1,6 +1,6 @@
 /** Statistics made from predictions, and merged: merging the parts gives the statistic of the whole. */
 import { WardroundError } from '../errors.ts'
-import type { Loss } from '../study/model.ts'
+import { type Loss, outcomeOf } from '../study/loss.ts'
 import { firstNotFinite } from '../vector.ts'
 import {
   type BinaryStatistic,
@@ -29,12 +29,12 @@ export function requireFinite(scores: Float32Array): void {
 /** Errors: WR_WEIGHTS_NOT_FINITE for predictions that are not finite. */
 export function statisticOf(loss: Loss, scored: Scored): Statistic {
   requireFinite(scored.scores)
-  switch (loss) {
-    case 'binaryCrossEntropy':
+  switch (outcomeOf(loss)) {
+    case 'binary':
       return binaryStatistic(scored)
-    case 'categoricalCrossEntropy':
+    case 'multiclass':
       return multiclassStatistic(scored)
-    case 'meanSquaredError':
+    case 'regression':
       return regressionStatistic(scored)
   }
 }

@@ -26,7 +26,7 @@ export function schemaIssues(data: unknown): readonly Issue[] {
   )
   return issues
     .filter(({ kind, path }) => kind !== 'missing' || !meant.has(JSON.stringify(path)))
-    .map(({ path, kind, issue }) => ({ path, problem: problemOf({ path, kind, issue }, data) }))
+    .map((flat) => ({ path: flat.path, problem: problemOf(flat, data) }))
 }
 
 /** Lists and records inside one another: 12 layers inside layers, and more than any study needs. */
@@ -46,6 +46,8 @@ type Flat = {
   readonly path: readonly PropertyKey[]
   readonly kind: 'unknown' | 'missing' | 'other'
   readonly issue: SchemaIssue
+  /** What may stand here instead. */
+  readonly names?: readonly string[]
 }
 
 /**
@@ -60,11 +62,31 @@ function flattened(issue: SchemaIssue, { before, data }: { before: readonly Prop
       Math.min(...flats.map((inner) => inner.path.length)) -
       flats.length / 1000 +
       (missesWhatWasMeant(flats) ? 1e-4 : 0)
+    const misnamed = misnamedVariant(variants)
+    if (misnamed !== undefined) return [misnamed]
     if (variants.length > 0) return variants.reduce((a, b) => (depth(b) > depth(a) ? b : a))
   }
   if (issue.code === 'unrecognized_keys')
     return issue.keys.slice(0, mostTold).map((key): Flat => ({ path: [...path, key], kind: 'unknown', issue }))
   return [{ path, kind: valueAt(data, path) === undefined ? 'missing' : 'other', issue }]
+}
+
+/** Where each variant is a single field, or a word, and none of them is anything like what is there: which there are. */
+function misnamedVariant(variants: readonly (readonly Flat[])[]): Flat | undefined {
+  const named = variants.map((flats): readonly string[] | undefined => {
+    const [first] = flats
+    if (flats.length === 1 && first?.issue.code === 'invalid_value') return first.issue.values.map(String)
+    const missing = flats.find(({ kind }) => kind === 'missing')
+    const unknown = flats.find(({ kind }) => kind === 'unknown')
+    return flats.length === 2 && unknown !== undefined && missing?.path.length === unknown.path.length
+      ? [String(missing.path.at(-1))]
+      : undefined
+  })
+  const unknown = variants.flat().find(({ kind }) => kind === 'unknown')
+  if (unknown === undefined || nearestField(unknown.path) !== undefined) return undefined
+  return named.every((names) => names !== undefined)
+    ? { ...unknown, kind: 'other', names: [...new Set(named.flat())] }
+    : undefined
 }
 
 const missesWhatWasMeant = (flats: readonly Flat[]): boolean =>
@@ -74,7 +96,8 @@ const missesWhatWasMeant = (flats: readonly Flat[]): boolean =>
       flats.some(({ kind, path }) => kind === 'missing' && path.at(-1) === nearestField(unknown.path)),
   )
 
-function problemOf({ path, kind, issue }: Flat, data: unknown): string {
+function problemOf({ path, kind, issue, names }: Flat, data: unknown): string {
+  if (names !== undefined) return problemWords.oneOf(names)
   if (kind === 'unknown') return problemWords.unknownField(String(path.at(-1)), nearestField(path))
   if (kind === 'missing') return problemWords.missingField()
   switch (issue.code) {

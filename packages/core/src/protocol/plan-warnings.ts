@@ -1,7 +1,7 @@
 /** What a study may ask for, and should not: said by `study check`, never enforced. */
 import { trimmedOf } from '../learning/aggregators.ts'
 import { faultyOf, keptOf } from '../learning/krum.ts'
-import type { OptimizerSpec } from '../study/model.ts'
+import type { TrainingSpec } from '../study/model.ts'
 import type { StrategySpec } from '../study/strategy.ts'
 import { measuredOn, type Study } from '../study/study.ts'
 import { problemWords } from '../words/en/study.ts'
@@ -18,7 +18,7 @@ export function warningsFor({ data, rounds, strategy, training }: Study, hospita
       ? [problemWords.quorumOutOfReach(rounds.quorum ?? 0, hospitals)]
       : []),
     ...(fewest === undefined ? [] : tooFewFor(strategy, fewest)),
-    ...unlikeItsPaper(strategy, training.optimizer),
+    ...unlikeItsPaper(strategy, training),
   ]
 }
 
@@ -47,10 +47,16 @@ function tooFewFor(strategy: StrategySpec, sites: number): string[] {
 /** Strategies that read a gradient, or a number of steps, out of an update: they are about wᵗ⁺¹ = wᵗ − η·g. */
 const forPlainDescent = ['fedNova', 'qFedAvg']
 
-export const isPlainDescent = (optimizer: OptimizerSpec): boolean => 'sgd' in optimizer && optimizer.sgd.momentum === 0
+/** Where an update is the sum of a round's gradients times one rate, the same in every round. */
+export const isPlainDescent = ({
+  optimizer,
+  schedule,
+  clipGradients,
+}: Pick<TrainingSpec, 'optimizer' | 'schedule' | 'clipGradients'>): boolean =>
+  'sgd' in optimizer && optimizer.sgd.momentum === 0 && schedule === undefined && clipGradients === undefined
 
-function unlikeItsPaper(strategy: StrategySpec, optimizer: OptimizerSpec): string[] {
-  return isPlainDescent(optimizer)
+function unlikeItsPaper(strategy: StrategySpec, training: TrainingSpec): string[] {
+  return isPlainDescent(training)
     ? []
     : forPlainDescent.filter((name) => name in strategy).map(problemWords.notPlainDescent)
 }

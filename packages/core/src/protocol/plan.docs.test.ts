@@ -29,6 +29,18 @@ test('every example is valid: a fragment takes its other sections from the whole
   assert.doesNotThrow(() => parseStudy(whole))
 })
 
+/** The whole study with another target, and a loss for it. */
+const { data, training } = record(whole)
+const classes = (loss: object) => ({
+  data: { ...Object(data), target: { column: 'stage', classes: { 1: 'early', 2: 'late' } } },
+  model: { layers: [{ dense: 2 }] },
+  training: { ...Object(training), loss },
+})
+const amount = (loss: object) => ({
+  data: { ...Object(data), target: { column: 'stay', unit: 'd', range: [0, 365] } },
+  training: { ...Object(training), loss },
+})
+
 test('the defaults that the document names are those of the schema', () => {
   const strategy = {
     fedAvg: {},
@@ -53,7 +65,18 @@ test('the defaults that the document names are those of the schema', () => {
   }
   const plans = [
     ...Object.entries(strategy).map(([name, options]) => ({ strategy: { [name]: options } })),
-    { training: { ...Object(record(whole).training), optimizer: { adam: { rate: 1 } } } },
+    ...[
+      ...['adam', 'adamW', 'rmsProp', 'adagrad', 'lamb'].map((name) => ({ optimizer: { [name]: { rate: 1 } } })),
+      ...Object.entries({
+        constant: {},
+        step: { every: 1, factor: 1 },
+        exponential: { factor: 1 },
+        cosine: { length: 1 },
+      }).map(([name, options]) => ({ schedule: { [name]: options } })),
+      { loss: { binaryFocalCrossEntropy: {} } },
+    ].map((change) => ({ training: { ...Object(record(whole).training), ...change } })),
+    classes({ categoricalFocalCrossEntropy: {} }),
+    amount({ huber: {} }),
     { rounds: { maximum: 3, stop: { patience: 1 }, late: {} } },
   ].map((change): unknown => parseStudy(stringify({ ...record(whole), ...change })).plan)
   // A row of a table is nothing that has windows: of its layers the schema is asked alone.

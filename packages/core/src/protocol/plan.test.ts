@@ -105,6 +105,40 @@ const inner: readonly [from: string, to: string, field: string, problem: RegExp]
   ['split: { test: 0.34, stratify: target }', 'split: { tests: 0.34 }', 'data.split.tests', /Did you mean test/],
   ['column: num,', 'column: patient_id,', 'data.target.column', /told the answer/],
   ['loss: binaryCrossEntropy', 'loss: meanSquaredError', 'training.loss', /binaryCrossEntropy/],
+  ['loss: binaryCrossEntropy', 'loss: { huber: {} }', 'training.loss', /binaryFocalCrossEntropy, not with huber/],
+  ['loss: binaryCrossEntropy', 'loss: diceLoss', 'training.loss', /one of binaryCrossEntropy/],
+  ['loss: binaryCrossEntropy', 'loss: coxPartialLikelihood', 'training.loss', /one of binaryCrossEntropy/],
+  [
+    'loss: binaryCrossEntropy',
+    'loss: { dice: {} }',
+    'training.loss.dice',
+    /one of binaryCrossEntropy, .*categoricalCrossEntropy, .*huber/,
+  ],
+  ['sgd: { rate', 'momentum: { rate', 'training.optimizer.momentum', /one of sgd, adam, adamW, rmsProp, adagrad, lamb/],
+  ['loss: binaryCrossEntropy', 'loss: { huber: { delt: 1 } }', 'training.loss.huber.delt', /Did you mean delta/],
+  [
+    'loss: binaryCrossEntropy',
+    'loss: { binaryFocalCrossEntropy: { alpha: 1 } }',
+    'training.loss.binaryFocalCrossEntropy.alpha',
+    /below 1/,
+  ],
+  [
+    'sgd: { rate: 0.05, momentum: 0.9 }',
+    'sgd: { rate: 0.05, nesterov: true }',
+    'training.optimizer.sgd.nesterov',
+    /without momentum/,
+  ],
+  ['sgd: { rate', 'sgd: { weightDecay: 0, rate', 'training.optimizer.sgd.weightDecay', /above 0/],
+  ['sgd: { rate', 'rmsprop: { rate', 'training.optimizer.rmsprop', /Did you mean rmsProp/],
+  ['epochs: 5', 'epochs: 5\n  schedule: { cosine: {} }', 'training.schedule.cosine.length', /missing/],
+  [
+    'epochs: 5',
+    'epochs: 5\n  schedule: { step: { every: 5, factor: 2 } }',
+    'training.schedule.step.factor',
+    /at most 1/,
+  ],
+  ['epochs: 5', 'epochs: 5\n  clipGradients: { norm: 0 }', 'training.clipGradients.norm', /above 0/],
+  ['epochs: 5', 'epochs: 5\n  clipGradients: { norm: 1, value: 1 }', 'training.clipGradients.value', /no field value/],
   ['[output.bias]', '[out.bias]', 'model.personal', /no weight out.bias.*output.bias/],
   ['[output.bias]', '[output.bias, output.kernel]', 'model.personal', /nothing is left/],
   ['[output.bias]', '[]\n  start: { out.bias: [0] }', 'model.start', /no weight out.bias.*output.bias/],
@@ -409,8 +443,10 @@ test('a strategy that is published for plain gradient descent, with another opti
 test('SCAFFOLD is refused with another optimizer than plain descent, and with late updates; FedDyn with these', () => {
   const { plan } = parseStudy(source)
   const plain = { sgd: { rate: 0.1 } }
-  const problem = (optimizer: object, rounds: object = {}, strategy: object = { scaffold: {} }): unknown => {
-    const training = { ...Object(plan.training), optimizer }
+  const problem = (optimizer: object, rounds: object = {}, strategy: object = { scaffold: {} }): unknown =>
+    problemOf({ optimizer }, rounds, strategy)
+  const problemOf = (change: object, rounds: object = {}, strategy: object = { scaffold: {} }): unknown => {
+    const training = { ...Object(plan.training), ...change }
     try {
       validatePlan({ ...plan, strategy, training, rounds: { maximum: 5, ...rounds } })
       return undefined
@@ -421,10 +457,34 @@ test('SCAFFOLD is refused with another optimizer than plain descent, and with la
   assert.equal(problem(plain), undefined)
   assert.equal(problem({ sgd: { rate: 0.1, momentum: 0.5 } }), 'training.optimizer')
   assert.equal(problem({ adam: { rate: 0.1 } }), 'training.optimizer')
+  assert.equal(problemOf({ optimizer: plain, schedule: { constant: {} } }), 'training.schedule')
+  assert.equal(problemOf({ optimizer: plain, clipGradients: { norm: 1 } }), 'training.clipGradients')
+  assert.equal(problem({ sgd: { rate: 0.1, weightDecay: 0.1 } }), undefined)
   assert.equal(problem(plain, { late: {} }), 'rounds.late')
   const fedDyn = { fedDyn: { alpha: 0.1 } }
   assert.equal(problem({ adam: { rate: 0.1 } }, {}, fedDyn), undefined)
   assert.equal(problem(plain, { late: {} }, fedDyn), 'rounds.late')
+})
+
+test('what weighs hospitals by their loss trains with the loss that is measured', () => {
+  const { plan } = parseStudy(source)
+  const withLoss = (loss: unknown, strategy: object) => () =>
+    validatePlan({ ...plan, strategy, training: { ...Object(plan.training), loss } })
+  const qFedAvg = { qFedAvg: { q: 1, lipschitz: 10 } }
+  const focal = { binaryFocalCrossEntropy: {} }
+  withLoss('binaryCrossEntropy', qFedAvg)()
+  withLoss(focal, { fedAvg: {} })()
+  assert.throws(
+    withLoss(focal, qFedAvg),
+    (error) => error instanceof WardroundError && error.parameters.field === 'training.loss',
+  )
+})
+
+test('what came later to optimizers and training is in no plan that does not name it: old plans keep their hashes', () => {
+  const { plan } = parseStudy(source)
+  const { optimizer, ...training } = Object(plan.training)
+  assert.deepEqual(Object.keys(Object(optimizer).sgd).toSorted(), ['momentum', 'rate'])
+  for (const field of ['schedule', 'clipGradients']) assert.ok(!(field in training), field)
 })
 
 test('where the number of hospitals is known it counts: instead of a quorum, and against one', () => {
@@ -432,19 +492,4 @@ test('where the number of hospitals is known it counts: instead of a quorum, and
   assert.match(about({ krum: {} }, { quorum: 4, hospitals: 20 }), /bears nobody/)
   assert.equal(about({ fedAvg: {} }, { quorum: 4, hospitals: 4 }), '')
   assert.match(about({ fedAvg: {} }, { quorum: 4, hospitals: 3 }), /quorum is 4, and 3 hospitals will take part/)
-})
-
-test('layers may stand inside layers, but not without end', () => {
-  const nested = (depth: number): unknown =>
-    Array.from({ length: depth }).reduce<unknown>((inner) => ({ residual: [inner] }), { dropout: 0.5 })
-  const plan = (depth: number): unknown => ({
-    ...parseStudy(source).plan,
-    model: { layers: [nested(depth), { dense: 1, name: 'output' }], personal: ['output.bias'] },
-  })
-  assert.equal(validatePlan(plan(8)).study.model.layers.length, 2)
-  for (const depth of [30, 3000])
-    assert.throws(
-      () => validatePlan(plan(depth)),
-      (error) => error instanceof WardroundError && /deep/.test(String(error.parameters.problem)),
-    )
 })

@@ -4,6 +4,7 @@ import { WardroundError } from '../errors.ts'
 import { checkModel } from '../graph/check-model.ts'
 import { flawIn } from '../json.ts'
 import { plannedWidth, specialColumns } from '../preparation/encoding.ts'
+import { isMeasuredLoss, lossesFor, lossName, type Outcome, outcomeOf } from '../study/loss.ts'
 import { type Study, studySchema, type TargetSpec } from '../study/study.ts'
 import { problemWords } from '../words/en/study.ts'
 import { planHash } from './canonical.ts'
@@ -160,19 +161,22 @@ function crossIssues(study: Study): Issue[] {
   if (data.patient === data.target.column) report(['data', 'target', 'column'], problemWords.leak(data.patient))
   if ('column' in data.split && [data.patient, data.target.column].includes(data.split.column))
     report(['data', 'split', 'column'], problemWords.splitBy(data.split.column))
-  const fitting = lossFor(data.target)
-  if (training.loss !== fitting) report(['training', 'loss'], problemWords.lossFor(fitting, training.loss))
+  const outcome = outcomeOfTarget(data.target)
+  if (outcomeOf(training.loss) !== outcome)
+    report(['training', 'loss'], problemWords.lossFor(lossesFor(outcome), lossName(training.loss)))
   if ((training.epochs === undefined) === (training.steps === undefined))
     report(['training', 'epochs'], problemWords.amount())
-  if (rounds.stop !== undefined && fitting !== 'binaryCrossEntropy' && rounds.stop.metric === 'auroc') {
+  if (rounds.stop !== undefined && outcome !== 'binary' && rounds.stop.metric === 'auroc') {
     report(['rounds', 'stop', 'metric'], problemWords.metricFor(rounds.stop.metric))
   }
-  if (rounds.stop !== undefined && fitting === 'meanSquaredError' && rounds.stop.metric !== 'loss') {
+  if (rounds.stop !== undefined && outcome === 'regression' && rounds.stop.metric !== 'loss') {
     report(['rounds', 'stop', 'metric'], problemWords.metricFor(rounds.stop.metric))
   }
   if ('cyclic' in strategy && rounds.late !== undefined) report(['rounds', 'late'], problemWords.lateInTurn())
-  if ('scaffold' in strategy && !isPlainDescent(training.optimizer))
-    report(['training', 'optimizer'], problemWords.plainDescentOnly('scaffold'))
+  if ('scaffold' in strategy && !isPlainDescent(training))
+    report(['training', unlikePlainDescent(training)], problemWords.plainDescentOnly('scaffold'))
+  if ('qFedAvg' in strategy && !isMeasuredLoss(training.loss))
+    report(['training', 'loss'], problemWords.measuredLossOnly('qFedAvg'))
   const keeper = Object.keys(strategy).find((name) => keepers.includes(name))
   if (keeper !== undefined && rounds.late !== undefined) report(['rounds', 'late'], problemWords.lateAndKept(keeper))
   if ('fedBuff' in strategy) {
@@ -203,5 +207,9 @@ function crossIssues(study: Study): Issue[] {
 /** Strategies whose sites keep what they make of their own update: it has to count in its round, and whole. */
 const keepers = ['scaffold', 'fedDyn']
 
-const lossFor = (target: TargetSpec): Study['training']['loss'] =>
-  'positive' in target ? 'binaryCrossEntropy' : 'classes' in target ? 'categoricalCrossEntropy' : 'meanSquaredError'
+const outcomeOfTarget = (target: TargetSpec): Outcome =>
+  'positive' in target ? 'binary' : 'classes' in target ? 'multiclass' : 'regression'
+
+/** The field that makes it another algorithm than plain gradient descent. */
+const unlikePlainDescent = ({ optimizer, schedule }: Study['training']): string =>
+  !isPlainDescent({ optimizer }) ? 'optimizer' : schedule === undefined ? 'clipGradients' : 'schedule'

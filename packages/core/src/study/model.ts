@@ -1,6 +1,9 @@
 /** The model part of a study: a list of layers, named as Keras names them. Data, never code. */
 import { z } from 'zod'
 import { layerSchema } from './layers.ts'
+import { lossSchema } from './loss.ts'
+import { optimizerSchema } from './optimizer.ts'
+import { scheduleSchema } from './schedule.ts'
 
 const largestFloat32 = (2 - 2 ** -23) * 2 ** 127
 
@@ -13,28 +16,20 @@ export const modelSchema = z.strictObject({
 })
 export type ModelSpec = z.output<typeof modelSchema>
 
-export const lossNames = ['binaryCrossEntropy', 'categoricalCrossEntropy', 'meanSquaredError'] as const
-export type Loss = (typeof lossNames)[number]
-
-const rate = z.number().positive().max(1000)
-const decay = z.number().min(0).lt(1)
-
-export const optimizerSchema = z.union([
-  z.strictObject({ sgd: z.strictObject({ rate, momentum: decay.default(0) }) }),
-  z.strictObject({
-    adam: z.strictObject({
-      rate,
-      beta1: decay.default(0.9),
-      beta2: decay.default(0.999),
-      epsilon: z.number().positive().default(1e-8),
-    }),
-  }),
+/** What keeps a step's gradients from being too large: their norm over all weights, or each value. */
+const clipSchema = z.union([
+  z.strictObject({ norm: z.number().positive().max(1e6) }),
+  z.strictObject({ value: z.number().positive().max(1e6) }),
 ])
-export type OptimizerSpec = z.output<typeof optimizerSchema>
+export type ClipSpec = z.output<typeof clipSchema>
 
 export const trainingSchema = z.strictObject({
-  loss: z.enum(lossNames),
+  loss: lossSchema,
   optimizer: optimizerSchema,
+  /** How the rate changes from round to round, or within each. Absent: it does not. */
+  schedule: scheduleSchema.optional(),
+  /** At most so long, or so large each, are the gradients of a step, penalties and corrections with them. */
+  clipGradients: clipSchema.optional(),
   /** Examples in one step. With `epochs`, the last batch of each is filled up from the start of the same shuffle. */
   batch: z.int().min(1).max(65_536),
   /** Passes over a site's training records in one round. A study has either these or `steps` (plan.ts). */

@@ -32,7 +32,7 @@ test('random training graphs mean the same to both', async () => {
     'Gemm',
     'MatMul',
     'Gather',
-    'ScatterND',
+    'ScatterElements',
     'LogSoftmax',
     'Softmax',
     'Softplus',

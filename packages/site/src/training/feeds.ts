@@ -17,12 +17,18 @@ export const stepOptions = ({
   groups,
 }: TrainRequest): StepOptions => ({
   model: shapeOf(model),
-  training: { loss: training.loss, optimizer: training.optimizer, l2: training.l2 },
+  training: {
+    loss: training.loss,
+    optimizer: training.optimizer,
+    l2: training.l2,
+    ...(training.clipGradients === undefined ? {} : { clipGradients: training.clipGradients }),
+  },
   inputs: data.width,
   batch: Math.min(training.batch, data.rows),
   weighted: classWeights !== undefined,
   ...(proximal === undefined ? {} : { proximalMu: proximal.mu }),
   ...(correction === undefined ? {} : { corrected: true }),
+  ...(training.schedule === undefined ? {} : { scheduled: true }),
   ...(groups === undefined ? {} : { groups }),
 })
 

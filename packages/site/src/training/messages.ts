@@ -28,6 +28,8 @@ export type TrainRequest = Amount & {
   readonly classWeights?: readonly number[]
   /** Names the random streams of shuffles and dropout. */
   readonly labels: readonly (string | number)[]
+  /** Counted from 1. What a schedule of the rate goes by; without one nobody asks. */
+  readonly round?: number
   /** FedProx: μ, and the global weights it pulls towards. */
   readonly proximal?: { readonly mu: number; readonly anchor: Weights }
   /** What is added to the gradients of the shared weights in every step. */

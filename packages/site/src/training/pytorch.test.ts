@@ -27,19 +27,27 @@ test('the runs move the weights far beyond the tolerance, so that agreement mean
   }
 })
 
-test('dropout, class weights, L2, the proximal term and a correction change the run: their fixtures would fail without them', async () => {
+test('dropout, class weights, L2, the proximal term, a correction and clipping change the run: their fixtures would fail without them', async () => {
   const plain = modelSchema.parse({
     layers: [
       { dense: 6, activation: 'relu' },
       { dense: 1, name: 'output' },
     ],
   })
+  const unclipped = {
+    loss: 'categoricalCrossEntropy' as const,
+    optimizer: { sgd: { rate: 0.05, momentum: 0.9 } },
+    l2: 0.05,
+  }
   for (const [name, change] of [
     ['dropout', { model: plain }],
     ['FedProx', { proximalMu: 0 }],
     ['FedProx', { weighted: false }],
     ['SCAFFOLD', { corrected: false }],
     ['FedDyn', { corrected: false }],
+    ['clipped by norm', { training: unclipped }],
+    ['clipped by value', { training: unclipped }],
+    ['AdamW, constant, warm', { scheduled: false }],
     ['logistic, momentum', { weighted: false }],
     [
       'logistic, momentum',

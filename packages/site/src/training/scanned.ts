@@ -4,6 +4,7 @@ import { sizeOf } from '@wardround/core/weights.ts'
 import { type Feeds, firstState, outerFeeds, stepOptions, weightFeeds } from './feeds.ts'
 import type { TrainRequest } from './messages.ts'
 import { dropoutDraws, type Parts, type Schedule } from './plan.ts'
+import { stepRates } from './rates.ts'
 import { floats, floatsIn, floatsOf, integers, openSession, type Session } from './session.ts'
 import type { Remembered, Way, WayOptions } from './way.ts'
 
@@ -42,17 +43,25 @@ export async function scanned(epochs: Remembered<Epoch>, { request, schedule, ba
 }
 
 function scanFeeds(
-  { labels }: TrainRequest,
+  request: TrainRequest,
   epoch: EpochGraph,
   { schedule, batch, parts }: { schedule: Schedule; batch: number; parts: Parts },
 ): Feeds {
   const { stepsPerPart } = schedule
   const steps = stepsPerPart * parts.count
   const draws = epoch.draws.map(({ name, extents }) => {
-    const values = dropoutDraws({ layer: name, labels, valuesPerPart: stepsPerPart * batch * sizeOf(extents) }, parts)
+    const values = dropoutDraws(
+      { layer: name, labels: request.labels, valuesPerPart: stepsPerPart * batch * sizeOf(extents) },
+      parts,
+    )
     return [`draws/${name}`, floats(values, [steps, batch, ...extents])] as const
   })
-  return { batches: integers(schedule.indices(parts), [steps, batch]), ...Object.fromEntries(draws) }
+  const rates = stepRates(request, schedule, parts)
+  return {
+    batches: integers(schedule.indices(parts), [steps, batch]),
+    ...Object.fromEntries(draws),
+    ...(rates === undefined ? {} : { rates: floats(rates, [steps]) }),
+  }
 }
 
 function partsPerCall(epoch: EpochGraph, examples: number, steps: number): number {

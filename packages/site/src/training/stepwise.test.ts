@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { initialWeights } from '@wardround/core/graph/initial-weights.ts'
 import { drawn } from '@wardround/core/graph/testing/draws.ts'
 import { seededRandom } from '@wardround/core/random.ts'
+import { outcomeOf } from '@wardround/core/study/loss.ts'
 import { modelSchema, trainingSchema } from '@wardround/core/study/model.ts'
 import fc from 'fast-check'
 import type { TrainRequest } from './messages.ts'
@@ -15,7 +16,24 @@ import { remembered, type Way, type WayOptions } from './way.ts'
 const epochs = remembered<Epoch>()
 const divided = remembered<Divided>()
 
-const optimizers = [{ sgd: { rate: 0.05 } }, { sgd: { rate: 0.05, momentum: 0.9 } }, { adam: { rate: 0.01 } }] as const
+const optimizers = [
+  { sgd: { rate: 0.05 } },
+  { sgd: { rate: 0.05, momentum: 0.9 } },
+  { sgd: { rate: 0.05, momentum: 0.9, nesterov: true, weightDecay: 0.01 } },
+  { adam: { rate: 0.01 } },
+  { adam: { rate: 0.01, weightDecay: 0.1 } },
+  { adamW: { rate: 0.01 } },
+  { rmsProp: { rate: 0.01, momentum: 0.9, centered: true } },
+  { rmsProp: { rate: 0.01 } },
+  { adagrad: { rate: 0.1, weightDecay: 0.01 } },
+  { lamb: { rate: 0.01 } },
+] as const
+const schedules = [
+  undefined,
+  { exponential: { factor: 0.5 } },
+  { cosine: { length: 5, warmUp: 2, over: 'steps' } },
+] as const
+const clips = [undefined, { norm: 0.1 }, { norm: 1000 }, { value: 0.001 }] as const
 
 /** Layers wide enough to be cut in several ranges, and everything else that a study can ask for. */
 const requests = fc
@@ -24,8 +42,16 @@ const requests = fc
     hidden: fc.array(fc.integer({ min: 1, max: 90 }), { maxLength: 2 }),
     activation: fc.constantFrom('linear', 'relu', 'tanh', 'sigmoid', 'softmax'),
     dropout: fc.boolean(),
-    loss: fc.constantFrom('binaryCrossEntropy', 'categoricalCrossEntropy', 'meanSquaredError'),
+    loss: fc.constantFrom(
+      'binaryCrossEntropy',
+      'categoricalCrossEntropy',
+      'meanSquaredError',
+      { categoricalFocalCrossEntropy: {} },
+      { huber: { delta: 0.25 } },
+    ),
     optimizer: fc.constantFrom(...optimizers),
+    schedule: fc.constantFrom(...schedules),
+    clipGradients: fc.constantFrom(...clips),
     l2: fc.constantFrom(0, 0.01),
     weighted: fc.boolean(),
     proximal: fc.boolean(),
@@ -43,6 +69,8 @@ const requests = fc
       dropout,
       loss,
       optimizer,
+      schedule,
+      clipGradients,
       l2,
       batch,
       rows,
@@ -51,7 +79,8 @@ const requests = fc
       seed,
       ...asked
     }): TrainRequest => {
-      const classes = loss === 'categoricalCrossEntropy' ? 3 : 1
+      const parsed = trainingSchema.parse({ loss, optimizer, schedule, clipGradients, l2, batch, epochs: 1 })
+      const classes = outcomeOf(parsed.loss) === 'multiclass' ? 3 : 1
       const model = modelSchema.parse({
         layers: [
           ...hidden.flatMap((dense) => [{ dense, activation }, ...(dropout ? [{ dropout: 0.25 }] : [])]),
@@ -67,7 +96,8 @@ const requests = fc
       return {
         ...amount,
         model,
-        training: trainingSchema.parse({ loss, optimizer, l2, batch, epochs: 1 }),
+        training: parsed,
+        round: 3,
         data: { features: near(rows * inputs), rows, width: inputs, target },
         weights,
         labels: ['stepwise', seed],
@@ -96,7 +126,7 @@ test('step by step, in ranges of any size, training gives the bits of one call f
       assert.deepEqual(await outcome(request, (options) => stepwise(divided, options, sizes)), wanted)
       ranges += request.weights.filter(({ data, shape: [rows = 0] }) => data.length > 2 * values && rows > 32).length
     }),
-    drawn(60),
+    drawn(90),
   )
   assert.ok(ranges > 10, `${ranges} tensors were cut into ranges`)
 })

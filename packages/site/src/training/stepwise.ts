@@ -3,12 +3,13 @@
  * optimizer and the strategy keep by their nature, as large each; never a whole gradient.
  */
 import { type DividedStep, dividedStep } from '@wardround/core/graph/divided-step.ts'
-import { batchInput, drawsInput } from '@wardround/core/graph/step.ts'
+import { batchInput, drawsInput, rateInput } from '@wardround/core/graph/step.ts'
 import { sizeOf } from '@wardround/core/weights.ts'
 import type { Tensor } from 'onnxruntime-node'
 import { type Feeds, firstState, outerFeeds, stepOptions, weightFeeds } from './feeds.ts'
 import { dropoutStream, fillUniform, type Parts } from './plan.ts'
 import { openUpdates, type RangeSize, runUpdate, type UpdateSession, usualRange } from './ranges.ts'
+import { stepRates } from './rates.ts'
 import { floats, floatsIn, integers, openSession, type Session } from './session.ts'
 import type { Remembered, Way, WayOptions } from './way.ts'
 
@@ -71,19 +72,24 @@ const missing = (name: string): never => {
 const ownWeights = ({ request: { weights, proximal } }: WayOptions): Feeds =>
   weightFeeds(proximal === undefined ? weights : weights.map((tensor) => ({ ...tensor, data: tensor.data.slice() })))
 
-/** Batch and draws of each step of some parts. */
-const drawnFeeds = ({ request: { labels }, schedule, batch }: WayOptions, { draws: layers }: DividedStep) =>
+/** Batch, draws and rate of each step of some parts. */
+const drawnFeeds = ({ request, schedule, batch }: WayOptions, { draws: layers }: DividedStep) =>
   function* (parts: Parts): Generator<Feeds> {
     for (let part = parts.from; part < parts.from + parts.count; part++) {
-      const indices = schedule.indices({ from: part, count: 1 })
+      const own = { from: part, count: 1 }
+      const [indices, rates] = [schedule.indices(own), stepRates(request, schedule, own)]
+      const { labels } = request
       const streams = layers.map((layer) => ({ layer, random: dropoutStream({ layer: layer.name, labels }, part) }))
       for (let step = 0; step < schedule.stepsPerPart; step++) {
         const draws = streams.map(({ layer, random }): [string, Tensor] => {
           const shape = [batch, ...layer.extents]
           return [drawsInput(layer), floats(fillUniform(new Float32Array(sizeOf(shape)), random), shape)]
         })
-        const own = indices.subarray(step * batch, (step + 1) * batch)
-        yield { [batchInput]: integers(own, [batch]), ...Object.fromEntries(draws) }
+        yield {
+          [batchInput]: integers(indices.subarray(step * batch, (step + 1) * batch), [batch]),
+          ...Object.fromEntries(draws),
+          ...(rates === undefined ? {} : { [rateInput]: floats(rates.slice(step, step + 1), []) }),
+        }
       }
     }
   }

@@ -75,6 +75,7 @@ const remainder = binary((b, dy, { a, c }) => {
 
 export const elementwiseGradients = ofFirstOutput({
   Identity: (_, dy) => [dy],
+  Dropout: (_, dy) => [dy],
   Neg: (_, dy, b) => [b.node('Neg', [dy])],
   Abs: unary((b, { x }) => b.node('Sign', [x])),
   Exp: unary((_, { y }) => y),

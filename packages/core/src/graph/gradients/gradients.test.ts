@@ -100,7 +100,8 @@ test('what a rule does not cover is refused, never wrong', () => {
     constant: true,
   })
   const uses: readonly Case[] = [
-    { op: 'Slice', operands: [matrix, constant(0), constant(2), constant(0), constant(2)], attributes: {} },
+    { op: 'Pad', operands: [matrix, constant(0, 1, 0, 1)], attributes: { mode: text('edge') } },
+    { op: 'Pad', operands: [matrix, constant(0, 1, 0, 1)], attributes: { mode: text('reflect') } },
     { op: 'Pad', operands: [matrix, constant(0, 1, 0, 1), bound], attributes: {} },
     { op: 'Clip', operands: [matrix, bound], attributes: {} },
     { op: 'Clip', operands: [matrix, { ...bound, constant: true }, bound], attributes: {} },

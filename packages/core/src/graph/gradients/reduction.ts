@@ -62,6 +62,12 @@ const logSumExp: SingleRule = (node, dy, b) => {
   return [b.node('Mul', [share, kept(node, dy, b)])]
 }
 
+/** Each element is in the sums from its place on: the other way round. */
+const cumulative: SingleRule = (node, dy, b) => {
+  const reverse = int(1 - intAttribute(node, 'reverse', 0))
+  return [b.node('CumSum', [dy, inputOf(node, 1)], { attributes: { ...node.attributes, reverse } })]
+}
+
 export const reductionGradients = ofFirstOutput({
   ReduceSum: (node, dy, b) => [spread(node, dy, b)],
   ReduceMean: mean,
@@ -75,4 +81,5 @@ export const reductionGradients = ofFirstOutput({
     spread(node, b.node('Mul', [dy, b.node('Exp', [b.node('Neg', [outputOf(node)])])]), b),
   ],
   ReduceLogSumExp: logSumExp,
+  CumSum: cumulative,
 })

@@ -14,6 +14,7 @@ import { reductionGradients } from './reduction.ts'
 import { resamplingGradients } from './resampling.ts'
 import type { GradientRule } from './rule.ts'
 import { softmaxGradients } from './softmax.ts'
+import { splittingGradients } from './splitting.ts'
 import { trigonometryGradients } from './trigonometry.ts'
 
 export const gradientRules: Readonly<Record<string, GradientRule>> = {
@@ -32,4 +33,5 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
   RNN: rnn,
   GRU: gru,
   LSTM: lstm,
+  ...splittingGradients,
 }

@@ -1,6 +1,6 @@
 /** Shapes of element-wise operators: of their operands, broadcast. */
 import { type ElementType, intAttribute } from '../ir.ts'
-import { broadcast, input, invalid, type ShapeRule, type SingleShapeRule } from './rule.ts'
+import { broadcast, input, invalid, refused, type ShapeRule, type SingleShapeRule } from './rule.ts'
 
 const same: ShapeRule = (_, inputs) => input(inputs, 0)
 const elementwise: SingleShapeRule = (_, inputs) => ({
@@ -42,6 +42,15 @@ const cast: ShapeRule = (node, inputs) => {
   return { type, shape: input(inputs, 0).shape }
 }
 
+/** As it is when nothing is trained: its input. What is drawn at random comes into our graphs from outside. */
+const dropout: ShapeRule = (node, inputs, lookup) => {
+  const training = node.inputs[2] ?? ''
+  const flag = training === '' ? undefined : lookup.constant(training)
+  const isOff = training === '' || (flag?.type === 'bool' && flag.data.every((value) => value === 0))
+  if (!isOff || node.outputs.length > 1) throw refused('Dropout that draws its own mask, or shows it')
+  return input(inputs, 0)
+}
+
 const where: ShapeRule = (_, inputs) => ({
   type: input(inputs, 1).type,
   shape: [0, 1, 2].map((index) => input(inputs, index).shape).reduce(broadcast),
@@ -76,5 +85,6 @@ export const elementwiseShapes: Readonly<Record<string, ShapeRule>> = {
   PRelu: toFirst,
   Clip: clip,
   Cast: cast,
+  Dropout: dropout,
   Where: where,
 }

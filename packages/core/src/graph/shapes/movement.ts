@@ -105,7 +105,7 @@ const expand: ShapeRule = (node, inputs, lookup) => {
 }
 
 /** Constant integers of input `index`; undefined where it is left out. Errors: WR_GRAPH_INVALID where they are computed. */
-function given(node: Node, index: number, lookup: Pick<Lookup, 'constant'>): readonly number[] | undefined {
+export function given(node: Node, index: number, lookup: Pick<Lookup, 'constant'>): readonly number[] | undefined {
   const name = node.inputs[index] ?? ''
   if (name === '') return undefined
   const values = integers(lookup.constant(name))
@@ -148,29 +148,76 @@ const slice: ShapeRule = (node, inputs, lookup) => {
   }
 }
 
-/** Zeros, or another value, before and behind each axis. Errors: WR_GRAPH_INVALID, also for other modes, axes that are named and what is cut off. */
-export function padsOf(node: Node, rank: number, lookup: Pick<Lookup, 'constant'>) {
-  const { mode } = node.attributes
+const padModes = ['constant', 'reflect', 'edge'] as const
+type PadMode = (typeof padModes)[number]
+type Pads = { readonly begins: readonly number[]; readonly ends: readonly number[]; readonly mode: PadMode }
+
+/** How many elements are put before and behind each axis. Errors: WR_GRAPH_INVALID, also for other modes, axes that are named and what is cut off. */
+export function padsOf(node: Node, rank: number, lookup: Pick<Lookup, 'constant'>): Pads {
+  const attribute = node.attributes.mode
+  const mode = padModes.find((name) => name === (attribute?.kind === 'string' ? attribute.value : 'constant'))
   const pads = given(node, 1, lookup) ?? []
-  const isPlain =
-    (mode === undefined || (mode.kind === 'string' && mode.value === 'constant')) && (node.inputs[3] ?? '') === ''
-  if (!isPlain || pads.length !== 2 * rank || pads.some((count) => count < 0))
+  if (
+    mode === undefined ||
+    (node.inputs[3] ?? '') !== '' ||
+    pads.length !== 2 * rank ||
+    pads.some((count) => count < 0)
+  )
     throw invalid(`Pad of ${rank} axes by [${pads.join(', ')}], or in another mode`)
-  return { begins: pads.slice(0, rank), ends: pads.slice(rank) }
+  return { begins: pads.slice(0, rank), ends: pads.slice(rank), mode }
 }
 
 const pad: ShapeRule = (node, inputs, lookup) => {
   const { type, shape } = input(inputs, 0)
-  const { begins, ends } = padsOf(node, shape.length, lookup)
+  const { begins, ends, mode } = padsOf(node, shape.length, lookup)
   return {
     type,
     shape: shape.map((extent, axis): Dim => {
-      const more = (begins[axis] ?? 0) + (ends[axis] ?? 0)
-      if (typeof extent === 'number') return extent + more
-      if (more > 0) throw invalid(`Pad of an extent that is known only when it runs (${extent})`)
-      return extent
+      const [before, behind] = [begins[axis] ?? 0, ends[axis] ?? 0]
+      if (before + behind === 0) return extent
+      if (typeof extent === 'string') throw invalid(`Pad of an extent that is known only when it runs (${extent})`)
+      // A mirror has no more than what is there, and the edge is not repeated.
+      const most = mode === 'reflect' ? extent - 1 : mode === 'edge' && extent === 0 ? 0 : Number.POSITIVE_INFINITY
+      if (Math.max(before, behind) > most) throw invalid(`Pad of ${extent} by ${before} and ${behind}, ${mode}`)
+      return extent + before + behind
     }),
   }
+}
+
+const tile: ShapeRule = (node, inputs, lookup) => {
+  const { type, shape } = input(inputs, 0)
+  const repeats = given(node, 1, lookup) ?? []
+  if (repeats.length !== shape.length || repeats.some((count) => count < 0))
+    throw invalid(`Tile of ${shape.length} axes by [${repeats.join(', ')}]`)
+  const times = (extent: Dim, count: number): Dim => {
+    if (typeof extent === 'number') return extent * count
+    if (count !== 1) throw invalid(`Tile of an extent that is known only when it runs (${extent})`)
+    return extent
+  }
+  return { type, shape: shape.map((extent, axis) => times(extent, repeats[axis] ?? 1)) }
+}
+
+/** The axes before `axis` as one, and those from there on as another. */
+const flatten: ShapeRule = (node, inputs) => {
+  const { type, shape } = input(inputs, 0)
+  const axis = intAttribute(node, 'axis', 1)
+  if (axis < -shape.length || axis > shape.length) throw invalid(`Flatten names axis ${axis} of ${shape.length}`)
+  const merged = (extents: Shape): Dim => {
+    const [symbol, ...others] = symbolsOf(extents)
+    if (symbol === undefined) return product(extents)
+    if (others.length > 0 || product(extents) !== 1) throw invalid(`Flatten of [${shape.join(', ')}] at ${axis}`)
+    return symbol
+  }
+  const at = axis < 0 ? axis + shape.length : axis
+  return { type, shape: [merged(shape.slice(0, at)), merged(shape.slice(at))] }
+}
+
+/** Of the last two axes, the upper or lower triangle. */
+const triangle: ShapeRule = (node, inputs) => {
+  const [x, diagonal] = [input(inputs, 0), inputs[1]]
+  if (x.shape.length < 2 || (diagonal !== undefined && diagonal.shape.length > 0))
+    throw invalid(`${node.op} of [${x.shape.join(', ')}]`)
+  return x
 }
 
 export const movementShapes: Readonly<Record<string, ShapeRule>> = {
@@ -182,4 +229,7 @@ export const movementShapes: Readonly<Record<string, ShapeRule>> = {
   Concat: concat,
   Slice: slice,
   Pad: pad,
+  Tile: tile,
+  Flatten: flatten,
+  Trilu: triangle,
 }

@@ -1,6 +1,6 @@
 /** Shapes of what is computed along axes. */
 import { type Dim, intAttribute, type Node } from '../ir.ts'
-import { axisOf, input, invalid, type Lookup, namedAxes, type ShapeRule } from './rule.ts'
+import { axisOf, input, integers, invalid, type Lookup, namedAxes, type ShapeRule } from './rule.ts'
 
 /** What a reduction sums over: the named axes, or all where none is named. */
 export function reducedAxes(node: Node, rank: number, lookup: Pick<Lookup, 'constant'>): readonly number[] {
@@ -25,6 +25,15 @@ const normalised: ShapeRule = (node, inputs) => {
   return { type, shape }
 }
 
+/** Its axis is a constant second input. */
+const cumulative: ShapeRule = (node, inputs, lookup) => {
+  const x = input(inputs, 0)
+  const [axis, ...others] = integers(lookup.constant(node.inputs[1] ?? '')) ?? []
+  if (axis === undefined || others.length > 0) throw invalid(`the axis of ${node.op} is not constant`)
+  axisOf(node.op, axis, x.shape.length)
+  return x
+}
+
 /** Where the largest or smallest is, along one axis. */
 const position: ShapeRule = (node, inputs) => {
   const { shape } = input(inputs, 0)
@@ -42,4 +51,5 @@ export const reductionShapes: Readonly<Record<string, ShapeRule>> = {
   ...Object.fromEntries(reductions.map((op) => [op, reduction])),
   ...Object.fromEntries(['Softmax', 'LogSoftmax', 'Hardmax'].map((op) => [op, normalised])),
   ...Object.fromEntries(['ArgMax', 'ArgMin'].map((op) => [op, position])),
+  CumSum: cumulative,
 }

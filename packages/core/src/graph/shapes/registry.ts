@@ -1,6 +1,7 @@
 /** Shape inference for the operators that Wardround builds and accepts: every one, with its rule. */
 import type { Node } from '../ir.ts'
 import { elementwiseShapes } from './elementwise.ts'
+import { fillingShapes } from './filling.ts'
 import { indexingShapes } from './indexing.ts'
 import { matMulShapes } from './matmul.ts'
 import { movementShapes } from './movement.ts'
@@ -10,6 +11,7 @@ import { recurrentShapes } from './recurrent.ts'
 import { reductionShapes } from './reduction.ts'
 import { resamplingShapes } from './resampling.ts'
 import { invalid, type Lookup, type ShapeRule, type TypedShape } from './rule.ts'
+import { splittingShapes } from './splitting.ts'
 import { windowShapes } from './windows.ts'
 
 const shapeRules: Readonly<Record<string, ShapeRule>> = {
@@ -23,6 +25,8 @@ const shapeRules: Readonly<Record<string, ShapeRule>> = {
   ...indexingShapes,
   ...normalizationShapes,
   ...recurrentShapes,
+  ...splittingShapes,
+  ...fillingShapes,
 }
 
 /** The type and shape of each of a node's outputs. Errors: WR_GRAPH_INVALID, also for an output that the operator has not. */

@@ -51,6 +51,7 @@ test('what is neither linear nor nearest, or mixes channels, is refused', () => 
   ])
     assertRefused('Resize', double, attributes)
   assertRefused('Resize', [[1, 2, 3], undefined, scales(1, 2, 2)], linear)
+  assertRefused('Resize', [[1, 2, 3], undefined, scales(1, 1, 1.25)], linear)
   assertRefused('Resize', [[2, 3], undefined, scales(1, 2)], linear)
 })
 

@@ -8,8 +8,9 @@ import { drawCase, operatorCases } from '../testing/cases/registry.ts'
 import { drawn } from '../testing/draws.ts'
 import { operators } from '../testing/operators/registry.ts'
 import { run } from '../testing/reference.ts'
+import { assertInvalid, assertRefused, shapeOf as given } from '../testing/shape-of.ts'
 import { graphOf } from '../testing/uses.ts'
-import { commonShape } from '../testing/values.ts'
+import { commonShape, type Value } from '../testing/values.ts'
 import { inferNode, shapedOperators } from './registry.ts'
 import { broadcast } from './rule.ts'
 
@@ -86,6 +87,46 @@ test('cuts and pads are constants that belong together', () => {
     () => use('Pad', [5], []),
   ]
   for (const [index, attempt] of wrong.entries()) assert.throws(attempt, invalid, String(index))
+})
+
+const whole = (...data: number[]): Value => ({ type: 'int64', shape: [data.length], data })
+
+test('copies, triangles, sums and what is laid flat keep symbols', () => {
+  assert.deepEqual(given('Tile', [['rows', 2], whole(1, 3)]), ['rows', 6])
+  assert.deepEqual(given('Flatten', [['rows', 2, 3]]), ['rows', 6])
+  assert.deepEqual(given('Trilu', [['rows', 2, 3]]), ['rows', 2, 3])
+  assert.deepEqual(given('CumSum', [['rows', 2], whole(-2)]), ['rows', 2])
+  assert.deepEqual(given('Dropout', [['rows', 2], []]), ['rows', 2])
+})
+
+test('copies, mirrors, triangles and sums that do not fit are invalid', () => {
+  assertInvalid('Tile', [['rows', 2], whole(2, 1)])
+  assertInvalid('Tile', [[2, 2], whole(2)])
+  assertInvalid('Tile', [[2], whole(-1)])
+  assertInvalid('Flatten', [['rows', 2, 3]], { axis: int(0) })
+  assertInvalid('Flatten', [['a', 'b']], { axis: int(2) })
+  assertInvalid('Flatten', [[2, 3]], { axis: int(3) })
+  assertInvalid('Trilu', [[2]])
+  assertInvalid('Trilu', [[2, 2], [1]])
+  assertInvalid('CumSum', [[2], []])
+  assertInvalid('CumSum', [[2], whole(1)])
+  assertInvalid('CumSum', [[2, 2], whole(0, 1)])
+  assertInvalid('Pad', [[2], whole(2, 0)], { mode: text('reflect') })
+  assertInvalid('Pad', [[0], whole(1, 0)], { mode: text('edge') })
+  assertInvalid('Pad', [[2], whole(1, 0)], { mode: text('wrap') })
+})
+
+test('Dropout is refused where it draws', () => {
+  const flag = (value: number): Value => ({ type: 'bool', shape: [], data: [value] })
+  assert.deepEqual(given('Dropout', [[2], undefined, flag(0)]), [2])
+  assertRefused('Dropout', [[2], undefined, flag(1)])
+  assertRefused('Dropout', [[2], undefined, []])
+  const b = graphBuilder()
+  const x = b.input({ name: 'x', type: 'float32', shape: [2] })
+  assert.throws(
+    () => b.several('Dropout', [x], { outputs: 2 }),
+    (error) => error instanceof WardroundError && error.code === 'WR_GRAPH_REFUSED',
+  )
 })
 
 test('shapes broadcast as in NumPy, and symbols with themselves and with 1 alone', () => {

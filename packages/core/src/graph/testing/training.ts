@@ -1,5 +1,6 @@
 /** Random training graphs with everything that they read, and the fixture's runs of PyTorch. */
 import fc from 'fast-check'
+import { type Loss, outcomeOf } from '../../study/loss.ts'
 import { type ModelSpec, modelSchema, type TrainingSpec, trainingSchema } from '../../study/model.ts'
 import { sizeOf, type TensorSpec } from '../../weights.ts'
 import { type EpochGraph, epochGraph } from '../epoch.ts'
@@ -31,12 +32,20 @@ const targets: Readonly<Record<string, readonly number[]>> = fixture.targets
 export function pytorchTraining(run: PytorchRun, change: Partial<StepOptions> = {}): Training {
   const options: StepOptions = {
     model: modelSchema.parse({ layers: run.layers, personal: run.personal ?? [] }),
-    training: trainingSchema.parse({ loss: run.loss, optimizer: run.optimizer, l2: run.l2 ?? 0, batch, epochs: 1 }),
+    training: trainingSchema.parse({
+      loss: run.loss,
+      optimizer: run.optimizer,
+      clipGradients: run.clipGradients,
+      l2: run.l2 ?? 0,
+      batch,
+      epochs: 1,
+    }),
     inputs: width,
     batch,
     weighted: run.classWeights !== undefined,
     ...(run.mu === undefined ? {} : { proximalMu: run.mu }),
     ...(run.correction === undefined ? {} : { corrected: true }),
+    ...(run.rates === undefined ? {} : { scheduled: true }),
     ...(run.pooled === undefined ? {} : { groups: fixture.hospitals }),
     ...change,
   }
@@ -49,6 +58,7 @@ export function pytorchTraining(run: PytorchRun, change: Partial<StepOptions> = 
     target: float32([rows, 1], target),
     batches: int32([steps, batch], fixture.batches),
     ...(weight && { weight: float32([rows, 1], weight) }),
+    ...(run.rates && { rates: float32([steps], run.rates) }),
     ...(run.pooled && { group: int32([rows], fixture.hospital) }),
     ...named(epoch.weights, run.first),
     ...named(epoch.weights, run.anchor ?? {}, 'anchor/'),
@@ -85,8 +95,8 @@ const named = (
 export function drawTraining(g: Draw): Training {
   const between = (min: number, max: number): number => g(fc.integer, { min, max })
   const oneOf = <T>(values: readonly T[]): T => g(() => fc.constantFrom(...values))
-  const loss = oneOf(['binaryCrossEntropy', 'categoricalCrossEntropy', 'meanSquaredError'] as const)
-  const outputs = loss === 'categoricalCrossEntropy' ? 3 : 1
+  const loss = oneOf(losses)
+  const outputs = outcomeOf(loss) === 'multiclass' ? 3 : 1
   const hidden = range(between(0, 2)).flatMap(() => [
     { dense: between(1, 3), activation: oneOf(['linear', 'relu', 'tanh', 'sigmoid', 'softmax']) },
     ...oneOf([[], [{ dropout: 0.25 }]]),
@@ -97,12 +107,20 @@ export function drawTraining(g: Draw): Training {
       layers: [...hidden, { dense: outputs, name: 'output' }],
       personal: oneOf([true, pooled]) ? ['output.bias'] : [],
     }),
-    training: trainingSchema.parse({ loss, optimizer: oneOf(optimizers), l2: oneOf([0, 0.125]), batch: 1, epochs: 1 }),
+    training: trainingSchema.parse({
+      loss,
+      optimizer: oneOf(optimizers),
+      clipGradients: oneOf([undefined, { norm: 0.5 }, { value: 0.125 }]),
+      l2: oneOf([0, 0.125]),
+      batch: 1,
+      epochs: 1,
+    }),
     inputs: between(1, 3),
     batch: between(1, 4),
     weighted: oneOf([true, false]),
     ...(oneOf([true, false]) ? { proximalMu: 0.5 } : {}),
     ...(oneOf([true, false]) ? { corrected: true } : {}),
+    ...(oneOf([true, false]) ? { scheduled: true } : {}),
     ...(pooled ? { groups: 2 } : {}),
   }
   const epoch = epochGraph(options)
@@ -112,7 +130,22 @@ export function drawTraining(g: Draw): Training {
 const optimizers: readonly TrainingSpec['optimizer'][] = [
   { sgd: { rate: 0.125, momentum: 0 } },
   { sgd: { rate: 0.125, momentum: 0.5 } },
+  { sgd: { rate: 0.125, momentum: 0.5, nesterov: true, weightDecay: 0.25 } },
   { adam: { rate: 0.0625, beta1: 0.75, beta2: 0.875, epsilon: 0.125 } },
+  { adamW: { rate: 0.0625, beta1: 0.75, beta2: 0.875, epsilon: 0.125, weightDecay: 0.5 } },
+  { rmsProp: { rate: 0.0625, alpha: 0.75, momentum: 0.5, epsilon: 0.125, centered: true } },
+  { adagrad: { rate: 0.125, epsilon: 0.125 } },
+  { lamb: { rate: 0.0625, beta1: 0.75, beta2: 0.875, epsilon: 0.125, weightDecay: 0.5 } },
+]
+const losses: readonly Loss[] = [
+  'binaryCrossEntropy',
+  'categoricalCrossEntropy',
+  'meanSquaredError',
+  'meanAbsoluteError',
+  { categoricalCrossEntropy: { labelSmoothing: 0.25 } },
+  { binaryFocalCrossEntropy: { gamma: 2, alpha: 0.25 } },
+  { categoricalFocalCrossEntropy: { gamma: 2 } },
+  { huber: { delta: 0.5 } },
 ]
 
 function drawFeeds(
@@ -128,7 +161,9 @@ function drawFeeds(
     g(fc.array<number>, fc.integer({ min: 0, max: bound - 1 }), { minLength: length, maxLength: length })
   const examples = g(fc.integer, { min: 1, max: 5 })
   const labels =
-    options.training.loss === 'meanSquaredError' ? floats(g, [examples, 1]).data : below(examples, Math.max(2, outputs))
+    outcomeOf(options.training.loss) === 'regression'
+      ? floats(g, [examples, 1]).data
+      : below(examples, Math.max(2, outputs))
   const tensors = (prefix: string): Values =>
     Object.fromEntries(epoch.weights.map(({ name, shape }) => [`${prefix}${name}`, floats(g, shape)]))
   const all: Values = {
@@ -137,6 +172,10 @@ function drawFeeds(
     weight: float32([examples, 1], below(examples, 4)),
     group: int32([examples], below(examples, 2)),
     batches: int32([count, options.batch], below(count * options.batch, examples)),
+    rates: float32(
+      [count],
+      below(count, 16).map((value) => value / 64),
+    ),
     ...tensors(''),
     ...tensors('anchor/'),
     ...tensors('correction/'),

@@ -1,6 +1,10 @@
 /** A study in plain words: for the researcher who writes it and for the hospital that decides on it. */
 import { scoreBins } from '../../metrics/schema.ts'
 import type { Branch, LayerSpec } from '../../study/layers.ts'
+import { type Loss, type LossName, lossName } from '../../study/loss.ts'
+import type { ClipSpec } from '../../study/model.ts'
+import { type OptimizerName, optimizerName, optimizerOptions } from '../../study/optimizer.ts'
+import { countingOf, type ScheduleSpec } from '../../study/schedule.ts'
 import { type ColumnSpec, measuredOn, type Study } from '../../study/study.ts'
 
 const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`
@@ -52,14 +56,17 @@ export const problemWords = {
   splitBy: (column: string) => `${column} already says something else; a given split has a column of its own`,
   leak: (column: string) =>
     `${column} cannot be an input as well: the model would be told the answer, who it is, or who is tested`,
-  lossFor: (fitting: string, given: string) => `this target goes with ${fitting}, not with ${given}`,
+  lossFor: (fitting: readonly string[], given: string) =>
+    `this target goes with ${fitting.join(' or ')}, not with ${given}`,
   lateTwice: () => 'strategy.fedBuff.staleness says already what becomes of late updates; leave this out',
   lateInTurn: () =>
     'with strategy.cyclic each hospital goes on where the one before it ended, so nothing that is late can count',
   lateAndKept: (name: string) =>
     `with strategy.${name} a hospital keeps what its own update was, so that none can count later, or for less; leave this out`,
   plainDescentOnly: (name: string) =>
-    `strategy.${name} reads a hospital's mean gradient out of its update, which is that of plain gradient descent only: sgd without momentum`,
+    `strategy.${name} reads a hospital's mean gradient out of its update, which is that of plain gradient descent only: sgd without momentum, schedule and clipGradients`,
+  measuredLossOnly: (name: string) =>
+    `strategy.${name} weighs hospitals by the loss of their predictions, which is binaryCrossEntropy, categoricalCrossEntropy (without labelSmoothing) or meanSquaredError; train with that`,
   quorumOverBuffer: (quorum: number, buffer: number) =>
     `a round is over with its first ${buffer} updates (strategy.fedBuff.buffer), so it can never have ${quorum}`,
   amount: () => 'say how much a hospital trains in a round: in epochs or in steps, one of the two',
@@ -83,7 +90,7 @@ export const problemWords = {
   majorityOfFew: (name: string, sites: number) =>
     `strategy.${name}: a round may have only ${plural(sites, 'hospital')}, no majority against one that is wrong; three are one`,
   notPlainDescent: (name: string) =>
-    `strategy.${name} is published for plain gradient descent at the hospitals (training.optimizer.sgd without momentum); with another optimizer it is another algorithm`,
+    `strategy.${name} is published for plain gradient descent at the hospitals (training.optimizer.sgd without momentum, schedule and clipGradients); otherwise it is another algorithm`,
   quorumOutOfReach: (quorum: number, hospitals: number) =>
     `rounds.quorum is ${quorum}, and ${plural(hospitals, 'hospital')} will take part: no round can ever have it`,
   patienceTooLong: () => 'rounds.stop.patience is not below rounds.maximum: the stop rule can never stop anything',
@@ -128,10 +135,61 @@ const modelText = ({ model }: Study): string => {
 const startText = ({ start = {} }: Study['model']): string =>
   Object.keys(start).length === 0 ? '' : ` ${Object.keys(start).join(', ')} start from the values in the plan.`
 
-const optimizerText = ({ optimizer }: Study['training']): string =>
-  'sgd' in optimizer
-    ? `gradient descent, rate ${optimizer.sgd.rate}${optimizer.sgd.momentum > 0 ? `, momentum ${optimizer.sgd.momentum}` : ''}`
-    : `Adam, rate ${optimizer.adam.rate}`
+const lossNames: Readonly<Record<LossName, string>> = {
+  binaryCrossEntropy: 'the cross-entropy of its probabilities',
+  binaryFocalCrossEntropy: 'the focal cross-entropy of its probabilities',
+  categoricalCrossEntropy: 'the cross-entropy of its probabilities',
+  categoricalFocalCrossEntropy: 'the focal cross-entropy of its probabilities',
+  meanSquaredError: 'the square of its error',
+  meanAbsoluteError: 'the size of its error',
+  huber: "Huber's function of its error",
+}
+
+const lossText = (loss: Loss): string => {
+  const options = typeof loss === 'string' ? [] : Object.entries(Object.values<object>(loss)[0] ?? {})
+  const told = options.map(([name, value]) => `${name} ${String(value)}`).join(', ')
+  return `${lossNames[lossName(loss)]}${told === '' ? '' : ` (${told})`}`
+}
+
+const optimizerNames: Readonly<Record<OptimizerName, string>> = {
+  sgd: 'gradient descent',
+  adam: 'Adam',
+  adamW: 'AdamW',
+  rmsProp: 'RMSprop',
+  adagrad: 'Adagrad',
+  lamb: 'LAMB',
+}
+
+const optimizerText = ({ optimizer, schedule, clipGradients }: Study['training']): string => {
+  const options = optimizerOptions(optimizer)
+  return [
+    `${optimizerNames[optimizerName(optimizer)]}, rate ${options.rate}`,
+    ...('momentum' in options && options.momentum > 0 ? [`momentum ${options.momentum}`] : []),
+    ...('nesterov' in options && options.nesterov ? ["Nesterov's"] : []),
+    ...('centered' in options && options.centered ? ['centred'] : []),
+    ...(options.weightDecay === undefined || options.weightDecay === 0 ? [] : [`weight decay ${options.weightDecay}`]),
+    ...(schedule === undefined ? [] : [scheduleText(schedule)]),
+    ...(clipGradients === undefined ? [] : [clipText(clipGradients)]),
+  ].join(', ')
+}
+
+const scheduleText = (schedule: ScheduleSpec): string => {
+  const { over, warmUp } = countingOf(schedule)
+  const unit = over === 'rounds' ? 'round' : 'step'
+  const shape =
+    'step' in schedule
+      ? `times ${schedule.step.factor} after every ${plural(schedule.step.every, unit)}`
+      : 'exponential' in schedule
+        ? `times ${schedule.exponential.factor} after every ${unit}`
+        : 'cosine' in schedule
+          ? `falling along a cosine to ${percent(schedule.cosine.final)} in ${plural(schedule.cosine.length, unit)}`
+          : 'constant'
+  const within = over === 'steps' ? ' of each round' : ''
+  return `the rate ${shape}${within}${warmUp === 0 ? '' : ` after rising for ${plural(warmUp, unit)}`}`
+}
+
+const clipText = (clip: ClipSpec): string =>
+  'norm' in clip ? `gradients cut to the norm ${clip.norm}` : `gradients cut at ±${clip.value}`
 
 const splitText = (split: Study['data']['split']): string => {
   if ('column' in split)
@@ -166,7 +224,7 @@ export function describePlan(study: Study): readonly string[] {
       .join('; ')}.`,
     `${splitText(data.split)} Nothing is said about fewer than ${data.minimumCohort} patients.`,
     `The model is ${modelText(study)}.${study.model.personal.length > 0 ? ` ${study.model.personal.join(', ')} ${study.model.personal.length === 1 ? 'stays' : 'stay'} at each hospital.` : ''}${startText(study.model)}`,
-    `It is trained in at most ${plural(rounds.maximum, 'round')}; ${roundText(study)}.`,
+    `It is trained to make ${lossText(study.training.loss)} small, in at most ${plural(rounds.maximum, 'round')}; ${roundText(study)}.`,
     stop === undefined
       ? 'It runs all its rounds.'
       : `It stops when ${stop.metric} on the ${measured} records has not improved by more than ${stop.minimumChange} for ${plural(stop.patience, 'round')}.`,

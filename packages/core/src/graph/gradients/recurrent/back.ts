@@ -1,7 +1,7 @@
 /** The sweep backwards through time: what is known of every step at once goes in as a factor, and each gate's gradient comes out. */
 import type { GraphBuilder } from '../../builder.ts'
-import { asRows, bySteps, type Pass } from './layer.ts'
 import { overTime } from './over-time.ts'
+import { asRows, bySteps, type Pass } from './pass.ts'
 
 export type Sweep = {
   /** The gradients of the states after the last step, [batch, hidden]; the first is that of the hidden state. */

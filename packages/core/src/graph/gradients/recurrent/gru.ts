@@ -1,22 +1,13 @@
 /**
- * The gradient of gated recurrent units (Cho et al. 2014): h = (1 − z)∘n + z∘h₋₁, with update gate z, reset gate r, and a candidate n that sees the state through r, before R is multiplied
- * with it or, with linear_before_reset, after.
+ * The gradient of gated recurrent units (Cho et al. 2014): h = (1 − z)∘n + z∘h₋₁, with update gate z, reset gate r, and a candidate n that sees the state
+ * through r: before it is multiplied with R or, with linear_before_reset, after.
  */
 import type { GraphBuilder } from '../../builder.ts'
 import { intAttribute } from '../../ir.ts'
 import { backwards } from './back.ts'
-import {
-  complement,
-  type Found,
-  type Gate,
-  gateSum,
-  ofInput,
-  ofState,
-  type Pass,
-  recurrentGradient,
-  tanhSlope,
-  times,
-} from './layer.ts'
+import { complement, gateSum, ofInput, ofState, tanhSlope, times } from './cell.ts'
+import { type Found, recurrentGradient } from './layer.ts'
+import type { Gate, Pass } from './pass.ts'
 
 type Gates = readonly [update: Gate, reset: Gate, candidate: Gate]
 
@@ -31,7 +22,7 @@ export const gru = recurrentGradient((b, pass, node) => {
 const sigmoidSum = (b: GraphBuilder, { x, before }: Pass, gate: Gate): string =>
   b.node('Sigmoid', [gateSum(b, { x, state: before }, gate)])
 
-/** For all steps: of what the state's gradient is multiplied with to become that of the update gate's and the candidate's sums. */
+/** What the gradient of a state is multiplied with to become that of the sum in the update gate, and that of the sum in the candidate. */
 function slopes(b: GraphBuilder, { before }: Pass, { z, n }: { z: string; n: string }) {
   const rest = complement(b, z)
   return { toUpdate: times(b, b.node('Sub', [before, n]), z, rest), toCandidate: times(b, rest, tanhSlope(b, n)) }
@@ -69,9 +60,9 @@ function linearFirst(b: GraphBuilder, pass: Pass, [update, reset, candidate]: Ga
   const state = pass.before
   return {
     gates: [
-      { ofInput: ofUpdate, ofState: ofUpdate, state },
-      { ofInput: ofReset, ofState: ofReset, state },
-      { ofInput: ofCandidate, ofState: ofRemembered, state },
+      { w: update.w, ofInput: ofUpdate, ofState: ofUpdate, state },
+      { w: reset.w, ofInput: ofReset, ofState: ofReset, state },
+      { w: candidate.w, ofInput: ofCandidate, ofState: ofRemembered, state },
     ],
     dh: states[0] ?? '',
   }
@@ -80,21 +71,21 @@ function linearFirst(b: GraphBuilder, pass: Pass, [update, reset, candidate]: Ga
 /** n = tanh(W·x + R·(r∘h₋₁)): the reset gate's gradient comes through R. */
 function resetFirst(b: GraphBuilder, pass: Pass, [update, reset, candidate]: Gates): Found {
   const [z, r] = [sigmoidSum(b, pass, update), sigmoidSum(b, pass, reset)]
-  const kept = times(b, r, pass.before)
-  const n = b.node('Tanh', [gateSum(b, { x: pass.x, state: kept }, candidate)])
+  const seen = times(b, r, pass.before)
+  const n = b.node('Tanh', [gateSum(b, { x: pass.x, state: seen }, candidate)])
   const { toUpdate, toCandidate } = slopes(b, pass, { z, n })
   const { states, collected } = backwards(b, pass, {
     states: [pass.dh],
-    factors: [z, r, toUpdate, toCandidate, times(b, kept, complement(b, r))],
+    factors: [z, r, toUpdate, toCandidate, times(b, seen, complement(b, r))],
     weights: [update.r, reset.r, candidate.r],
     step: (
       inner,
       { states: [dh = ''], factors: [kept = '', open = '', toUpdate = '', toCandidate = '', toReset = ''] },
     ) => {
       const [ofUpdate, ofCandidate] = [times(inner, dh, toUpdate), times(inner, dh, toCandidate)]
-      const ofKept = inner.node('MatMul', [ofCandidate, candidate.r])
-      const ofReset = times(inner, ofKept, toReset)
-      const direct = inner.node('Add', [times(inner, dh, kept), times(inner, ofKept, open)])
+      const ofSeen = inner.node('MatMul', [ofCandidate, candidate.r])
+      const ofReset = times(inner, ofSeen, toReset)
+      const direct = inner.node('Add', [times(inner, dh, kept), times(inner, ofSeen, open)])
       const updated = inner.node('Gemm', [ofUpdate, update.r, direct])
       return { states: [inner.node('Gemm', [ofReset, reset.r, updated])], collected: [ofUpdate, ofReset, ofCandidate] }
     },
@@ -102,9 +93,9 @@ function resetFirst(b: GraphBuilder, pass: Pass, [update, reset, candidate]: Gat
   const [ofUpdate = '', ofReset = '', ofCandidate = ''] = collected
   return {
     gates: [
-      { ofInput: ofUpdate, ofState: ofUpdate, state: pass.before },
-      { ofInput: ofReset, ofState: ofReset, state: pass.before },
-      { ofInput: ofCandidate, ofState: ofCandidate, state: kept },
+      { w: update.w, ofInput: ofUpdate, ofState: ofUpdate, state: pass.before },
+      { w: reset.w, ofInput: ofReset, ofState: ofReset, state: pass.before },
+      { w: candidate.w, ofInput: ofCandidate, ofState: ofCandidate, state: seen },
     ],
     dh: states[0] ?? '',
   }

@@ -1,18 +1,19 @@
 /** The gradient of the simple recurrent layer: h = tanh(W·x + R·h₋₁). */
 import { backwards } from './back.ts'
-import { recurrentGradient, tanhSlope, times } from './layer.ts'
+import { tanhSlope, times } from './cell.ts'
+import { recurrentGradient } from './layer.ts'
 
 export const rnn = recurrentGradient((b, pass) => {
-  const [{ r = '' } = {}] = pass.gates
+  const { w, r } = pass
   const { states, collected } = backwards(b, pass, {
     states: [pass.dh],
     factors: [tanhSlope(b, pass.after)],
     weights: [r],
     step: (inner, { states: [dh = ''], factors: [slope = ''] }) => {
       const gate = times(inner, dh, slope)
-      return { states: [inner.node('Gemm', [gate, r])], collected: [gate] }
+      return { states: [inner.node('MatMul', [gate, r])], collected: [gate] }
     },
   })
   const [gate = ''] = collected
-  return { gates: [{ ofInput: gate, ofState: gate, state: pass.before }], dh: states[0] ?? '' }
+  return { gates: [{ w, ofInput: gate, ofState: gate, state: pass.before }], dh: states[0] ?? '' }
 })

@@ -18,7 +18,7 @@ import {
   truths,
   whole,
 } from '../draws.ts'
-import type { NumberValue, Value } from '../values.ts'
+import { float32, type NumberValue, type Value } from '../values.ts'
 import { binary, type Cases, each, type Filling, type Maker, unary } from './maker.ts'
 
 /** Any of the number types, the same for both operands. */
@@ -134,6 +134,16 @@ const step: Maker = (g) => ({ operands: [{ value: betweenKinks(g, shapeOf(g)), s
 
 const nonZero = (value: NumberValue): NumberValue => ({ ...value, data: value.data.map((x) => (x === 0 ? 1 : x)) })
 
+/** Not in training. */
+const dropout: Maker = (g) => {
+  const ratio: Operand = { value: float32([], [0.5]), constant: true }
+  const off: Operand = { value: { type: 'bool', shape: [], data: [0] }, constant: true }
+  return {
+    operands: [{ value: floats(g, shapeOf(g)) }, ...(either(g) ? [] : [ratio, ...(either(g) ? [off] : [])])],
+    attributes: {},
+  }
+}
+
 export const elementwiseCases: Cases = {
   operators: {
     ...each(['Identity', 'Neg', 'Abs', 'Sign', 'Exp', 'Sin', 'Cos', 'Erf'], unary()),
@@ -158,6 +168,7 @@ export const elementwiseCases: Cases = {
     Equal: equal,
     Cast: cast,
     Where: where,
+    Dropout: dropout,
   },
   gradients: {
     ...each(['Identity', 'Neg', 'Exp', 'Sin', 'Cos', 'Erf'], unary()),
@@ -176,5 +187,6 @@ export const elementwiseCases: Cases = {
     Pow: binary(positive, floats),
     Clip: clip,
     Where: where,
+    Dropout: dropout,
   },
 }

@@ -1,6 +1,6 @@
 /** Random uses of operators that only move values. */
 import fc from 'fast-check'
-import { int, ints } from '../../ir.ts'
+import { int, ints, text } from '../../ir.ts'
 import {
   between,
   broadcastable,
@@ -67,26 +67,51 @@ const concat: Maker = (g) => {
   return { ...plain(...parts), attributes: { axis: int(signed(g, axis, shape.length)) } }
 }
 
-/** `whole`: in steps of 1, as the gradient rule takes it. */
-const slice =
-  ({ whole }: { whole: boolean }): Maker =>
-  (g) => {
-    const shape = shapeOf(g, { least: 1, most: 3 })
-    const axes = someAxes(g, shape.length)
-    const bounds = (): readonly number[] => integersOf(g, axes.length, { min: -5, max: 5 })
-    const steps = axes.map(() => (whole ? 1 : oneOf(g, [-2, -1, 1, 2])))
-    const named = whole && either(g) ? [] : [constant(steps)]
-    return {
-      operands: [{ value: floats(g, shape) }, constant(bounds()), constant(bounds()), constant(axes), ...named],
-      attributes: {},
-    }
+const slice: Maker = (g) => {
+  const shape = shapeOf(g, { least: 1, most: 3 }).map((extent) => extent + between(g, 0, 2))
+  const axes = someAxes(g, shape.length)
+  const bounds = (): readonly number[] => integersOf(g, axes.length, { min: -6, max: 6 })
+  const isWhole = either(g)
+  const steps = axes.map(() => (isWhole ? 1 : oneOf(g, [-3, -2, -1, 1, 2, 3])))
+  const named = isWhole && either(g) ? [] : [constant(steps)]
+  return {
+    operands: [{ value: floats(g, shape) }, constant(bounds()), constant(bounds()), constant(axes), ...named],
+    attributes: {},
   }
+}
 
 const pad: Maker = (g) => {
   const shape = shapeOf(g, { least: 1, most: 3 })
   const pads = integersOf(g, 2 * shape.length, { min: 0, max: 2 })
   const value: Operand = { value: { type: 'float32', shape: [], data: [1.5] }, constant: true }
   return { operands: [{ value: floats(g, shape) }, constant(pads), ...(either(g) ? [value] : [])], attributes: {} }
+}
+
+const mirrored: Maker = (g) => {
+  const mode = oneOf(g, ['reflect', 'edge'] as const)
+  const shape = shapeOf(g, { least: 1, most: 3 })
+  const pads = [...shape, ...shape].map((extent) => between(g, 0, mode === 'edge' ? 2 : extent - 1))
+  return { operands: [{ value: floats(g, shape) }, constant(pads)], attributes: { mode: text(mode) } }
+}
+
+const tile: Maker = (g) => {
+  const shape = shapeOf(g, { least: 1, most: 3 })
+  return { operands: [{ value: floats(g, shape) }, constant(shape.map(() => between(g, 1, 3)))], attributes: {} }
+}
+
+const flatten: Maker = (g) => {
+  const shape = shapeOf(g)
+  const axis = between(g, -shape.length, shape.length)
+  return { ...plain(floats(g, shape)), attributes: shape.length > 0 && either(g) ? {} : { axis: int(axis) } }
+}
+
+const triangle: Maker = (g) => {
+  const value = { value: floats(g, shapeOf(g, { least: 2 })) }
+  const diagonal: Operand = { value: { type: 'int64', shape: [], data: [between(g, -3, 3)] }, constant: true }
+  return {
+    operands: either(g) ? [value] : [value, diagonal],
+    attributes: either(g) ? {} : { upper: int(between(g, 0, 1)) },
+  }
 }
 
 export const movementCases: Cases = {
@@ -97,8 +122,11 @@ export const movementCases: Cases = {
     Squeeze: squeeze,
     Expand: expand,
     Concat: concat,
-    Slice: slice({ whole: false }),
-    Pad: pad,
+    Slice: slice,
+    Pad: (g) => (either(g) ? pad(g) : mirrored(g)),
+    Tile: tile,
+    Flatten: flatten,
+    Trilu: triangle,
   },
   gradients: {
     Transpose: transpose,
@@ -107,7 +135,10 @@ export const movementCases: Cases = {
     Squeeze: squeeze,
     Expand: expand,
     Concat: concat,
-    Slice: slice({ whole: true }),
+    Slice: slice,
     Pad: pad,
+    Tile: tile,
+    Flatten: flatten,
+    Trilu: triangle,
   },
 }

@@ -10,6 +10,7 @@ import {
   either,
   floats,
   integersOf,
+  type Operand,
   plain,
   positive,
   shapeOf,
@@ -54,6 +55,19 @@ const position: Maker = (g) => {
   }
 }
 
+const cumulative: Maker = (g) => {
+  const shape = shapeOf(g, { least: 1, most: 3 })
+  const axis = signed(g, between(g, 0, shape.length - 1), shape.length)
+  const named: Operand = { value: { type: 'int64', shape: either(g) ? [] : [1], data: [axis] }, constant: true }
+  return {
+    operands: [{ value: floats(g, shape) }, named],
+    attributes: {
+      ...(either(g) ? {} : { reverse: int(between(g, 0, 1)) }),
+      ...(either(g) ? {} : { exclusive: int(between(g, 0, 1)) }),
+    },
+  }
+}
+
 const hardmax: Maker = (g) => {
   const { operands, attributes } = normalised(g)
   const coarse = operands.map((operand) => {
@@ -81,6 +95,7 @@ export const reductionCases: Cases = {
     ...each(['Softmax', 'LogSoftmax'], normalised),
     ...each(['ArgMax', 'ArgMin'], position),
     Hardmax: hardmax,
+    CumSum: cumulative,
   },
   gradients: {
     ...each(['ReduceSum', 'ReduceMean', 'ReduceSumSquare'], reduction),
@@ -91,5 +106,6 @@ export const reductionCases: Cases = {
     ReduceLogSum: reductionOf(positive, 3),
     ReduceLogSumExp: reductionOf(floats, 3),
     ...each(['Softmax', 'LogSoftmax'], normalised),
+    CumSum: cumulative,
   },
 }

@@ -2,6 +2,7 @@
 import type { Case, Draw } from '../draws.ts'
 import { activationCases } from './activations.ts'
 import { elementwiseCases } from './elementwise.ts'
+import { fillingCases } from './filling.ts'
 import { indexingCases } from './indexing.ts'
 import type { Cases, Maker } from './maker.ts'
 import { matMulCases } from './matmul.ts'
@@ -11,6 +12,7 @@ import { poolingCases } from './pooling.ts'
 import { recurrentCases } from './recurrent.ts'
 import { reductionCases } from './reduction.ts'
 import { resamplingCases } from './resampling.ts'
+import { splittingCases } from './splitting.ts'
 import { windowCases } from './windows.ts'
 
 const families: readonly Cases[] = [
@@ -25,6 +27,8 @@ const families: readonly Cases[] = [
   indexingCases,
   normalizationCases,
   recurrentCases,
+  splittingCases,
+  fillingCases,
 ]
 
 export const operatorCases: Cases['operators'] = Object.assign({}, ...families.map(({ operators }) => operators))

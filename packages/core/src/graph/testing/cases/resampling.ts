@@ -34,7 +34,11 @@ type Drawn = {
   readonly mode: string
 }
 
-function resized(g: Draw, { shape, scales, sizes, mode }: Drawn): Made {
+/** A factor that leaves an axis as long as it is means different things to different readers. */
+const plainScale = (scale: number, extent: number): number => (Math.floor(extent * scale) === extent ? 1 : scale)
+
+function resized(g: Draw, { shape, scales: drawn, sizes, mode }: Drawn): Made {
+  const scales = drawn.map((scale, axis) => plainScale(Math.fround(scale), shape[axis] ?? 1))
   const x = { value: floats(g, shape) }
   const by = { value: float32([scales.length], scales.map(Math.fround)), constant: true }
   const rounding = oneOf(g, ['round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil'] as const)

@@ -152,5 +152,6 @@ export const elementwiseOperators: Operators = {
   Less: comparison((a, b) => a < b),
   LessOrEqual: comparison((a, b) => a <= b),
   Cast: cast,
+  Dropout: (_, inputs) => input(inputs, 0),
   Where: where,
 }

@@ -91,14 +91,52 @@ const slice: Operator = (_, inputs) => {
   )
 }
 
-const pad: Operator = (_, inputs) => {
+/** The place outside `extent` that a mode makes one inside. */
+function folded(mode: string, index: number, extent: number): number {
+  if (mode === 'edge') return Math.max(0, Math.min(extent - 1, index))
+  return index < 0 ? -index : index >= extent ? 2 * (extent - 1) - index : index
+}
+
+const pad: Operator = (node, inputs) => {
   const [x, pads] = [numbers(input(inputs, 0)), numbers(input(inputs, 1)).data]
   const rank = x.shape.length
+  const mode = node.attributes.mode?.kind === 'string' ? node.attributes.mode.value : 'constant'
   const value = inputs[2] === undefined ? 0 : at(inputs[2], [])
   const shape = x.shape.map((extent, axis) => extent + (pads[axis] ?? 0) + (pads[axis + rank] ?? 0))
   return build(x.type, shape, (place) => {
     const source = place.map((index, axis) => index - (pads[axis] ?? 0))
+    if (mode !== 'constant')
+      return at(
+        x,
+        source.map((index, axis) => folded(mode, index, x.shape[axis] ?? 0)),
+      )
     return source.every((index, axis) => index >= 0 && index < (x.shape[axis] ?? 0)) ? at(x, source) : value
+  })
+}
+
+const tile: Operator = (_, inputs) => {
+  const [x, repeats] = [input(inputs, 0), numbers(input(inputs, 1)).data]
+  return rearranged(
+    x,
+    x.shape.map((extent, axis) => extent * (repeats[axis] ?? 1)),
+    (place) => place.map((index, axis) => index % (x.shape[axis] ?? 1)),
+  )
+}
+
+const flatten: Operator = (node, inputs) => {
+  const x = input(inputs, 0)
+  const lead = x.shape.slice(0, intAttribute(node, 'axis', 1)).reduce((product, extent) => product * extent, 1)
+  return reshaped(x, [lead, x.data.length / lead])
+}
+
+const triangle: Operator = (node, inputs) => {
+  const x = numbers(input(inputs, 0))
+  const diagonal = inputs[1] === undefined ? 0 : at(inputs[1], [])
+  const isUpper = intAttribute(node, 'upper', 1) === 1
+  return build(x.type, x.shape, (place) => {
+    const [row = 0, column = 0] = place.slice(-2)
+    const isKept = isUpper ? column - row >= diagonal : column - row <= diagonal
+    return isKept ? at(x, place) : 0
   })
 }
 
@@ -111,4 +149,7 @@ export const movementOperators: Operators = {
   Concat: concat,
   Slice: slice,
   Pad: pad,
+  Tile: tile,
+  Flatten: flatten,
+  Trilu: triangle,
 }

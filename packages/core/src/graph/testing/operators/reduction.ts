@@ -67,6 +67,21 @@ const hardmax: Operator = (node, inputs) => {
   })
 }
 
+const cumulative: Operator = (node, inputs) => {
+  const x = numbers(input(inputs, 0))
+  const axis = positive(numbers(input(inputs, 1)).data[0] ?? 0, x.shape.length)
+  const [turned, exclusive] = [intAttribute(node, 'reverse', 0) === 1, intAttribute(node, 'exclusive', 0) === 1]
+  return build(x.type, x.shape, (place) => {
+    const here = place[axis] ?? 0
+    const counts = (index: number): boolean => (index === here ? !exclusive : turned ? index > here : index < here)
+    return total(
+      range(x.shape[axis] ?? 0)
+        .filter(counts)
+        .map((index) => at(x, place.with(axis, index))),
+    )
+  })
+}
+
 export const reductionOperators: Operators = {
   ReduceSum: reduction(total),
   ReduceMean: reduction((values) => total(values) / values.length),
@@ -81,6 +96,7 @@ export const reductionOperators: Operators = {
   ArgMax: position((x, than) => x > than),
   ArgMin: position((x, than) => x < than),
   Hardmax: hardmax,
+  CumSum: cumulative,
   Softmax: along((x, row) => Math.exp(x - logSumExp(row))),
   LogSoftmax: along((x, row) => x - logSumExp(row)),
 }

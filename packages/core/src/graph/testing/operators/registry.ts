@@ -2,6 +2,7 @@
 import { activationOperators } from './activations.ts'
 import { convolution, transposedConvolution } from './convolution.ts'
 import { elementwiseOperators } from './elementwise.ts'
+import { fillingOperators } from './filling.ts'
 import { indexingOperators } from './indexing.ts'
 import { matMulOperators } from './matmul.ts'
 import { movementOperators } from './movement.ts'
@@ -11,6 +12,7 @@ import { poolingOperators } from './pooling.ts'
 import { recurrentOperators } from './recurrent.ts'
 import { reductionOperators } from './reduction.ts'
 import { resamplingOperators } from './resampling.ts'
+import { splittingOperators } from './splitting.ts'
 
 export const operators: Operators = {
   ...elementwiseOperators,
@@ -22,6 +24,8 @@ export const operators: Operators = {
   ...resamplingOperators,
   ...indexingOperators,
   ...normalizationOperators,
+  ...splittingOperators,
+  ...fillingOperators,
   Conv: convolution,
   ConvTranspose: transposedConvolution,
   ...recurrentOperators,

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type OptimizerSpec, optimizerSchema } from '../study/model.ts'
-import { graphBuilder } from './builder.ts'
-import { optimizerOf } from './optimizers.ts'
-import { checkGraph } from './safelist.ts'
-import { run } from './testing/reference.ts'
-import { float32, numbers, type Values } from './testing/values.ts'
+import { type OptimizerSpec, optimizerSchema } from '../../study/optimizer.ts'
+import { graphBuilder } from '../builder.ts'
+import { checkGraph } from '../safelist.ts'
+import { run } from '../testing/reference.ts'
+import { float32, numbers, type Values } from '../testing/values.ts'
+import { optimizerOf } from './registry.ts'
 
 const weights = [
   { name: 'a.kernel', shape: [2, 1] },
@@ -130,4 +130,19 @@ test('Adam carries two moments for each weight and the powers of both decays', (
     { name: 'a.bias@m', shape: [1], initial: 0 },
     { name: 'a.bias@v', shape: [1], initial: 0 },
   ])
+})
+
+test('centred RMSprop takes a variance that rounding has taken below 0 for 0', () => {
+  const { rmsProp } = { rmsProp: { rate: 0.5, alpha: 0.5, epsilon: 0.25, centered: true } }
+  const b = graphBuilder()
+  for (const name of ['w', 'w@square', 'w@mean', 'g']) b.input({ name, type: 'float32', shape: [1] })
+  const next = optimizerOf(optimizerSchema.parse({ rmsProp })).step(b, [{ name: 'w', gradient: 'g' }])
+  const feeds = { w: [1], 'w@square': [0], 'w@mean': [4], g: [2] }
+  const w = next.get('w') ?? assert.fail()
+  const found = run(
+    b.build('step', [w]),
+    Object.fromEntries(Object.entries(feeds).map(([name, data]) => [name, float32([1], data)])),
+  )
+  // s = ½·0 + ½·4 = 2, a = ½·4 + ½·2 = 3: 2 − 9 is below 0. w = 1 − ½·2 / (0 + ¼).
+  assert.deepEqual(flat(found, w), [-3])
 })

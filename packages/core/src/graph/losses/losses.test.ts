@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Loss } from '../study/model.ts'
-import { type GraphBuilder, graphBuilder } from './builder.ts'
-import { differentiate } from './differentiate.ts'
-import { appendL2, appendLoss, appendProximal } from './losses.ts'
-import { run } from './testing/reference.ts'
-import { float32, type NumberValue, numbers, type Values } from './testing/values.ts'
+import type { Loss } from '../../study/loss.ts'
+import { type GraphBuilder, graphBuilder } from '../builder.ts'
+import { differentiate } from '../differentiate.ts'
+import { run } from '../testing/reference.ts'
+import { float32, type NumberValue, numbers, type Values } from '../testing/values.ts'
+import { appendL2, appendProximal } from './penalties.ts'
+import { appendLoss } from './registry.ts'
 
 const column = (data: readonly number[]): NumberValue => float32([data.length, 1], data)
 const value = (values: Values, name: string): readonly number[] => numbers(values[name] ?? assert.fail(name)).data

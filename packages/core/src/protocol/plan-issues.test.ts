@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { WardroundError } from '../errors.ts'
+import { parseStudy, validatePlan } from './plan.ts'
+
+const source = readFileSync(new URL('../../../../examples/heart-disease/study.yaml', import.meta.url), 'utf8')
+
+test('layers may stand inside layers, but not without end', () => {
+  const nested = (depth: number): unknown =>
+    Array.from({ length: depth }).reduce<unknown>((inner) => ({ residual: [inner] }), { dropout: 0.5 })
+  const plan = (depth: number): unknown => ({
+    ...parseStudy(source).plan,
+    model: { layers: [nested(depth), { dense: 1, name: 'output' }], personal: ['output.bias'] },
+  })
+  assert.equal(validatePlan(plan(8)).study.model.layers.length, 2)
+  for (const depth of [30, 3000])
+    assert.throws(
+      () => validatePlan(plan(depth)),
+      (error) => error instanceof WardroundError && /deep/.test(String(error.parameters.problem)),
+    )
+})

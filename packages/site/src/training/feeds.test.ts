@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { modelSchema, trainingSchema } from '@wardround/core/study/model.ts'
+import { stepOptions } from './feeds.ts'
+
+test('whatever a study says of a step reaches its graph, and what is no part of a graph does not', () => {
+  const optionsOf = (change: object): unknown =>
+    stepOptions({
+      model: modelSchema.parse({ layers: [{ dense: 1 }] }),
+      training: trainingSchema.parse({
+        loss: 'binaryCrossEntropy',
+        optimizer: { sgd: { rate: 0.1 } },
+        batch: 4,
+        ...change,
+      }),
+      data: { features: new Float32Array(8), rows: 8, width: 1, target: new Float32Array(8) },
+      weights: [],
+      epochs: 1,
+      labels: [],
+    })
+  const steps = [
+    {},
+    { loss: { binaryFocalCrossEntropy: {} } },
+    { optimizer: { adam: { rate: 0.1 } } },
+    { l2: 0.1 },
+    { clipGradients: { norm: 1 } },
+    { clipGradients: { value: 1 } },
+    { batch: 5 },
+    { schedule: { constant: {} } },
+  ].map(optionsOf)
+  assert.equal(new Set(steps.map((options) => JSON.stringify(options))).size, steps.length)
+  // One graph for all schedules: rates are fed.
+  assert.deepEqual(optionsOf({ schedule: { cosine: { length: 9, over: 'steps' } } }), steps.at(-1))
+  assert.deepEqual(optionsOf({ epochs: 3 }), steps[0])
+})
