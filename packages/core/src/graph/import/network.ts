@@ -49,22 +49,25 @@ export function importModel({ graph: written, opset }: Model, watch?: Watch): Im
   }
 }
 
-/** Appends the model for a batch of two, to see what it makes and which draws it asks for. */
+/** Examples that a model is tried with. */
+export const trialBatch = 2
+
+/** Appends the model for a small batch, to see what it makes and which draws it asks for. */
 function trial(
   append: Network['append'],
   { extents, specs }: { extents: Extents; specs: readonly WeightSpec[] },
 ): { output: Extents; draws: readonly DrawSpec[] } {
   const b = graphBuilder()
-  const x = b.input({ name: 'features', type: 'float32', shape: [2, ...extents] })
+  const x = b.input({ name: 'features', type: 'float32', shape: [trialBatch, ...extents] })
   for (const { name, shape } of specs) b.input({ name, type: 'float32', shape })
   const draws: DrawSpec[] = []
   const draw = (spec: DrawSpec): string => {
     draws.push(spec)
-    return b.input({ name: `draws/${spec.name}`, type: 'float32', shape: [2, ...spec.extents] })
+    return b.input({ name: `draws/${spec.name}`, type: 'float32', shape: [trialBatch, ...spec.extents] })
   }
   const y = append(b, x, { draw, keep: () => undefined })
   const [batch, ...output] = b.shape(y).map(Number)
-  if (batch !== 2)
+  if (batch !== trialBatch)
     throw refused(
       'its output does not have the batch in front: it may have been exported for a batch of one size alone',
     )

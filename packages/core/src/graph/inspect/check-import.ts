@@ -1,6 +1,6 @@
 /** Whether a site would train the model in a file: like importModel(), but everything that stands in the way is told, and not the first thing alone. */
 import { decodeModel } from '../decode-model.ts'
-import { type ImportedModel, importModel } from '../import/network.ts'
+import { type ImportedModel, importModel, trialBatch } from '../import/network.ts'
 import { specialNodes } from '../import/special.ts'
 import { newestOpset, oldestOpset } from '../import/upgrade.ts'
 import { dataTypes } from '../onnx-types.ts'
@@ -56,7 +56,7 @@ type Tried = {
 
 /** Imports it as far as that goes. What `found` says already is not said again. */
 function tryModel(bytes: Uint8Array, found: readonly Obstacle[]): Tried {
-  const { watch, trace } = tracer('features')
+  const { watch, trace } = tracer('features', trialBatch)
   try {
     const model = importModel(decodeModel(bytes), watch)
     return { obstacles: obstaclesToGradients(model.network), isCutShort: false, trace: trace(), model }

@@ -1,11 +1,13 @@
 /** A step of training as a graph, to be looked at and not run: a network of whatever origin, one loss, one optimizer. */
-import type { ModelSpec, OptimizerSpec, TrainingSpec } from '../../study/model.ts'
+import type { ModelSpec, TrainingSpec } from '../../study/model.ts'
+import type { OptimizerSpec } from '../../study/optimizer.ts'
 import { type GraphBuilder, graphBuilder } from '../builder.ts'
 import { differentiate } from '../differentiate.ts'
 import type { Graph } from '../ir.ts'
 import type { Context } from '../layers/layer.ts'
 import type { Inputs, Network } from '../network.ts'
-import { optimizerOf, type StateSpec } from '../optimizers.ts'
+import type { StateSpec } from '../optimizers/optimizer.ts'
+import { optimizerOf } from '../optimizers/registry.ts'
 import type { TypedShape } from '../shapes/rule.ts'
 import { appendStep, stepParts } from '../step.ts'
 
@@ -70,7 +72,7 @@ export function studyStep(
   { model, training }: { model: ModelSpec; training: TrainingSpec },
   { inputs, batch }: { inputs: Inputs; batch: number },
 ): ProbeStep {
-  const options = { model, training, inputs, batch, weighted: false }
+  const options = { model, training, inputs, batch, weighted: training.classWeights !== undefined }
   const parts = stepParts(options)
   const { b: forwards, y } = beginProbe(parts.network, batch)
   const b = graphBuilder()

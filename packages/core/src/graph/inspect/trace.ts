@@ -25,8 +25,16 @@ export type Trace = { readonly nodes: readonly TracedNode[]; readonly failures: 
 
 type Origin = { readonly from: readonly number[]; readonly weights: readonly string[] }
 
+/** Without the batch: its axis, or its share of the first one, where examples have been laid out one behind the other. */
+function ofOneExample(shape: readonly number[], batch: number): Extents {
+  const axis = shape.indexOf(batch)
+  if (axis >= 0) return shape.toSpliced(axis, 1)
+  const [first = 1, ...rest] = shape
+  return first % batch === 0 ? [first / batch, ...rest] : shape
+}
+
 /** Keeps what it sees. `input` is what the example is called in the graph; what nothing seen makes is a weight. */
-export function tracer(input: string): { readonly watch: Watch; trace(): Trace } {
+export function tracer(input: string, batch: number): { readonly watch: Watch; trace(): Trace } {
   const nodes: TracedNode[] = []
   const failures: Failure[] = []
   const origins = new Map<string, Origin>([[input, { from: [-1], weights: [] }]])
@@ -55,7 +63,7 @@ export function tracer(input: string): { readonly watch: Watch; trace(): Trace }
         for (const name of made) origins.set(name, { from: [nodes.length], weights: [] })
         const own = weights.filter((name) => !met.has(name))
         for (const name of own) met.add(name)
-        const output = b.shape(first).slice(1).map(Number)
+        const output = ofOneExample(b.shape(first).map(Number), batch)
         nodes.push({ op: node.op, name: node.outputs[0] ?? '', output, from, weights: own })
       },
     },
