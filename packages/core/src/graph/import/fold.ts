@@ -1,4 +1,5 @@
 /** Works out what a model computes from constants alone: exporters write down how a shape comes about, node by node. */
+import { WardroundError } from '../../errors.ts'
 import type { Node } from '../ir.ts'
 import { evaluate } from '../testing/reference.ts'
 import type { Value } from '../testing/values.ts'
@@ -23,10 +24,24 @@ export function folder(): Folder {
       if (size > mostValues || size > left) return undefined
       const target = targetSize(node, inputs)
       if (target > mostValues || target > left) return undefined
-      const made = evaluate(node, inputs).map(rounded)
+      const made = workedOut(node, inputs).map(rounded)
       left -= size + made.reduce((sum, value) => sum + sizeOf(value), 1)
       return made
     },
+  }
+}
+
+/** The interpreter takes for granted that a node is whole. Errors: WR_GRAPH_INVALID. */
+function workedOut(node: Node, inputs: readonly (Value | undefined)[]): readonly Value[] {
+  try {
+    return evaluate(node, inputs)
+  } catch (error) {
+    if (error instanceof WardroundError) throw error
+    throw new WardroundError(
+      'WR_GRAPH_INVALID',
+      { problem: `${node.op} of constants cannot be worked out` },
+      { cause: error },
+    )
   }
 }
 

@@ -1,5 +1,6 @@
 /** Whether a model can be trained: what stands in its way, the nearest way round, and what may not be what was meant. */
 import type { Obstacle, Remark } from '../../graph/inspect/findings.ts'
+import { printable } from './printable.ts'
 
 type OfKind<T extends { kind: string }, K extends T['kind']> = Extract<T, { kind: K }>
 
@@ -158,5 +159,9 @@ const remarks: { readonly [K in Remark['kind']]: (found: OfKind<Remark, K>) => s
   outputs: ({ names }) => `It has ${names.length} outputs (${listText(names)}); the first is trained.`,
 }
 
-export const obstacleWords = (found: Obstacle): Found => (obstacles[found.kind] as (one: Obstacle) => Found)(found)
-export const remarkWords = (found: Remark): string => (remarks[found.kind] as (one: Remark) => string)(found)
+export function obstacleWords(found: Obstacle): Found {
+  const { what, way } = (obstacles[found.kind] as (one: Obstacle) => Found)(found)
+  return { what: printable(what), way: printable(way) }
+}
+
+export const remarkWords = (found: Remark): string => printable((remarks[found.kind] as (one: Remark) => string)(found))

@@ -2,6 +2,7 @@
 import type { Cost } from '../../graph/inspect/cost.ts'
 import type { Box, Diagram } from '../../graph/inspect/diagram.ts'
 import type { SummaryRow } from '../../graph/inspect/summary.ts'
+import { printable } from './printable.ts'
 import { sizeInWords } from './size.ts'
 
 const extents = (shape: readonly number[]): string => (shape.length === 0 ? 'one value' : shape.join(' × '))
@@ -49,9 +50,11 @@ export const modelCheckWords = {
   trainable: (file: string) => `${file} can be trained.`,
   notTrainable: (file: string) => `${file} cannot be trained as it is.`,
   origin: (producer: string, opset: number) =>
-    producer === '' ? `Operator set ${opset}.` : `From ${producer}, operator set ${opset}.`,
+    producer === '' ? `Operator set ${opset}.` : `From ${printable(producer)}, operator set ${opset}.`,
   operators: (list: readonly { op: string; domain: string; count: number }[]) =>
-    `Operators: ${list.map(({ op, domain, count }) => `${domain === '' ? '' : `${domain}.`}${op} ${count}`).join(', ')}`,
+    printable(
+      `Operators: ${list.map(({ op, domain, count }) => `${domain === '' ? '' : `${domain}.`}${op} ${count}`).join(', ')}`,
+    ),
   parameters: ({ learnt, kept }: Cost) =>
     `Parameters: ${whole(learnt)} that are learnt${kept === 0 ? '' : `, ${whole(kept)} running statistics`}`,
   round: ({ roundBytes: { down, up } }: Cost) =>
@@ -59,7 +62,7 @@ export const modelCheckWords = {
   step: ({ batch, operations: { forward, step } }: Cost) =>
     `A step with ${batch === 1 ? 'one example' : `${batch} examples`}: ${inUnits(step, 'FLOP')}, ${inUnits(forward, 'FLOP')} of them forwards`,
   memory: ({ memoryBytes: { carried, peak } }: Cost, optimizer: string) =>
-    `Its memory, by estimate: ${sizeInWords(peak)}, ${sizeInWords(carried)} of it weights and what the optimizer (${optimizer}) keeps`,
+    `Its memory, by estimate: ${sizeInWords(peak)}, ${sizeInWords(carried)} of it weights and what the optimizer (${optimizer}) keeps; plan with twice as much`,
   obstaclesHeading: () => 'In the way:',
   obstacle: ({ what, way }: { what: string; way: string }) => [`  - ${what}`, `    ${way}`],
   cutShort: () => 'There may be more: what comes behind these could not be looked at.',
@@ -86,7 +89,12 @@ export const modelShowWords = {
       rows.reduce((sum, row) => sum + row.learnt, 0),
       rows.reduce((sum, row) => sum + row.kept, 0),
     ]
-    const lines = rows.map((row) => [row.name, row.kind, extents(row.output), whole(row.learnt + row.kept)])
+    const lines = rows.map((row) => [
+      printable(row.name),
+      printable(row.kind),
+      extents(row.output),
+      whole(row.learnt + row.kept),
+    ])
     return [
       ...table([['layer', 'kind', 'output', 'parameters'], ...lines], 3),
       `In all ${whole(learnt + kept)}: ${whole(learnt)} that are learnt${kept === 0 ? '' : `, ${whole(kept)} running statistics`}`,
