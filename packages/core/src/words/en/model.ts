@@ -14,9 +14,14 @@ const operators = (box: Box): string => counts(box.operators)
 
 /** What only lays values out anew says little beside anything else. */
 const layout = new Set(['Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Transpose', 'Cast', 'Slice', 'Identity'])
+/** The title of a box names all of them. */
+const mostNamed = 4
+
 const mainOperators = (box: Box): string => {
   const main = box.operators.filter(({ op }) => !layout.has(op))
-  return counts(main.length === 0 ? box.operators : main).replaceAll('Normalization', 'Norm')
+  const shown = main.length === 0 ? box.operators : main
+  const more = shown.length > mostNamed ? ' …' : ''
+  return `${counts(shown.slice(0, mostNamed)).replaceAll('Normalization', 'Norm')}${more}`
 }
 
 export const modelWords = {
