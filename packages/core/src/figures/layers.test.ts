@@ -63,3 +63,18 @@ test('a chain is drawn as one straight line', () => {
   ])
   for (const [x] of places) assert.ok(Math.abs(x - 100) < 1e-6)
 })
+
+test('what follows one of several stands under it', () => {
+  const box = { width: 100, height: 30 }
+  const { places } = layoutOf(
+    [box, box, box, box],
+    [
+      [0, 1],
+      [0, 2],
+      [2, 3],
+    ],
+  )
+  const [, [left = 0] = [], [right = 0] = [], [below = 0] = []] = places
+  assert.ok(Math.abs(right - left) >= box.width)
+  assert.ok(Math.abs(below - right) < 1)
+})

@@ -146,6 +146,11 @@ test('what can be computed but not differentiated is told only where something b
   assert.deepEqual(obstaclesOf(fileOf({ nodes: [...hard('x', 'r'), dense('r', 'y')], weights: denseWeights })), [])
 })
 
+test('a node without its operands is told like any other that cannot be used so', () => {
+  const [found] = obstaclesOf(fileOf({ nodes: [node('Add', [[], ['z']]), dense('x', 'y')], weights: denseWeights }))
+  assert.equal(found?.kind, 'use')
+})
+
 test('conditions are no obstacle: nothing flows through them', () => {
   const nodes = [dense('x', 'h'), node('Greater', [['h', 'x'], ['is']]), node('Where', [['is', 'h', 'x'], ['y']])]
   assert.deepEqual(obstaclesOf(fileOf({ nodes, weights: denseWeights })), [])
@@ -168,6 +173,27 @@ test('inputs: one, of any batch, of fixed extents', () => {
 
 test('a model without weights has nothing to learn', () => {
   assert.deepEqual(obstaclesOf(fileOf({ nodes: [node('Relu', [['x'], ['y']])] })), [{ kind: 'nothingLearnt' }])
+})
+
+test('a trace has what is computed of an example, and of one example: no other names, no constants, each weight once', () => {
+  const nodes = [
+    dense('x', 'h'),
+    node('Identity', [['h'], ['same']]),
+    node('Transpose', [['same'], ['t']]),
+    node('Transpose', [['t'], ['back']]),
+    // Of weights alone: part of what uses it.
+    node('Exp', [['scale'], ['grown']]),
+    node('Mul', [['back', 'grown'], ['m']]),
+    dense('m', 'y'),
+  ]
+  const { trace } = checked(fileOf({ nodes, weights: [...denseWeights, floats('scale', [4])] }))
+  assert.deepEqual(trace.nodes, [
+    { op: 'Gemm', name: 'h', output: [4], from: [-1], weights: ['w', 'b'] },
+    { op: 'Transpose', name: 't', output: [4], from: [0], weights: [] },
+    { op: 'Transpose', name: 'back', output: [4], from: [1], weights: [] },
+    { op: 'Mul', name: 'm', output: [4], from: [2], weights: ['scale'] },
+    { op: 'Gemm', name: 'y', output: [4], from: [3], weights: [] },
+  ])
 })
 
 type Field = readonly [field: number, value: Uint8Array | string | number]

@@ -16,7 +16,7 @@ const heavy = new Set([
   ...['depthwiseConv1d', 'depthwiseConv2d', 'concat'],
 ])
 
-/** Items one by one, but activations and normalisations with what they follow. */
+/** Items one by one, but activations and normalisations with what they follow. A group needs what its first item needs, and nothing else: their order is topological. */
 export function groupsOf(items: readonly Item[]): readonly Group[] {
   const consumers = consumersOf(items)
   const groupOf = new Map<number, number[]>()
@@ -79,15 +79,14 @@ function leadsTo(meeting: number, { index, items, consumers }: Pick<Around, 'ind
 /** Stretches longer than this are joined, if they are to be: the first of these that leaves few enough. */
 const longestStretches = [12, 6, 3, 1]
 
-/** At most `limit` groups, in topological order: if there are more, stretches between narrow places are joined. */
+/** At most `limit` groups: if there are more, stretches between narrow places are joined. They come, and stay, in topological order. */
 export function contract(groups: readonly Group[], limit: number): readonly Group[] {
-  const ordered = inOrder(groups)
-  if (ordered.length <= limit) return ordered
-  const stretches = stretchesOf(ordered)
+  if (groups.length <= limit) return groups
+  const stretches = stretchesOf(groups)
   const tries = longestStretches.map((longest) =>
     stretches.flatMap((stretch) => (stretch.length > longest ? [join(stretch)] : stretch)),
   )
-  const last = tries.at(-1) ?? ordered
+  const last = tries.at(-1) ?? groups
   return tries.find((found) => found.length <= limit) ?? inRuns(last, Math.ceil(last.length / limit))
 }
 
@@ -102,25 +101,6 @@ function join(groups: readonly Group[]): Group {
   const inside = new Set(members)
   const sources = new Set(groups.flatMap((group) => [...group.sources]).filter((source) => !inside.has(source)))
   return { members, sources }
-}
-
-/** Of those that are ready the one that was written first. */
-function inOrder(groups: readonly Group[]): readonly Group[] {
-  const waiting = new Set(groups)
-  const done = new Set([-1])
-  const ordered: Group[] = []
-  // Joining an item with what it follows may have moved it before what it needs nothing of.
-  while (waiting.size > 0) {
-    const before = waiting.size
-    for (const group of waiting) {
-      if (![...group.sources].every((source) => done.has(source))) continue
-      ordered.push(group)
-      waiting.delete(group)
-      for (const member of group.members) done.add(member)
-    }
-    if (waiting.size === before) break
-  }
-  return ordered
 }
 
 /** Cut where a single value goes from what is before to what comes after. */

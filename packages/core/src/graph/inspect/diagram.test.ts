@@ -56,6 +56,11 @@ test('what something else needs as it was is not joined with what follows', () =
   assert.deepEqual(drawn(diagramOf([4], items)).boxes, ['Conv', 'Relu', 'Conv', 'Concat'])
 })
 
+test('nor is an activation whose operand a third one needs', () => {
+  const items = [item('Conv', [-1]), item('Sigmoid', [0]), item('Mul', [0, 1]), item('Conv', [0]), item('Add', [2, 3])]
+  assert.deepEqual(drawn(diagramOf([4], items)).boxes, ['Conv', 'Sigmoid', 'Mul', 'Conv', 'Add'])
+})
+
 test('of many boxes those between narrow places become one, called as its parts have in common', () => {
   const block = (start: number, name: string): readonly Item[] => [
     item('Conv', [start], { name: `${name}.conv1.weight`, parameters: 5 }),

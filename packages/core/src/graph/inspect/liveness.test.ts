@@ -32,6 +32,15 @@ test('what is used late is there all the time, and an output to the end', () => 
   assert.equal(madeBytes, 400 * bytes)
 })
 
+test('an output that nothing else needs is kept to the end', () => {
+  const b = graphBuilder()
+  const x = b.input({ name: 'x', type: 'float32', shape: [100] })
+  const early = b.node('Exp', [x])
+  const end = b.node('Neg', [b.node('Neg', [b.node('Neg', [x])])])
+  const { madeBytes } = peakOf({ graph: b.build('peak', [early, end]), info: b.info })
+  assert.equal(madeBytes, 300 * bytes)
+})
+
 test('another view of a value has no memory of its own, and keeps that of the value', () => {
   const b = graphBuilder()
   const x = b.input({ name: 'x', type: 'float32', shape: [100] })
@@ -39,7 +48,7 @@ test('another view of a value has no memory of its own, and keeps that of the va
   const view = b.node('Reshape', [made, b.axes([10, 10])])
   const other = b.node('Exp', [x])
   const sum = b.node('Add', [view, b.node('Reshape', [other, b.axes([10, 10])])])
-  const { madeBytes } = peakOf({ graph: b.build('peak', [sum]), info: b.info })
+  const { madeBytes } = peakOf({ graph: b.build('peak', [sum, made]), info: b.info })
   assert.equal(madeBytes, 300 * bytes)
 })
 

@@ -51,8 +51,8 @@ export function tracer(input: string, batch: number): { readonly watch: Watch; t
         const made = node.outputs.flatMap(inGraph).filter((name) => !origins.has(name))
         const [first] = made
         const operands = node.inputs.flatMap(inGraph)
-        // Another name for one of its operands.
-        if (first === undefined || operands.includes(first)) return
+        // Another name for what is known, or a constant.
+        if (first === undefined) return
         const origin = operands.map(originOf)
         const from = [...new Set(origin.flatMap((each) => each.from))]
         const weights = [...new Set(origin.flatMap((each) => each.weights))]
