@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
-import { relativeError, type Worst, worst } from './compare.ts'
+import { apart, decided, relativeError } from './compare.ts'
 import { pythonIn } from './environment.ts'
 import { type Described, described, type Stored, stored } from './files.ts'
 import { type Stepped, stepOf, writeModel } from './step.ts'
@@ -17,7 +17,7 @@ const ways = ['plain', 'legacy', 'optimised'] as const
 const keras = 'keras_cnn'
 
 /** What counts as equal: of the loss and what a step changes, and of what the model predicts then. */
-export const tolerances = { update: 1e-3, prediction: 1e-4 }
+export const tolerances = { update: 1e-3, decided: 2e-4, prediction: 1e-4 }
 
 export type ExportRow = {
   readonly model: string
@@ -30,10 +30,12 @@ export type ExportRow = {
   readonly missing: number | null
   readonly nodes: number | null
   readonly lossError: number | null
-  /** The largest of any tensor, relative to the largest change there; null where tensors are missing. */
+  /** Of the tensor that is the furthest from PyTorch's, of those that Float32 decides, relative to the largest change there; null where tensors are missing. */
   readonly updateError: number | null
   readonly updateTensor: string | null
-  /** The same against PyTorch's step in double precision, and of PyTorch's own Float32 against that. */
+  /** Tensors, statistics among them, that Float32 does not decide: PyTorch's own is not within `tolerances.decided` of its double precision. */
+  readonly undecided: number | null
+  /** Of all tensors, against PyTorch's step in double precision; and of PyTorch's own Float32 against that. */
   readonly exactError: number | null
   readonly torchExactError: number | null
   /** null where there are none. */
@@ -144,7 +146,15 @@ async function rowOf(folder: string, { model, way, told }: One): Promise<{ row: 
 }
 
 const emptyRow = {
-  ...{ problem: null, missing: null, nodes: null, lossError: null, updateError: null, updateTensor: null },
+  ...{
+    problem: null,
+    missing: null,
+    nodes: null,
+    lossError: null,
+    updateError: null,
+    updateTensor: null,
+    undecided: null,
+  },
   ...{ exactError: null, torchExactError: null, statisticsError: null, predictionError: null, ms: null, startMs: null },
 }
 
@@ -156,13 +166,16 @@ function figuresOf(folder: string, model: string, { step, told }: { step: Steppe
   const updates = (): { [name: string]: number | string | null } => {
     const names = told.parameters.map((name) => `${name}@velocity`)
     const exact = stored(folder, `${model}.exact`).values
-    const found = worst(names, step.next, after)
+    const decidedOf = (all: readonly string[]): string[] => decided(all, [after, exact], tolerances.decided)
+    const [learnt, kept] = [decidedOf(names), decidedOf(step.statistics)]
+    const [furthest] = apart(learnt, step.next, after)
     return {
-      updateError: errorOf(found),
-      updateTensor: found?.tensor ?? null,
-      exactError: errorOf(worst(names, step.next, exact)),
-      torchExactError: errorOf(worst(names, after, exact)),
-      statisticsError: errorOf(worst(step.statistics, step.next, after)),
+      updateError: furthest?.error ?? null,
+      updateTensor: furthest?.tensor ?? null,
+      undecided: names.length + step.statistics.length - learnt.length - kept.length,
+      exactError: apart(names, step.next, exact)[0]?.error ?? null,
+      torchExactError: apart(names, after, exact)[0]?.error ?? null,
+      statisticsError: apart(kept, step.next, after)[0]?.error ?? null,
     }
   }
   return {
@@ -174,5 +187,3 @@ function figuresOf(folder: string, model: string, { step, told }: { step: Steppe
     startMs: step.startMs,
   }
 }
-
-const errorOf = (found: Worst | undefined): number | null => found?.error ?? null

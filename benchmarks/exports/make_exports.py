@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from models import BCE, MODELS, without_chance
 from tensors import save
 
-RATE, MOMENTUM, TIMED = 0.01, 0.9, 5
+RATE, MOMENTUM, TIMED = 0.01, 0.9, 3
 torch.set_num_threads(1)
 warnings.filterwarnings("ignore")
 

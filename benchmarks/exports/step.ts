@@ -26,7 +26,7 @@ export type Stepped = {
   readonly trained: Model
 }
 
-const timedSteps = 5
+const timedSteps = 3
 
 /** Errors: of importModel() and differentiate(), where the model cannot be trained. */
 export async function stepOf(file: string, batch: Stored, told: Described): Promise<Stepped> {

@@ -9,8 +9,9 @@ export function exportsTable({ rows, versions, trained, wanted, kerasProblem }: 
     row.model,
     row.way,
     ...[row.parameters, row.missing, row.nodes].map(count),
-    ...[row.lossError, row.updateError, row.exactError, row.torchExactError, row.statisticsError].map(error),
-    error(row.predictionError),
+    ...[row.lossError, row.updateError, row.statisticsError, row.predictionError].map(error),
+    count(row.undecided),
+    ...[row.exactError, row.torchExactError].map(error),
     ...[row.ms, row.torchMs, row.startMs].map(milliseconds),
   ])
   return [

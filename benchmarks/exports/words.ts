@@ -12,8 +12,8 @@ export const exportsWords = {
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}.`,
   columns: () => [
-    ...['model', 'export', 'parameters', 'missing', 'nodes', 'loss', 'update', 'exact', 'torch exact'],
-    ...['statistics', 'prediction', 'ms', 'torch ms', 'start ms'],
+    ...['model', 'export', 'parameters', 'missing', 'nodes', 'loss', 'update', 'statistics', 'prediction'],
+    ...['undecided', 'exact', 'torch exact', 'ms', 'torch ms', 'start ms'],
   ],
   count: (value: number | null) => (value === null ? '-' : value.toLocaleString('en')),
   error: (value: number | null) => (value === null ? '-' : value === 0 ? '0' : value.toExponential(1)),
@@ -22,7 +22,7 @@ export const exportsWords = {
   notes: ({ trained, wanted }: { trained: number; wanted: number }) => [
     `Plain exports that train as in PyTorch: ${trained}; asked for: ${wanted}.`,
     'missing: PyTorch’s tensors that are not in the file by their names, since they were merged into others. nodes: of the training graph.',
-    'loss, update, statistics, prediction: the largest distance from PyTorch’s, as a share of the largest value there; update is that of the worst tensor’s change, exact the same against PyTorch in double precision, and torch exact that of PyTorch’s own Float32.',
-    'prediction: of the file given back, in Python’s ONNX Runtime. start: from the file to the end of the first step.',
+    'loss, update, statistics, prediction: the largest distance from PyTorch’s, as a share of the largest value there; update and statistics are those of the furthest tensor, prediction is of the file given back, in Python’s ONNX Runtime.',
+    'undecided: tensors that are left out there, since PyTorch’s own Float32 is not near its double precision. exact: the furthest of all gradients from PyTorch in double precision; torch exact: of PyTorch’s own Float32. start: from the file to the end of the first step.',
   ],
 } as const
