@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { registry } from '@wardround/core/errors.ts'
 import { allowedOperators, graphLimits } from '@wardround/core/graph/safelist.ts'
+import { operatorFamilies } from '@wardround/core/words/en/operators.ts'
+import { operatorsDocument, problemsOf, supportedOperators } from '../tooling/operators.ts'
 import { files, isTest, read, root } from './repository.ts'
 
 const documents = files.filter((path) => path.endsWith('.md') && existsSync(join(root, path)))
@@ -54,12 +56,24 @@ test('every code of the registry is raised somewhere', () => {
   for (const code of Object.keys(registry)) assert.ok(sources.includes(`'${code}'`), code)
 })
 
-test('docs/protocol.md lists exactly the operators that a site executes, and its limits', () => {
+test('docs/protocol.md says a site’s limits', () => {
   const [, section = ''] = /## Models\n([\s\S]*?)\n## /.exec(read('docs/protocol.md')) ?? []
-  const [, list = ''] = /constant values:\n\n([\s\S]*?)\.\n\n/.exec(section) ?? []
-  assert.deepEqual([...list.matchAll(/`(\w+)`/g)].map(([, name]) => name).toSorted(), [...allowedOperators].toSorted())
   assert.equal(graphLimits.tensorValues, 2 ** 28)
   assert.ok(section.includes(graphLimits.nodes.toLocaleString('en')) && graphLimits.depth === 3)
+})
+
+test('docs/operators.md is what the rules say now: node tooling/run.mjs operators --write', () => {
+  assert.equal(read('docs/operators.md'), operatorsDocument())
+})
+
+test('each operator has words and a family, once, and no words are left of what is gone', () => {
+  assert.deepEqual(problemsOf(supportedOperators), [])
+  for (const op of allowedOperators) assert.ok(supportedOperators.has(op), op)
+  const all = [...supportedOperators]
+  assert.match(problemsOf([...all, 'Made', 'Up']).join(), /Without a family.*: Made, Up\.$/)
+  assert.match(problemsOf(all.filter((op) => op !== 'Conv')).join(), /no operator any more: Conv\.$/)
+  const twice = [...operatorFamilies, ...operatorFamilies.filter(({ operators }) => Object.hasOwn(operators, 'Gemm'))]
+  assert.match(problemsOf(all, twice).join(), /In two families.*Gemm/)
 })
 
 /** GitHub's anchors: lower case, blanks to hyphens, punctuation dropped. */

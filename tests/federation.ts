@@ -40,7 +40,13 @@ export async function openFederation(
   {
     publicUrl,
     versions = {},
-  }: { publicUrl?: (url: string) => Promise<string>; versions?: Readonly<Record<string, string>> } = {},
+    trainers = {},
+  }: {
+    publicUrl?: (url: string) => Promise<string>
+    versions?: Readonly<Record<string, string>>
+    /** Of sites that do not share one. */
+    trainers?: Readonly<Record<string, Trainer>>
+  } = {},
 ) {
   const stop = new AbortController()
   const { coordinator, url } = await localCoordinator(join(folder, 'coordinator'))
@@ -60,7 +66,7 @@ export async function openFederation(
   for (const [name, table] of Object.entries(tables)) {
     const { token } = await client.call('createToken', { body: { site: name } })
     const own = hospital(join(folder, name), table)
-    const settling = { name, folder: own, token, trainer, signal: stop.signal }
+    const settling = { name, folder: own, token, trainer: trainers[name] ?? trainer, signal: stop.signal }
     sites.push(await settled({ ...settling, version: versions[name] ?? version }))
   }
   const running: Promise<void>[] = []

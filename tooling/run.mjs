@@ -16,6 +16,7 @@ const programs = {
   bench: 'benchmarks/main.ts',
   soak: 'tests/storm/soak.ts',
   fuzz: 'benchmarks/fuzz/main.ts',
+  operators: 'tooling/operators.ts',
 }
 
 const fail = (message) => {

@@ -8,7 +8,6 @@ type Ran = {
 export const aggregateWords = {
   about: () =>
     'how fast updates become one, against numpy and against copying memory; --sites N,N --weights N --rules a,b --rule-sites N --rule-weights N --runs N --environment FOLDER',
-  noNumpy: (environment: string) => `numpy could not be installed into ${environment} (see above).`,
   unknownRule: (name: string, known: readonly string[]) => `There is no rule ${name}; there are ${known.join(', ')}.`,
   running: ({ rule, sites, weights }: Running) => `${rule}, ${sites} sites × ${weights.toLocaleString('en')} weights …`,
   noRoom: (form: string) => `  numpy, ${form}: left out, there is no room for it beside the files.`,

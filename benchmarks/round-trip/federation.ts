@@ -9,7 +9,7 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import type { Client } from '@wardround/site/client.ts'
 import { startCrowd } from './crowd.ts'
 import { startHospitals } from './hospitals.ts'
-import { cpuMsOf, cpuMsOfAll, highest, peakMbOf } from './process-figures.ts'
+import { cpuMsOf, cpuMsOfAll, familyPeakMbOf, highest, peakMbOf } from './process-figures.ts'
 import { exactWeights, studyOf } from './study.ts'
 
 export type Federation = {
@@ -110,7 +110,7 @@ async function federate(
       sitesCpuMs: perRound(cpuMs.map((seen) => seen.sites)),
       coordinatorPeakMb: peakMbOf(coordinator.pid),
       coordinatorStartMb,
-      sitePeakMb: highest(pids.map(peakMbOf)),
+      sitePeakMb: highest(pids.map(familyPeakMbOf)),
     }
   } finally {
     await account.close()

@@ -4,6 +4,15 @@ import { readFileSync } from 'node:fs'
 /** The most that it had in memory, in units of 10^6 bytes. */
 export const peakMbOf = (pid: number): number | null => megabytes(pid, 'VmHWM')
 
+/** The same, with the processes that it has started and that still run: a site with its trainer's. They are not at their peaks at the same time: it is no less than they had together. */
+export function familyPeakMbOf(pid: number): number | null {
+  const children = told(pid, `task/${pid}/children`)
+    .split(' ')
+    .filter((child) => child !== '')
+  const peaks = [pid, ...children.map(Number)].map(peakMbOf)
+  return peaks.includes(null) ? null : peaks.reduce<number>((sum, peak) => sum + (peak ?? 0), 0)
+}
+
 /** What it has in memory now, in the same units. */
 export const residentMbOf = (pid: number): number | null => megabytes(pid, 'VmRSS')
 

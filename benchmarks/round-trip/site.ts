@@ -11,7 +11,7 @@ import { benchRuntime } from '../runtime.ts'
 function idleTrainer(number: number): Trainer {
   const change = number * 2 ** -20
   return {
-    // What is handed over is trained in its place, and given back or let go, as by the trainer's worker.
+    // What is handed over is trained in its place, and given back or let go, as by the trainer.
     async train({ weights }, { handOver = false } = {}) {
       const after = handOver ? weights : weights.map((tensor) => ({ ...tensor, data: tensor.data.slice() }))
       for (const { data } of after) data[0] = (data[0] ?? 0) + change

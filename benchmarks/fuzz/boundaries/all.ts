@@ -3,6 +3,7 @@ import type { Boundary } from '../boundary.ts'
 import { csv } from './csv.ts'
 import { journal } from './journal.ts'
 import { lines } from './lines.ts'
+import { models } from './model.ts'
 import { onnx } from './onnx.ts'
 import { proofs } from './proof.ts'
 import { routeBoundaries } from './routes/routes.ts'
@@ -16,6 +17,7 @@ export const boundaries: readonly Boundary[] = [
   safetensors,
   update,
   onnx,
+  models,
   study,
   siteConfig,
   csv,

@@ -22,11 +22,13 @@ export function siteOptions(runtime: Runtime, options: SiteCommandOptions, log: 
   const { clock, entropy, ed25519, disk, version, signal } = runtime
   const folder = siteFolder(runtime, options.dir)
   const path = configPath(folder, options.config)
+  const config = readConfig(path)
   return {
     folder,
-    config: readConfig(path),
+    config,
     dataFolder: dirname(path),
-    trainer: createTrainer(),
+    // What is handed to it may be records: they stay on the disk that this hospital chose for its site.
+    trainer: createTrainer({ folder, limits: config.training }),
     clock,
     entropy,
     ed25519,

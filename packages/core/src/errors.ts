@@ -95,6 +95,11 @@ export const registry = {
 
   WR_PORT_IN_USE: entry(500, 8, { exposure: 'local' }),
   WR_PERMISSION: entry(500, 8, { exposure: 'local' }),
+  WR_TRAINER_MEMORY: entry(500, 8, { exposure: 'local' }),
+  WR_TRAINER_TIME: entry(500, 8, { exposure: 'local' }),
+  WR_TRAINER_DENIED: entry(500, 8, { exposure: 'local' }),
+  WR_TRAINER_ANSWER: entry(500, 8, { exposure: 'local' }),
+  WR_TRAINER_CRASHED: entry(500, 8, { exposure: 'local' }),
   WR_DISK: entry(507, 8, { retry: 'transient', exposure: 'local' }),
   WR_STORE: entry(503, 8, { retry: 'transient', exposure: 'local' }),
   WR_DOWNLOAD: entry(502, 8, { retry: 'transient', exposure: 'local' }),

@@ -18,23 +18,27 @@ columns:
 policy:
   minimumCohort: 20
   releases: [updates]
+training: { memoryMegabytes: 2000 }
 `
 
 test('a whole site.yaml, and what is filled in', () => {
-  const { data, columns, policy } = parseConfig(whole, 'site.yaml')
+  const { data, columns, policy, training } = parseConfig(whole, 'site.yaml')
   assert.deepEqual(data, { file: 'hungary.csv', missing: ['?', '-9'], encoding: 'utf-8', oneOutcome: false })
   assert.deepEqual(columns.age, { column: 'AGE_YEARS' })
   assert.deepEqual(columns.chol, { column: 'CHOL', unit: 'mmol/L', missing: ['0'] })
   assert.deepEqual(columns.who, { rowNumber: true })
   assert.deepEqual(policy, { minimumCohort: 20, releases: ['updates'] })
+  assert.deepEqual(training, { memoryMegabytes: 2000 })
   const least = parseConfig('data: { file: a.csv }', 'site.yaml')
   assert.deepEqual(least.policy, { minimumCohort: 10, releases: ['statistics', 'updates', 'evaluations'] })
   assert.deepEqual(least.columns, {})
+  assert.deepEqual(least.training, {})
 })
 
 test('every mistake is named with its line and field', () => {
   const cases: readonly (readonly [name: string, from: string, to: string, line: number, field: string])[] = [
     ['an unknown field', '  file: hungary.csv', '  file: hungary.csv\n  flie: x', 4, 'data.flie'],
+    ['less memory than any training needs', '2000', '20', 12, 'training.memoryMegabytes'],
     ['an unknown section', 'policy:', 'polices:', 9, 'polices'],
     ['no data', whole, 'name: budapest\n', 1, 'data'],
     ['no file', '  file: hungary.csv\n', '', 2, 'data.file'],

@@ -49,11 +49,20 @@ const policySchema = z.strictObject({
   studies: z.array(z.string()).optional(),
 })
 
+/** What training may use of this machine; what is left out is what training/limits.ts finds usual. */
+const trainingSchema = z.strictObject({
+  /** Node and ONNX Runtime, which train, need some 150 of it. */
+  memoryMegabytes: z.int().min(200).max(1_000_000_000).optional(),
+  /** For the training of one round. */
+  minutes: z.number().positive().max(30_000).optional(),
+})
+
 export const configSchema = z.strictObject({
   name: z.string().optional(),
   data: dataSchema,
   columns: z.record(z.string(), columnSchema).default({}),
   policy: policySchema.prefault({}),
+  training: trainingSchema.prefault({}),
 })
 export type SiteConfig = z.output<typeof configSchema>
 

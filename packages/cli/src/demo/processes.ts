@@ -18,7 +18,7 @@ export type Started = { readonly pid: number /** The first line on stdout. */; f
 const graceMs = 3000
 
 export function createProcesses({ self: [program, main], env }: Runtime): Processes {
-  // Children start on what this process has compiled so far, from their first line on and in their workers too.
+  // Children start on what this process has compiled so far, from their first line on and in their trainers' processes too.
   flushCompileCache()
   const compiled = env.NODE_COMPILE_CACHE ?? getCompileCacheDir()
   const childEnv = { ...env, ...(compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled }) }

@@ -141,7 +141,7 @@ function readAttribute(bytes: Uint8Array, depth: number): [string, Attribute] {
   let name = ''
   let type = 0
   const found: { [K in Attribute['kind']]?: Attribute } = {}
-  const [floats, integers]: [number[], number[]] = [[], []]
+  const [floats, integers, strings]: [number[], number[], string[]] = [[], [], []]
   fields(bytes, (field, reader, wire) => {
     if (field === 1) name = reader.string()
     else if (field === 2) found.float = { kind: 'float', value: reader.float() }
@@ -151,6 +151,7 @@ function readAttribute(bytes: Uint8Array, depth: number): [string, Attribute] {
     else if (field === 6) found.graph = { kind: 'graph', value: readGraph(reader.bytes(), depth + 1) }
     else if (field === 7) readPacked(reader, wire, (inner) => floats.push(inner.float()))
     else if (field === 8) readPacked(reader, wire, (inner) => integers.push(bounded(inner.int64())))
+    else if (field === 9) strings.push(strict.decode(reader.bytes()))
     else if (field === 20) type = safe(reader.int64())
     else return false
     return true
@@ -159,6 +160,7 @@ function readAttribute(bytes: Uint8Array, depth: number): [string, Attribute] {
     (candidate) => attributeTypes[candidate] === type,
   )
   if (kind === 'floats') return [name, { kind, value: floats }]
+  if (kind === 'strings') return [name, { kind, value: strings }]
   if (kind === 'ints') return [name, { kind, value: integers }]
   const attribute = kind === undefined ? undefined : (found[kind] ?? defaults[kind])
   if (attribute === undefined) throw invalid(`the attribute ${name} is of a type that is not supported`)

@@ -95,7 +95,9 @@ test('of any model, what is carried comes out of one half or the other, once, an
       }
       assert.deepEqual(
         step.updates.map(({ shape }) => shape),
-        weights.map(({ shape }) => shape).filter((shape) => sizeOf(shape) >= 2),
+        stepParts(own)
+          .learnt.map(({ shape }) => shape)
+          .filter((shape) => sizeOf(shape) >= 2),
       )
     }),
     drawn(60),

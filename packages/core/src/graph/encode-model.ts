@@ -143,6 +143,9 @@ function writeAttribute(writer: BinaryWriter, name: string, attribute: Attribute
     case 'ints':
       for (const value of attribute.value) varint(writer, 8, value)
       break
+    case 'strings':
+      for (const value of attribute.value) writer.tag(9, WireType.LengthDelimited).bytes(utf8.encode(value))
+      break
   }
   varint(writer, 20, attributeTypes[attribute.kind])
 }

@@ -42,6 +42,7 @@ export type Attribute =
   | { readonly kind: 'string'; readonly value: string }
   | { readonly kind: 'ints'; readonly value: readonly number[] }
   | { readonly kind: 'floats'; readonly value: readonly number[] }
+  | { readonly kind: 'strings'; readonly value: readonly string[] }
   | { readonly kind: 'tensor'; readonly value: Tensor }
   | { readonly kind: 'graph'; readonly value: Graph }
 
@@ -67,6 +68,7 @@ export type Graph = {
 export const int = (value: number): Attribute => ({ kind: 'int', value })
 export const float = (value: number): Attribute => ({ kind: 'float', value })
 export const ints = (value: readonly number[]): Attribute => ({ kind: 'ints', value })
+export const texts = (value: readonly string[]): Attribute => ({ kind: 'strings', value })
 export const text = (value: string): Attribute => ({ kind: 'string', value })
 export const subgraph = (value: Graph): Attribute => ({ kind: 'graph', value })
 

@@ -124,6 +124,7 @@ const attribute = (depth: number): fc.Arbitrary<Attribute> =>
     fc.string({ unit: 'grapheme' }).map((value): Attribute => ({ kind: 'string', value })),
     fc.array(integer, { maxLength: 3 }).map((value): Attribute => ({ kind: 'ints', value })),
     fc.array(fc.float(), { maxLength: 3 }).map((value): Attribute => ({ kind: 'floats', value })),
+    fc.array(fc.string(), { maxLength: 3 }).map((value): Attribute => ({ kind: 'strings', value })),
     tensor.map((value): Attribute => ({ kind: 'tensor', value })),
     ...(depth === 0 ? [] : [graphs(depth - 1).map((value): Attribute => ({ kind: 'graph', value }))]),
   )
@@ -256,7 +257,7 @@ test('the type of an attribute decides which of its values counts', () => {
   assert.deepEqual(readAttribute(attributeBytes(...both, number(20, 2))), { kind: 'int', value: 5 })
   assert.deepEqual(readAttribute(attributeBytes(...both, number(20, 3))), { kind: 'string', value: 'text' })
   // A tensor or graph that is not there is not made up.
-  for (const type of [0, 4, 5, 8, 99]) assert.throws(() => readAttribute(attributeBytes(...both, number(20, type))))
+  for (const type of [0, 4, 5, 9, 99]) assert.throws(() => readAttribute(attributeBytes(...both, number(20, type))))
 })
 
 test('numbers beyond what JavaScript counts exactly are refused, not rounded', () => {

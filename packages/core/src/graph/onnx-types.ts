@@ -12,4 +12,5 @@ export const attributeTypes: Record<Attribute['kind'], number> = {
   graph: 5,
   floats: 6,
   ints: 7,
+  strings: 8,
 }

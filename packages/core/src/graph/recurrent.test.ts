@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { type ErrorCode, WardroundError } from '../errors.ts'
 import { graphBuilder } from './builder.ts'
 import { gradientRules } from './gradients/registry.ts'
-import { type Attribute, float, int, ints, type Shape, text } from './ir.ts'
+import { type Attribute, float, int, ints, type Shape, text, texts } from './ir.ts'
 import { inferNode } from './shapes/registry.ts'
 
 const coded = (code: ErrorCode) => (error: unknown) => error instanceof WardroundError && error.code === code
@@ -81,6 +81,7 @@ test('variants that nobody here computes are refused', () => {
   const uses: readonly Use[] = [
     { attributes: { clip: float(3) } },
     { attributes: { activations: text('Relu') } },
+    { attributes: { activations: texts(['Relu']) } },
     { attributes: { activation_alpha: ints([1]) } },
     { attributes: { activation_beta: ints([1]) } },
     { attributes: { layout: int(1) } },

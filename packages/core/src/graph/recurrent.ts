@@ -57,9 +57,20 @@ function directionsNamed(node: Node): readonly boolean[] {
 }
 
 /** Attributes that say what is computed with, or how it is clipped. */
-const foreign = ['activations', 'activation_alpha', 'activation_beta', 'clip']
+const foreign = ['activation_alpha', 'activation_beta', 'clip']
+
+/** In each direction. */
+const ownActivations: Readonly<Record<string, readonly string[]>> = {
+  RNN: ['Tanh'],
+  GRU: ['Sigmoid', 'Tanh'],
+  LSTM: ['Sigmoid', 'Tanh', 'Tanh'],
+}
 
 function requireSupported(node: Node): void {
+  const { activations } = node.attributes
+  const own = directionsNamed(node).flatMap(() => ownActivations[node.op] ?? [])
+  const areOwn = activations?.kind === 'strings' && activations.value.join() === own.join()
+  if (activations !== undefined && !areOwn) throw refused(`${node.op} with activations other than ${own.join(', ')}`)
   const attribute = foreign.find((name) => Object.hasOwn(node.attributes, name))
   if (attribute !== undefined) throw refused(`${node.op} with the attribute ${attribute}`)
   if (intAttribute(node, 'layout', 0) !== 0) throw refused(`${node.op} with the batch in front (layout)`)

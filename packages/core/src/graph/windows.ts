@@ -13,6 +13,7 @@ export type Windows = {
 }
 
 const invalid = (problem: string): WardroundError => new WardroundError('WR_GRAPH_INVALID', { problem })
+const refused = (problem: string): WardroundError => new WardroundError('WR_GRAPH_REFUSED', { problem })
 
 /**
  * As the node's attributes say, for an input of these spatial extents. `kernel` is that of the weights. Errors: WR_GRAPH_INVALID for attributes of another
@@ -113,7 +114,8 @@ export type Pooling = {
 
 /**
  * As windowsOf(), for a pooling, which says itself how large its windows are. With ceil_mode a last window that begins inside the input, or in the padding
- * before it, may reach beyond the padding, as in ONNX Runtime and PyTorch. Errors: WR_GRAPH_INVALID also for windows that could miss the input.
+ * before it, may reach beyond the padding, as in ONNX Runtime and PyTorch. Errors: WR_GRAPH_INVALID also for windows that could miss the input;
+ * WR_GRAPH_REFUSED for a window that ONNX counts and ONNX Runtime does not make (withoutIdleCeil).
  */
 export function poolingOf(node: Node, spatial: Shape): Pooling {
   const kernel = intsAttribute(node, 'kernel_shape') ?? []
@@ -127,9 +129,9 @@ export function poolingOf(node: Node, spatial: Shape): Pooling {
     intAttribute(node, 'ceil_mode', 0) === 0
       ? floor
       : floor.map((count, axis) => {
-          const [extent = 0, begin = 0, stride = 1] = [extents[axis], windows.begins[axis], windows.strides[axis]]
-          const behind = extent + begin + (windows.ends[axis] ?? 0) - (count - 1) * stride - reach(windows, axis)
-          return behind > 0 && count * stride < extent + begin ? count + 1 : count
+          const rest = restOf(windows, { axis, count, extent: extents[axis] ?? 0 })
+          if (rest === 'padding') throw refused(`${node.op} with ceil_mode whose last window begins in the padding`)
+          return rest === 'input' ? count + 1 : count
         })
   const covered = coveredExtents({ ...windows, ends: kernel.map(() => 0) }, counts)
   return {
@@ -137,6 +139,31 @@ export function poolingOf(node: Node, spatial: Shape): Pooling {
     counts,
     reaches: extents.map((extent, axis) => extent + (windows.ends[axis] ?? 0)),
   }
+}
+
+/** On what one more window, for what the windows leave of an axis, would begin; undefined where nothing is left, or it would begin behind it all. */
+function restOf(
+  windows: Windows,
+  { axis, count, extent }: { axis: number; count: number; extent: number },
+): 'input' | 'padding' | undefined {
+  const [before = 0, behind = 0, stride = 1] = [windows.begins[axis], windows.ends[axis], windows.strides[axis]]
+  const whole = extent + before + behind
+  if (whole <= (count - 1) * stride + reach(windows, axis) || count * stride >= whole) return undefined
+  return count * stride < extent + before ? 'input' : 'padding'
+}
+
+/**
+ * The same pooling without ceil_mode, where that adds no window: where all that is left is padding, ONNX counts a window that ONNX Runtime does not make, and
+ * PyTorch neither. Otherwise as it is.
+ */
+export function withoutIdleCeil(node: Node, spatial: Shape): Node {
+  const { ceil_mode: mode, ...attributes } = node.attributes
+  if (mode?.kind !== 'int' || mode.value === 0) return node
+  const plain = { ...node, attributes }
+  const { windows, counts } = poolingOf(plain, spatial)
+  const padded = windowsOf(plain, spatial, windows.kernel)
+  const rests = counts.map((count, axis) => restOf(padded, { axis, count, extent: Number(spatial[axis]) }))
+  return rests.includes('input') ? node : plain
 }
 
 /** Every window must see an element: padding is less than a kernel, and no hole is as wide as the input. */

@@ -80,9 +80,16 @@ test('the defaults that the document names are those of the schema', () => {
     { rounds: { maximum: 3, stop: { patience: 1 }, late: {} } },
   ].map((change): unknown => parseStudy(stringify({ ...record(whole), ...change })).plan)
   // A row of a table is nothing that has windows: of its layers the schema is asked alone.
-  const layered = [[{ conv2d: 1, kernel: 1 }]].map((layers): unknown =>
-    studySchema.parse({ ...record(whole), model: { layers } }),
-  )
+  const layered = [
+    { conv2d: 1, kernel: 1 },
+    { upsample: 2 },
+    { batchNormalization: {} },
+    { groupNormalization: { groups: 1 } },
+    { instanceNormalization: {} },
+    { layerNormalization: {} },
+    { rmsNormalization: {} },
+    { gru: 1 },
+  ].map((layer): unknown => studySchema.parse({ ...record(whole), model: { layers: [layer] } }))
   const checked = rows.filter(
     ({ field, standard }) => standard.startsWith('`') && !standard.includes('…') && !/NAME/.test(field),
   )

@@ -2,6 +2,7 @@
 import { isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml'
 import { WardroundError } from '../errors.ts'
 import { checkModel } from '../graph/check-model.ts'
+import { networkOf } from '../graph/network.ts'
 import { flawIn } from '../json.ts'
 import { plannedWidth, specialColumns } from '../preparation/encoding.ts'
 import { isMeasuredLoss, lossesFor, lossName, type Outcome, outcomeOf } from '../study/loss.ts'
@@ -186,15 +187,16 @@ function crossIssues(study: Study): Issue[] {
   }
   if (issues.length === 0) {
     try {
-      checkModel(model, { inputs: plannedWidth(data.columns), loss: training.loss })
-      const outputs = model.layers.at(-1)
-      if (
-        'classes' in data.target &&
-        outputs !== undefined &&
-        'dense' in outputs &&
-        outputs.dense !== Object.keys(data.target.classes).length
-      ) {
-        report(['model', 'layers'], problemWords.classOutputs(Object.keys(data.target.classes).length, outputs.dense))
+      const inputs = plannedWidth(data.columns)
+      checkModel(model, { inputs, loss: training.loss })
+      const { output, weights } = networkOf(model, inputs)
+      const classes = 'classes' in data.target ? Object.keys(data.target.classes).length : undefined
+      if (classes !== undefined && classes !== output[0])
+        report(['model', 'layers'], problemWords.classOutputs(classes, output[0] ?? 0))
+      if (weights.some(({ learnt }) => !learnt)) {
+        const corrected = correctors.find((name) => Object.hasOwn(strategy, name))
+        if (corrected !== undefined) report(['model', 'layers'], problemWords.statisticsCorrected(corrected))
+        if (training.batch < 2) report(['training', 'batch'], problemWords.statisticsOfOne())
       }
     } catch (error) {
       if (!(error instanceof WardroundError) || error.code !== 'WR_STUDY_INVALID') throw error
@@ -203,6 +205,9 @@ function crossIssues(study: Study): Issue[] {
   }
   return issues
 }
+
+/** Strategies that correct what is learnt: running statistics are not. */
+const correctors = ['scaffold', 'fedDyn']
 
 /** Strategies whose sites keep what they make of their own update: it has to count in its round, and whole. */
 const keepers = ['scaffold', 'fedDyn']

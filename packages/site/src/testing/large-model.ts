@@ -1,8 +1,11 @@
 /**
- * A process with one hospital that trains, measures and finishes a study of a large model, after one of a small model. It says how large the model is, and by how much its peak
- * has grown, in bytes. The coordinator, in the same process, makes the weights while it sends them, and keeps nothing of an update.
+ * A process with one hospital that trains, measures and finishes a study of a large model, after one of a small model. It says how large the model is, and by how much the peaks of
+ * itself and of its trainer's process have grown, in bytes. The coordinator, in the same process, makes the weights while it sends them, and keeps nothing of an update.
  */
+import type { ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { subscribe } from 'node:diagnostics_channel'
+import { readFileSync } from 'node:fs'
 import { splitSpecs } from '@wardround/core/graph/network.ts'
 import type { HttpResponse, Network } from '@wardround/core/ports.ts'
 import { validatePlan } from '@wardround/core/protocol/plan.ts'
@@ -83,7 +86,18 @@ async function study(trainer: Trainer, units: number): Promise<number> {
   }
 }
 
-const peakBytes = (): number => 1024 * process.resourceUsage().maxRSS
+/** The process that trains. */
+let training: ChildProcess | undefined
+subscribe('child_process', (message) => {
+  training = (message as { process: ChildProcess }).process
+})
+
+/** Of this process and of the one that trains together, though they are not at their peaks at the same time. */
+const peakBytes = (): number => 1024 * (process.resourceUsage().maxRSS + peakOf(training?.pid))
+
+/** As Linux tells it, in KiB. */
+const peakOf = (pid = 0): number =>
+  Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN)
 
 const trainer = createTrainer()
 await study(trainer, Number(process.argv[2]))

@@ -1,5 +1,4 @@
-/** What goes between a trainer and its worker. */
-import type { ErrorParameters } from '@wardround/core/errors.ts'
+/** What is asked of a trainer. */
 import type { ModelSpec, TrainingSpec } from '@wardround/core/study/model.ts'
 import type { Weights } from '@wardround/core/weights.ts'
 
@@ -51,20 +50,3 @@ export type PredictRequest = {
   readonly data: Pick<Dataset, 'features' | 'rows' | 'width' | 'group'>
   readonly groups?: number
 }
-
-export type WorkerRequest =
-  | {
-      readonly id: number
-      readonly kind: 'train'
-      readonly request: TrainRequest
-      readonly cancel: Int32Array<SharedArrayBuffer>
-    }
-  | { readonly id: number; readonly kind: 'predict'; readonly request: PredictRequest }
-  /** End, once everything before it is done. */
-  | { readonly kind: 'close' }
-
-export type WorkerAnswer =
-  | { readonly id: number; readonly kind: 'trained'; readonly result: TrainResult }
-  | { readonly id: number; readonly kind: 'predicted'; readonly result: Float32Array<ArrayBuffer> }
-  | { readonly id: number; readonly kind: 'progress'; readonly epoch: number }
-  | { readonly id: number; readonly kind: 'failed'; readonly code: string; readonly parameters: ErrorParameters }

@@ -1,4 +1,4 @@
-/** Training and prediction as calls of graphs. Runs inside the worker; sessions are kept for graphs seen before. */
+/** Training and prediction as calls of graphs. Runs inside the trainer's process; sessions are kept for graphs seen before. */
 import { WardroundError } from '@wardround/core/errors.ts'
 import { predictionGraph } from '@wardround/core/graph/prediction.ts'
 import { firstNotFinite } from '@wardround/core/vector.ts'

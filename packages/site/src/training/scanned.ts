@@ -22,7 +22,7 @@ export async function scanned(epochs: Remembered<Epoch>, { request, schedule, ba
     return { epoch: made, session: await openSession(made.graph) }
   })
   const { stepsPerPart } = schedule
-  const fixed = outerFeeds(request)
+  const fixed = asked(epoch, outerFeeds(request))
   let carried: Feeds = { ...weightFeeds(request.weights), ...firstState(epoch.state) }
   return {
     pace: partsPerCall(epoch, stepsPerPart * batch, stepsPerPart),
@@ -40,6 +40,12 @@ export async function scanned(epochs: Remembered<Epoch>, { request, schedule, ba
     },
     weights: () => request.weights.map(({ name, shape }) => ({ name, shape, data: floatsIn(carried[name]) })),
   }
+}
+
+/** Anchors and corrections are given for all weights that travel; running statistics have none in the graph. */
+function asked({ graph }: EpochGraph, feeds: Feeds): Feeds {
+  const names = new Set(graph.inputs.map(({ name }) => name))
+  return Object.fromEntries(Object.entries(feeds).filter(([name]) => names.has(name)))
 }
 
 function scanFeeds(

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
@@ -72,14 +74,14 @@ test('training lowers the loss, and predictions follow the target', async () => 
 
 const asValues = (weights: Weights): Values =>
   Object.fromEntries(weights.map(({ name, shape, data }) => [name, float32(shape, Array.from(data))] as const))
-/** Workers that this process starts from now on. */
-function countWorkers(): { readonly started: () => number; stop(): void } {
+/** Processes that this one starts from now on. */
+function countProcesses(): { readonly started: () => number; stop(): void } {
   let count = 0
   const counted = (): void => {
     count += 1
   }
-  process.on('worker', counted)
-  return { started: () => count, stop: () => process.off('worker', counted) }
+  subscribe('child_process', counted)
+  return { started: () => count, stop: () => void unsubscribe('child_process', counted) }
 }
 
 // ---- reproducibility ----
@@ -315,7 +317,7 @@ test('a request that the runtime cannot carry out fails alone', async () => {
   assert.equal((await trainer.train(request({ epochs: 1 }))).lossPerEpoch.length, 1)
 })
 
-test('an error of the worker keeps its code and what it says', async () => {
+test('an error of the process keeps its code and what it says', async () => {
   const twice = modelSchema.parse({
     layers: [
       { dense: 1, name: 'a' },
@@ -329,13 +331,13 @@ test('an error of the worker keeps its code and what it says', async () => {
   )
 })
 
-// ---- one worker ----
+// ---- one process ----
 
-test('everything goes through one worker, in order, each request whole', async () => {
-  const workers = countWorkers()
+test('everything goes through one process, in order, each request whole', async () => {
+  const processes = countProcesses()
   const own = createTrainer()
   try {
-    assert.equal(workers.started(), 0)
+    assert.equal(processes.started(), 0)
     const log: string[] = []
     const train = async (name: string, epochs: number): Promise<void> => {
       await own.train(request({ epochs, data: clouds(400) }), { onProgress: (epoch) => log.push(`${name} ${epoch}`) })
@@ -354,9 +356,9 @@ test('everything goes through one worker, in order, each request whole', async (
     // 13 steps of 32 rows and 64 units are 26,624 draws an epoch; four million in a call: 150 epochs.
     await Promise.all([train('a', 310), predict(), train('b', 150)])
     assert.deepEqual(log, ['a 150', 'a 300', 'a 310', 'a done', 'predicted', 'b 150', 'b done'])
-    assert.equal(workers.started(), 1)
+    assert.equal(processes.started(), 1)
   } finally {
-    workers.stop()
+    processes.stop()
     await own.close()
   }
 })
@@ -369,27 +371,35 @@ function endless(own: Trainer, signal: AbortSignal): { running: Promise<unknown>
   const started = new Promise<void>((resolve) => {
     start = resolve
   })
-  return { running: own.train(request({ epochs: 1_000_000 }), { signal, onProgress: () => start() }), started }
+  // A thousand small steps are one call of the runtime, and a cancellation is heard between two of them.
+  const small = modelSchema.parse({ layers: [{ dense: 1 }] })
+  const asked = { model: small, weights: initialWeights(small, 13, seededRandom(['small'])), epochs: 1_000_000 }
+  return { running: own.train(request(asked), { signal, onProgress: () => start() }), started }
 }
 
-test('training is cancelled between calls, and the worker goes on serving', async () => {
-  const controller = new AbortController()
-  const { running, started } = endless(trainer, controller.signal)
-  const workers = countWorkers()
-  await started
-  controller.abort()
-  await assert.rejects(running, coded('WR_CANCELLED'))
-  assert.equal((await trainer.train(request({ epochs: 1 }))).lossPerEpoch.length, 1)
-  assert.equal(workers.started(), 0)
-  workers.stop()
+test('training is cancelled between calls, and the process goes on serving', async () => {
+  const patient = createTrainer({ graceMs: 600_000 })
+  try {
+    const controller = new AbortController()
+    const { running, started } = endless(patient, controller.signal)
+    await started
+    const processes = countProcesses()
+    controller.abort()
+    await assert.rejects(running, coded('WR_CANCELLED'))
+    assert.equal((await patient.train(request({ epochs: 1 }))).lossPerEpoch.length, 1)
+    assert.equal(processes.started(), 0)
+    processes.stop()
+  } finally {
+    await patient.close()
+  }
 })
 
 test('a signal that was given before costs no work at all', async () => {
-  const workers = countWorkers()
+  const processes = countProcesses()
   const own = createTrainer()
   await assert.rejects(own.train(request(), { signal: AbortSignal.abort() }), coded('WR_CANCELLED'))
-  assert.equal(workers.started(), 0)
-  workers.stop()
+  assert.equal(processes.started(), 0)
+  processes.stop()
 })
 
 test('a request that waits is cancelled at once, and the one that runs is left alone', async () => {
@@ -411,10 +421,23 @@ test('a request that waits is cancelled at once, and the one that runs is left a
   }
 })
 
-test('closing ends a worker and nothing else, wherever in the runtime it is', async () => {
+test('closing ends a process and nothing else, wherever in the runtime it is', async () => {
   const program = join(import.meta.dirname, 'testing', 'closing.ts')
   const { stdout } = await promisify(execFile)(process.execPath, [program, '400'])
   assert.equal(stdout, '10\n')
+})
+
+test('a process that trains ends when the one that it trains for was killed', {
+  skip: process.platform !== 'linux' && 'only Linux says which processes there are',
+}, async () => {
+  const program = join(import.meta.dirname, 'testing', 'abandoned.ts')
+  const killed = await promisify(execFile)(process.execPath, [program]).catch((error: unknown) => error)
+  const { signal, stdout } = killed as { signal: string; stdout: string }
+  assert.deepEqual([signal, /^\d+$/.test(stdout)], ['SIGKILL', true])
+  // Where nobody asks for its exit code it stays as a zombie.
+  const lives = (): boolean =>
+    existsSync(`/proc/${stdout}/stat`) && !readFileSync(`/proc/${stdout}/stat`, 'utf8').includes(') Z ')
+  while (lives()) await new Promise((resolve) => setTimeout(resolve, 10))
 })
 
 test('closing fails what is under way, and says so', async () => {

@@ -1,20 +1,29 @@
-/** Training behind a promise: one worker thread with ONNX Runtime, started at the first call and kept. */
-import './no-telemetry.ts'
-import { Worker } from 'node:worker_threads'
-import { remoteError, WardroundError } from '@wardround/core/errors.ts'
-import type { Weights } from '@wardround/core/weights.ts'
-import { buffersOf } from '../memory.ts'
-import type { PredictRequest, TrainRequest, TrainResult, WorkerAnswer, WorkerRequest } from './messages.ts'
+/**
+ * Training behind a promise: one process with ONNX Runtime and no rights (sandbox.ts), started at the first call and kept while there are calls. One request after another, so that two never
+ * share the machine's processors. However the process ends, the next call has a fresh one.
+ */
+import { tmpdir } from 'node:os'
+import { WardroundError } from '@wardround/core/errors.ts'
+import { trainerWords } from '@wardround/core/words/en/trainer.ts'
+import type { Finished } from './answers.ts'
+import { type Asked, type Call, converse, type TrainerProcess } from './conversation.ts'
+import { datasetsThere } from './datasets-there.ts'
+import type { Exchange } from './exchange.ts'
+import { type ChosenLimits, limitsFor } from './limits.ts'
+import type { PredictRequest, TrainRequest, TrainResult } from './messages.ts'
+import { expectedOf, predictedIn, predictionBytes, trainedIn } from './results.ts'
+import { type SandboxOptions, startSandbox } from './sandbox.ts'
+import { waitingLine } from './waiting-line.ts'
 
 export type { Dataset, PredictRequest, TrainRequest, TrainResult } from './messages.ts'
 
-/** `handOver`: the request's weights, and whatever shares their memory, are the trainer's from now on, and gone for the caller; otherwise they are copied. */
+/** `handOver`: the request's weights, and whatever shares their memory, are the trainer's from now on, and gone for the caller; otherwise they are left as they are, and not to be changed meanwhile. */
 type HandingOver = { readonly handOver?: boolean }
 
 export type Trainer = {
   /**
    * Steps of the study's optimizer, whose state starts afresh. The same request gives the same bits.
-   * Errors: WR_TRAINING_DIVERGED, WR_CANCELLED (after `signal`), WR_TRAINING_FAILED.
+   * Errors: WR_TRAINING_DIVERGED, WR_CANCELLED (after `signal`, within a second), WR_TRAINING_FAILED; WR_TRAINER_… where its process was stopped, or ended.
    */
   train(
     request: TrainRequest,
@@ -22,130 +31,108 @@ export type Trainer = {
   ): Promise<TrainResult>
   /** Probabilities [rows] or [rows, classes], or values [rows], row-major. */
   predict(request: PredictRequest, options?: HandingOver): Promise<Float32Array<ArrayBuffer>>
-  /** Starts the worker, which loads the runtime: whoever knows that training is near need not wait for that then. */
+  /** Starts the process, which loads the runtime: whoever knows that training is near need not wait for that then. */
   warm(): void
   close(): Promise<void>
 }
 
-/** What is answered. */
-type Asked = Exclude<WorkerRequest, { readonly kind: 'close' }>
-
-type Waiting = {
-  /** Set to 1, it stops a training between two calls of the runtime. */
-  readonly cancel?: Int32Array<SharedArrayBuffer>
-  resolve(answer: WorkerAnswer): void
-  reject(error: WardroundError): void
-  progress(epoch: number): void
+export type TrainerOptions = {
+  /** Where room is taken for what goes to the process and comes back; the system's folder for such things otherwise. */
+  readonly folder?: string
+  readonly limits?: ChosenLimits
+  /** What runs in the process: another program for tests. */
+  readonly program?: URL
+  /** After so long without a call the process ends. */
+  readonly idleMs?: number
+  /** A cancelled call that goes on for so long is ended, with its process: a second is what a person waits. */
+  readonly graceMs?: number
 }
 
-/** How long a cancelled worker may take to notice before another one takes its place. */
-const graceMs = 10_000
+const ownProgram = new URL('./program.ts', import.meta.url)
 
-export function createTrainer(): Trainer {
-  let worker: Worker | undefined
+export function createTrainer(options: TrainerOptions = {}): Trainer {
+  const { folder = tmpdir(), program = ownProgram, idleMs = 60_000, graceMs = 800 } = options
+  const limits = limitsFor(options.limits ?? {})
+  const kept = keptProcess({ folder, program, limits })
   let nextId = 1
-  const waiting = new Map<number, Waiting>()
+  let idleSince: NodeJS.Timeout | undefined
+  const line = waitingLine((idle) => {
+    clearTimeout(idleSince)
+    if (idle) idleSince = setTimeout(() => void kept.end(closed()), idleMs).unref()
+  })
 
-  const failAll = (problem: string): void => {
-    worker = undefined
-    for (const { reject } of waiting.values()) reject(new WardroundError('WR_TRAINING_FAILED', { problem }))
-    waiting.clear()
-  }
-  const started = (): Worker => {
-    if (worker !== undefined) return worker
-    const made = new Worker(new URL('./worker.ts', import.meta.url))
-    made.on('message', (answer: WorkerAnswer) => settle(waiting, answer))
-    made.on('error', (error) => failAll(error instanceof Error ? error.message : 'the worker broke down'))
-    made.on('exit', (code) => made === worker && failAll(`the worker ended with ${code}`))
-    made.unref()
-    worker = made
-    return made
-  }
-  const ask = (message: Asked, progress: (epoch: number) => void): Promise<WorkerAnswer> => {
-    const target = started()
-    const { promise, resolve, reject } = Promise.withResolvers<WorkerAnswer>()
-    const cancel = 'cancel' in message ? { cancel: message.cancel } : {}
-    target.postMessage(message, buffersOf(message.request.weights.map(({ data }) => data)))
-    // Unreferenced while idle, so that a finished program ends; held while somebody waits.
-    target.ref()
-    waiting.set(message.id, { ...cancel, resolve, reject, progress })
-    return promise.finally(() => waiting.size === 0 && worker?.unref())
-  }
-  const close = async (): Promise<void> => {
-    const ending = worker
-    for (const { cancel } of waiting.values()) if (cancel !== undefined) Atomics.store(cancel, 0, 1)
-    failAll('the trainer was closed')
-    if (ending !== undefined) await retired(ending)
-  }
+  /** In its turn; `take` has the result from the exchange, before the next one's turn. */
+  const call = <T>(asked: Asked, how: How, take: Taking<T>): Promise<T> =>
+    line.wait(async () => {
+      const process = await kept.started()
+      const { sandbox } = process
+      const answer = await converse(process, asked, { ...how, id: nextId++, minutes: limits.minutes, graceMs })
+      return take(answer, sandbox.exchange).catch((error: unknown) => {
+        throw sandbox.reason() ?? error
+      })
+    }, how.signal)
 
   return {
     async train(request, { signal, onProgress, handOver = false } = {}) {
       if (signal?.aborted) throw new WardroundError('WR_CANCELLED')
-      const id = nextId++
-      const cancel = new Int32Array(new SharedArrayBuffer(4))
-      let grace: NodeJS.Timeout | undefined
-      const abort = (): void => {
-        Atomics.store(cancel, 0, 1)
-        // Only what runs may have to be ended. The worker passes over the others when it comes to them.
-        if (waiting.keys().next().value === id) grace = setTimeout(() => void close(), graceMs)
-        else {
-          waiting.get(id)?.reject(new WardroundError('WR_CANCELLED'))
-          waiting.delete(id)
-        }
-      }
-      signal?.addEventListener('abort', abort, { once: true })
-      try {
-        const answer = await ask({ id, kind: 'train', request: owned(request, handOver), cancel }, (epoch) =>
-          onProgress?.(epoch),
-        )
-        if (answer.kind !== 'trained')
-          throw new WardroundError('WR_INTERNAL', { what: `the worker answered ${answer.kind}` })
-        return answer.result
-      } catch (error) {
+      const expected = expectedOf(request)
+      const { parts, bytes: resultBytes } = expected
+      const progress = { parts, on: (done: number) => onProgress?.(done) }
+      const how = { signal, handOver, resultBytes, progress }
+      return await call({ kind: 'train', request }, how, (answer, exchange) =>
+        trainedIn(exchange, expected, answer),
+      ).catch((error: unknown) => {
         throw signal?.aborted ? new WardroundError('WR_CANCELLED', {}, { cause: error }) : error
-      } finally {
-        clearTimeout(grace)
-        signal?.removeEventListener('abort', abort)
-      }
+      })
     },
-    async predict(request, { handOver = false } = {}) {
-      const asked = { id: nextId++, kind: 'predict' as const, request: owned(request, handOver) }
-      const answer = await ask(asked, () => undefined)
-      if (answer.kind !== 'predicted')
-        throw new WardroundError('WR_INTERNAL', { what: `the worker answered ${answer.kind}` })
-      return answer.result
+    predict(request, { handOver = false } = {}) {
+      const how = { handOver, resultBytes: predictionBytes(request) }
+      return call({ kind: 'predict', request }, how, (answer, exchange) => predictedIn(exchange, request, answer))
     },
-    warm: () => void started(),
-    close,
+    // Whoever trains is told what goes wrong.
+    warm: () => void kept.started().catch(() => undefined),
+    async close() {
+      line.fail(closed())
+      clearTimeout(idleSince)
+      await kept.end(closed())
+    },
   }
 }
 
-/** With weights that can be handed over. What is not handed over would be copied twice: it is written down, and read again by the other thread. */
-const owned = <R extends { readonly weights: Weights }>(request: R, handOver: boolean): R =>
-  handOver
-    ? request
-    : { ...request, weights: request.weights.map((tensor) => ({ ...tensor, data: tensor.data.slice() })) }
+type How = Omit<Call, 'id' | 'minutes' | 'graceMs'>
+type Taking<T> = (answer: Finished, exchange: Exchange) => Promise<T>
 
-/**
- * Resolves when a worker has ended, by itself, between two calls of the runtime: one that is terminated inside a call takes the whole process with it
- * (the runtime's binding throws where nothing can catch).
- */
-function retired(worker: Worker): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  worker.ref()
-  worker.once('exit', () => resolve())
-  worker.postMessage({ kind: 'close' } satisfies WorkerRequest)
-  return promise
-}
+const closed = (): WardroundError => new WardroundError('WR_TRAINING_FAILED', { problem: trainerWords.closed() })
 
-function settle(waiting: Map<number, Waiting>, answer: WorkerAnswer): void {
-  const entry = waiting.get(answer.id)
-  if (entry === undefined) return
-  if (answer.kind === 'progress') {
-    entry.progress(answer.epoch)
-    return
+/** The process there is, or a new one. */
+function keptProcess(options: SandboxOptions) {
+  let process: Promise<TrainerProcess> | undefined
+  const start = async (): Promise<TrainerProcess> => {
+    const sandbox = await startSandbox(options)
+    sandbox.hold(false)
+    return { sandbox, datasets: datasetsThere(), folder: options.folder }
   }
-  waiting.delete(answer.id)
-  if (answer.kind === 'failed') entry.reject(remoteError(answer.code, answer.parameters))
-  else entry.resolve(answer)
+  const ended = async ({ sandbox }: TrainerProcess): Promise<void> => {
+    sandbox.hold(true)
+    await sandbox.ended
+  }
+  const after = async (before: Promise<TrainerProcess> | undefined): Promise<TrainerProcess> => {
+    const there = await before?.catch(() => undefined)
+    if (there?.sandbox.alive()) return there
+    // Only one at a time has memory.
+    if (there !== undefined) await ended(there)
+    return start()
+  }
+  return {
+    started(): Promise<TrainerProcess> {
+      process = after(process)
+      return process
+    },
+    /** Resolves when it has ended. */
+    async end(why: WardroundError): Promise<void> {
+      const ending = await process?.catch(() => undefined)
+      ending?.sandbox.end(why)
+      if (ending !== undefined) await ended(ending)
+    },
+  }
 }

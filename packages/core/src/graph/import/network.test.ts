@@ -216,6 +216,12 @@ test('batch normalisation: fixed statistics in prediction, those of the batch wh
   })
 })
 
+test('batch normalisations that share their running statistics are refused', () => {
+  const norm = (x: string, y: string): Node => node('BatchNormalization', [[x, 's', 's', 's', 'v'], [y]])
+  const initializers = [floats('s', [2], [1, 1]), floats('v', [2], [1, 1])]
+  refuses({ nodes: [norm('x', 'h'), norm('h', 'y')], initializers }, 'WR_GRAPH_REFUSED', /share .* statistics s/)
+})
+
 test('of an If with a constant condition one branch is taken', () => {
   const branch = (op: string): Attribute =>
     subgraph({
@@ -268,4 +274,18 @@ test('a file cannot make us work out what is large', () => {
     initializers: [floats('one', [1], [1]), integers('huge', [100_000, 1, 100_000])],
   }
   refuses(parts, 'WR_GRAPH_INVALID', /broadcast/)
+})
+
+test('a pooling that rounds up where only padding is left does not', () => {
+  const pool = (op: string, pads: readonly number[]): Parts => ({
+    shape: ['batch', 1, 2],
+    nodes: [
+      node(op, [['x'], ['y']], { kernel_shape: ints([2]), strides: ints([2]), pads: ints(pads), ceil_mode: int(1) }),
+    ],
+  })
+  for (const op of ['MaxPool', 'AveragePool']) {
+    assert.deepEqual(importModel(modelOf(pool(op, [0, 1]))).network.output, [1, 1], op)
+    assert.deepEqual(importModel(modelOf(pool(op, [1, 0]))).network.output, [1, 2], op)
+  }
+  assert.deepEqual(made(pool('MaxPool', [0, 1]), [1, 2, 4, 3]).y, [2, 4])
 })

@@ -1,14 +1,13 @@
 /** A model from an ONNX file as a network: which of its tensors are learnt, what it must be given, what it makes. */
 import { type GraphBuilder, graphBuilder } from '../builder.ts'
 import type { Model } from '../decode-model.ts'
-import type { Graph, Node, Tensor, ValueInfo } from '../ir.ts'
+import type { Graph, Node, ValueInfo } from '../ir.ts'
 import type { Context, DrawSpec, Extents, WeightSpec } from '../layers/layer.ts'
 import type { Network } from '../network.ts'
 import { invalid, refused, shown } from './known.ts'
+import { type FloatTensor, isFloat, withOwnWeights } from './own-weights.ts'
 import { replay, type Watch } from './replay.ts'
 import { requireOpset } from './upgrade.ts'
-
-type FloatTensor = Extract<Tensor, { type: 'float32' }>
 
 export type ImportedModel = {
   readonly network: Network
@@ -65,7 +64,13 @@ function trial(
     draws.push(spec)
     return b.input({ name: `draws/${spec.name}`, type: 'float32', shape: [trialBatch, ...spec.extents] })
   }
-  const y = append(b, x, { draw, keep: () => undefined })
+  const kept = new Set<string>()
+  const keep = (tensor: string): void => {
+    // Of what one of them makes of it, the other would know nothing.
+    if (kept.has(tensor)) throw refused(`two batch normalisations share the running statistics ${shown(tensor)}`)
+    kept.add(tensor)
+  }
+  const y = append(b, x, { draw, keep })
   const [batch, ...output] = b.shape(y).map(Number)
   if (batch !== trialBatch)
     throw refused(
@@ -96,22 +101,6 @@ function extentsOf({ shape }: ValueInfo): Extents {
     return extent
   })
 }
-
-/** Exporters write equal tensors once, and name the others by an Identity of it: each is a tensor of its own to what learns. */
-function withOwnWeights(graph: Graph): Graph {
-  const floats = new Map(graph.initializers.flatMap((tensor) => (isFloat(tensor) ? [[tensor.name, tensor]] : [])))
-  const copies: Tensor[] = []
-  const nodes = graph.nodes.filter(({ op, domain, inputs, outputs }) => {
-    const tensor = op === 'Identity' && domain === '' ? floats.get(inputs[0] ?? '') : undefined
-    const [name = ''] = outputs
-    if (tensor === undefined || name === '') return true
-    copies.push({ ...tensor, name })
-    return false
-  })
-  return { ...graph, nodes, initializers: [...graph.initializers, ...copies] }
-}
-
-const isFloat = (tensor: Tensor): tensor is FloatTensor => tensor.type === 'float32'
 
 /** Losses take logits: a last sigmoid or softmax is left to them. */
 function withoutLastActivation(graph: Graph): { graph: Graph; activation: Network['activation'] } {

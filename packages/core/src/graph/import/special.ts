@@ -4,6 +4,7 @@ import { floatAttribute, intAttribute, type Node } from '../ir.ts'
 import { appendDropout } from '../layers/dropout.ts'
 import { appendBatchNormalization } from '../layers/normalization.ts'
 import type { Value } from '../testing/values.ts'
+import { spatialOf, withoutIdleCeil } from '../windows.ts'
 import { constantOf, invalid, refused } from './known.ts'
 import { appendPlain, type Replay } from './plain.ts'
 
@@ -124,6 +125,13 @@ const batchNormalization: Special = (node, { b, values, context }) => {
   values.set(output(node), { name: y })
 }
 
+/** With a rest that is padding alone, as exporters write it. */
+const pooling: Special = (node, replay) => {
+  const known = replay.values.get(input(node, 0))
+  const shape = 'constant' in known ? known.constant.shape : replay.b.shape(known.name)
+  appendPlain(replay, withoutIdleCeil(node, spatialOf(shape)))
+}
+
 /** The branch that a constant condition takes; conditions that are computed are refused. */
 const branch: Special = (node, replay) => {
   const condition = replay.values.constant(input(node, 0))?.data[0]
@@ -151,6 +159,8 @@ export const specialNodes: Readonly<Record<string, Special>> = {
   CastLike: castLike,
   Dropout: dropout,
   BatchNormalization: batchNormalization,
+  MaxPool: pooling,
+  AveragePool: pooling,
   If: branch,
   Loop: loop,
   Scan: loop,

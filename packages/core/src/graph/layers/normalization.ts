@@ -1,7 +1,10 @@
 /** Normalisation. */
+import type { SpecOf } from '../../study/layers.ts'
 import type { GraphBuilder } from '../builder.ts'
+import { float, int } from '../ir.ts'
+import { scratch } from '../scratch.ts'
 import { invalid } from '../shapes/rule.ts'
-import type { Context } from './layer.ts'
+import { type Context, type Layer, misfit, type Place, parameter, type WeightSpec } from './layer.ts'
 
 export type BatchNormalization = {
   /** [batch, channels, …] */
@@ -22,23 +25,19 @@ export type BatchNormalization = {
  */
 export function appendBatchNormalization(b: GraphBuilder, norm: BatchNormalization, { keep }: Context): string {
   const { x, scale, bias, mean, variance, epsilon } = norm
-  const shape = b.shape(x)
-  const spread = (name: string): string => b.node('Reshape', [name, b.axes([1, -1, ...shape.slice(2).map(() => 1)])])
-  const inverse = (name: string): string =>
-    b.node('Reciprocal', [b.node('Sqrt', [b.node('Add', [name, b.scalar(epsilon)])])])
+  const attributes = { epsilon: float(epsilon) }
   if (keep === undefined) {
-    const factor = b.node('Mul', [scale, inverse(variance)])
-    const offset = b.node('Sub', [bias, b.node('Mul', [mean, factor])])
-    return b.node('Add', [b.node('Mul', [x, spread(factor)]), spread(offset)])
+    // What a server's optimizer, or noise, has made of a small variance may lie below 0.
+    const least = b.node('Max', [variance, b.scalar(0)])
+    return b.node('BatchNormalization', [x, scale, bias, mean, least], { attributes })
   }
-  const axes = b.axes(shape.flatMap((_, axis) => (axis === 1 ? [] : [axis])))
-  const meanOf = (name: string): string => b.node('ReduceMean', [name, axes])
-  const own = meanOf(x)
-  const centred = b.node('Sub', [x, own])
-  const squares = meanOf(b.node('Mul', [centred, centred]))
-  keepStatistics(b, norm, { mean: own, variance: squares, keep })
-  const factor = b.node('Mul', [inverse(squares), spread(scale)])
-  return b.node('Add', [b.node('Mul', [centred, factor]), spread(bias)])
+  // With a momentum of 0 the running statistics that it puts out are those of the batch, which its gradient needs, too.
+  const [y = '', ...own] = b.several('BatchNormalization', [x, scale, bias, ...scratch(b, [mean, variance])], {
+    outputs: 3,
+    attributes: { ...attributes, momentum: float(0), training_mode: int(1) },
+  })
+  keepStatistics(b, norm, { mean: own[0] ?? '', variance: own[1] ?? '', keep })
+  return y
 }
 
 type Own = { readonly mean: string; readonly variance: string; readonly keep: NonNullable<Context['keep']> }
@@ -48,9 +47,104 @@ function keepStatistics(b: GraphBuilder, { x, mean, variance, momentum }: BatchN
     .shape(x)
     .reduce<number>((product, extent, axis) => (axis === 1 ? product : product * Number(extent)), 1)
   if (!(count > 1)) throw invalid('batch normalisation of a single value')
-  const flat = (name: string): string => b.node('Reshape', [name, b.axes([-1])])
   const mixed = (old: string, next: string, factor: number): string =>
-    b.node('Add', [b.node('Mul', [old, b.scalar(momentum)]), b.node('Mul', [flat(next), b.scalar(factor)])])
+    b.node('Add', [b.node('Mul', [old, b.scalar(momentum)]), b.node('Mul', [next, b.scalar(factor)])])
   own.keep(mean, mixed(mean, own.mean, 1 - momentum))
   own.keep(variance, mixed(variance, own.variance, ((1 - momentum) * count) / (count - 1)))
+}
+
+const channelsOf = ({ name, input }: Place): number => {
+  const [channels] = input
+  if (channels === undefined) throw misfit('model.layers', `${name} gets nothing`)
+  return channels
+}
+
+/** A factor that starts at 1, and an offset that starts at 0. */
+const scaleAndShift = (name: string, shape: readonly number[]): readonly WeightSpec[] => [
+  parameter(`${name}.gamma`, shape, 1),
+  parameter(`${name}.beta`, shape, 0),
+]
+
+/** `NAME.gamma` and `NAME.beta` [channels], and the running statistics `NAME.movingMean` and `NAME.movingVariance`, which travel like weights. */
+export function batchNormalizationLayer(
+  { batchNormalization: { momentum, epsilon } }: SpecOf<'batchNormalization'>,
+  place: Place,
+): Layer {
+  const { name, input } = place
+  const channels = channelsOf(place)
+  const statistic = (tensor: string, constant: number): WeightSpec => ({
+    ...parameter(tensor, [channels], constant),
+    learnt: false,
+  })
+  const [mean, variance] = [`${name}.movingMean`, `${name}.movingVariance`]
+  return {
+    name,
+    output: input,
+    weights: [...scaleAndShift(name, [channels]), statistic(mean, 0), statistic(variance, 1)],
+    draws: [],
+    append: (b, x, context) =>
+      appendBatchNormalization(
+        b,
+        { x, scale: `${name}.gamma`, bias: `${name}.beta`, mean, variance, epsilon, momentum },
+        context,
+      ),
+  }
+}
+
+/** Wu and He 2018. `NAME.gamma` and `NAME.beta` [channels]. Errors: WR_STUDY_INVALID where groups do not divide the channels. */
+export function groupNormalizationLayer({ groups, epsilon }: { groups: number; epsilon: number }, place: Place): Layer {
+  const { name, input } = place
+  const channels = channelsOf(place)
+  if (input.length < 2 || channels % groups !== 0)
+    throw misfit('model.layers', `${name}: ${groups} groups of [${input.join(', ')}]`)
+  return {
+    name,
+    output: input,
+    weights: scaleAndShift(name, [channels]),
+    draws: [],
+    append: (b, x) =>
+      b.node('GroupNormalization', [x, `${name}.gamma`, `${name}.beta`], {
+        attributes: { num_groups: int(groups), epsilon: float(epsilon) },
+      }),
+  }
+}
+
+/** Ba et al. 2016, over the last axis. `NAME.gamma` and `NAME.beta`, of its extent. */
+export function layerNormalizationLayer(
+  { layerNormalization: { epsilon } }: SpecOf<'layerNormalization'>,
+  { name, input }: Place,
+): Layer {
+  const shape = input.slice(-1)
+  return {
+    name,
+    output: input,
+    weights: scaleAndShift(name, shape),
+    draws: [],
+    append(b, x) {
+      // Its statistics are of use on the way back.
+      const [y = ''] = b.several('LayerNormalization', [x, `${name}.gamma`, `${name}.beta`], {
+        outputs: 3,
+        attributes: { epsilon: float(epsilon) },
+      })
+      return y
+    },
+  }
+}
+
+/** x/√(mean of x² + ε)·γ over the last axis (Zhang and Sennrich 2019). `NAME.gamma`, of its extent. */
+export function rmsNormalizationLayer(
+  { rmsNormalization: { epsilon } }: SpecOf<'rmsNormalization'>,
+  { name, input }: Place,
+): Layer {
+  return {
+    name,
+    output: input,
+    weights: [parameter(`${name}.gamma`, input.slice(-1), 1)],
+    draws: [],
+    append(b, x) {
+      const squares = b.node('ReduceMean', [b.node('Mul', [x, x]), b.axes([-1])])
+      const root = b.node('Sqrt', [b.node('Add', [squares, b.scalar(epsilon)])])
+      return b.node('Mul', [b.node('Div', [x, root]), `${name}.gamma`])
+    },
+  }
 }

@@ -2,20 +2,31 @@
 import { type LayerKind, type LayerSpec, layerKinds, type SpecOf } from '../../study/layers.ts'
 import { activationLayer } from './activation.ts'
 import { flattenLayer, permuteLayer, reshapeLayer } from './arrangement.ts'
+import { selfAttentionLayer } from './attention.ts'
 import { addLayer, concatLayer } from './branches.ts'
 import { convolutionLayer, depthwiseLayer, transposedLayer } from './convolution.ts'
 import { denseLayer } from './dense.ts'
 import { dropoutLayer } from './dropout.ts'
+import { embeddingLayer, positionalEncodingLayer } from './embedding.ts'
 import { type Extents, type Layer, misfit, type Place } from './layer.ts'
+import {
+  batchNormalizationLayer,
+  groupNormalizationLayer,
+  layerNormalizationLayer,
+  rmsNormalizationLayer,
+} from './normalization.ts'
+import { adaptivePoolingLayer, globalPoolingLayer, poolingLayer } from './pooling.ts'
+import { recurrentLayer } from './recurrent.ts'
+import { upsampleLayer } from './upsampling.ts'
 
 type Makers = { readonly [K in LayerKind]: (spec: SpecOf<K>, place: Place, names: Names) => Layer }
 
 const makers: Makers = {
   dense: denseLayer,
   dropout: dropoutLayer,
-  conv1d: (spec, place) => convolutionLayer(spec, place, { filters: spec.conv1d, groups: spec.groups, axes: 1 }),
-  conv2d: (spec, place) => convolutionLayer(spec, place, { filters: spec.conv2d, groups: spec.groups, axes: 2 }),
-  conv3d: (spec, place) => convolutionLayer(spec, place, { filters: spec.conv3d, groups: spec.groups, axes: 3 }),
+  conv1d: (spec, place) => convolutionLayer(spec, place, { ...spec, filters: spec.conv1d, axes: 1 }),
+  conv2d: (spec, place) => convolutionLayer(spec, place, { ...spec, filters: spec.conv2d, axes: 2 }),
+  conv3d: (spec, place) => convolutionLayer(spec, place, { ...spec, filters: spec.conv3d, axes: 3 }),
   conv1dTranspose: (spec, place) => transposedLayer(spec, place, { filters: spec.conv1dTranspose, axes: 1 }),
   conv2dTranspose: (spec, place) => transposedLayer(spec, place, { filters: spec.conv2dTranspose, axes: 2 }),
   conv3dTranspose: (spec, place) => transposedLayer(spec, place, { filters: spec.conv3dTranspose, axes: 3 }),
@@ -24,6 +35,27 @@ const makers: Makers = {
   flatten: (_, place) => flattenLayer(place),
   reshape: reshapeLayer,
   permute: permuteLayer,
+  upsample: upsampleLayer,
+  maxPool1d: (spec, place) => poolingLayer(spec, place, { op: 'MaxPool', size: spec.maxPool1d, axes: 1 }),
+  maxPool2d: (spec, place) => poolingLayer(spec, place, { op: 'MaxPool', size: spec.maxPool2d, axes: 2 }),
+  maxPool3d: (spec, place) => poolingLayer(spec, place, { op: 'MaxPool', size: spec.maxPool3d, axes: 3 }),
+  averagePool1d: (spec, place) => poolingLayer(spec, place, { op: 'AveragePool', size: spec.averagePool1d, axes: 1 }),
+  averagePool2d: (spec, place) => poolingLayer(spec, place, { op: 'AveragePool', size: spec.averagePool2d, axes: 2 }),
+  averagePool3d: (spec, place) => poolingLayer(spec, place, { op: 'AveragePool', size: spec.averagePool3d, axes: 3 }),
+  globalMaxPool: (_, place) => globalPoolingLayer(place, 'GlobalMaxPool'),
+  globalAveragePool: (_, place) => globalPoolingLayer(place, 'GlobalAveragePool'),
+  adaptiveAveragePool: adaptivePoolingLayer,
+  batchNormalization: batchNormalizationLayer,
+  groupNormalization: (spec, place) => groupNormalizationLayer(spec.groupNormalization, place),
+  instanceNormalization: (spec, place) =>
+    groupNormalizationLayer({ groups: place.input[0] ?? 1, ...spec.instanceNormalization }, place),
+  layerNormalization: layerNormalizationLayer,
+  rmsNormalization: rmsNormalizationLayer,
+  embedding: embeddingLayer,
+  gru: (spec, place) => recurrentLayer({ op: 'GRU', units: spec.gru, ...spec }, place),
+  lstm: (spec, place) => recurrentLayer({ op: 'LSTM', units: spec.lstm, ...spec }, place),
+  selfAttention: selfAttentionLayer,
+  positionalEncoding: (_, place) => positionalEncodingLayer(place),
   residual: (spec, place, names) =>
     addLayer(place, [resolveList(spec.residual, place.input, names), []], spec.activation),
   add: (spec, place, names) =>

@@ -1,5 +1,5 @@
 /** Shape inference for the operators that Wardround builds and accepts: every one, with its rule. */
-import type { Node } from '../ir.ts'
+import type { Dim, Node, Shape } from '../ir.ts'
 import { elementwiseShapes } from './elementwise.ts'
 import { fillingShapes } from './filling.ts'
 import { indexingShapes } from './indexing.ts'
@@ -37,7 +37,16 @@ export function inferNode(node: Node, lookup: Lookup): readonly TypedShape[] {
   const made = rule(node, inputs, lookup)
   const outputs = 'shape' in made ? [made] : made
   if (node.outputs.length > outputs.length) throw invalid(`${node.op} has no output ${node.outputs.length}`)
-  return outputs.slice(0, node.outputs.length)
+  const wanted = outputs.slice(0, node.outputs.length)
+  for (const { shape } of wanted) requireCountable(node, shape)
+  return wanted
+}
+
+/** Rules multiply and add what a file says: whatever is made must be counted exactly. */
+function requireCountable({ op }: Node, shape: Shape): void {
+  const isExtent = (extent: Dim): boolean => typeof extent === 'string' || (Number.isSafeInteger(extent) && extent >= 0)
+  const size = shape.reduce<number>((product, extent) => product * (typeof extent === 'string' ? 1 : extent || 1), 1)
+  if (!shape.every(isExtent) || !Number.isSafeInteger(size)) throw invalid(`${op} makes [${shape.join(', ')}]`)
 }
 
 /** Operators that inferNode knows. */

@@ -43,7 +43,8 @@ const transposed: ShapeRule = (node, inputs) => {
   const groups = groupsOf(node)
   if (groups < 1 || channels % groups !== 0 || x.shape[1] !== channels) throw misfit(node, x.shape, weights)
   requireBias(node, inputs[2], inGroup * groups)
-  if (node.attributes.output_shape !== undefined || node.attributes.auto_pad !== undefined)
+  const { output_shape: shape, auto_pad: how = { kind: 'string', value: 'NOTSET' } } = node.attributes
+  if (shape !== undefined || how.kind !== 'string' || how.value !== 'NOTSET')
     throw invalid(`${node.op} says how large it is by output_shape or auto_pad`)
   const windows = windowsOf(node, spatialOf(x.shape), kernel)
   const more = outputPadding(node, kernel.length)

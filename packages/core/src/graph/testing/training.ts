@@ -99,7 +99,7 @@ export function drawTraining(g: Draw): Training {
   const outputs = outcomeOf(loss) === 'multiclass' ? 3 : 1
   const hidden = range(between(0, 2)).flatMap(() => [
     { dense: between(1, 3), activation: oneOf(['linear', 'relu', 'tanh', 'sigmoid', 'softmax']) },
-    ...oneOf([[], [{ dropout: 0.25 }]]),
+    ...oneOf([[], [{ dropout: 0.25 }], [{ batchNormalization: { momentum: 0.75, epsilon: 0.125 } }]]),
   ])
   const pooled = oneOf([true, false])
   const options: StepOptions = {
@@ -116,7 +116,7 @@ export function drawTraining(g: Draw): Training {
       epochs: 1,
     }),
     inputs: between(1, 3),
-    batch: between(1, 4),
+    batch: between(hidden.some((layer) => 'batchNormalization' in layer) ? 2 : 1, 4),
     weighted: oneOf([true, false]),
     ...(oneOf([true, false]) ? { proximalMu: 0.5 } : {}),
     ...(oneOf([true, false]) ? { corrected: true } : {}),

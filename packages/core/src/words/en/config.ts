@@ -37,5 +37,9 @@ data:
 #   sex: { column: SEX, codes: { F: 0, M: 1 } }
 policy:
   minimumCohort: 10 # nothing is said about fewer patients than this, whatever a study says
+# What training may use; otherwise half of this machine's memory, and a day a round.
+# training:
+#   memoryMegabytes: 8000
+#   minutes: 240
 `,
 }

@@ -64,7 +64,7 @@ const studyErrors = {
   WR_GRAPH_INVALID: (p: { problem: string }) =>
     say('The model is not a readable ONNX graph.', p.problem, 'Export the model again.'),
   WR_GRAPH_REFUSED: (p: { problem: string }) =>
-    say('The model is refused.', p.problem, 'Use only the operators and sizes that docs/protocol.md lists.'),
+    say('The model is refused.', p.problem, 'Use only the operators and sizes of docs/operators.md.'),
   WR_WEIGHTS_INVALID: (p: { problem: string }) =>
     say(
       'The weights are not a readable safetensors file.',
@@ -349,6 +349,36 @@ const machineErrors = {
     ),
   WR_DISK: (p: { path: string; reason: string }) =>
     say(`${p.path} cannot be written.`, p.reason, 'Make room or mend the disk; nothing that was acknowledged is lost.'),
+  WR_TRAINER_MEMORY: (p: { limitMegabytes: number }) =>
+    say(
+      'Training was stopped: it needed more memory than it may use.',
+      `It may use ${p.limitMegabytes} MB.`,
+      'Where the machine has more, raise training.memoryMegabytes in site.yaml; otherwise a smaller batch or model is needed.',
+    ),
+  WR_TRAINER_TIME: (p: { minutes: number }) =>
+    say(
+      'Training was stopped: it took longer than it may.',
+      `One call may take ${p.minutes} minutes.`,
+      'Raise training.minutes in site.yaml, or ask for a study with fewer epochs a round.',
+    ),
+  WR_TRAINER_DENIED: (p: { what: string }) =>
+    say(
+      'Training was stopped: it tried what it may not.',
+      `It tried to ${p.what}. Training may compute, and nothing else.`,
+      'It did not get it. Keep the journal and report it: no model of an honest study does this.',
+    ),
+  WR_TRAINER_ANSWER: (p: { problem: string }) =>
+    say(
+      'Training was stopped: its process said what no trainer says.',
+      p.problem,
+      'Nothing of it was used. Keep the journal and report it: no model of an honest study does this.',
+    ),
+  WR_TRAINER_CRASHED: (p: { how: string }) =>
+    say(
+      'The process that trains has ended by itself.',
+      `It ended ${p.how}. Where the machine runs out of memory, the system ends it.`,
+      'The next task has a fresh one. If it happens again, run: wardround doctor',
+    ),
   WR_STORE: (p: { store: string; reason: string }) =>
     say(
       `The ${p.store} store does not work.`,

@@ -69,6 +69,9 @@ export const problemWords = {
     `strategy.${name} weighs hospitals by the loss of their predictions, which is binaryCrossEntropy, categoricalCrossEntropy (without labelSmoothing) or meanSquaredError; train with that`,
   quorumOverBuffer: (quorum: number, buffer: number) =>
     `a round is over with its first ${buffer} updates (strategy.fedBuff.buffer), so it can never have ${quorum}`,
+  statisticsCorrected: (name: string) =>
+    `strategy.${name} corrects gradients, and the running statistics of batchNormalization have none; groupNormalization goes with every strategy`,
+  statisticsOfOne: () => 'batchNormalization needs at least two records in a batch',
   amount: () => 'say how much a hospital trains in a round: in epochs or in steps, one of the two',
   metricFor: (metric: string) => `${metric} cannot be measured on this target`,
   classOutputs: (classes: number, outputs: number) =>
@@ -131,6 +134,11 @@ const modelText = ({ model }: Study): string => {
     ? 'one dense layer (a regression)'
     : `a network of ${sizes.length} layers (${sizes.join('; ')})`
 }
+
+const frozenText = ({ frozen = [] }: Study['model']): string =>
+  frozen.length === 0
+    ? ''
+    : ` ${frozen.join(', ')} ${frozen.length === 1 ? 'is' : 'are'} frozen: not trained, and never sent.`
 
 const startText = ({ start = {} }: Study['model']): string =>
   Object.keys(start).length === 0 ? '' : ` ${Object.keys(start).join(', ')} start from the values in the plan.`
@@ -223,7 +231,7 @@ export function describePlan(study: Study): readonly string[] {
       .map(([name, spec]) => columnText(name, spec))
       .join('; ')}.`,
     `${splitText(data.split)} Nothing is said about fewer than ${data.minimumCohort} patients.`,
-    `The model is ${modelText(study)}.${study.model.personal.length > 0 ? ` ${study.model.personal.join(', ')} ${study.model.personal.length === 1 ? 'stays' : 'stay'} at each hospital.` : ''}${startText(study.model)}`,
+    `The model is ${modelText(study)}.${study.model.personal.length > 0 ? ` ${study.model.personal.join(', ')} ${study.model.personal.length === 1 ? 'stays' : 'stay'} at each hospital.` : ''}${frozenText(study.model)}${startText(study.model)}`,
     `It is trained to make ${lossText(study.training.loss)} small, in at most ${plural(rounds.maximum, 'round')}; ${roundText(study)}.`,
     stop === undefined
       ? 'It runs all its rounds.'

@@ -30,7 +30,24 @@ function drawPooling(g: Draw): { extents: readonly number[]; attributes: Record<
     ...(either(g) ? {} : { ceil_mode: int(between(g, 0, 1)) }),
     ...padding,
   }
-  return { extents, attributes }
+  return { extents, attributes: withPlainCeil(attributes, { extents, kernel, strides, dilations, pads }) }
+}
+
+type Geometry = Readonly<Record<'extents' | 'kernel' | 'strides' | 'dilations' | 'pads', readonly number[]>>
+
+/** Without ceil_mode where a last window would see nothing but the padding behind: what that means, nobody agrees on. */
+function withPlainCeil(
+  { ceil_mode: mode, ...attributes }: Record<string, Attribute>,
+  { extents, kernel, strides, dilations, pads }: Geometry,
+): Record<string, Attribute> {
+  const given = attributes.pads === undefined ? pads.map(() => 0) : pads
+  const isIdle = extents.some((extent, axis) => {
+    const [stride = 1, before = 0, behind = 0] = [strides[axis], given[axis], given[axis + extents.length]]
+    const room = extent + before + behind - ((kernel[axis] ?? 1) - 1) * (dilations[axis] ?? 1) - 1
+    const next = (Math.floor(room / stride) + 1) * stride
+    return room % stride > 0 && next >= extent + before && next < extent + before + behind
+  })
+  return mode === undefined || isIdle ? attributes : { ...attributes, ceil_mode: mode }
 }
 
 /** Windows side by side, at times with a rest that none covers. */

@@ -1,10 +1,16 @@
 /** Random uses of recurrent layers: every direction, with and without biases and first states, with outputs that nobody names. */
-import { type Attribute, int, text } from '../../ir.ts'
+import { type Attribute, int, text, texts } from '../../ir.ts'
 import { between, type Draw, either, floats, type Made, oneOf } from '../draws.ts'
 import { range } from '../values.ts'
-import type { Cases, Maker } from './maker.ts'
+import type { Cases, Filling, Maker } from './maker.ts'
 
 type Kind = { readonly gates: number; readonly states: number; readonly attributes: (g: Draw) => Made['attributes'] }
+
+/** In ±¾: with large ones the differences that gradients are held against are coarse. */
+const weights: Filling = (g, shape) => {
+  const value = floats(g, shape)
+  return { ...value, data: value.data.map((x) => x / 4) }
+}
 
 const recurrent =
   ({ gates, states, attributes }: Kind): Maker =>
@@ -15,8 +21,8 @@ const recurrent =
     const maybe = (shape: readonly number[]) => (either(g) ? { value: floats(g, shape) } : undefined)
     const operands = [
       { value: floats(g, [steps, batch, inputs]) },
-      { value: floats(g, [directions, gates * hidden, inputs]) },
-      { value: floats(g, [directions, gates * hidden, hidden]) },
+      { value: weights(g, [directions, gates * hidden, inputs]) },
+      { value: weights(g, [directions, gates * hidden, hidden]) },
       maybe([directions, 2 * gates * hidden]),
       undefined,
       ...range(states).map(() => maybe([directions, batch, hidden])),
@@ -31,6 +37,8 @@ const recurrent =
         hidden_size: int(hidden),
         ...(direction === 'forward' && either(g) ? {} : { direction: text(direction) }),
         ...attributes(g),
+        // PyTorch's exporter says so of a plain layer, though it is so anyway.
+        ...(gates === 1 && either(g) ? { activations: texts(range(directions).map(() => 'Tanh')) } : {}),
       },
     }
   }

@@ -1,0 +1,108 @@
+/** One call of a trainer's process: the request goes in, progress and an answer come out, within its time; a cancellation is heard, or it is ended. */
+import { WardroundError } from '@wardround/core/errors.ts'
+import { trainerWords } from '@wardround/core/words/en/trainer.ts'
+import { diskError } from '../files.ts'
+import { letGo } from '../memory.ts'
+import { answerIn, errorOf, type Finished } from './answers.ts'
+import type { DatasetsThere } from './datasets-there.ts'
+import { layOut, put } from './exchange.ts'
+import type { PredictRequest, TrainRequest } from './messages.ts'
+import type { ProgramRequest } from './program-requests.ts'
+import type { Listener, Sandbox } from './sandbox.ts'
+
+export type TrainerProcess = { readonly sandbox: Sandbox; readonly datasets: DatasetsThere; readonly folder: string }
+
+export type Call = {
+  readonly id: number
+  readonly minutes: number
+  /** How long a cancelled process may take to notice. */
+  readonly graceMs: number
+  /** What may come back. */
+  readonly resultBytes: number
+  readonly handOver: boolean
+  readonly signal?: AbortSignal | undefined
+  /** Of so many parts; each report is of more than the one before. */
+  readonly progress?: { readonly parts: number; on(done: number): void }
+}
+
+export type Asked =
+  | { readonly kind: 'train'; readonly request: TrainRequest }
+  | { readonly kind: 'predict'; readonly request: PredictRequest }
+
+/** Errors: those of training, WR_CANCELLED, WR_DISK, and why the process ended. */
+export async function converse(process: TrainerProcess, asked: Asked, call: Call): Promise<Finished> {
+  const { sandbox, folder } = process
+  const { text, pieces, sizeBytes } = layOut(messageFor(process, asked, call.id))
+  sandbox.allow(Math.max(sizeBytes, call.resultBytes))
+  await put(sandbox.exchange, pieces).catch(async (error: unknown) => {
+    throw sandbox.reason() ?? diskError(folder, error)
+  })
+  if (call.handOver) letGo(asked.request.weights.map(({ data }) => data))
+  sandbox.hold(true)
+  try {
+    return await answerTo(text, sandbox, call)
+  } finally {
+    sandbox.listen(undefined)
+    sandbox.hold(false)
+  }
+}
+
+function messageFor({ datasets }: TrainerProcess, { kind, request }: Asked, id: number): ProgramRequest {
+  const { data, ...rest } = request
+  // First values are of no use to training, and may be many.
+  const { start: _, ...model } = request.model
+  const message = { kind, id, ...datasets.ask(data), request: { ...rest, model } }
+  // Of the same kind, which is lost where the data is taken out of either.
+  return message as ProgramRequest
+}
+
+async function answerTo(text: string, sandbox: Sandbox, call: Call): Promise<Finished> {
+  const { id, minutes, graceMs, signal } = call
+  const { promise, resolve, reject } = Promise.withResolvers<Finished>()
+  const late = setTimeout(() => sandbox.end(new WardroundError('WR_TRAINER_TIME', { minutes })), minutes * 60_000)
+  let grace: NodeJS.Timeout | undefined
+  const abort = (): void => {
+    sandbox.tell(JSON.stringify({ kind: 'cancel', id } satisfies ProgramRequest))
+    grace = setTimeout(() => sandbox.end(new WardroundError('WR_CANCELLED')), graceMs)
+  }
+  sandbox.listen(
+    listenerFor(call, {
+      resolve,
+      reject,
+      malformed: (problem) => sandbox.end(new WardroundError('WR_TRAINER_ANSWER', { problem })),
+    }),
+  )
+  sandbox.tell(text)
+  if (signal?.aborted) abort()
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    return await promise
+  } finally {
+    clearTimeout(late)
+    clearTimeout(grace)
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+type Outcome = {
+  resolve(answer: Finished): void
+  reject(error: WardroundError): void
+  malformed(problem: string): void
+}
+
+function listenerFor({ id, progress }: Call, { resolve, reject, malformed }: Outcome): Listener {
+  let before = 0
+  const line = (text: string): void => {
+    const answer = answerIn(text)
+    if (answer === undefined || answer.id !== id) malformed(trainerWords.misunderstood())
+    else if (answer.kind === 'failed') reject(errorOf(answer))
+    else if (answer.kind !== 'progress') resolve(answer)
+    else if (progress === undefined || answer.done <= before || answer.done > progress.parts)
+      malformed(trainerWords.misunderstood())
+    else {
+      before = answer.done
+      progress.on(before)
+    }
+  }
+  return { line, ended: reject }
+}

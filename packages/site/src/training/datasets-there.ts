@@ -1,0 +1,48 @@
+/** Which data sets a trainer's process has already: they are sent once, and not with every round. */
+import { createHash } from 'node:crypto'
+import type { Dataset, PredictRequest } from './messages.ts'
+import type { ProgramRequest } from './program-requests.ts'
+
+type Message = Pick<Exclude<ProgramRequest, { kind: 'cancel' }>, 'dataset' | 'forget'>
+
+export type DatasetsThere = {
+  /** What a request says about its data. */
+  ask(data: Dataset | PredictRequest['data']): Message
+}
+
+/** A study trains on one, measures on another, and compares on a third. */
+const kept = 4
+
+export function datasetsThere(): DatasetsThere {
+  /** The one that was used last is the last. */
+  const there = new Set<string>()
+  return {
+    ask(data) {
+      const value = plain(data)
+      const digest = digestOf(value)
+      const known = there.delete(digest)
+      there.add(digest)
+      const forget = [...there].slice(0, Math.max(0, there.size - kept))
+      for (const old of forget) there.delete(old)
+      return { dataset: { digest, ...(known ? {} : { value }) }, forget }
+    },
+  }
+}
+
+const nothing = new Float32Array(0)
+
+/** Without what the caller knows of the records besides: who they are of. Predictions need no target. */
+const plain = (data: Dataset | PredictRequest['data']): Dataset => ({
+  features: data.features,
+  rows: data.rows,
+  width: data.width,
+  target: 'target' in data ? data.target : nothing,
+  ...(data.group === undefined ? {} : { group: data.group }),
+})
+
+function digestOf({ features, rows, width, target, group }: Dataset): string {
+  const hash = createHash('sha256').update(`${rows} ${width} ${target.length} ${group?.length ?? ''} `)
+  for (const part of [features, target, ...(group === undefined ? [] : [group])])
+    hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength))
+  return hash.digest('hex')
+}
