@@ -107,6 +107,25 @@ test('a study is checked with its own optimizer and batch', async () => {
   assert.equal(other.cost?.learnt, own.cost?.learnt)
 })
 
+test('what is personal or frozen does not travel', async () => {
+  const shared = join(folder, 'shared.yaml')
+  const plan = (model: object) => JSON.stringify({ ...testPlan, name: 'small', model: { ...testPlan.model, ...model } })
+  writeFileSync(
+    shared,
+    plan({
+      layers: [
+        { dense: 3, name: 'body' },
+        { dense: 1, name: 'head' },
+      ],
+      personal: ['head.bias'],
+      frozen: ['body.*'],
+    }),
+  )
+  const { cost } = await checked([shared])
+  assert.deepEqual([cost?.learnt, cost?.frozen], [4, 6])
+  assert.deepEqual(cost?.roundBytes, { down: 12, up: 12 })
+})
+
 test('models are shown as a table and as a picture', async () => {
   const svg = join(folder, 'model.svg')
   const { code, stdout } = await ran(['model', 'show', onnxFile('good.onnx'), '--svg', svg])

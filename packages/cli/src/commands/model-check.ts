@@ -4,6 +4,7 @@ import type { ImportCheck } from '@wardround/core/graph/inspect/check-import.ts'
 import { type Cost, costOf } from '@wardround/core/graph/inspect/cost.ts'
 import { counted } from '@wardround/core/graph/inspect/names.ts'
 import { probeStep, studyStep } from '@wardround/core/graph/inspect/probe-step.ts'
+import { splitSpecs } from '@wardround/core/graph/network.ts'
 import { type OptimizerSpec, optimizerName, optimizerSchema } from '@wardround/core/study/optimizer.ts'
 import { modelCheckWords } from '@wardround/core/words/en/model.ts'
 import { obstacleWords, remarkWords } from '@wardround/core/words/en/model-check.ts'
@@ -39,7 +40,7 @@ function checkedStudy(
   batch = study.training.batch,
 ): Outcome {
   const probe = studyStep(study, { inputs, batch })
-  const cost = costOf(probe, study.model.personal)
+  const cost = costOf(probe, splitSpecs(study.model, inputs).shared)
   const operators = counted(probe.forward.graph.nodes)
   return {
     data: { trainable: true, operators, obstacles: [], cutShort: false, remarks: [], cost },

@@ -13,7 +13,9 @@ const heavy = new Set([
   ...['Conv', 'ConvTranspose', 'Gemm', 'MatMul', 'Einsum', 'RNN', 'GRU', 'LSTM', 'Gather', 'Concat', 'Split', 'Resize'],
   ...['MaxPool', 'AveragePool', 'LpPool', 'GlobalAveragePool', 'GlobalMaxPool', 'ReduceMean', 'ReduceMax', 'ReduceSum'],
   ...['dense', 'conv1d', 'conv2d', 'conv3d', 'conv1dTranspose', 'conv2dTranspose', 'conv3dTranspose'],
-  ...['depthwiseConv1d', 'depthwiseConv2d', 'concat'],
+  ...['depthwiseConv1d', 'depthwiseConv2d', 'concat', 'upsample', 'embedding', 'gru', 'lstm', 'selfAttention'],
+  ...['maxPool1d', 'maxPool2d', 'maxPool3d', 'averagePool1d', 'averagePool2d', 'averagePool3d'],
+  ...['globalMaxPool', 'globalAveragePool', 'adaptiveAveragePool'],
 ])
 
 /** Items one by one, but activations and normalisations with what they follow. A group needs what its first item needs, and nothing else: their order is topological. */

@@ -10,6 +10,8 @@ export type Cost = {
   readonly learnt: number
   /** Values that layers keep up themselves: running statistics. */
   readonly kept: number
+  /** Values that a study freezes where they start. */
+  readonly frozen: number
   /** Values that the optimizer carries beside them. */
   readonly optimizerState: number
   /** What a site gets in a round, and what it sends: all weights that travel, as Float32. */
@@ -26,21 +28,22 @@ export type Cost = {
 
 const bytesOf = (values: number): number => 4 * values
 
-/** `personal`: names of weights that stay at each site. */
-export function costOf(probe: ProbeStep, personal: readonly string[] = []): Cost {
+/** `travelling`: of the weights those that sites send; all, unless a study says otherwise. */
+export function costOf(probe: ProbeStep, travelling: readonly TensorSpec[] = probe.network.weights): Cost {
   const { network, state, batch, forward, step } = probe
-  const values = (specs: readonly TensorSpec[]): number => dimensionOf(specs)
-  const learnt = values(network.weights.filter((weight) => weight.learnt))
-  const all = values(network.weights)
-  const travelling = bytesOf(values(network.weights.filter(({ name }) => !personal.includes(name))))
+  const all = dimensionOf(network.weights)
+  const learnt = dimensionOf(network.weights.filter((weight) => weight.learnt))
+  const frozen = dimensionOf(network.weights.filter((weight) => weight.frozen === true))
+  const each = bytesOf(dimensionOf(travelling))
   const { givenBytes, madeBytes } = peakOf(step)
   return {
     batch,
     learnt,
-    kept: all - learnt,
-    optimizerState: values(state),
-    roundBytes: { down: travelling, up: travelling },
+    kept: all - learnt - frozen,
+    frozen,
+    optimizerState: dimensionOf(state),
+    roundBytes: { down: each, up: each },
     operations: { forward: operationsOf(forward), step: operationsOf(step) },
-    memoryBytes: { carried: bytesOf(all + values(state)), peak: givenBytes + madeBytes },
+    memoryBytes: { carried: bytesOf(all + dimensionOf(state)), peak: givenBytes + madeBytes },
   }
 }

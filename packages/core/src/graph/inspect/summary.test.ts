@@ -18,11 +18,25 @@ test('a study’s layers are rows, branches with what they hold', () => {
     { dense: 2 },
   ].map((layer) => layerSchema.parse(layer))
   assert.deepEqual(summaryOfLayers({ layers }, [3, 8]), [
-    { name: 'stem', kind: 'conv1d', output: [4, 8], learnt: 4 * 3 * 3 + 4, kept: 0 },
-    { name: 'residual', kind: 'residual', output: [4, 8], learnt: 4 * 4 + 4 + 4 * 4, kept: 0 },
-    { name: 'flatten', kind: 'flatten', output: [32], learnt: 0, kept: 0 },
-    { name: 'dense', kind: 'dense', output: [2], learnt: 32 * 2 + 2, kept: 0 },
+    { name: 'stem', kind: 'conv1d', output: [4, 8], learnt: 4 * 3 * 3 + 4, kept: 0, frozen: 0 },
+    { name: 'residual', kind: 'residual', output: [4, 8], learnt: 4 * 4 + 4 + 4 * 4, kept: 0, frozen: 0 },
+    { name: 'flatten', kind: 'flatten', output: [32], learnt: 0, kept: 0, frozen: 0 },
+    { name: 'dense', kind: 'dense', output: [2], learnt: 32 * 2 + 2, kept: 0, frozen: 0 },
   ])
+})
+
+test('what a study freezes is counted apart', () => {
+  const layers = [
+    { dense: 2, name: 'body' },
+    { dense: 1, name: 'head' },
+  ].map((layer) => layerSchema.parse(layer))
+  assert.deepEqual(
+    summaryOfLayers({ layers, frozen: ['body.*'] }, 3).map(({ learnt, frozen }) => [learnt, frozen]),
+    [
+      [0, 8],
+      [3, 0],
+    ],
+  )
 })
 
 const spec = (name: string, shape: readonly number[], learnt = true): WeightSpec => ({
@@ -55,9 +69,9 @@ test('an imported model’s weights are rows by what their names begin with', ()
     spec('alone', []),
   ]
   assert.deepEqual(summaryOfTrace({ nodes, failures: [] }, weights), [
-    { name: 'head.fc', kind: 'MatMul, Add', output: [5, 8], learnt: 28, kept: 0 },
-    { name: 'alone', kind: 'Add', output: [5, 8], learnt: 1, kept: 0 },
-    { name: 'head.bn', kind: 'BatchNormalization', output: [5, 9], learnt: 9, kept: 9 },
+    { name: 'head.fc', kind: 'MatMul, Add', output: [5, 8], learnt: 28, kept: 0, frozen: 0 },
+    { name: 'alone', kind: 'Add', output: [5, 8], learnt: 1, kept: 0, frozen: 0 },
+    { name: 'head.bn', kind: 'BatchNormalization', output: [5, 9], learnt: 9, kept: 9, frozen: 0 },
   ])
 })
 

@@ -1,9 +1,9 @@
 /** A model as rows, as Keras prints them: what each part makes of an example, and how many parameters it has. */
 import type { ModelSpec } from '../../study/model.ts'
-import { sizeOf } from '../../weights.ts'
+import { dimensionOf } from '../../weights.ts'
 import type { Extents, WeightSpec } from '../layers/layer.ts'
 import { kindOf, resolveLayers } from '../layers/resolve.ts'
-import { extentsOf, type Inputs } from '../network.ts'
+import { extentsOf, type Inputs, networkOf } from '../network.ts'
 import type { Trace } from './trace.ts'
 
 export type SummaryRow = {
@@ -14,20 +14,26 @@ export type SummaryRow = {
   /** Values that are learnt, and values that the layer keeps up itself. */
   readonly learnt: number
   readonly kept: number
+  /** Values that a study freezes where they start. */
+  readonly frozen: number
 }
 
-const countOf = (weights: readonly WeightSpec[]): Pick<SummaryRow, 'learnt' | 'kept'> => {
-  const sum = (wanted: boolean): number =>
-    weights.reduce((total, { learnt, shape }) => total + (learnt === wanted ? sizeOf(shape) : 0), 0)
-  return { learnt: sum(true), kept: sum(false) }
+function countOf(weights: readonly WeightSpec[]): Pick<SummaryRow, 'learnt' | 'kept' | 'frozen'> {
+  const frozen = weights.filter((weight) => weight.frozen === true)
+  const learnt = weights.filter((weight) => weight.learnt)
+  const counts = { learnt: dimensionOf(learnt), frozen: dimensionOf(frozen) }
+  return { ...counts, kept: dimensionOf(weights) - counts.learnt - counts.frozen }
 }
 
 /** A row a layer; branches are part of theirs. Errors: WR_STUDY_INVALID. */
-export const summaryOfLayers = ({ layers }: Pick<ModelSpec, 'layers'>, inputs: Inputs): readonly SummaryRow[] =>
-  resolveLayers(layers, extentsOf(inputs)).map(({ name, output, weights }, index) => {
-    const spec = layers[index]
-    return { name, kind: spec === undefined ? '' : kindOf(spec), output, ...countOf(weights) }
+export function summaryOfLayers(model: Pick<ModelSpec, 'layers' | 'frozen'>, inputs: Inputs): readonly SummaryRow[] {
+  const specs = new Map(networkOf(model, inputs).weights.map((spec) => [spec.name, spec]))
+  return resolveLayers(model.layers, extentsOf(inputs)).map(({ name, output, weights }, index) => {
+    const layer = model.layers[index]
+    const own = weights.flatMap((weight) => specs.get(weight.name) ?? [])
+    return { name, kind: layer === undefined ? '' : kindOf(layer), output, ...countOf(own) }
   })
+}
 
 /**
  * A row for each part of an imported model that has weights, by the names of these: `layer1.0.conv1.weight` is of `layer1.0.conv1`. Weights without such a

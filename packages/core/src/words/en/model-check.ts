@@ -74,7 +74,7 @@ function wayRound({ op, domain }: OfKind<Obstacle, 'operator'>): string {
     return 'Use plain tensors: no lists of them, and none that may be missing.'
   if (/^(String|Regex|Tf[iI]df)/.test(op)) return onlyNetworks
   const known = Object.hasOwn(waysRound, op) ? waysRound[op] : undefined
-  return known ?? 'docs/protocol.md lists the operators that are known: write it with these.'
+  return known ?? 'docs/operators.md lists the operators that are known: write it with these.'
 }
 
 type Found = { readonly what: string; readonly way: string }
@@ -86,7 +86,10 @@ const obstacles: { readonly [K in Obstacle['kind']]: (found: OfKind<Obstacle, K>
   }),
   use: ({ op, problem, count }) => ({
     what: `${nameText(op)} is used in a way that is not supported${count === 1 ? '' : ` (${times(count)})`}: ${problem}.`,
-    way: 'Export the model with everything but the batch fixed, or write this part in another way.',
+    way:
+      op === 'BatchNormalization'
+        ? 'If an exporter joined equal tensors, export with optimize=False, which keeps them apart.'
+        : 'Export the model with everything but the batch fixed, or write this part in another way.',
   }),
   gradient: ({ op, count }) => ({
     what: `${nameText(op)}, used ${times(count)}, can be computed, but not differentiated: nothing before it would learn.`,

@@ -43,6 +43,13 @@ export const modelWords = {
       .join('; ')}.`,
 }
 
+const kinds = ({ learnt, kept, frozen }: Pick<Cost, 'learnt' | 'kept' | 'frozen'>): string =>
+  [
+    `${whole(learnt)} that are learnt`,
+    ...(kept === 0 ? [] : [`${whole(kept)} running statistics`]),
+    ...(frozen === 0 ? [] : [`${whole(frozen)} that are frozen`]),
+  ].join(', ')
+
 /** With a thousand's step in the unit: 9.5 GFLOP. */
 function inUnits(value: number, unit: string): string {
   const steps = ['', 'k', 'M', 'G', 'T', 'P']
@@ -60,8 +67,7 @@ export const modelCheckWords = {
     printable(
       `Operators: ${list.map(({ op, domain, count }) => `${domain === '' ? '' : `${domain}.`}${op} ${count}`).join(', ')}`,
     ),
-  parameters: ({ learnt, kept }: Cost) =>
-    `Parameters: ${whole(learnt)} that are learnt${kept === 0 ? '' : `, ${whole(kept)} running statistics`}`,
+  parameters: (cost: Cost) => `Parameters: ${kinds(cost)}`,
   round: ({ roundBytes: { down, up } }: Cost) =>
     `A round: ${sizeInWords(down)} of weights to each site, ${sizeInWords(up)} from each`,
   step: ({ batch, operations: { forward, step } }: Cost) =>
@@ -90,19 +96,17 @@ function table(rows: readonly (readonly string[])[], rightFrom: number): readonl
 export const modelShowWords = {
   /** With a line for all of it. */
   summary: (rows: readonly SummaryRow[]) => {
-    const [learnt, kept] = [
-      rows.reduce((sum, row) => sum + row.learnt, 0),
-      rows.reduce((sum, row) => sum + row.kept, 0),
-    ]
+    const sum = (of: (row: SummaryRow) => number): number => rows.reduce((total, row) => total + of(row), 0)
+    const all = { learnt: sum((row) => row.learnt), kept: sum((row) => row.kept), frozen: sum((row) => row.frozen) }
     const lines = rows.map((row) => [
       printable(row.name),
       printable(row.kind),
       extents(row.output),
-      whole(row.learnt + row.kept),
+      whole(row.learnt + row.kept + row.frozen),
     ])
     return [
       ...table([['layer', 'kind', 'output', 'parameters'], ...lines], 3),
-      `In all ${whole(learnt + kept)}: ${whole(learnt)} that are learnt${kept === 0 ? '' : `, ${whole(kept)} running statistics`}`,
+      `In all ${whole(all.learnt + all.kept + all.frozen)}: ${kinds(all)}`,
     ]
   },
 }
