@@ -5,10 +5,16 @@ import { exportsWords } from './words.ts'
 
 export const bench: Bench = {
   about: exportsWords.about(),
-  options: { only: { type: 'string' }, environment: { type: 'string' }, out: { type: 'string' } },
+  options: {
+    only: { type: 'string' },
+    ways: { type: 'string' },
+    environment: { type: 'string' },
+    out: { type: 'string' },
+  },
   async run(given, { note, signal }) {
     const report = await exportsBench({
       ...defined({ only: list(given, 'only'), environment: text(given, 'environment'), out: text(given, 'out') }),
+      ...defined({ ways: list(given, 'ways') }),
       note,
       signal,
     })

@@ -13,7 +13,7 @@ const models = [
   ...['resnet18', 'mobilenet_v3_small', 'densenet121', 'efficientnet_b0'],
   ...['unet', 'ecg_resnet1d', 'lstm_vitals', 'vit'],
 ]
-const ways = ['plain', 'legacy', 'optimised'] as const
+const allWays = ['plain', 'legacy', 'optimised']
 const keras = 'keras_cnn'
 
 /** What counts as equal: of the loss and what a step changes, and of what the model predicts then. */
@@ -59,6 +59,8 @@ export type ExportsReport = {
 
 type Options = {
   readonly only?: readonly string[]
+  /** Of exporting; all of them. */
+  readonly ways?: readonly string[]
   readonly environment?: string
   /** Keeps the files here. */
   readonly out?: string
@@ -66,26 +68,37 @@ type Options = {
   readonly signal: AbortSignal
 }
 
-export async function exportsBench({ only, environment, out, note, signal }: Options): Promise<ExportsReport> {
-  const chosen = only ?? [...models, keras]
-  const unknown = chosen.find((name) => !models.includes(name) && name !== keras)
-  if (unknown !== undefined)
-    throw new WardroundError('WR_USAGE', { problem: exportsWords.unknown(unknown, models), command: 'bench' })
+export async function exportsBench(options: Options): Promise<ExportsReport> {
+  const { only, environment, out, note, signal } = options
+  const chosen = known(only, [...models, keras])
+  const ways = known(options.ways, allWays)
   const folder = out ?? mkdtempSync(join(tmpdir(), 'wardround-exports-'))
   mkdirSync(folder, { recursive: true })
   try {
-    return await measured(folder, { chosen, environment, note, signal })
+    return await measured(folder, { chosen, ways, environment, note, signal })
   } finally {
     if (out === undefined) rmSync(folder, { recursive: true, force: true })
   }
 }
 
+/** All where none are given. Errors: WR_USAGE for a name that there is not. */
+function known(given: readonly string[] | undefined, all: readonly string[]): readonly string[] {
+  const unknown = given?.find((name) => !all.includes(name))
+  if (unknown !== undefined)
+    throw new WardroundError('WR_USAGE', { problem: exportsWords.unknown(unknown, all), command: 'bench' })
+  return given ?? all
+}
+
 type Measuring = Pick<Options, 'note' | 'signal'> & {
   readonly chosen: readonly string[]
+  readonly ways: readonly string[]
   readonly environment: string | undefined
 }
 
-async function measured(folder: string, { chosen, environment, note, signal }: Measuring): Promise<ExportsReport> {
+async function measured(
+  folder: string,
+  { chosen, ways, environment, note, signal }: Measuring,
+): Promise<ExportsReport> {
   const python = pythonIn(environment)
   const rows: ExportRow[] = []
   let versions: Readonly<Record<string, string>> = {}
@@ -97,7 +110,8 @@ async function measured(folder: string, { chosen, environment, note, signal }: M
       kerasProblem = exportsWords.noKeras()
       continue
     }
-    python.run(model === keras ? 'make_keras.py' : 'make_exports.py', [folder, model])
+    if (model === keras) python.run('make_keras.py', [folder, model])
+    else python.run('make_exports.py', [folder, model, ...ways])
     const told = described(folder, model)
     versions = { ...versions, ...told.versions }
     for (const way of model === keras ? ['keras'] : ways) {

@@ -1,8 +1,8 @@
 """Exports each model, and says what PyTorch makes of one step of training.
 
-    python make_exports.py FOLDER NAME…
+    python make_exports.py FOLDER NAME WAY…
 
-FOLDER/NAME.plain.onnx, .optimised.onnx, .legacy.onnx: the model by three of PyTorch's ways. FOLDER/NAME.batch.safetensors: features and target.
+FOLDER/NAME.WAY.onnx: the model by each of PyTorch's ways that are named (plain, optimised, legacy). FOLDER/NAME.batch.safetensors: features and target.
 FOLDER/NAME.after.safetensors: every parameter and buffer after the step, each parameter's `NAME@velocity`, which is its gradient in a first step, and
 `predictions`, then, of the same features. FOLDER/NAME.exact.safetensors: the same step in double precision. FOLDER/NAME.json: the rest.
 """
@@ -78,14 +78,14 @@ def timed(model, optimizer, *given):
     return float(np.median(times))
 
 
-def run(folder, name):
+def run(folder, name, ways):
     torch.manual_seed(20261126)
     make, extents, batch, loss = MODELS[name]
     model = without_chance(make()).eval()
     with torch.no_grad():
         features, target = batch_of(extents, batch, loss, model)
     problems = {}
-    for way in ("plain", "optimised", "legacy"):
+    for way in ways:
         try:
             export(model, features[:2], f"{folder}/{name}.{way}.onnx", way)
         except Exception as error:
@@ -104,5 +104,4 @@ def run(folder, name):
 
 
 if __name__ == "__main__":
-    for name in sys.argv[2:]:
-        run(sys.argv[1], name)
+    run(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -1,10 +1,10 @@
 /** What the benchmark of exports says to a person. */
 export const exportsWords = {
   about: () =>
-    'models exported by PyTorch and Keras, trained one step here and there, and given back; --only a,b --environment FOLDER --out FOLDER',
+    'models exported by PyTorch and Keras, trained one step here and there, and given back; --only a,b --ways plain --environment FOLDER --out FOLDER',
   noPython: (environment: string) => `PyTorch could not be installed into ${environment} (see above).`,
   failed: (program: string) => `${program} failed (see above).`,
-  unknown: (name: string, known: readonly string[]) => `There is no model ${name}; there are ${known.join(', ')}.`,
+  unknown: (name: string, known: readonly string[]) => `There is no ${name}; there are ${known.join(', ')}.`,
   noKeras: () => 'Keras is not installed in that environment: no export of it was tried.',
   running: (model: string) => `${model} …`,
   heading: (versions: Readonly<Record<string, string>>) =>
