@@ -25,7 +25,8 @@ const floatModel = 'Export the model as it was before it was quantised.'
 const postprocessing = 'Leave it out of the file: train up to the scores, and work on them afterwards.'
 const beforehand = 'Do it beforehand: let the data have what it makes.'
 const masks = 'How much it makes depends on the values: use Where with a mask, which keeps the extents.'
-const noRandomness = 'Dropout is the only randomness that training knows: leave other noise to the data.'
+const noRandomness =
+  'Dropout is the only randomness that training knows. If this is dropout in place, set inplace=False before the export; if it is stochastic depth or other noise, export after model.eval(), which leaves it out.'
 const onlyNetworks = 'Only what learns by gradients can be trained; trees, and pre-processing of texts, cannot.'
 
 const waysRound: Readonly<Record<string, string>> = {
