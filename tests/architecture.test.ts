@@ -30,7 +30,7 @@ const layers: Record<string, readonly string[]> = {
   preparation: ['study'],
   protocol: ['study', 'graph', 'learning', 'metrics', 'preparation'],
   draft: ['study'],
-  figures: ['study', 'metrics', 'preparation', 'protocol'],
+  figures: ['study', 'graph', 'metrics', 'preparation', 'protocol'],
   report: ['study', 'metrics', 'preparation', 'protocol', 'figures'],
 }
 

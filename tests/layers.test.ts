@@ -18,6 +18,7 @@ const layers = [
   '{ gru: 3, returnSequences: true }',
   '{ residual: [ { layerNormalization: {} }, { selfAttention: 1 } ] }',
   '{ flatten: {} }',
+  '{ dense: 4, lora: { rank: 2, alpha: 4 } }',
   '{ dropout: 0.1 }',
   '{ dense: 1, name: output }',
 ]
@@ -27,7 +28,10 @@ const shown = z.looseObject({ weightsSha256: z.string(), outcome: z.literal('com
 test('hospitals train convolutions, normalised batches, recurrence and attention: twice the same bits', async () => {
   const study = join(folder, 'study.yaml')
   const dense = '{ dense: 4, activation: tanh }, { dense: 1, name: output }'
-  const source = smallStudy().replace(dense, layers.join(', ')).replace('fedAvg: {}', 'fedProx: { mu: 0.1 }')
+  const source = smallStudy()
+    .replace(dense, layers.join(', '))
+    .replace('fedAvg: {}', 'fedProx: { mu: 0.1 }')
+    .replace('personal: [output.bias]', 'personal: [output.bias], frozen: [conv1d.*]')
   assert.ok(!source.includes(dense))
   writeFileSync(study, source)
   const sites = ['north', 'south'].flatMap((site) => {

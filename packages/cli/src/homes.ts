@@ -47,10 +47,13 @@ export async function withAccount<T>(
 }
 
 /** A text file's content. Errors: WR_DATA_MISSING, WR_PERMISSION. */
-export function readText(path: string): string {
+export const readText = (path: string): string => readBytes(path).toString('utf8')
+
+/** A file's content. Errors: WR_DATA_MISSING, WR_PERMISSION. */
+export function readBytes(path: string): Buffer {
   if (!existsSync(path)) throw new WardroundError('WR_DATA_MISSING', { file: path })
   try {
-    return readFileSync(path, 'utf8')
+    return readFileSync(path)
   } catch (error) {
     throw new WardroundError('WR_PERMISSION', { path, action: 'read' }, { cause: error })
   }

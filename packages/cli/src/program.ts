@@ -181,6 +181,18 @@ const specs: readonly Spec[] = [
     load: async () => (await import('./commands/model.ts')).modelPull,
   },
   {
+    name: 'model check',
+    arguments: '<file>',
+    options: [['--batch <number>', helpWords.options.batch()]],
+    load: async () => (await import('./commands/model-check.ts')).modelCheck,
+  },
+  {
+    name: 'model show',
+    arguments: '<file>',
+    options: [['--svg <file>', helpWords.options.svg()]],
+    load: async () => (await import('./commands/model-show.ts')).modelShow,
+  },
+  {
     name: 'predict',
     arguments: '<model> <data.csv>',
     options: [

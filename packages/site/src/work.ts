@@ -10,7 +10,7 @@ import type { Task } from '@wardround/core/protocol/task.ts'
 import { updateParts } from '@wardround/core/protocol/update.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import { l2Norm } from '@wardround/core/vector.ts'
-import type { Weights } from '@wardround/core/weights.ts'
+import type { TensorSpec, Weights } from '@wardround/core/weights.ts'
 import { fetchWeights } from './blob.ts'
 import { subtractReceived } from './change.ts'
 import type { SiteContext } from './context.ts'
@@ -62,7 +62,7 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
   const prepared = await site.dataset.prepared(study, task.planHash, task.preparation)
   const { training } = prepared
   const startOf = (): Promise<Weights> => fullWeights(site, { task, study, prepared, personalRound: task.round - 1 })
-  const { shared: specs } = splitSpecs(study.model, inputWidth(task.preparation))
+  const { shared: specs, personal } = splitSpecs(study.model, inputWidth(task.preparation))
   const correction = await correctionFor(site, { task, study, specs })
   const { proximalMu, lossBefore } = strategyOf(study.strategy).client
   const before = lossBefore
@@ -85,13 +85,13 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
     { handOver: true, ...(site.signal === undefined ? {} : { signal: site.signal }) },
   )
   // From here on what has changed, in its place.
-  const delta = part(study, trained.weights, 'shared')
+  const delta = those(trained.weights, specs)
   subtractReceived(delta, await site.fetchBlob(task.weights))
   const values = delta.map(({ data }) => data)
   const measurements = { trainingLoss: trained.lossPerEpoch.at(-1) ?? 0, updateNorm: l2Norm(...values), ...before }
   const update = updateParts(delta, { numExamples: training.rows, numSteps: trained.steps, measurements })
   const keep = (): void => {
-    keepPersonal(site, task, part(study, trained.weights, 'personal'))
+    keepPersonal(site, task, those(trained.weights, personal))
     correction?.keep({ delta, steps: trained.steps })
   }
   return { result: { update }, release: 'updates', patients: patientsIn(training), values, keep }
@@ -162,8 +162,9 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
 const minimumCohort = (site: SiteContext, study: Study): number =>
   minimumCohortOf(site.config.policy, study.data.minimumCohort)
 
-const part = (study: Study, weights: Weights, which: 'shared' | 'personal'): Weights =>
-  weights.filter(({ name }) => study.model.personal.includes(name) === (which === 'personal'))
+/** Of weights, those of some specs. */
+const those = (weights: Weights, specs: readonly TensorSpec[]): Weights =>
+  weights.filter(({ name }) => specs.some((spec) => spec.name === name))
 
 type WithWeights = Of<'train'> | Of<'evaluate'> | Of<'finish'>
 
@@ -174,11 +175,11 @@ type Combination = {
   readonly personalRound: number
 }
 
-/** Shared weights from the coordinator, personal ones from this site, in model order and in memory of their own. Errors: of fetchWeights(). */
+/** Shared weights from the coordinator, personal ones from this site, frozen ones as they start, in model order and in memory of their own. Errors: of fetchWeights(). */
 async function fullWeights(site: SiteContext, { task, study, prepared, personalRound }: Combination): Promise<Weights> {
-  const { shared: sharedSpecs, personal: specs } = splitSpecs(study.model, inputWidth(task.preparation))
+  const { shared: sharedSpecs, personal: specs, frozen } = splitSpecs(study.model, inputWidth(task.preparation))
   const shared = await fetchWeights(site, task.weights, sharedSpecs)
-  if (specs.length === 0) return shared
+  if (specs.length === 0 && frozen.length === 0) return shared
   const { personal } = studyFolder(site, task.study)
   const last = site.progress.trainedBefore(task.study, personalRound + 1)
   const stored = personal.latest(personalRound, specs)

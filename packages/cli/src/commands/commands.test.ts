@@ -165,6 +165,8 @@ test('a network from its first to its last command, each with one JSON document'
     [id, '--dir', homes.north, '--out', exported ?? ''],
     z.looseObject({ path: z.literal(exported) }),
   )
+  await json('model check', [file], z.looseObject({ trainable: z.literal(true) }))
+  await json('model show', [file], z.looseObject({ layers: z.array(anything).min(1) }))
   for (const model of [onnx ?? '', exported ?? '']) {
     const { predictions } = await json(
       'predict',
@@ -297,6 +299,8 @@ test('where nothing is, every command says so: in words, and as one document wit
     'study export': ['small-1a2b3c4d', join(nothing, 'small.wardround')],
     'study import': [join(nothing, 'small.wardround')],
     'model pull': ['small-1a2b3c4d'],
+    'model check': [join(nothing, 'model.onnx')],
+    'model show': [join(nothing, 'model.onnx')],
     doctor: ['--config', join(nothing, 'site.yaml')],
   }
   const errorOf = z.strictObject({

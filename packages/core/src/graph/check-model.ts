@@ -5,7 +5,7 @@ import type { ModelSpec } from '../study/model.ts'
 import { sizeOf, type TensorSpec } from '../weights.ts'
 import { misfit } from './layers/layer.ts'
 import { kindOf } from './layers/resolve.ts'
-import { type Inputs, type Network, networkOf, weightSpecs } from './network.ts'
+import { type Inputs, isNamed, type Network, networkOf, weightSpecs } from './network.ts'
 
 /** Errors: WR_STUDY_INVALID. */
 export function checkModel(model: ModelSpec, { inputs, loss }: { inputs: Inputs; loss: Loss }): void {
@@ -46,12 +46,18 @@ function checkOutputs({ weights, activation, output }: Network, loss: Loss): voi
     throw misfit('model.layers', `with ${name} the last layer has ${wanted}, not ${outputs}`)
 }
 
-function checkNames({ personal, start }: ModelSpec, specs: readonly TensorSpec[]): void {
+function checkNames({ personal, start, frozen = [] }: ModelSpec, specs: readonly TensorSpec[]): void {
   const names = specs.map(({ name }) => name)
   for (const [field, named] of Object.entries({ personal, start: Object.keys(start ?? {}) })) {
     const unknown = named.find((name) => !names.includes(name))
     if (unknown !== undefined)
       throw misfit(`model.${field}`, `there is no weight ${unknown}; there are ${names.join(', ')}`)
   }
-  if (names.every((name) => personal.includes(name))) throw misfit('model.personal', 'nothing is left to share')
+  const held = (name: string): boolean => frozen.some((pattern) => isNamed(name, pattern))
+  const idle = frozen.find((pattern) => !names.some((name) => isNamed(name, pattern)))
+  if (idle !== undefined) throw misfit('model.frozen', `there is no weight ${idle}; there are ${names.join(', ')}`)
+  const both = personal.find(held)
+  if (both !== undefined) throw misfit('model.personal', `${both} is frozen, and can be nobody's own`)
+  if (names.every((name) => personal.includes(name) || held(name)))
+    throw misfit('model.personal', 'nothing is left to share')
 }

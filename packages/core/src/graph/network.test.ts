@@ -5,7 +5,7 @@ import { WardroundError } from '../errors.ts'
 import { seededRandom } from '../random.ts'
 import { activationNames } from '../study/layers.ts'
 import { type Loss, lossName, lossSchema } from '../study/loss.ts'
-import { type ModelSpec, modelSchema } from '../study/model.ts'
+import { type ModelSpec, modelSchema, trainingSchema } from '../study/model.ts'
 import { sizeOf } from '../weights.ts'
 import { graphBuilder } from './builder.ts'
 import { checkModel } from './check-model.ts'
@@ -16,6 +16,7 @@ import { resolveLayers } from './layers/resolve.ts'
 import { splitSpecs, weightSpecs } from './network.ts'
 import { outputActivation, predictionGraph } from './prediction.ts'
 import { checkGraph } from './safelist.ts'
+import { appendStep, stepParts } from './step.ts'
 import { run } from './testing/reference.ts'
 import { float32, type NumberValue, numbers, type Values } from './testing/values.ts'
 
@@ -87,6 +88,7 @@ test('weights are a kernel [inputs, outputs] and a bias for each dense layer, in
   assert.deepEqual(splitSpecs(model, 3), {
     shared: [specs[1], specs[2]],
     personal: [specs[0], specs[3]],
+    frozen: [],
   })
 })
 
@@ -345,4 +347,51 @@ test('any valid model makes a graph that a site accepts, with inputs as its weig
       assert.deepEqual(graph.outputs, [{ name: 'prediction', type: 'float32', shape: ['rows', 1] }])
     }),
   )
+})
+
+test('what is frozen neither travels nor stays, is not learnt, and nothing is differentiated past it', () => {
+  const layers = [
+    { dense: 3, name: 'first' },
+    { batchNormalization: {}, name: 'norm' },
+    { dense: 2, name: 'second' },
+    { dense: 1, name: 'output' },
+  ]
+  const model = modelSchema.parse({ layers, frozen: ['first.*', 'norm*', 'second.kernel'], personal: ['output.bias'] })
+  const names = (specs: readonly { name: string }[]): readonly string[] => specs.map(({ name }) => name)
+  const split = splitSpecs(model, 4)
+  assert.deepEqual(names(split.shared), ['second.bias', 'output.kernel'])
+  assert.deepEqual(names(split.personal), ['output.bias'])
+  assert.deepEqual(names(split.frozen).length, 7)
+  const training = trainingSchema.parse({
+    loss: 'meanSquaredError',
+    optimizer: { adam: { rate: 1 } },
+    batch: 2,
+    epochs: 1,
+  })
+  const options = { model, training, inputs: 4, batch: 2, weighted: false }
+  const { state } = stepParts(options)
+  assert.ok(state.every(({ name }) => !name.startsWith('first') && !name.startsWith('norm')))
+  const b = graphBuilder('step/')
+  const parts = stepParts(options)
+  for (const value of parts.outer) b.input(value)
+  const { next } = appendStep(b, options, parts)
+  const nextOf = new Map(parts.carried.map(({ name }, index) => [name, next[index]]))
+  for (const { name } of split.frozen) assert.equal(nextOf.get(name), name)
+  for (const { name } of [...split.shared, ...split.personal]) assert.notEqual(nextOf.get(name), name)
+  // Backwards through the last layer, for the bias before it, and no further: one product with a turned kernel.
+  const graph = b.build('step', next)
+  assert.equal(graph.nodes.filter(({ attributes }) => attributes.transB !== undefined).length, 1)
+})
+
+test("frozen weights must be weights, nobody else's, and leave something to learn", () => {
+  const check = (frozen: readonly string[], personal: readonly string[] = []) =>
+    checkModel(modelSchema.parse({ layers: [{ dense: 2 }, { dense: 1, name: 'output' }], frozen, personal }), {
+      inputs: 3,
+      loss: 'binaryCrossEntropy',
+    })
+  check(['dense.*'])
+  for (const name of ['conv*', 'dense', 'output.Bias']) assert.throws(() => check([name]), refused('model.frozen'))
+  assert.throws(() => check(['output.*'], ['output.bias']), refused('model.personal'))
+  assert.throws(() => check(['output.*'], ['dense.kernel', 'dense.bias']), refused('model.personal'))
+  assert.throws(() => check(['*']), refused('model.layers'))
 })

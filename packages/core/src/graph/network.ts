@@ -25,19 +25,29 @@ export type Network = {
 export const extentsOf = (inputs: Inputs): Extents => (typeof inputs === 'number' ? [inputs] : inputs)
 
 /** Errors: WR_STUDY_INVALID where the layers do not fit together. */
-export function networkOf({ layers: specs }: Pick<ModelSpec, 'layers'>, inputs: Inputs): Network {
+export function networkOf(
+  { layers: specs, frozen = [] }: Pick<ModelSpec, 'layers' | 'frozen'>,
+  inputs: Inputs,
+): Network {
   const input = extentsOf(inputs)
   const { activation, rest } = withoutLastActivation(specs)
   const layers = resolveLayers(rest, input)
   return {
     input,
     output: layers.at(-1)?.output ?? input,
-    weights: layers.flatMap(({ weights }) => weights),
+    weights: layers.flatMap(({ weights }) => weights.map((spec) => heldBy(frozen, spec))),
     draws: layers.flatMap(({ draws }) => draws),
     activation,
     append: (b, x, context) => appendLayers(b, layers, { x, context }),
   }
 }
+
+const heldBy = (frozen: readonly string[], spec: WeightSpec): WeightSpec =>
+  frozen.some((name) => isNamed(spec.name, name)) ? { ...spec, learnt: false, frozen: true } : spec
+
+/** Whether a name in a study is that of a tensor, or with a last `*` of its beginning. */
+export const isNamed = (tensor: string, name: string): boolean =>
+  name.endsWith('*') ? tensor.startsWith(name.slice(0, -1)) : tensor === name
 
 function withoutLastActivation(specs: readonly LayerSpec[]): { activation: Activation; rest: readonly LayerSpec[] } {
   const last = specs.at(-1)
@@ -67,14 +77,18 @@ const tableShape = (
 ): readonly number[] =>
   groups !== undefined && personal.includes(name) && name.endsWith('.bias') ? [groups, ...shape] : shape
 
-/** The specs of what travels, and of what stays at each hospital. */
+/** The specs of what travels, and of what stays at each hospital. What is frozen does neither: it is where it starts. */
 export function splitSpecs(
   model: ModelSpec,
   inputs: Inputs,
-): { shared: readonly TensorSpec[]; personal: readonly TensorSpec[] } {
-  const specs = weightSpecs(model, inputs)
+): { shared: readonly TensorSpec[]; personal: readonly TensorSpec[]; frozen: readonly TensorSpec[] } {
+  const { weights } = networkOf(model, inputs)
+  const named = (pick: (spec: WeightSpec) => boolean): readonly TensorSpec[] =>
+    weights.filter(pick).map(({ name, shape }) => ({ name, shape }))
+  const isPersonal = ({ name }: WeightSpec): boolean => model.personal.includes(name)
   return {
-    shared: specs.filter(({ name }) => !model.personal.includes(name)),
-    personal: specs.filter(({ name }) => model.personal.includes(name)),
+    shared: named((spec) => spec.frozen !== true && !isPersonal(spec)),
+    personal: named((spec) => spec.frozen !== true && isPersonal(spec)),
+    frozen: named((spec) => spec.frozen === true),
   }
 }

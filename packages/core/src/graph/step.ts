@@ -121,8 +121,10 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
     learnt.map(({ name }, index) => ({ name, gradient: clipped[index] ?? '' })),
     rate,
   )
-  // What is neither learnt nor kept up by a layer stays as it is.
-  return { next: carried.map(({ name }) => next.get(name) ?? kept.get(name) ?? name), loss: data }
+  // What is frozen, or neither learnt nor kept up by a layer, stays as it is.
+  const held = new Set(parts.network.weights.flatMap(({ name, frozen }) => (frozen === true ? [name] : [])))
+  const nextOf = (name: string): string => (held.has(name) ? name : (next.get(name) ?? kept.get(name) ?? name))
+  return { next: carried.map(({ name }) => nextOf(name)), loss: data }
 }
 
 /** The data loss, and with the penalties the total that is minimised. */

@@ -14,12 +14,24 @@ const activation = z.enum(activationNames).default('linear')
 const units = z.int().min(1).max(65_536)
 const extent = z.int().min(1).max(4096)
 
+/** Hu et al. 2021: the layer's own weights are frozen, and a product of two thin matrices is learnt beside its kernel. */
+const lora = z
+  .strictObject({
+    /** How many rows and columns the thin ones have. */
+    rank: z.int().min(1).max(1024),
+    /** What they make is multiplied by alpha / rank. */
+    alpha: z.number().positive().max(10_000),
+  })
+  .optional()
+export type LoraSpec = NonNullable<z.output<typeof lora>>
+
 const dense = z.strictObject({
   /** Number of outputs: of an example, or of each of its steps where it has any. */
   dense: units,
   activation,
   /** Left out where there is one: plans from before it could be said keep their hash. */
   bias: z.literal(false).optional(),
+  lora,
   ...named,
 })
 
@@ -48,7 +60,7 @@ const convolution = (axes: number) => ({
   ...windows(axes),
   ...named,
 })
-const grouped = { groups: z.int().min(1).max(65_536).default(1) }
+const grouped = { groups: z.int().min(1).max(65_536).default(1), lora }
 
 const pooling = (axes: number) => ({ strides: perAxis(axes).optional(), ...windows(axes), ...named })
 

@@ -11,6 +11,8 @@ export const modelSchema = z.strictObject({
   layers: z.array(layerSchema).min(1).max(64),
   /** Weights that never leave a site, by tensor name (`output.bias`). */
   personal: z.array(z.string()).default([]),
+  /** Weights that stay as they start, everywhere, by tensor name; a last `*` stands for the rest of a name. Nothing of them travels. */
+  frozen: z.array(z.string().min(1)).optional(),
   /** First values of weights, by tensor name, row by row; what is not named is drawn. Within what a Float32 can hold. */
   start: z.record(z.string(), z.array(z.number().min(-largestFloat32).max(largestFloat32))).optional(),
 })

@@ -33,7 +33,7 @@ export const stepOptions = ({
 })
 
 /** A graph does not depend on where its weights start: studies that differ in that alone share a session. */
-export const shapeOf = ({ layers, personal }: TrainRequest['model']): TrainRequest['model'] => ({ layers, personal })
+export const shapeOf = ({ start: _, ...model }: TrainRequest['model']): TrainRequest['model'] => model
 
 /** The same for every step. */
 export const outerFeeds = (request: TrainRequest): Feeds => ({

@@ -157,6 +157,15 @@ test('what no trainer says is believed in nothing, and said', async () => {
   })
 })
 
+test('a small request after a large one may take its time', async () => {
+  await withHostile(async (trainer) => {
+    const rows = 1 << 16
+    const data = { features: new Float32Array(rows), rows, width: 1, target: new Float32Array(rows) }
+    await trainer.train({ ...request('take its time'), data })
+    assert.equal((await trainer.train(request('take its time'))).steps, 2)
+  })
+})
+
 test('predictions are as many as the records ask for', async () => {
   await withHostile(async (hostile) => {
     const { model, data, weights } = request()

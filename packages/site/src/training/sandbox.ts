@@ -110,8 +110,9 @@ function watched(child: ChildProcess, exchange: Exchange, limits: TrainerLimits)
       if (reason !== undefined) next?.ended(reason)
     },
     tell: (text) => void stdin.write(`${text}\n`),
+    // What a larger request has left there is no answer to a smaller one: the file never shrinks.
     allow: (bytes) => {
-      allowedBytes = bytes
+      allowedBytes = Math.max(allowedBytes, bytes)
     },
     end,
     hold(waits) {

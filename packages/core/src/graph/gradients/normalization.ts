@@ -6,6 +6,7 @@
 import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { float, floatAttribute, int, intAttribute, type Node } from '../ir.ts'
+import { scratch } from '../scratch.ts'
 import { isTraining } from '../shapes/normalization.ts'
 import {
   fixedShape,
@@ -107,7 +108,8 @@ const grouped =
 function batchStatistics(node: Node, b: GraphBuilder): readonly [mean: string, variance: string] {
   const [, mean = '', variance = ''] = node.outputs
   if (floatAttribute(node, 'momentum', 0.9) === 0 && mean !== '' && variance !== '') return [mean, variance]
-  const [, found = '', spread = ''] = b.several('BatchNormalization', node.inputs, {
+  const operands = [...node.inputs.slice(0, 3), ...scratch(b, node.inputs.slice(3))]
+  const [, found = '', spread = ''] = b.several('BatchNormalization', operands, {
     outputs: 3,
     attributes: { training_mode: int(1), momentum: float(0) },
   })

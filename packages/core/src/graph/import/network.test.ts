@@ -216,6 +216,12 @@ test('batch normalisation: fixed statistics in prediction, those of the batch wh
   })
 })
 
+test('batch normalisations that share their running statistics are refused', () => {
+  const norm = (x: string, y: string): Node => node('BatchNormalization', [[x, 's', 's', 's', 'v'], [y]])
+  const initializers = [floats('s', [2], [1, 1]), floats('v', [2], [1, 1])]
+  refuses({ nodes: [norm('x', 'h'), norm('h', 'y')], initializers }, 'WR_GRAPH_REFUSED', /share .* statistics s/)
+})
+
 test('of an If with a constant condition one branch is taken', () => {
   const branch = (op: string): Attribute =>
     subgraph({

@@ -1,14 +1,13 @@
 /** A model from an ONNX file as a network: which of its tensors are learnt, what it must be given, what it makes. */
-import { graphBuilder } from '../builder.ts'
+import { type GraphBuilder, graphBuilder } from '../builder.ts'
 import type { Model } from '../decode-model.ts'
-import type { Graph, Node, Tensor, ValueInfo } from '../ir.ts'
-import type { DrawSpec, Extents, WeightSpec } from '../layers/layer.ts'
+import type { Graph, Node, ValueInfo } from '../ir.ts'
+import type { Context, DrawSpec, Extents, WeightSpec } from '../layers/layer.ts'
 import type { Network } from '../network.ts'
 import { invalid, refused, shown } from './known.ts'
-import { replay } from './replay.ts'
+import { type FloatTensor, isFloat, withOwnWeights } from './own-weights.ts'
+import { replay, type Watch } from './replay.ts'
 import { requireOpset } from './upgrade.ts'
-
-type FloatTensor = Extract<Tensor, { type: 'float32' }>
 
 export type ImportedModel = {
   readonly network: Network
@@ -16,18 +15,26 @@ export type ImportedModel = {
   readonly weights: readonly Float32Array[]
 }
 
-/** Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED. */
-export function importModel({ graph: written, opset }: Model): ImportedModel {
+/** `watch` looks on while the model is tried. Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED. */
+export function importModel({ graph: written, opset }: Model, watch?: Watch): ImportedModel {
   requireOpset(opset)
   const { graph, activation } = withoutLastActivation(withOwnWeights(written))
   const input = inputOf(graph)
   const weights = weightsOf(graph)
-  const append: Network['append'] = (b, x, context) => {
+  const appendAs = (
+    b: GraphBuilder,
+    x: string,
+    { context, by }: { context: Context; by?: Watch | undefined },
+  ): string => {
     const names = new Map([[input.name, x], ...weights.map(({ spec: { name } }) => [name, name] as const)])
-    return replay(b, { graph, opset, names, context })[0] ?? ''
+    return replay(b, { graph, opset, names, context, watch: by })[0] ?? ''
   }
+  const append: Network['append'] = (b, x, context) => appendAs(b, x, { context })
   const extents = extentsOf(input)
-  const tried = trial(append, { extents, specs: weights.map(({ spec }) => spec) })
+  const tried = trial((b, x, context) => appendAs(b, x, { context, by: watch }), {
+    extents,
+    specs: weights.map(({ spec }) => spec),
+  })
   return {
     network: {
       input: extents,
@@ -41,22 +48,31 @@ export function importModel({ graph: written, opset }: Model): ImportedModel {
   }
 }
 
-/** Appends the model for a batch of two, to see what it makes and which draws it asks for. */
+/** Examples that a model is tried with. */
+export const trialBatch = 2
+
+/** Appends the model for a small batch, to see what it makes and which draws it asks for. */
 function trial(
   append: Network['append'],
   { extents, specs }: { extents: Extents; specs: readonly WeightSpec[] },
 ): { output: Extents; draws: readonly DrawSpec[] } {
   const b = graphBuilder()
-  const x = b.input({ name: 'features', type: 'float32', shape: [2, ...extents] })
+  const x = b.input({ name: 'features', type: 'float32', shape: [trialBatch, ...extents] })
   for (const { name, shape } of specs) b.input({ name, type: 'float32', shape })
   const draws: DrawSpec[] = []
   const draw = (spec: DrawSpec): string => {
     draws.push(spec)
-    return b.input({ name: `draws/${spec.name}`, type: 'float32', shape: [2, ...spec.extents] })
+    return b.input({ name: `draws/${spec.name}`, type: 'float32', shape: [trialBatch, ...spec.extents] })
   }
-  const y = append(b, x, { draw, keep: () => undefined })
+  const kept = new Set<string>()
+  const keep = (tensor: string): void => {
+    // Of what one of them makes of it, the other would know nothing.
+    if (kept.has(tensor)) throw refused(`two batch normalisations share the running statistics ${shown(tensor)}`)
+    kept.add(tensor)
+  }
+  const y = append(b, x, { draw, keep })
   const [batch, ...output] = b.shape(y).map(Number)
-  if (batch !== 2)
+  if (batch !== trialBatch)
     throw refused(
       'its output does not have the batch in front: it may have been exported for a batch of one size alone',
     )
@@ -85,22 +101,6 @@ function extentsOf({ shape }: ValueInfo): Extents {
     return extent
   })
 }
-
-/** Exporters write equal tensors once, and name the others by an Identity of it: each is a tensor of its own to what learns. */
-function withOwnWeights(graph: Graph): Graph {
-  const floats = new Map(graph.initializers.flatMap((tensor) => (isFloat(tensor) ? [[tensor.name, tensor]] : [])))
-  const copies: Tensor[] = []
-  const nodes = graph.nodes.filter(({ op, domain, inputs, outputs }) => {
-    const tensor = op === 'Identity' && domain === '' ? floats.get(inputs[0] ?? '') : undefined
-    const [name = ''] = outputs
-    if (tensor === undefined || name === '') return true
-    copies.push({ ...tensor, name })
-    return false
-  })
-  return { ...graph, nodes, initializers: [...graph.initializers, ...copies] }
-}
-
-const isFloat = (tensor: Tensor): tensor is FloatTensor => tensor.type === 'float32'
 
 /** Losses take logits: a last sigmoid or softmax is left to them. */
 function withoutLastActivation(graph: Graph): { graph: Graph; activation: Network['activation'] } {

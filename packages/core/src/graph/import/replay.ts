@@ -2,6 +2,7 @@
  * Appends a model from a file to a graph, node by node, as a training graph needs it: what follows from constants and shapes is worked out, branches are
  * taken, and what only prediction would do (dropout that does nothing, fixed statistics) is done as training does it.
  */
+import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
 import type { Graph, Node } from '../ir.ts'
 import type { Context } from '../layers/layer.ts'
@@ -18,13 +19,21 @@ export type ReplayOptions = {
   /** What the file's inputs and weights are called in the graph. */
   readonly names: ReadonlyMap<string, string>
   readonly context: Context
+  readonly watch?: Watch | undefined
+}
+
+/** Looks on, and lets the replay go on where it would stop: nodes that need what could not be appended are left out. */
+export type Watch = {
+  appended(node: Node, replay: Replay): void
+  failed(node: Node, error: WardroundError): void
 }
 
 /** Nodes inside one another, branches included. */
 const mostNodes = 20_000
 
 /** The names, in `b`, of the model's outputs. Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED. */
-export function replay(b: GraphBuilder, { graph, opset, names, context }: ReplayOptions): readonly string[] {
+export function replay(b: GraphBuilder, options: ReplayOptions): readonly string[] {
+  const { graph, opset, names, context, watch } = options
   const values = valuesIn(b)
   for (const [name, inGraph] of names) values.set(name, { name: inGraph })
   for (const tensor of graph.initializers)
@@ -42,12 +51,37 @@ export function replay(b: GraphBuilder, { graph, opset, names, context }: Replay
         if (count > mostNodes) throw refused(`it has more than ${mostNodes} nodes`)
         const { node, constants } = upgraded(written, opset, `wardround/moved/${count}`)
         for (const tensor of constants) values.set(tensor.name, { constant: constantOf(tensor) })
-        appendNode(state, node)
+        if (watch === undefined) appendNode(state, node)
+        else appendWatched(state, node, { watch, lost })
       }
     },
   }
+  const lost = new Set<string>()
   state.append(graph.nodes)
+  if (graph.outputs.some(({ name }) => lost.has(name))) throw refused('its output could not be computed')
   return graph.outputs.map(({ name }) => values.inGraph(name))
+}
+
+type Watched = { readonly watch: Watch; readonly lost: Set<string> }
+
+function appendWatched(state: Replay, node: Node, { watch, lost }: Watched): void {
+  const lose = (): void => {
+    for (const name of node.outputs) lost.add(name)
+  }
+  if (node.inputs.some((name) => lost.has(name))) {
+    lose()
+    return
+  }
+  const lostBefore = lost.size
+  try {
+    appendNode(state, node)
+    watch.appended(node, state)
+  } catch (error) {
+    if (!(error instanceof WardroundError)) throw error
+    // A branch whose nodes failed has told of them already.
+    if (lost.size === lostBefore) watch.failed(node, error)
+    lose()
+  }
 }
 
 function appendNode(state: Replay, node: Node): void {

@@ -1,7 +1,8 @@
 /** Convolutions over one to three axes, their transposes, and depthwise ones. Weights are laid out as ONNX and PyTorch have them. */
-import type { SpecOf } from '../../study/layers.ts'
+import type { LoraSpec, SpecOf } from '../../study/layers.ts'
 import { int, ints } from '../ir.ts'
 import { appendActivation } from './activation.ts'
+import { adapted } from './adapter.ts'
 import { glorot, kernel, type Layer, misfit, type Place, parameter, sizeOfExtents } from './layer.ts'
 import { perAxis, reachOf, spatialExtents, windowAttributes, windowsFor } from './windowed.ts'
 
@@ -9,10 +10,15 @@ type Told = Pick<
   SpecOf<'conv1d'> | SpecOf<'conv2d'> | SpecOf<'conv3d'>,
   'kernel' | 'strides' | 'dilation' | 'padding' | 'bias' | 'activation'
 >
-export type Sizes = { readonly filters: number; readonly groups: number; readonly axes: number }
+export type Sizes = {
+  readonly filters: number
+  readonly groups: number
+  readonly axes: number
+  readonly lora?: LoraSpec | undefined
+}
 
 /** `NAME.kernel` [filters, channels / groups, …kernel] and `NAME.bias` [filters]. Errors: WR_STUDY_INVALID. */
-export function convolutionLayer(told: Told, place: Place, { filters, groups, axes }: Sizes): Layer {
+export function convolutionLayer(told: Told, place: Place, { filters, groups, axes, lora }: Sizes): Layer {
   const { channels, extents } = spatialExtents(place, axes)
   const { name } = place
   if (channels % groups !== 0 || filters % groups !== 0)
@@ -20,17 +26,23 @@ export function convolutionLayer(told: Told, place: Place, { filters, groups, ax
   const windows = windowsFor(place, extents, told)
   const places = sizeOfExtents(windows.kernel)
   const inGroup = channels / groups
-  const names = [`${name}.kernel`, ...(told.bias ? [`${name}.bias`] : [])]
+  const biases = told.bias ? [parameter(`${name}.bias`, [filters], 0)] : []
+  const own = kernel(
+    `${name}.kernel`,
+    [filters, inGroup, ...windows.kernel],
+    glorot(inGroup * places, filters * places),
+  )
+  const adapter = adapted(name, [own, ...biases], lora)
   const attributes = { ...windowAttributes(windows), ...(groups > 1 ? { group: int(groups) } : {}) }
   return {
     name,
     output: [filters, ...windows.counts],
-    weights: [
-      kernel(`${name}.kernel`, [filters, inGroup, ...windows.kernel], glorot(inGroup * places, filters * places)),
-      ...(told.bias ? [parameter(`${name}.bias`, [filters], 0)] : []),
-    ],
+    weights: adapter.weights,
     draws: [],
-    append: (b, x) => appendActivation(b, b.node('Conv', [x, ...names], { attributes }), told.activation),
+    append(b, x) {
+      const inputs = [x, adapter.kernel(b), ...biases.map((bias) => bias.name)]
+      return appendActivation(b, b.node('Conv', inputs, { attributes }), told.activation)
+    },
   }
 }
 
@@ -41,7 +53,7 @@ export function depthwiseLayer(told: Told, place: Place, { each, axes }: { each:
 }
 
 /** `NAME.kernel` [channels, filters, …kernel] and `NAME.bias` [filters]. `same`: each extent times its stride. Errors: WR_STUDY_INVALID. */
-export function transposedLayer(told: Told, place: Place, { filters, axes }: Omit<Sizes, 'groups'>): Layer {
+export function transposedLayer(told: Told, place: Place, { filters, axes }: Pick<Sizes, 'filters' | 'axes'>): Layer {
   const { channels, extents } = spatialExtents(place, axes)
   const { name } = place
   const shape = {

@@ -2,26 +2,33 @@
 import type { SpecOf } from '../../study/layers.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { appendActivation } from './activation.ts'
+import { adapted } from './adapter.ts'
 import { type Context, glorot, kernel, type Layer, misfit, type Place, parameter } from './layer.ts'
 
 /** `NAME.kernel` [inputs, outputs] and `NAME.bias` [outputs], for an example or for each of its steps. */
-export function denseLayer({ dense, activation, bias }: SpecOf<'dense'>, { name, input }: Place): Layer {
+export function denseLayer({ dense, activation, bias, lora }: SpecOf<'dense'>, { name, input }: Place): Layer {
   const inputs = input.at(-1)
   if (inputs === undefined || input.length > 2)
     throw misfit(
       'model.layers',
       `${name} gets [${input.join(', ')}]: put flatten: {} or globalAveragePool: {} before it`,
     )
-  const weights = { kernel: `${name}.kernel`, ...(bias === false ? {} : { bias: `${name}.bias` }) }
+  const names = { kernel: `${name}.kernel`, ...(bias === false ? {} : { bias: `${name}.bias` }) }
+  const adapter = adapted(
+    name,
+    [
+      kernel(names.kernel, [inputs, dense], glorot(inputs, dense)),
+      ...(names.bias === undefined ? [] : [parameter(names.bias, [dense], 0)]),
+    ],
+    lora,
+  )
   return {
     name,
     output: input.with(-1, dense),
-    weights: [
-      kernel(weights.kernel, [inputs, dense], glorot(inputs, dense)),
-      ...(weights.bias === undefined ? [] : [parameter(weights.bias, [dense], 0)]),
-    ],
+    weights: adapter.weights,
     draws: [],
-    append: (b, x, context) => appendActivation(b, appendAffine(b, { x, ...weights }, context), activation),
+    append: (b, x, context) =>
+      appendActivation(b, appendAffine(b, { x, ...names, kernel: adapter.kernel(b) }, context), activation),
   }
 }
 

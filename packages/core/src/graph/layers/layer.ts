@@ -12,6 +12,8 @@ export type WeightSpec = TensorSpec & {
   readonly initial: Initial
   /** Whether the optimizer changes it. Running statistics are not learnt but kept up by the layer itself. */
   readonly learnt: boolean
+  /** Whether it stays as it starts: nobody needs to be told what it is. */
+  readonly frozen?: boolean
   /** Whether the L2 penalty counts it: kernels, as usual, and nothing else. */
   readonly penalised: boolean
 }

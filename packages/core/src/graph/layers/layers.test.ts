@@ -112,3 +112,33 @@ test('layers that do not fit are refused, by name', () => {
       JSON.stringify(specs),
     )
 })
+
+test('an adapter starts as the layer that it adapts, adds its product, and is all that is learnt', () => {
+  const lora = { rank: 1, alpha: 3 }
+  const x = [1, 2, 3, 4]
+  const own = [1, 2, 3, 4]
+  const [a, thin] = [
+    [1, -1],
+    [2, 1],
+  ]
+  // W + 3·A·B: [[1, 2], [3, 4]] + 3·[[2, 1], [-2, -1]].
+  const adaptedDense = made([{ dense: 2, bias: false, lora }], [2], { x, weights: [own, a, thin] })
+  assert.deepEqual(adaptedDense, made([{ dense: 2, bias: false }], [2], { x, weights: [[7, 5, -3, 1]] }))
+  const conv = { conv1d: 2, kernel: 1, bias: false }
+  const columns = [2, 1]
+  assert.deepEqual(
+    made([{ ...conv, lora }], [2, 1], { x, weights: [own, a, columns] }),
+    made([conv], [2, 1], { x, weights: [[7, 5, -3, 1]] }),
+  )
+  const [layer] = layersOf([{ dense: 2, lora, name: 'd' }], [3])
+  assert.deepEqual(
+    layer?.weights.map(({ name, shape, learnt, frozen }) => ({ name, shape, learnt, frozen })),
+    [
+      { name: 'd.kernel', shape: [3, 2], learnt: false, frozen: true },
+      { name: 'd.bias', shape: [2], learnt: false, frozen: true },
+      { name: 'd.loraA', shape: [3, 1], learnt: true, frozen: undefined },
+      { name: 'd.loraB', shape: [1, 2], learnt: true, frozen: undefined },
+    ],
+  )
+  assert.deepEqual(layer?.weights.at(-1)?.initial, { constant: 0 })
+})

@@ -2,6 +2,7 @@
 import type { SpecOf } from '../../study/layers.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { float, int } from '../ir.ts'
+import { scratch } from '../scratch.ts'
 import { invalid } from '../shapes/rule.ts'
 import { type Context, type Layer, misfit, type Place, parameter, type WeightSpec } from './layer.ts'
 
@@ -24,23 +25,19 @@ export type BatchNormalization = {
  */
 export function appendBatchNormalization(b: GraphBuilder, norm: BatchNormalization, { keep }: Context): string {
   const { x, scale, bias, mean, variance, epsilon } = norm
-  const shape = b.shape(x)
-  const spread = (name: string): string => b.node('Reshape', [name, b.axes([1, -1, ...shape.slice(2).map(() => 1)])])
-  const inverse = (name: string): string =>
-    b.node('Reciprocal', [b.node('Sqrt', [b.node('Add', [name, b.scalar(epsilon)])])])
+  const attributes = { epsilon: float(epsilon) }
   if (keep === undefined) {
-    const factor = b.node('Mul', [scale, inverse(variance)])
-    const offset = b.node('Sub', [bias, b.node('Mul', [mean, factor])])
-    return b.node('Add', [b.node('Mul', [x, spread(factor)]), spread(offset)])
+    // What a server's optimizer, or noise, has made of a small variance may lie below 0.
+    const least = b.node('Max', [variance, b.scalar(0)])
+    return b.node('BatchNormalization', [x, scale, bias, mean, least], { attributes })
   }
-  const axes = b.axes(shape.flatMap((_, axis) => (axis === 1 ? [] : [axis])))
-  const meanOf = (name: string): string => b.node('ReduceMean', [name, axes])
-  const own = meanOf(x)
-  const centred = b.node('Sub', [x, own])
-  const squares = meanOf(b.node('Mul', [centred, centred]))
-  keepStatistics(b, norm, { mean: own, variance: squares, keep })
-  const factor = b.node('Mul', [inverse(squares), spread(scale)])
-  return b.node('Add', [b.node('Mul', [centred, factor]), spread(bias)])
+  // With a momentum of 0 the running statistics that it puts out are those of the batch, which its gradient needs, too.
+  const [y = '', ...own] = b.several('BatchNormalization', [x, scale, bias, ...scratch(b, [mean, variance])], {
+    outputs: 3,
+    attributes: { ...attributes, momentum: float(0), training_mode: int(1) },
+  })
+  keepStatistics(b, norm, { mean: own[0] ?? '', variance: own[1] ?? '', keep })
+  return y
 }
 
 type Own = { readonly mean: string; readonly variance: string; readonly keep: NonNullable<Context['keep']> }
@@ -50,9 +47,8 @@ function keepStatistics(b: GraphBuilder, { x, mean, variance, momentum }: BatchN
     .shape(x)
     .reduce<number>((product, extent, axis) => (axis === 1 ? product : product * Number(extent)), 1)
   if (!(count > 1)) throw invalid('batch normalisation of a single value')
-  const flat = (name: string): string => b.node('Reshape', [name, b.axes([-1])])
   const mixed = (old: string, next: string, factor: number): string =>
-    b.node('Add', [b.node('Mul', [old, b.scalar(momentum)]), b.node('Mul', [flat(next), b.scalar(factor)])])
+    b.node('Add', [b.node('Mul', [old, b.scalar(momentum)]), b.node('Mul', [next, b.scalar(factor)])])
   own.keep(mean, mixed(mean, own.mean, 1 - momentum))
   own.keep(variance, mixed(variance, own.variance, ((1 - momentum) * count) / (count - 1)))
 }

@@ -24,9 +24,9 @@ type Makers = { readonly [K in LayerKind]: (spec: SpecOf<K>, place: Place, names
 const makers: Makers = {
   dense: denseLayer,
   dropout: dropoutLayer,
-  conv1d: (spec, place) => convolutionLayer(spec, place, { filters: spec.conv1d, groups: spec.groups, axes: 1 }),
-  conv2d: (spec, place) => convolutionLayer(spec, place, { filters: spec.conv2d, groups: spec.groups, axes: 2 }),
-  conv3d: (spec, place) => convolutionLayer(spec, place, { filters: spec.conv3d, groups: spec.groups, axes: 3 }),
+  conv1d: (spec, place) => convolutionLayer(spec, place, { ...spec, filters: spec.conv1d, axes: 1 }),
+  conv2d: (spec, place) => convolutionLayer(spec, place, { ...spec, filters: spec.conv2d, axes: 2 }),
+  conv3d: (spec, place) => convolutionLayer(spec, place, { ...spec, filters: spec.conv3d, axes: 3 }),
   conv1dTranspose: (spec, place) => transposedLayer(spec, place, { filters: spec.conv1dTranspose, axes: 1 }),
   conv2dTranspose: (spec, place) => transposedLayer(spec, place, { filters: spec.conv2dTranspose, axes: 2 }),
   conv3dTranspose: (spec, place) => transposedLayer(spec, place, { filters: spec.conv3dTranspose, axes: 3 }),

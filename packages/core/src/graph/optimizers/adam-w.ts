@@ -3,7 +3,7 @@
  * w ← (1 − η·λ)·w − η·m̂ / (√v̂ + ε), where the decay has no part in the moments.
  */
 import type { OptimizerOptions } from '../../study/optimizer.ts'
-import { appendDirection, appendPowers, missing, momentState } from './moments.ts'
+import { appendDirection, appendTotals, momentState } from './moments.ts'
 import type { Optimizer } from './optimizer.ts'
 
 export const adamW = (options: OptimizerOptions<'adamW'>): Optimizer => ({
@@ -11,9 +11,9 @@ export const adamW = (options: OptimizerOptions<'adamW'>): Optimizer => ({
   step: (b, parameters, given) => {
     const next = new Map<string, string>()
     const own = given ?? b.scalar(options.rate)
-    const powers = appendPowers(b, options, next)
-    const rate = b.node('Div', [own, missing(b, powers.beta1)])
-    const root = b.node('Sqrt', [missing(b, powers.beta2)])
+    const totals = appendTotals(b, options, next)
+    const rate = b.node('Div', [own, totals.beta1])
+    const root = b.node('Sqrt', [totals.beta2])
     const left = b.node('Sub', [b.scalar(1), b.node('Mul', [own, b.scalar(options.weightDecay)])])
     for (const { name, gradient } of parameters) {
       const direction = appendDirection(b, { name, gradient }, { ...options, root, next })

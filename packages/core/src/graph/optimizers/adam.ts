@@ -1,15 +1,15 @@
 /** Adam (Kingma and Ba 2015, Algorithm 1): w ← w − η·m̂ / (√v̂ + ε). Weight decay is part of the gradient, as in PyTorch. */
 import type { OptimizerOptions } from '../../study/optimizer.ts'
-import { appendDirection, appendPowers, missing, momentState } from './moments.ts'
+import { appendDirection, appendTotals, momentState } from './moments.ts'
 import { type Optimizer, withDecay } from './optimizer.ts'
 
 export const adam = (options: OptimizerOptions<'adam'>): Optimizer => ({
   state: momentState,
   step: (b, parameters, given) => {
     const next = new Map<string, string>()
-    const powers = appendPowers(b, options, next)
-    const rate = b.node('Div', [given ?? b.scalar(options.rate), missing(b, powers.beta1)])
-    const root = b.node('Sqrt', [missing(b, powers.beta2)])
+    const totals = appendTotals(b, options, next)
+    const rate = b.node('Div', [given ?? b.scalar(options.rate), totals.beta1])
+    const root = b.node('Sqrt', [totals.beta2])
     for (const parameter of parameters) {
       const { name } = parameter
       const gradient = withDecay(b, parameter, options.weightDecay)

@@ -4,15 +4,15 @@
  */
 import type { OptimizerOptions } from '../../study/optimizer.ts'
 import type { GraphBuilder } from '../builder.ts'
-import { appendDirection, appendPowers, missing, momentState } from './moments.ts'
+import { appendDirection, appendTotals, momentState } from './moments.ts'
 import type { Optimizer } from './optimizer.ts'
 
 export const lamb = (options: OptimizerOptions<'lamb'>): Optimizer => ({
   state: momentState,
   step: (b, parameters, given) => {
     const next = new Map<string, string>()
-    const powers = appendPowers(b, options, next)
-    const [first, root] = [missing(b, powers.beta1), b.node('Sqrt', [missing(b, powers.beta2)])]
+    const totals = appendTotals(b, options, next)
+    const [first, root] = [totals.beta1, b.node('Sqrt', [totals.beta2])]
     for (const { name, gradient } of parameters) {
       const direction = appendDirection(b, { name, gradient }, { ...options, root, next })
       const decay = b.node('Mul', [name, b.scalar(options.weightDecay)])

@@ -105,6 +105,7 @@ test('attributes that do not fit are refused', () => {
     { output_padding: ints([-1, 0]), strides: ints([2, 2]) },
     { output_shape: ints([10, 10]) },
     { auto_pad: text('SAME_UPPER') },
+    { auto_pad: int(1) },
   ])
     refused('ConvTranspose', turned, attributes)
 })

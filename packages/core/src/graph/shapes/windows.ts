@@ -44,7 +44,7 @@ const transposed: ShapeRule = (node, inputs) => {
   if (groups < 1 || channels % groups !== 0 || x.shape[1] !== channels) throw misfit(node, x.shape, weights)
   requireBias(node, inputs[2], inGroup * groups)
   const { output_shape: shape, auto_pad: how = { kind: 'string', value: 'NOTSET' } } = node.attributes
-  if (shape !== undefined || how.kind !== 'string' || how.value !== 'NOTSET')
+  if (shape !== undefined || how.kind !== 'string' || !['NOTSET', 'VALID'].includes(how.value))
     throw invalid(`${node.op} says how large it is by output_shape or auto_pad`)
   const windows = windowsOf(node, spatialOf(x.shape), kernel)
   const more = outputPadding(node, kernel.length)

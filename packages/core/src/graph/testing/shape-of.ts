@@ -1,5 +1,4 @@
 /** The shape that an operator gives its inputs, and the code with which it refuses them. */
-import assert from 'node:assert/strict'
 import { type ErrorCode, WardroundError } from '../../errors.ts'
 import { graphBuilder } from '../builder.ts'
 import type { Attribute, Shape } from '../ir.ts'
@@ -21,12 +20,16 @@ export function shapeOf(op: string, inputs: readonly Given[], attributes: Attrib
 
 const failing =
   (code: ErrorCode) =>
-  (op: string, inputs: readonly Given[], attributes: Attributes = {}): void =>
-    assert.throws(
-      () => shapeOf(op, inputs, attributes),
-      (error) => error instanceof WardroundError && error.code === code,
-      `${op} ${JSON.stringify([inputs, attributes])}`,
-    )
+  (op: string, inputs: readonly Given[], attributes: Attributes = {}): void => {
+    const what = `${op} ${JSON.stringify([inputs, attributes])}`
+    try {
+      shapeOf(op, inputs, attributes)
+    } catch (error) {
+      if (error instanceof WardroundError && error.code === code) return
+      throw new Error(what, { cause: error })
+    }
+    throw new Error(`${what} is taken`)
+  }
 
 export const assertInvalid = failing('WR_GRAPH_INVALID')
 export const assertRefused = failing('WR_GRAPH_REFUSED')

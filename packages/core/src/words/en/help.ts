@@ -17,7 +17,7 @@ export const helpWords = {
     site: 'A hospital: join, run, decide, look into the journal.',
     'site journal': 'What left this hospital.',
     study: 'Studies: write, publish, start, watch.',
-    model: 'Finished models.',
+    model: 'Models: finished ones, and whether one can be trained.',
   } as Readonly<Record<string, string>>,
   commands: {
     coordinator: {
@@ -110,6 +110,14 @@ export const helpWords = {
       what: 'The model as ONNX with pre-processing, or its weights as safetensors.',
       examples: ['model pull heart-disease-1a2b3c4d --out heart.onnx'],
     },
+    'model check': {
+      what: 'Whether a model can be trained, what a step costs, and what stands in its way: an ONNX file, or a study.',
+      examples: ['model check model.onnx', 'model check study.yaml --batch 64 --json'],
+    },
+    'model show': {
+      what: 'The layers of a model with their outputs and parameters; with --svg a picture.',
+      examples: ['model show study.yaml', 'model show model.onnx --svg model.svg'],
+    },
     predict: {
       what: 'Probabilities for the records of a table.',
       examples: ['predict heart.onnx patients.csv --out scores.csv'],
@@ -151,6 +159,8 @@ export const helpWords = {
     hospitals: () => 'how many will take part, to check that the strategy and the quorum fit',
     sites: () => 'only these hospitals, separated by commas',
     format: () => 'onnx (default) or safetensors',
+    batch: () => "examples in a step (default 32, or the study's)",
+    svg: () => 'file for a picture of the model',
     simulatedSite: () => 'a hospital and its table or site.yaml; once for each',
     seed: () => "another seed than the study's",
     strategy: () =>

@@ -202,7 +202,7 @@ const windows: Family = {
     ConvTranspose: makes('transposed convolution', {
       open: openSpatial,
       shape: '`output_shape`',
-      auto: '`auto_pad` other than NOTSET',
+      auto: '`auto_pad` other than NOTSET and VALID',
       padding: '`output_padding` of a stride or more',
       trainedKernel,
     }),

@@ -135,6 +135,11 @@ const modelText = ({ model }: Study): string => {
     : `a network of ${sizes.length} layers (${sizes.join('; ')})`
 }
 
+const frozenText = ({ frozen = [] }: Study['model']): string =>
+  frozen.length === 0
+    ? ''
+    : ` ${frozen.join(', ')} ${frozen.length === 1 ? 'is' : 'are'} frozen: not trained, and never sent.`
+
 const startText = ({ start = {} }: Study['model']): string =>
   Object.keys(start).length === 0 ? '' : ` ${Object.keys(start).join(', ')} start from the values in the plan.`
 
@@ -226,7 +231,7 @@ export function describePlan(study: Study): readonly string[] {
       .map(([name, spec]) => columnText(name, spec))
       .join('; ')}.`,
     `${splitText(data.split)} Nothing is said about fewer than ${data.minimumCohort} patients.`,
-    `The model is ${modelText(study)}.${study.model.personal.length > 0 ? ` ${study.model.personal.join(', ')} ${study.model.personal.length === 1 ? 'stays' : 'stay'} at each hospital.` : ''}${startText(study.model)}`,
+    `The model is ${modelText(study)}.${study.model.personal.length > 0 ? ` ${study.model.personal.join(', ')} ${study.model.personal.length === 1 ? 'stays' : 'stay'} at each hospital.` : ''}${frozenText(study.model)}${startText(study.model)}`,
     `It is trained to make ${lossText(study.training.loss)} small, in at most ${plural(rounds.maximum, 'round')}; ${roundText(study)}.`,
     stop === undefined
       ? 'It runs all its rounds.'

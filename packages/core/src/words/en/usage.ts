@@ -11,6 +11,7 @@ export const usageWords = {
   noFormat: (name: string, names: readonly string[]) => `There is no format ${name}. There are ${list(names)}.`,
   noStrategy: (name: string, names: readonly string[]) => `There is no strategy ${name}. There are ${list(names)}.`,
   noSeed: (text: string, highest: number) => `${text} is no seed; a whole number from 0 to ${highest} is.`,
+  noBatch: (text: string) => `${text} is no number of examples; a whole number from 1 to 65536 is.`,
   noHospitals: (text: string) => `${text} is no number of hospitals.`,
   noDuration: (text: string) => `${text} is no duration; 30m, 2h and 1d are.`,
   noPort: (text: string) => `${text} is no port.`,

@@ -43,6 +43,8 @@ const quietly =
 const bare = process as unknown as Record<string, (...args: readonly unknown[]) => unknown>
 
 const attempts: Readonly<Record<string, (on: string) => unknown>> = {
+  /** Longer than it takes until somebody looks. */
+  'take its time': () => new Promise((resolve) => setTimeout(resolve, 150)),
   'read a file': (path) => readFileSync(path),
   'read a file later': (path) => new Promise((resolve) => readFile(path, resolve)),
   'read a program file that is needed no more': (path) => {

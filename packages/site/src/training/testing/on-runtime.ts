@@ -6,11 +6,17 @@ import assert from 'node:assert/strict'
 import type { Graph } from '@wardround/core/graph/ir.ts'
 import { numbers, type Value, type Values } from '@wardround/core/graph/testing/values.ts'
 import * as ort from 'onnxruntime-node'
-import { openSession } from '../session.ts'
+import { openSession, type Session } from '../session.ts'
 
 /** The outputs of one run. Numbers are rounded to their type on the way in. */
-export async function onRuntime(graph: Graph, feeds: Values): Promise<Values> {
-  const session = await openSession(graph)
+export const onRuntime = async (graph: Graph, feeds: Values): Promise<Values> =>
+  outputsOf(await openSession(graph), feeds)
+
+/** The same of a file, as any ONNX Runtime takes it. */
+export const fileOnRuntime = async (bytes: Uint8Array, feeds: Values): Promise<Values> =>
+  outputsOf(await ort.InferenceSession.create(bytes), feeds)
+
+async function outputsOf(session: Session, feeds: Values): Promise<Values> {
   const outputs = await session.run(
     Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, tensorOf(value)])),
   )

@@ -83,6 +83,7 @@ function transposedCase(g: Draw): Made {
     attributes: {
       ...attributesOf(g, drawn),
       ...(isCut ? { pads: ints(pads) } : {}),
+      ...(either(g) ? { auto_pad: text(isCut || either(g) ? 'NOTSET' : 'VALID') } : {}),
       ...(more.every((count) => count === 0) && either(g) ? {} : { output_padding: ints(more) }),
     },
   }

@@ -87,7 +87,7 @@ export const windowRestrictions: Readonly<Record<string, Rows>> = {
     auto: uses(
       INVALID,
       { ...convolved, attributes: { auto_pad: text('NOTSET') } },
-      ...['SAME_UPPER', 'SAME_LOWER', 'VALID'].map((how) => ({ attributes: { auto_pad: text(how) } })),
+      ...['SAME_UPPER', 'SAME_LOWER'].map((how) => ({ attributes: { auto_pad: text(how) } })),
     ),
     trainedKernel,
     padding: uses(

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { estimateSchema } from '@wardround/core/metrics/schema.ts'
+import { createTrainer } from '@wardround/site/training/trainer.ts'
+import { runStudy } from './federation.ts'
+import { rowOf } from './figures.ts'
+import { federations, minimumStays, sitesOf, testedPatients, writeSites } from './prepare.ts'
+import { models, studyOf } from './run.ts'
+import { readStays, type Stay, seriesColumns, usualFolder } from './stays.ts'
+
+const skip: string | false = existsSync(join(usualFolder(), 'icu_stays.csv'))
+  ? false
+  : 'SKIPPED: the eICU demo is not at ../shared/data/eicu_demo'
+
+const stays: readonly Stay[] = skip === false ? await readStays(usualFolder()) : []
+const folder = mkdtempSync(join(tmpdir(), 'wardround-icu-'))
+const trainer = createTrainer()
+after(async () => {
+  await trainer.close()
+  rmSync(folder, { recursive: true })
+})
+
+test('the series of the GRU is its windows in the order of their names, the same features in each', () => {
+  const inputs = Object.keys(studyOf('gru').data.columns).toSorted()
+  assert.deepEqual(inputs, seriesColumns)
+  const features = (window: number): string[] =>
+    inputs.flatMap((name) => (name.startsWith(`v${window}_`) ? [name.slice(3)] : []))
+  for (const window of [1, 2, 3, 4, 5]) assert.deepEqual(features(window), features(0))
+  assert.deepEqual(studyOf('gru').model.layers[0], { reshape: [6, features(0).length] })
+})
+
+test('no study reads what is known only afterwards, and logistic and MLP read the same', () => {
+  for (const model of models)
+    for (const name of Object.keys(studyOf(model).data.columns))
+      assert.doesNotMatch(name, /apache|score$|los|mortality|_n24h/)
+  assert.deepEqual(studyOf('logistic').data, studyOf('mlp').data)
+})
+
+test('stays are those of PROVENANCE with a known outcome', { skip }, () => {
+  // 2,520 stays less 28 without an outcome; 212 deaths; 186 hospitals.
+  assert.deepEqual(
+    [stays.length, stays.filter(({ died }) => died).length, new Set(stays.map(({ hospital }) => hospital)).size],
+    [2492, 212, 186],
+  )
+  const columns = Object.keys(stays[0]?.cells ?? {})
+  for (const model of models)
+    for (const name of Object.keys(studyOf(model).data.columns)) assert.ok(columns.includes(name), name)
+})
+
+test('a window without a measurement has that of the one before', { skip }, () => {
+  for (const { cells } of stays)
+    for (const window of [1, 2, 3, 4, 5])
+      assert.ok(cells[`v${window}_sbp`] !== '' || cells[`v${window - 1}_sbp`] === '')
+  assert.ok(stays.filter(({ cells }) => cells.v5_sbp !== '').length > 2000)
+})
+
+test('nobody is on two sides, in either federation; hospitals have at least 20 stays', { skip }, () => {
+  for (const federation of federations) {
+    const names = writeSites(stays, folder, { federation, seed: 1 })
+    assert.equal(readdirSync(folder).length, 2 * names.length)
+    const parts = new Map<string, string>()
+    for (const name of names) {
+      const [, ...lines] = readFileSync(join(folder, `${name}.csv`), 'utf8')
+        .trim()
+        .split('\n')
+      if (federation === 'hospitals') assert.ok(lines.length >= minimumStays)
+      for (const line of lines) {
+        const [patient = '', part = ''] = line.split(',')
+        assert.equal(parts.get(patient) ?? part, part)
+        parts.set(patient, part)
+      }
+    }
+    const tested = [...parts.values()].filter((part) => part === 'test').length
+    assert.ok(Math.abs(tested / parts.size - 0.4) < 0.02)
+  }
+  assert.notDeepEqual(testedPatients(stays, 1), testedPatients(stays, 2))
+  assert.equal(sitesOf(stays, 'hospitals').size, 11)
+})
+
+test('a round of every model at three hospitals ends in the figures that the example tells', { skip }, async () => {
+  const some = new Set([...sitesOf(stays, 'hospitals').values()].slice(0, 3).flat())
+  const few = stays.filter((stay) => some.has(stay))
+  for (const model of models) {
+    const study = studyOf(model)
+    const results = await runStudy(
+      { ...study, rounds: { ...study.rounds, maximum: 1 } },
+      { stays: few, federation: 'hospitals', seed: 1 },
+      { trainer, signal: new AbortController().signal },
+    )
+    assert.equal(results.outcome, 'completed')
+    const row = rowOf('hospitals', model, [results])
+    assert.deepEqual([row.sites, row.rounds, row.nTest], [3, 1, 12])
+    for (const estimate of Object.values(row.auroc)) estimateSchema.parse(estimate)
+    assert.equal(row.auroc.pooled.n, 12)
+  }
+})
+
+test('differences are of the same split, and the target is 0.01', { skip }, async () => {
+  const study = studyOf('logistic')
+  const few = stays.filter(({ region }) => region === 'northeast' || region === 'unknown')
+  const results = await runStudy(
+    { ...study, rounds: { ...study.rounds, maximum: 1 } },
+    { stays: few, federation: 'regions', seed: 1 },
+    { trainer, signal: new AbortController().signal },
+  )
+  const shifted = (by: number): typeof results => {
+    const { federated } = results.overall
+    const pooled = { ...federated, auroc: { ...federated.auroc, value: (federated.auroc.value ?? 0) + by } }
+    return { ...results, overall: { ...results.overall, centralised: pooled } }
+  }
+  const one = rowOf('regions', 'logistic', [shifted(0.009)])
+  assert.deepEqual(one.withinTarget, { firstSplit: true, overSplits: true })
+  const both = rowOf('regions', 'logistic', [shifted(0.009), shifted(0.029)])
+  assert.deepEqual(both.withinTarget, { firstSplit: true, overSplits: false })
+  const { mean, error, splits } = both.overSplits.federatedMinusPooled
+  assert.ok(Math.abs((mean ?? 0) + 0.019) < 1e-9 && Math.abs((error ?? 0) - 0.01) < 1e-9 && splits === 2)
+})

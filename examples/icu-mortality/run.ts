@@ -1,0 +1,109 @@
+/** `node examples/icu-mortality/run.ts`: three models in two federations, each against the pooled model and against every site alone. */
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { publicResults } from '@wardround/cli/federation.ts'
+import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
+import { parseStudy } from '@wardround/core/protocol/plan.ts'
+import type { Results } from '@wardround/core/protocol/results.ts'
+import type { Study } from '@wardround/core/study/study.ts'
+import { createTrainer } from '@wardround/site/training/trainer.ts'
+import { type Bed, runStudy } from './federation.ts'
+import { type Row, rowOf } from './figures.ts'
+import { type Federation, federations } from './prepare.ts'
+import { readStays, type Stay, usualFolder } from './stays.ts'
+import { icuWords } from './words.ts'
+
+export const models = ['logistic', 'mlp', 'gru'] as const
+type Model = (typeof models)[number]
+
+export function studyOf(model: Model): Study {
+  const file = `study-${model}.yaml`
+  return parseStudy(readFileSync(new URL(file, import.meta.url), 'utf8'), file).study
+}
+
+type Asked = {
+  readonly stays: readonly Stay[]
+  readonly splits: number
+  readonly federations: readonly Federation[]
+  readonly models: readonly Model[]
+}
+
+/** Of each federation and model its row; `first` are the results of the first of all. */
+async function runAll({ stays, splits, ...asked }: Asked, bed: Bed): Promise<{ rows: Row[]; first: Results }> {
+  const rows: Row[] = []
+  const firsts: Results[] = []
+  for (const federation of asked.federations) {
+    for (const model of asked.models) {
+      const run = (seed: number): Promise<Results> => {
+        process.stderr.write(`${icuWords.running(federation, model, seed)}\n`)
+        return runStudy(studyOf(model), { stays, federation, seed }, bed)
+      }
+      const all: [Results, ...Results[]] = [await run(1)]
+      for (let seed = 2; seed <= splits; seed++) all.push(await run(seed))
+      firsts.push(all[0])
+      rows.push(rowOf(federation, model, all))
+    }
+  }
+  const [first] = firsts
+  if (first === undefined) throw new WardroundError('WR_INTERNAL', { what: 'no federation and no model' })
+  return { rows, first }
+}
+
+function table(lines: readonly (readonly string[])[]): string {
+  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? []
+  const text = lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
+  return `${text.map((line) => line.trimEnd()).join('\n')}\n`
+}
+
+const shown = (rows: readonly Row[], splits: number): string =>
+  [
+    table([icuWords.heads(), ...rows.map(icuWords.figures)]),
+    table([icuWords.differenceHeads(splits), ...rows.map((row) => icuWords.differences(row, splits))]),
+  ].join('\n')
+
+function oneOf<T extends string>(option: string, known: readonly T[], typed: string | undefined): readonly T[] {
+  const chosen = known.filter((name) => typed === undefined || name === typed)
+  if (chosen.length === 0) throw usage(icuWords.unknown(option, typed ?? '', known))
+  return chosen
+}
+
+const usage = (problem: string): WardroundError => new WardroundError('WR_USAGE', { problem, command: 'simulate' })
+
+async function main(args: string[]): Promise<void> {
+  const startedAt = performance.now()
+  const text = { type: 'string' } as const
+  const options = { json: { type: 'boolean' }, data: text, splits: text, federation: text, model: text } as const
+  const { values } = parseArgs({ args, options })
+  const splits = Number(values.splits ?? 1)
+  if (!Number.isInteger(splits) || splits < 1)
+    throw usage(icuWords.unknown('splits', values.splits ?? '', ['1', '2', '…']))
+  const stays = await readStays(values.data ?? usualFolder())
+  const interrupted = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort())
+  const trainer = createTrainer()
+  try {
+    const asked = {
+      stays,
+      splits,
+      federations: oneOf('federation', federations, values.federation),
+      models: oneOf('model', models, values.model),
+    }
+    const { rows, first } = await runAll(asked, { trainer, signal: interrupted.signal })
+    const seconds = (performance.now() - startedAt) / 1000
+    const document = { synthetic: false, ...publicResults(first), seconds, rows }
+    if (values.json) process.stdout.write(`${JSON.stringify(document)}\n`)
+    else process.stdout.write(`${shown(rows, splits)}\n${icuWords.method()}\n${icuWords.seconds(seconds)}\n`)
+  } finally {
+    await trainer.close()
+  }
+}
+
+if (import.meta.main) {
+  try {
+    await main(process.argv.slice(2))
+  } catch (error) {
+    const { code, sentences, exitCode } = asWardroundError(error)
+    process.stderr.write(`${code}: ${sentences.what}\n  ${sentences.why}\n  ${sentences.next}\n`)
+    process.exitCode = exitCode
+  }
+}
