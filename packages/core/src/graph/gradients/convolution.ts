@@ -4,6 +4,7 @@
  */
 import type { GraphBuilder } from '../builder.ts'
 import { int, ints, type Node } from '../ir.ts'
+import { refused } from '../shapes/rule.ts'
 import { groupsOf } from '../shapes/windows.ts'
 import { coveredExtents, spatialOf, type Windows, windowCounts, windowsOf } from '../windows.ts'
 import { fixedShape, inputOf, ofFirstOutput, type SingleRule } from './rule.ts'
@@ -61,9 +62,14 @@ type Correlation = {
   readonly weights: readonly number[]
 }
 
+/** Each is a node or two. */
+const mostPlaces = 2 ** 12
+
 function weightGradient(b: GraphBuilder, { over, of, windows, groups, weights }: Correlation): string {
   const [outputs = 1, inGroup = 1, ...kernel] = weights
   const places = kernel.reduce((product, extent) => product * extent, 1)
+  if (places > mostPlaces)
+    throw refused(`a convolution is differentiated with at most ${mostPlaces} places in a kernel`)
   const rows = b.node('Reshape', [of, b.axes([0, groups, outputs / groups, -1])])
   // One row for each channel and place in the kernel, one column for each window.
   const columns = b.node('Reshape', [windowColumns(b, over, windows), b.axes([0, groups, inGroup * places, -1])])

@@ -5,6 +5,7 @@
  */
 import type { GraphBuilder } from '../builder.ts'
 import { type Attribute, int, intAttribute, ints, type Node, text } from '../ir.ts'
+import { refused } from '../shapes/rule.ts'
 import { coveredExtents, type Pooling, poolingOf, spatialOf, type Windows } from '../windows.ts'
 import { scaled } from './elementwise.ts'
 import { fixedShape, inputOf, ofFirstOutput, outputOf, type SingleRule } from './rule.ts'
@@ -18,6 +19,13 @@ const maxPool: SingleRule = (node, dy, b) => {
       ? toFirsts(b, { x, y: outputOf(node), dy, pooling })
       : toIndices(b, { x, dy, attributes: node.attributes }),
   ]
+}
+
+/** Of [batch, channels, …], of which the batch may be open. Errors: WR_GRAPH_REFUSED where the channels are. */
+function fixedFromChannels(b: GraphBuilder, x: string): readonly [channels: number, ...extents: number[]] {
+  const [, channels, ...extents] = b.shape(x)
+  if (typeof channels !== 'number') throw refused(`a pooling of ${channels} channels is differentiated with fixed ones`)
+  return [channels, ...extents.map(Number)]
 }
 
 /** A mask is made for each place of a window. */
@@ -44,7 +52,7 @@ type Tiled = { readonly x: string; readonly y: string; readonly dy: string; read
 
 function toFirsts(b: GraphBuilder, { x, y, dy, pooling: { windows, counts } }: Tiled): string {
   const { kernel } = windows
-  const [, channels = 0, ...extents] = b.shape(x).map(Number)
+  const [channels, ...extents] = fixedFromChannels(b, x)
   const covered = coveredExtents(windows, counts)
   // [batch, channels · windows, places, windows, places, …]: a pair of axes for each of the input's, of which the first window axis is one with channels.
   const pairs = (sizes: readonly number[]): string =>
@@ -113,17 +121,22 @@ function interleaved(b: GraphBuilder, parts: readonly string[], kernel: readonly
   return joined[0] ?? ''
 }
 
-/** Every place of a window gets an equal share. */
+/** 16 MiB. */
+const mostShares = 2 ** 22
+
+/** Every place of a window gets an equal share. Errors: WR_GRAPH_REFUSED for more windows, or larger ones of more channels, than a table is made for. */
 const averagePool: SingleRule = (node, dy, b) => {
   const x = inputOf(node, 0)
-  const [, channels = 0, ...extents] = b.shape(x).map(Number)
+  const [channels, ...extents] = fixedFromChannels(b, x)
   const pooling = poolingOf(node, extents)
   const { windows, counts } = pooling
+  const size = windows.kernel.reduce((product, places) => product * places, channels)
+  if (Math.max(size, ...counts) > mostShares)
+    throw refused(`${node.op} of [${counts.join(', ')}] windows is differentiated by tables of too many values`)
   const { shares, common } = sharesOf(node, pooling, extents)
   const shared = shares.reduce((gradient, share) => b.node('Mul', [gradient, b.table(...share)]), dy)
   const isWhole = coveredExtents(windows, counts).every((covered, axis) => covered === extents[axis])
   if (areSideBySide(pooling) && isWhole) return [repeated(b, scaled(b, shared, common), windows.kernel)]
-  const size = windows.kernel.reduce((product, places) => product * places, channels)
   const weights = b.table(
     [channels, 1, ...windows.kernel],
     Array.from({ length: size }, () => common),

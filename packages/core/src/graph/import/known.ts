@@ -2,6 +2,7 @@
 import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
 import type { Tensor } from '../ir.ts'
+import { mostAxes } from '../shapes/rule.ts'
 import { fromTensor, toTensor, type Value } from '../testing/values.ts'
 
 export type Known = { readonly constant: Value } | { readonly name: string }
@@ -53,7 +54,7 @@ export function valuesIn(b: GraphBuilder): Values {
 
 /** Axes and single numbers are shared with the rest of the graph; others are called after what they are called in the file. */
 function writeConstant(b: GraphBuilder, name: string, value: Value): string {
-  if (value.type === 'int64' && value.shape.length === 1) return b.axes(value.data)
+  if (value.type === 'int64' && value.shape.length === 1 && value.data.length <= mostAxes) return b.axes(value.data)
   if (value.type === 'float32' && value.shape.length === 0) return b.scalar(value.data[0] ?? Number.NaN)
   return b.initializer(toTensor(`model/constant/${name}`, value))
 }

@@ -4,99 +4,11 @@ import { test } from 'node:test'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { WardroundError } from '../../errors.ts'
-import type { Attribute, Dim, Tensor } from '../ir.ts'
-import { drawCase, operatorCases } from '../testing/cases/registry.ts'
-import { type Draw, drawn, either, oneOf } from '../testing/draws.ts'
-import { toTensor, type Value } from '../testing/values.ts'
+import type { Dim } from '../ir.ts'
+import { drawn } from '../testing/draws.ts'
+import { hostile } from '../testing/hostile.ts'
+import { assertInvalid, shapeOf } from '../testing/shape-of.ts'
 import { inferNode, shapedOperators } from './registry.ts'
-import type { Lookup } from './rule.ts'
-
-const numbers = [-1, 0, 1, 2, 3, -2, 2 ** 14, 2 ** 24, 2 ** 31, 2 ** 40, 2 ** 53 - 1, -(2 ** 53 - 1)] as const
-const number = (g: Draw): number => oneOf(g, numbers)
-const extent = (g: Draw): Dim => oneOf(g, [...numbers.filter((value) => value >= 0), 'batch', 'rows'])
-
-/** Now and then something else. */
-const seldom = <T>(g: Draw, value: T, other: () => T): T => (either(g) && either(g) ? other() : value)
-
-function anyAttribute(g: Draw): Attribute {
-  const values = [number(g), number(g), number(g)]
-  const kind = oneOf(g, ['int', 'float', 'string', 'ints', 'floats', 'strings'] as const)
-  switch (kind) {
-    case 'int':
-    case 'float':
-      return { kind, value: number(g) }
-    case 'string':
-      return { kind, value: oneOf(g, ['', 'SAME_UPPER', 'NOTSET', 'linear', 'reflect', 'bidirectional', '__proto__']) }
-    case 'strings':
-      return { kind, value: ['Tanh'] }
-    default:
-      return { kind, value: values.slice(0, oneOf(g, [0, 1, 2, 3])) }
-  }
-}
-
-function changed(g: Draw, attribute: Attribute): Attribute {
-  if (attribute.kind === 'ints')
-    return { kind: 'ints', value: attribute.value.map((value) => seldom(g, value, () => number(g))) }
-  return attribute.kind === 'int' ? { kind: 'int', value: number(g) } : anyAttribute(g)
-}
-
-const names = [
-  'axis',
-  'axes',
-  'group',
-  'pads',
-  'strides',
-  'kernel_shape',
-  'output_padding',
-  'ceil_mode',
-  'perm',
-  'to',
-  'mode',
-]
-
-function changedValue(g: Draw, value: Value): Value {
-  if (value.type === 'string' || value.type === 'bool' || value.type === 'uint8') return value
-  const most = value.type === 'int32' ? 2 ** 31 - 1 : Number.MAX_SAFE_INTEGER
-  const other = value.type === 'float32' ? [Number.NaN, Infinity, -Infinity, 1e-30, 3e38] : numbers
-  const data = value.data.map((old) => seldom(g, old, () => Math.min(most, oneOf(g, other))))
-  return seldom<Value>(g, { ...value, data }, () => ({ ...value, shape: [0], data: [] }))
-}
-
-/** A use that is like one of the operator's own. */
-function hostile(g: Draw, op: string) {
-  const { operands, attributes, outputs = 1 } = drawCase(g, op, operatorCases)
-  const values = new Map<string, Lookup['info'] extends (name: string) => infer T ? T : never>()
-  const constants = new Map<string, Tensor>()
-  const inputs = operands.map((operand, index) => {
-    const name = `x${index}`
-    if (operand === undefined) return ''
-    if (operand.constant === true) {
-      const tensor = toTensor(name, changedValue(g, operand.value))
-      constants.set(name, tensor)
-      values.set(name, tensor)
-    } else {
-      const { type, shape } = operand.value
-      values.set(name, { type, shape: shape.map((old) => seldom<Dim>(g, old, () => extent(g))) })
-    }
-    return name
-  })
-  const entries = Object.entries(attributes).map(
-    ([name, value]) => [name, seldom(g, value, () => changed(g, value))] as const,
-  )
-  const more = either(g) ? [[oneOf(g, names), anyAttribute(g)] as const] : []
-  const node = {
-    op,
-    domain: '',
-    inputs: seldom(g, inputs, () => inputs.slice(0, -1)),
-    outputs: Array.from({ length: outputs }, (_, index) => `y${index}`),
-    attributes: Object.fromEntries([...entries, ...more]),
-  }
-  const lookup: Lookup = {
-    info: (name) => values.get(name) ?? assert.fail(name),
-    constant: (name) => constants.get(name),
-  }
-  return { node, lookup, values }
-}
 
 /** Of extents that are counted exactly, as are all of them together. */
 const isShape = (shape: readonly Dim[]): boolean =>
@@ -119,3 +31,21 @@ for (const op of shapedOperators)
       drawn(60),
     )
   })
+
+test('64 axes are the most, of what comes in and of what is made', () => {
+  const ones = (count: number): number[] => new Array<number>(count).fill(1)
+  const axes = (count: number) => ({ type: 'int64' as const, shape: [count], data: [...ones(count).keys()] })
+  const shape = (count: number) => ({ type: 'int64' as const, shape: [count], data: ones(count) })
+  assert.equal(shapeOf('Relu', [ones(64)]).length, 64)
+  assertInvalid('Relu', [ones(65)])
+  assert.equal(shapeOf('Unsqueeze', [[2], axes(63)]).length, 64)
+  for (const count of [64, 100_000]) assertInvalid('Unsqueeze', [[2], axes(count)])
+  assert.equal(shapeOf('Expand', [[2], shape(64)]).length, 64)
+  for (const op of ['Expand', 'Reshape']) assertInvalid(op, [[1], shape(65)])
+})
+
+test('what is beyond 2^53 is not counted', () => {
+  assertInvalid('Flatten', [[2, 2 ** 26, 2 ** 27]])
+  assertInvalid('Relu', [[2 ** 26, 2 ** 27]])
+  assert.deepEqual(shapeOf('Flatten', [[1, 2 ** 26, 2 ** 26]]), [1, 2 ** 52])
+})

@@ -8,6 +8,7 @@ import {
   integers,
   invalid,
   type Lookup,
+  mostAxes,
   namedAxes,
   type ShapeRule,
   type TypedShape,
@@ -77,6 +78,7 @@ const concat: ShapeRule = (node, inputs) => {
 const unsqueeze: ShapeRule = (node, inputs, lookup) => {
   const { type, shape } = input(inputs, 0)
   const added = integers(lookup.constant(node.inputs[1] ?? ''))?.length ?? 0
+  if (added > mostAxes) throw invalid(`Unsqueeze by ${added} axes`)
   const axes = namedAxes(node, shape.length + added, lookup)
   if (axes === undefined) throw invalid('Unsqueeze without axes')
   return {

@@ -10,7 +10,7 @@ import { poolingShapes } from './pooling.ts'
 import { recurrentShapes } from './recurrent.ts'
 import { reductionShapes } from './reduction.ts'
 import { resamplingShapes } from './resampling.ts'
-import { invalid, type Lookup, type ShapeRule, type TypedShape } from './rule.ts'
+import { invalid, type Lookup, mostAxes, type ShapeRule, type TypedShape } from './rule.ts'
 import { splittingShapes } from './splitting.ts'
 import { windowShapes } from './windows.ts'
 
@@ -34,6 +34,8 @@ export function inferNode(node: Node, lookup: Lookup): readonly TypedShape[] {
   const rule = Object.hasOwn(shapeRules, node.op) ? shapeRules[node.op] : undefined
   if (rule === undefined) throw invalid(`no shape rule for the operator ${node.op}`)
   const inputs = node.inputs.map((name) => (name === '' ? undefined : lookup.info(name)))
+  for (const value of inputs)
+    if (value !== undefined && value.shape.length > mostAxes) throw invalid(`${node.op} of ${value.shape.length} axes`)
   const made = rule(node, inputs, lookup)
   const outputs = 'shape' in made ? [made] : made
   if (node.outputs.length > outputs.length) throw invalid(`${node.op} has no output ${node.outputs.length}`)
@@ -44,6 +46,7 @@ export function inferNode(node: Node, lookup: Lookup): readonly TypedShape[] {
 
 /** Rules multiply and add what a file says: whatever is made must be counted exactly. */
 function requireCountable({ op }: Node, shape: Shape): void {
+  if (shape.length > mostAxes) throw invalid(`${op} makes ${shape.length} axes`)
   const isExtent = (extent: Dim): boolean => typeof extent === 'string' || (Number.isSafeInteger(extent) && extent >= 0)
   const size = shape.reduce<number>((product, extent) => product * (typeof extent === 'string' ? 1 : extent || 1), 1)
   if (!shape.every(isExtent) || !Number.isSafeInteger(size)) throw invalid(`${op} makes [${shape.join(', ')}]`)

@@ -20,6 +20,9 @@ export const invalid = (problem: string): WardroundError => new WardroundError('
 /** Well-formed, and not supported. */
 export const refused = (problem: string): WardroundError => new WardroundError('WR_GRAPH_REFUSED', { problem })
 
+/** As many as NumPy has, and more than any runtime computes with. */
+export const mostAxes = 64
+
 export function input(inputs: Inputs, index: number): TypedShape {
   const found = inputs[index]
   if (found === undefined) throw invalid(`input ${index + 1} is missing`)

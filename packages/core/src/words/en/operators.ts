@@ -182,6 +182,7 @@ const movement: Family = {
   },
 }
 
+const trainedKernel = 'trained through with a kernel of more than 4,096 places'
 const windows: Family = {
   title: 'Convolutions and poolings',
   operators: {
@@ -191,16 +192,19 @@ const windows: Family = {
       pads: 'padding as wide as the kernel, and windows that can miss the input',
       ceil: 'with `ceil_mode`, a last window that would begin in the padding',
       same: '`auto_pad` SAME with dilations',
+      trainedTables: 'trained through with more than 2²² windows along an axis, or places of a kernel times channels',
     }),
     Conv: makes('convolution, with strides, pads, dilations and groups', {
       open: openSpatial,
       same: '`auto_pad` SAME with dilations',
+      trainedKernel,
     }),
     ConvTranspose: makes('transposed convolution', {
       open: openSpatial,
       shape: '`output_shape`',
       auto: '`auto_pad` other than NOTSET and VALID',
       padding: '`output_padding` of a stride or more',
+      trainedKernel,
     }),
     GlobalAveragePool: makes('mean over everything but batch and channels'),
     GlobalMaxPool: makes('the largest of everything but batch and channels'),
@@ -354,7 +358,7 @@ export const operatorsPage = {
     'This page is generated: `node tooling/run.mjs operators --write`. Its sentences are in `packages/core/src/words/en/operators.ts`; that each use is refused as it says is tested in `packages/core/src/graph/restrictions.test.ts`.',
   limitsTitle: () => 'Of every model',
   limits: ({ nodes, depth, tensorValues }: Limits, types: readonly string[]) => [
-    `- At most ${nodes.toLocaleString('en')} nodes, ${depth} graphs deep, 2^${Math.log2(tensorValues)} constant values.`,
+    `- At most ${nodes.toLocaleString('en')} nodes, ${depth} graphs deep, 2^${Math.log2(tensorValues)} constant values; 64 axes.`,
     `- Element types: ${types.join(', ')}. What is learnt is float32; half precision, double (but a Cast to it, which is read as one to Float32), complex numbers, sequences and sparse tensors are refused.`,
     '- Other domains (`com.microsoft`, `ai.onnx.ml`), functions that a file defines, and values that are kept in another file are refused.',
     '- A file has one float32 input, the batch in front and open, every other extent fixed and at least 1; its output has the batch in front, too.',

@@ -34,8 +34,33 @@ const pooling: Rows = {
   ),
 }
 const convolved = { inputs: [image, [2, 2, 3, 3] as Shape] }
+/** The weights are trained, or what comes in. */
+const trainedKernel = uses(
+  REFUSED,
+  {
+    inputs: [
+      [1, 1, 2 ** 12],
+      [1, 1, 2 ** 12],
+    ],
+    trained: 0,
+  },
+  {
+    inputs: [
+      [1, 1, 2 ** 12 + 1],
+      [1, 1, 2 ** 12 + 1],
+    ],
+  },
+)
 export const windowRestrictions: Readonly<Record<string, Rows>> = {
-  AveragePool: pooling,
+  AveragePool: {
+    ...pooling,
+    trainedTables: uses(
+      REFUSED,
+      { inputs: [[1, 1, 2 ** 22 + 1]], attributes: { kernel_shape: ints([2]) }, trained: 0 },
+      { inputs: [[1, 1, 2 ** 22 + 2]] },
+      { inputs: [[1, 2 ** 21 + 1, 3]] },
+    ),
+  },
   MaxPool: { ...pooling, order: uses(REFUSED, pooled, { attributes: { storage_order: int(1) } }) },
   Conv: {
     open: uses(INVALID, convolved, {
@@ -49,6 +74,7 @@ export const windowRestrictions: Readonly<Record<string, Rows>> = {
       { ...convolved, attributes: { auto_pad: text('SAME_LOWER') } },
       { attributes: { dilations: ints([1, 2]) } },
     ),
+    trainedKernel,
   },
   ConvTranspose: {
     open: uses(INVALID, convolved, {
@@ -63,6 +89,7 @@ export const windowRestrictions: Readonly<Record<string, Rows>> = {
       { ...convolved, attributes: { auto_pad: text('NOTSET') } },
       ...['SAME_UPPER', 'SAME_LOWER'].map((how) => ({ attributes: { auto_pad: text(how) } })),
     ),
+    trainedKernel,
     padding: uses(
       INVALID,
       { ...convolved, attributes: { strides: ints([2, 2]), output_padding: ints([1, 1]) } },
