@@ -4,6 +4,7 @@ import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
 import { bench as aggregate } from './aggregate/bench.ts'
 import type { Bench } from './bench.ts'
 import { bench as byzantine } from './byzantine/bench.ts'
+import { bench as engine } from './engine/bench.ts'
 import { bench as flambyHeart } from './flamby-heart/bench.ts'
 import { bench as load } from './load/bench.ts'
 import { bench as memory } from './memory/bench.ts'
@@ -14,6 +15,7 @@ import { benchWords } from './words.ts'
 const benches: Readonly<Record<string, Bench>> = {
   aggregate,
   byzantine,
+  engine,
   'flamby-heart': flambyHeart,
   load,
   memory,
