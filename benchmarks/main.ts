@@ -4,6 +4,7 @@ import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
 import { bench as aggregate } from './aggregate/bench.ts'
 import type { Bench } from './bench.ts'
 import { bench as byzantine } from './byzantine/bench.ts'
+import { bench as engine } from './engine/bench.ts'
 import { bench as exports } from './exports/bench.ts'
 import { bench as flambyHeart } from './flamby-heart/bench.ts'
 import { bench as load } from './load/bench.ts'
@@ -16,6 +17,7 @@ import { benchWords } from './words.ts'
 const benches: Readonly<Record<string, Bench>> = {
   aggregate,
   byzantine,
+  engine,
   exports,
   'flamby-heart': flambyHeart,
   load,

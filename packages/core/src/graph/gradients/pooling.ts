@@ -77,16 +77,17 @@ function cut(b: GraphBuilder, x: string, { extents, covered }: Cut): string {
   return b.node('Slice', [x, b.axes(axes.map(() => 0)), b.axes(covered), b.axes(axes)])
 }
 
-/** The elements at each place of the windows, the last axis fastest: first whole rows, then out of each. */
+/** The elements at each place of the windows, the last axis fastest: first whole rows, then out of each. Split is many times as fast as Slice. */
 const partsOf = (b: GraphBuilder, paired: string, kernel: readonly number[]): readonly string[] =>
   kernel.reduce<readonly string[]>(
     (parts, size, axis) =>
       size === 1
         ? parts
         : parts.flatMap((part) =>
-            Array.from({ length: size }, (_, place) =>
-              b.node('Slice', [part, b.axes([place]), b.axes([place + 1]), b.axes([2 + 2 * axis])]),
-            ),
+            b.several('Split', [part, b.axes(new Array<number>(size).fill(1))], {
+              outputs: size,
+              attributes: { axis: int(2 + 2 * axis) },
+            }),
           ),
     [paired],
   )

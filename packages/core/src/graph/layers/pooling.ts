@@ -18,8 +18,19 @@ export function poolingLayer(told: Told, place: Place, { op, size, axes }: Pooli
     output: [channels, ...windows.counts],
     weights: [],
     draws: [],
-    append: (b, x) => b.node(op, [x], { attributes: windowAttributes(windows) }),
+    append(b, x) {
+      const attributes = windowAttributes(windows)
+      const before = op === 'MaxPool' ? reluBefore(b, x) : undefined
+      if (before === undefined) return b.node(op, [x], { attributes })
+      return b.node('Relu', [b.node(op, [before], { attributes })])
+    },
   }
+}
+
+/** What a relu made `x` of. The largest of rectified values is the largest one, rectified: the same bits, there and back, of a few values instead of all. */
+const reluBefore = (b: GraphBuilder, x: string): string | undefined => {
+  const maker = b.nodes().findLast(({ outputs }) => outputs.includes(x))
+  return maker?.op === 'Relu' ? maker.inputs[0] : undefined
 }
 
 /** One value a channel. Errors: WR_STUDY_INVALID for what has no space. */

@@ -1,0 +1,33 @@
+import { WardroundError } from '@wardround/core/errors.ts'
+import { type Bench, count, counts, defined, type Given, list, text } from '../bench.ts'
+import { cases } from './cases.ts'
+import { engineBench } from './engine.ts'
+import { engineTable } from './table.ts'
+import { engineWords } from './words.ts'
+
+export const bench: Bench = {
+  about: engineWords.about(),
+  options: {
+    cases: { type: 'string' },
+    threads: { type: 'string' },
+    runs: { type: 'string' },
+    environment: { type: 'string' },
+  },
+  async run(given, world) {
+    const report = await engineBench({
+      ...defined({ cases: namesOf(given), threads: counts(given, 'threads') }),
+      ...defined({ runs: count(given, 'runs'), environment: text(given, 'environment') }),
+      ...world,
+    })
+    return { document: report, table: engineTable(report) }
+  },
+}
+
+/** Errors: WR_USAGE for a case that there is not. */
+function namesOf(given: Given): string[] | undefined {
+  const known = cases.map(({ name }) => name)
+  const names = list(given, 'cases')
+  const stranger = names?.find((name) => !known.includes(name))
+  if (stranger === undefined) return names
+  throw new WardroundError('WR_USAGE', { problem: engineWords.unknownCase(stranger, known), command: 'bench' })
+}

@@ -1,0 +1,79 @@
+/** Our side, a process of its own: a line (Asked), then a line of JSON for each line that says how many steps (Told). */
+import '@wardround/site/training/no-telemetry.ts'
+import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { encodeModel } from '@wardround/core/graph/encode-model.ts'
+import { epochGraph } from '@wardround/core/graph/epoch.ts'
+import { sizeOf, type Weights } from '@wardround/core/weights.ts'
+import * as ort from 'onnxruntime-node'
+import { peakMbOf } from '../round-trip/process-figures.ts'
+import type { Case } from './cases.ts'
+import type { Files } from './data.ts'
+
+export type Asked = Omit<Case, 'target'> & { readonly files: Files; readonly threads: number }
+
+/** Of so many steps at once, from where the last ones ended. */
+export type Told = { readonly ms: number; readonly losses: readonly number[]; readonly peakMb: number | null }
+
+/** As a site's (packages/site/src/training/session.ts), but for the threads. */
+const options = (threads: number): ort.InferenceSession.SessionOptions => ({
+  executionProviders: ['cpu'],
+  executionMode: 'sequential',
+  intraOpNumThreads: threads,
+  interOpNumThreads: 1,
+  logSeverityLevel: 3,
+})
+
+const floats = (data: Float32Array, shape: readonly number[]): ort.Tensor => new ort.Tensor('float32', data, shape)
+
+function floatsIn(path: string): Float32Array {
+  const bytes = readFileSync(path)
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
+}
+
+function firstWeights({ weights, specs }: Files): Weights {
+  const values = floatsIn(weights)
+  let end = 0
+  return specs.map(({ name, shape }) => {
+    const start = end
+    end += sizeOf(shape)
+    return { name, shape, data: values.slice(start, end) }
+  })
+}
+
+/** Whole epochs in one call, as a site trains a model of less than 8 MB (packages/site/src/training/scanned.ts). */
+async function trainer({ model, training, inputs, rows, files, threads }: Asked) {
+  const { batch } = training
+  const epoch = epochGraph({ model, training, inputs, batch, weighted: false })
+  const session = await ort.InferenceSession.create(encodeModel(epoch.graph), options(threads))
+  const outer = {
+    features: floats(floatsIn(files.features), [rows, ...inputs]),
+    target: floats(floatsIn(files.target), [rows, 1]),
+  }
+  let carried = Object.fromEntries([
+    ...firstWeights(files).map(({ name, shape, data }) => [name, floats(data, shape)] as const),
+    ...epoch.state.map(
+      ({ name, shape, initial }) => [name, floats(new Float32Array(sizeOf(shape)).fill(initial), shape)] as const,
+    ),
+  ])
+  const bytes = readFileSync(files.batches)
+  const indices = new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
+  return async (steps: number): Promise<readonly number[]> => {
+    const batches = new ort.Tensor('int32', indices.subarray(0, steps * batch), [steps, batch])
+    const outputs = await session.run({ ...outer, ...carried, batches })
+    carried = Object.fromEntries(Object.keys(carried).map((name) => [name, outputs[`next/${name}`] as ort.Tensor]))
+    return [...((outputs.losses as ort.Tensor).data as Float32Array)]
+  }
+}
+
+let run: ((steps: number) => Promise<readonly number[]>) | undefined
+for await (const line of createInterface(process.stdin)) {
+  if (run === undefined) {
+    run = await trainer(JSON.parse(line) as Asked)
+    continue
+  }
+  const from = performance.now()
+  const losses = await run(Number(line))
+  const told: Told = { ms: performance.now() - from, losses, peakMb: peakMbOf(process.pid) }
+  process.stdout.write(`${JSON.stringify(told)}\n`)
+}
