@@ -21,6 +21,16 @@ export function studyOf(model: Model): Study {
   return parseStudy(readFileSync(new URL(file, import.meta.url), 'utf8'), file).study
 }
 
+type Found = { readonly rows: readonly Row[]; readonly first: Results }
+
+/** The demo's fields, and a row for each model in each federation. */
+export const documentOf = ({ rows, first, seconds }: Found & { readonly seconds: number }) => ({
+  synthetic: false,
+  ...publicResults(first),
+  seconds,
+  rows,
+})
+
 type Asked = {
   readonly stays: readonly Stay[]
   readonly splits: number
@@ -28,8 +38,8 @@ type Asked = {
   readonly models: readonly Model[]
 }
 
-/** Of each federation and model its row; `first` are the results of the first of all. */
-async function runAll({ stays, splits, ...asked }: Asked, bed: Bed): Promise<{ rows: Row[]; first: Results }> {
+/** Of each federation and model its row; `first` are the first split's results of the first of all. */
+async function runAll({ stays, splits, ...asked }: Asked, bed: Bed): Promise<Found> {
   const rows: Row[] = []
   const firsts: Results[] = []
   for (const federation of asked.federations) {
@@ -90,8 +100,7 @@ async function main(args: string[]): Promise<void> {
     }
     const { rows, first } = await runAll(asked, { trainer, signal: interrupted.signal })
     const seconds = (performance.now() - startedAt) / 1000
-    const document = { synthetic: false, ...publicResults(first), seconds, rows }
-    if (values.json) process.stdout.write(`${JSON.stringify(document)}\n`)
+    if (values.json) process.stdout.write(`${JSON.stringify(documentOf({ rows, first, seconds }))}\n`)
     else process.stdout.write(`${shown(rows, splits)}\n${icuWords.method()}\n${icuWords.seconds(seconds)}\n`)
   } finally {
     await trainer.close()
