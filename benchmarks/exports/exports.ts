@@ -35,7 +35,7 @@ export type ExportRow = {
   readonly updateTensor: string | null
   /** Tensors, statistics among them, that Float32 does not decide: PyTorch's own is not within `tolerances.decided` of its double precision. */
   readonly undecided: number | null
-  /** Of all tensors, against PyTorch's step in double precision; and of PyTorch's own Float32 against that. */
+  /** Of the same tensors, against PyTorch's step in double precision; and of PyTorch's own Float32 against that. */
   readonly exactError: number | null
   readonly torchExactError: number | null
   /** null where there are none. */
@@ -187,8 +187,8 @@ function figuresOf(folder: string, model: string, { step, told }: { step: Steppe
       updateError: furthest?.error ?? null,
       updateTensor: furthest?.tensor ?? null,
       undecided: names.length + step.statistics.length - learnt.length - kept.length,
-      exactError: apart(names, step.next, exact)[0]?.error ?? null,
-      torchExactError: apart(names, after, exact)[0]?.error ?? null,
+      exactError: apart(learnt, step.next, exact)[0]?.error ?? null,
+      torchExactError: apart(learnt, after, exact)[0]?.error ?? null,
       statisticsError: apart(kept, step.next, after)[0]?.error ?? null,
     }
   }

@@ -23,6 +23,6 @@ export const exportsWords = {
     `Plain exports that train as in PyTorch: ${trained}; asked for: ${wanted}.`,
     'missing: PyTorch’s tensors that are not in the file by their names, since they were merged into others. nodes: of the training graph.',
     'loss, update, statistics, prediction: the largest distance from PyTorch’s, as a share of the largest value there; update and statistics are those of the furthest tensor, prediction is of the file given back, in Python’s ONNX Runtime.',
-    'undecided: tensors that are left out there, since PyTorch’s own Float32 is not near its double precision. exact: the furthest of all gradients from PyTorch in double precision; torch exact: of PyTorch’s own Float32. start: from the file to the end of the first step.',
+    'undecided: tensors that are left out there, since PyTorch’s own Float32 is not near its double precision. exact: the furthest of the others from PyTorch in double precision; torch exact: of PyTorch’s own Float32. start: from the file to the end of the first step.',
   ],
 } as const
