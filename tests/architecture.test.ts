@@ -62,6 +62,12 @@ test('inside core, layers depend downwards only', () => {
   }
 })
 
+test('what is made for tests is imported by tests alone', () => {
+  for (const path of sources.filter((file) => !isTest(file)))
+    for (const specifier of importsOf(path))
+      assert.doesNotMatch(targetOf(path, specifier) ?? '', /\/testing\//, `${path} imports ${specifier}`)
+})
+
 test('every import names a file that exists', () => {
   for (const path of sources) {
     for (const specifier of importsOf(path)) {

@@ -5,11 +5,11 @@ import { type ErrorCode, WardroundError } from '../errors.ts'
 import { type GraphBuilder, graphBuilder } from './builder.ts'
 import { differentiate } from './differentiate.ts'
 import { gradientRules } from './gradients/registry.ts'
+import { run } from './interpreter/interpret.ts'
+import { float32, numbers, range, type Values } from './interpreter/values.ts'
 import { int, ints } from './ir.ts'
 import { allowedOperators } from './safelist.ts'
 import { type Draw, drawn, floats } from './testing/draws.ts'
-import { run } from './testing/reference.ts'
-import { float32, numbers, range, type Values } from './testing/values.ts'
 
 const coded = (code: ErrorCode) => (error: unknown) => error instanceof WardroundError && error.code === code
 

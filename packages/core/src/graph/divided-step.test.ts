@@ -5,12 +5,12 @@ import { modelSchema, trainingSchema } from '../study/model.ts'
 import { sizeOf } from '../weights.ts'
 import { dividedStep } from './divided-step.ts'
 import { epochGraph } from './epoch.ts'
+import { run } from './interpreter/interpret.ts'
+import { float32, type NumberValue, numbers, type Value, type Values } from './interpreter/values.ts'
 import { checkGraph } from './safelist.ts'
 import { type StepOptions, stepParts } from './step.ts'
 import { drawn } from './testing/draws.ts'
-import { run } from './testing/reference.ts'
 import { drawTraining } from './testing/training.ts'
-import { float32, type NumberValue, numbers, type Value, type Values } from './testing/values.ts'
 
 const data = (value: Value | undefined): readonly number[] => numbers(value ?? assert.fail('no value')).data
 

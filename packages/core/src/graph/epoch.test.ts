@@ -5,10 +5,11 @@ import { trainingSchema } from '../study/model.ts'
 import { decodeModel } from './decode-model.ts'
 import { encodeModel } from './encode-model.ts'
 import { epochGraph } from './epoch.ts'
+import { run } from './interpreter/interpret.ts'
+import { float32, type NumberValue, numbers, range, rearranged, type Value, type Values } from './interpreter/values.ts'
 import { checkGraph } from './safelist.ts'
 import type { StepOptions } from './step.ts'
 import { drawn } from './testing/draws.ts'
-import { run } from './testing/reference.ts'
 import {
   drawTraining,
   firstState,
@@ -18,7 +19,6 @@ import {
   pytorchTraining,
   type Training,
 } from './testing/training.ts'
-import { float32, type NumberValue, numbers, range, rearranged, type Value, type Values } from './testing/values.ts'
 
 const int32 = (shape: readonly number[], data: readonly number[]): NumberValue => ({ type: 'int32', shape, data })
 const data = (values: Values, name: string): readonly number[] => numbers(values[name] ?? assert.fail(name)).data

@@ -5,12 +5,12 @@ import type { Preparation } from '../preparation/schema.ts'
 import { type Study, studySchema } from '../study/study.ts'
 import { decodeModel } from './decode-model.ts'
 import { exportModel, exportParts } from './export.ts'
+import { run } from './interpreter/interpret.ts'
+import { float32, numbers, type Value, type Values } from './interpreter/values.ts'
 import { opsetVersion } from './ir.ts'
 import { checkGraph } from './safelist.ts'
 import { drawn } from './testing/draws.ts'
 import { drawFinished, sitePrediction } from './testing/finished.ts'
-import { run } from './testing/reference.ts'
-import { float32, numbers, type Value, type Values } from './testing/values.ts'
 
 const study: Study = studySchema.parse({
   wardround: 1,

@@ -10,6 +10,8 @@ import { sizeOf } from '../weights.ts'
 import { graphBuilder } from './builder.ts'
 import { checkModel } from './check-model.ts'
 import { initialRanges, initialWeights } from './initial-weights.ts'
+import { run } from './interpreter/interpret.ts'
+import { float32, type NumberValue, numbers, type Values } from './interpreter/values.ts'
 import { appendActivation } from './layers/activation.ts'
 import { appendLayers } from './layers/branches.ts'
 import { resolveLayers } from './layers/resolve.ts'
@@ -17,8 +19,6 @@ import { splitSpecs, weightSpecs } from './network.ts'
 import { outputActivation, predictionGraph } from './prediction.ts'
 import { checkGraph } from './safelist.ts'
 import { appendStep, stepParts } from './step.ts'
-import { run } from './testing/reference.ts'
-import { float32, type NumberValue, numbers, type Values } from './testing/values.ts'
 
 const modelOf = (layers: readonly unknown[], personal: readonly string[] = []): ModelSpec =>
   modelSchema.parse({ layers, personal })

@@ -1,9 +1,9 @@
 /** Whole models, from logistic regression to a transformer, with every optimizer: fifty losses of each are PyTorch's. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { float32 } from '@wardround/core/graph/interpreter/values.ts'
 import { networkOf } from '@wardround/core/graph/network.ts'
 import { curveTraining, type PytorchCurve, pytorchModels } from '@wardround/core/graph/testing/curves.ts'
-import { float32 } from '@wardround/core/graph/testing/values.ts'
 import { optimizerName, optimizerSchema } from '@wardround/core/study/optimizer.ts'
 import { assertNear, onRuntime } from './testing/on-runtime.ts'
 

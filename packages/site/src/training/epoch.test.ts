@@ -1,9 +1,9 @@
 /** Whole training graphs on ONNX Runtime: any model, loss, optimizer and penalty, against the reference interpreter. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { run } from '@wardround/core/graph/interpreter/interpret.ts'
 import { allowedOperators } from '@wardround/core/graph/safelist.ts'
 import { drawn } from '@wardround/core/graph/testing/draws.ts'
-import { run } from '@wardround/core/graph/testing/reference.ts'
 import { drawTraining } from '@wardround/core/graph/testing/training.ts'
 import fc from 'fast-check'
 import { assertNear, onRuntime } from './testing/on-runtime.ts'

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exportModel } from '@wardround/core/graph/export.ts'
+import type { Value } from '@wardround/core/graph/interpreter/values.ts'
 import { drawn } from '@wardround/core/graph/testing/draws.ts'
 import { drawFinished, sitePrediction } from '@wardround/core/graph/testing/finished.ts'
-import type { Value } from '@wardround/core/graph/testing/values.ts'
 import fc from 'fast-check'
 import { openModel } from './session.ts'
 

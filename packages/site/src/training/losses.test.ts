@@ -1,10 +1,10 @@
 /** Losses on ONNX Runtime, in Float32: PyTorch's figures, and numbers for logits however far out. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { float32, numbers } from '@wardround/core/graph/interpreter/values.ts'
 import type { GanLoss } from '@wardround/core/graph/losses/gan.ts'
 import { drawn, integersOf, sizeOf } from '@wardround/core/graph/testing/draws.ts'
 import { drawLoss, ganGraph, lossGraph, pytorchGans, pytorchLosses } from '@wardround/core/graph/testing/losses.ts'
-import { float32, numbers } from '@wardround/core/graph/testing/values.ts'
 import fc from 'fast-check'
 import { assertNear, onRuntime } from './testing/on-runtime.ts'
 

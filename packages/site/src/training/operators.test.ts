@@ -1,11 +1,11 @@
 /** The reference interpreter of core's tests against ONNX Runtime, operator by operator: each shows that the other is right. */
 import { test } from 'node:test'
 import { gradientRules } from '@wardround/core/graph/gradients/registry.ts'
+import { run } from '@wardround/core/graph/interpreter/interpret.ts'
 import { allowedOperators } from '@wardround/core/graph/safelist.ts'
 import { drawCase, gradientCases, operatorCases } from '@wardround/core/graph/testing/cases/registry.ts'
 import { drawn } from '@wardround/core/graph/testing/draws.ts'
 import { backwardOf, drawGradients } from '@wardround/core/graph/testing/gradient.ts'
-import { run } from '@wardround/core/graph/testing/reference.ts'
 import { graphOf } from '@wardround/core/graph/testing/uses.ts'
 import fc from 'fast-check'
 import { assertNear, onRuntime } from './testing/on-runtime.ts'

@@ -1,8 +1,8 @@
 /** Whole training runs against PyTorch's in double precision: same first weights, same batches, loss by loss and weight by weight. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { numbers } from '@wardround/core/graph/interpreter/values.ts'
 import { pytorchOutputs, pytorchRuns, pytorchTraining } from '@wardround/core/graph/testing/training.ts'
-import { numbers } from '@wardround/core/graph/testing/values.ts'
 import { modelSchema } from '@wardround/core/study/model.ts'
 import { assertNear, onRuntime } from './testing/on-runtime.ts'
 

@@ -6,13 +6,13 @@ import { type ErrorCode, WardroundError } from '../../errors.ts'
 import { graphBuilder } from '../builder.ts'
 // Autograd in double precision; fixtures/make_gradients.py says how.
 import fixture from '../fixtures/gradients.json' with { type: 'json' }
+import { run } from '../interpreter/interpret.ts'
+import { float32, type NumberValue, numbers } from '../interpreter/values.ts'
 import { type Attribute, float, int, ints, type Shape, text } from '../ir.ts'
 import { drawCase, gradientCases } from '../testing/cases/registry.ts'
 import { type Case, drawn } from '../testing/draws.ts'
 import { backwardOf, differences, drawGradients } from '../testing/gradient.ts'
-import { run } from '../testing/reference.ts'
 import { differentiable } from '../testing/uses.ts'
-import { float32, type NumberValue, numbers } from '../testing/values.ts'
 import { gradientRules } from './registry.ts'
 
 /** Constants of a graph are Float32: 1/3 is off by 10⁻⁸. */

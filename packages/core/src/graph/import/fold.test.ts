@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { WardroundError } from '../../errors.ts'
+import { build, float32, type Value } from '../interpreter/values.ts'
 import { type Attribute, int, ints, type Node } from '../ir.ts'
-import { build, float32, type Value } from '../testing/values.ts'
 import { folder } from './fold.ts'
 
 const node = (op: string, count: number, attributes: Readonly<Record<string, Attribute>> = {}): Node => ({

@@ -1,12 +1,13 @@
 /** Works out what a model computes from constants alone: exporters write down how a shape comes about, node by node. */
+
+import { evaluate } from '../interpreter/interpret.ts'
+import { toTensor, type Value } from '../interpreter/values.ts'
 import type { ElementType, Node } from '../ir.ts'
 import { elementwiseShapes } from '../shapes/elementwise.ts'
 import { fillingShapes } from '../shapes/filling.ts'
 import { movementShapes } from '../shapes/movement.ts'
 import { inferNode } from '../shapes/registry.ts'
 import { invalid, type TypedShape } from '../shapes/rule.ts'
-import { evaluate } from '../testing/reference.ts'
-import { toTensor, type Value } from '../testing/values.ts'
 
 export type Folder = {
   /** The outputs of a node whose inputs are all constants; undefined where it is to be computed when the model runs. Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED. */

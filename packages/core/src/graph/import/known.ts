@@ -1,9 +1,9 @@
 /** What is known of a model's values while it is appended to a graph: a constant, or a value of that graph by its name there. */
 import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
+import { fromTensor, toTensor, type Value } from '../interpreter/values.ts'
 import type { Tensor } from '../ir.ts'
 import { mostAxes } from '../shapes/rule.ts'
-import { fromTensor, toTensor, type Value } from '../testing/values.ts'
 
 export type Known = { readonly constant: Value } | { readonly name: string }
 

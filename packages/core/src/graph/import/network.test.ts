@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type ErrorCode, WardroundError } from '../../errors.ts'
 import { graphBuilder } from '../builder.ts'
+import { run } from '../interpreter/interpret.ts'
+import { float32, numbers, type Values } from '../interpreter/values.ts'
 import { type Attribute, type Dim, float, type Graph, int, ints, type Node, subgraph, type Tensor } from '../ir.ts'
-import { run } from '../testing/reference.ts'
-import { float32, numbers, type Values } from '../testing/values.ts'
 import { importModel } from './network.ts'
 
 const node = (

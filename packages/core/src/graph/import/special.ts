@@ -1,9 +1,9 @@
 /** Nodes of a file that are not appended as they stand. */
 import { WardroundError } from '../../errors.ts'
+import type { Value } from '../interpreter/values.ts'
 import { floatAttribute, intAttribute, type Node } from '../ir.ts'
 import { appendDropout } from '../layers/dropout.ts'
 import { appendBatchNormalization } from '../layers/normalization.ts'
-import type { Value } from '../testing/values.ts'
 import { spatialOf, withoutIdleCeil } from '../windows.ts'
 import { constantOf, invalid, refused } from './known.ts'
 import { appendPlain, type Replay } from './plain.ts'

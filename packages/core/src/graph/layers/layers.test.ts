@@ -6,8 +6,8 @@ import { layerKinds, layerSchema } from '../../study/layers.ts'
 import { graphBuilder } from '../builder.ts'
 // Keras on the same weights and inputs; fixtures/make_layers.py says how.
 import fixture from '../fixtures/layers.json' with { type: 'json' }
-import { run } from '../testing/reference.ts'
-import { float32, numbers } from '../testing/values.ts'
+import { run } from '../interpreter/interpret.ts'
+import { float32, numbers } from '../interpreter/values.ts'
 import { appendLayers } from './branches.ts'
 import type { Extents, Layer } from './layer.ts'
 import { resolveLayers } from './resolve.ts'

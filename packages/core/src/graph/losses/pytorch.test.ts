@@ -5,11 +5,11 @@ import fc from 'fast-check'
 import { WardroundError } from '../../errors.ts'
 import { lossNames } from '../../study/loss.ts'
 import { graphBuilder } from '../builder.ts'
+import { run } from '../interpreter/interpret.ts'
+import { numbers, type Value, type Values } from '../interpreter/values.ts'
 import { checkGraph } from '../safelist.ts'
 import { drawn, integersOf } from '../testing/draws.ts'
 import { drawLoss, type LossUse, lossGraph, pytorchGans, pytorchLosses } from '../testing/losses.ts'
-import { run } from '../testing/reference.ts'
-import { numbers, type Value, type Values } from '../testing/values.ts'
 import { appendLoss, type GraphLoss } from './registry.ts'
 
 const data = (value: Value | undefined): readonly number[] => numbers(value ?? assert.fail('no value')).data

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type OptimizerSpec, optimizerSchema } from '../../study/optimizer.ts'
 import { graphBuilder } from '../builder.ts'
+import { run } from '../interpreter/interpret.ts'
+import { float32, numbers, type Values } from '../interpreter/values.ts'
 import { checkGraph } from '../safelist.ts'
-import { run } from '../testing/reference.ts'
-import { float32, numbers, type Values } from '../testing/values.ts'
 import { optimizerOf } from './registry.ts'
 
 const weights = [

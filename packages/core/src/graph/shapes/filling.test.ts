@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { float32, type Value } from '../interpreter/values.ts'
 import { int } from '../ir.ts'
 import { assertInvalid, assertRefused, type Given, shapeOf } from '../testing/shape-of.ts'
-import { float32, type Value } from '../testing/values.ts'
 
 const whole = (data: readonly number[], shape: readonly number[] = [data.length]): Value => ({
   type: 'int64',

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { float32, type Value } from '../interpreter/values.ts'
 import { int, ints, text } from '../ir.ts'
 import { assertInvalid, assertRefused, type Given, shapeOf } from '../testing/shape-of.ts'
-import { float32, type Value } from '../testing/values.ts'
 
 const scales = (...values: number[]): Value => float32([values.length], values)
 const sizes = (...values: number[]): Value => ({ type: 'int64', shape: [values.length], data: values })

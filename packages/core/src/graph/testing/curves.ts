@@ -4,8 +4,8 @@ import { sizeOf } from '../../weights.ts'
 import { epochGraph } from '../epoch.ts'
 // make_curves.py says how.
 import fixture from '../fixtures/curves.json' with { type: 'json' }
+import { float32, type Values } from '../interpreter/values.ts'
 import { firstState, type Training } from './training.ts'
-import { float32, type Values } from './values.ts'
 
 const { rows, batch, steps } = fixture
 export const pytorchModels = fixture.models

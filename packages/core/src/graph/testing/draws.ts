@@ -1,7 +1,7 @@
 /** What random uses of operators are made of. Values are multiples of 1/64, exact in Float32. */
 import fc, { type GeneratorValue } from 'fast-check'
+import { type NumberValue, places, range, type Value } from '../interpreter/values.ts'
 import type { Attribute } from '../ir.ts'
-import { type NumberValue, places, range, type Value } from './values.ts'
 
 /** `constant`: an initializer, as axes and shapes must be. `still`: no gradient flows to it, although it is numbers. */
 export type Operand = { readonly value: Value; readonly constant?: boolean; readonly still?: boolean }

@@ -5,11 +5,11 @@ import { type TypedTable, tableBuilder } from '../../preparation/table.ts'
 import { type Scales, transform } from '../../preparation/transform.ts'
 import { type Study, studySchema } from '../../study/study.ts'
 import type { Weights } from '../../weights.ts'
+import { run } from '../interpreter/interpret.ts'
+import { float32, type NumberValue, numbers, range, type Value, type Values } from '../interpreter/values.ts'
 import { weightSpecs } from '../network.ts'
 import { predictionGraph } from '../prediction.ts'
 import { type Draw, floats } from './draws.ts'
-import { run } from './reference.ts'
-import { float32, type NumberValue, numbers, range, type Value, type Values } from './values.ts'
 
 export type Finished = {
   readonly study: Study

@@ -1,11 +1,11 @@
 /** A gradient rule on one use of its operator, and the derivative by differences that it must equal. */
 import { gradientRules } from '../gradients/registry.ts'
+import { run } from '../interpreter/interpret.ts'
+import { total } from '../interpreter/operators/operator.ts'
+import { type NumberValue, numbers, range, type Value, type Values } from '../interpreter/values.ts'
 import type { Graph } from '../ir.ts'
 import { type Case, type Draw, floats } from './draws.ts'
-import { total } from './operators/operator.ts'
-import { run } from './reference.ts'
 import { graphOf } from './uses.ts'
-import { type NumberValue, numbers, range, type Value, type Values } from './values.ts'
 
 export type Backward = {
   readonly forward: Graph

@@ -1,10 +1,11 @@
 /** Uses of operators as nobody means them: extents, constants and attributes are changed. */
+
+import { toTensor, type Value } from '../interpreter/values.ts'
 import type { Attribute, Dim, Node, Tensor } from '../ir.ts'
 import type { Lookup, TypedShape } from '../shapes/rule.ts'
 import type { Cases } from './cases/maker.ts'
 import { drawCase, operatorCases } from './cases/registry.ts'
 import { type Draw, either, oneOf } from './draws.ts'
-import { toTensor, type Value } from './values.ts'
 
 const numbers = [-1, 0, 1, 2, 3, -2, 2 ** 14, 2 ** 24, 2 ** 31, 2 ** 40, 2 ** 53 - 1, -(2 ** 53 - 1)] as const
 const number = (g: Draw): number => oneOf(g, numbers)

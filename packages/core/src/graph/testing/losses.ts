@@ -6,11 +6,11 @@ import { graphBuilder } from '../builder.ts'
 import { differentiate } from '../differentiate.ts'
 // make_losses.py says how.
 import fixture from '../fixtures/losses.json' with { type: 'json' }
+import { float32, type NumberValue, type Values } from '../interpreter/values.ts'
 import type { Graph } from '../ir.ts'
 import { discriminatorLoss, type GanLoss, generatorLoss } from '../losses/gan.ts'
 import { appendLoss, type GraphLoss } from '../losses/registry.ts'
 import { betweenKinks, type Draw, either, integersOf, oneOf, sizeOf } from './draws.ts'
-import { float32, type NumberValue, type Values } from './values.ts'
 
 export type LossUse = {
   readonly name: string

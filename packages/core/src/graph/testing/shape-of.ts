@@ -1,8 +1,8 @@
 /** The shape that an operator gives its inputs, and the code with which it refuses them. */
 import { type ErrorCode, WardroundError } from '../../errors.ts'
 import { graphBuilder } from '../builder.ts'
+import { toTensor, type Value } from '../interpreter/values.ts'
 import type { Attribute, Shape } from '../ir.ts'
-import { toTensor, type Value } from './values.ts'
 
 /** An input of a shape, a constant, or one that is left out. */
 export type Given = Shape | Value | undefined

@@ -6,10 +6,10 @@ import { sizeOf, type TensorSpec } from '../../weights.ts'
 import { type EpochGraph, epochGraph } from '../epoch.ts'
 // make_training.py says how.
 import fixture from '../fixtures/training.json' with { type: 'json' }
+import { float32, type NumberValue, range, type Values } from '../interpreter/values.ts'
 import { extentsOf } from '../network.ts'
 import type { StepOptions } from '../step.ts'
 import { type Draw, floats } from './draws.ts'
-import { float32, type NumberValue, range, type Values } from './values.ts'
 
 export type Training = { readonly epoch: EpochGraph; readonly options: StepOptions; readonly feeds: Values }
 

@@ -1,7 +1,7 @@
 /** A random use of an operator as a graph. */
 import { type GraphBuilder, graphBuilder } from '../builder.ts'
+import { numbers, range, toTensor, type Values } from '../interpreter/values.ts'
 import type { Case } from './draws.ts'
-import { numbers, range, toTensor, type Values } from './values.ts'
 
 /** A graph of the one node: its operands are called x0, x1, … and its outputs y0, y1, … */
 export function graphOf({ op, operands, attributes, outputs = 1, unnamed = [] }: Case): {

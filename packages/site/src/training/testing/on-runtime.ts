@@ -3,8 +3,8 @@
 // First of all: what follows loads the runtime.
 import '../no-telemetry.ts'
 import assert from 'node:assert/strict'
+import { numbers, type Value, type Values } from '@wardround/core/graph/interpreter/values.ts'
 import type { Graph } from '@wardround/core/graph/ir.ts'
-import { numbers, type Value, type Values } from '@wardround/core/graph/testing/values.ts'
 import * as ort from 'onnxruntime-node'
 import { openSession, type Session } from '../session.ts'
 

@@ -1,5 +1,6 @@
 /** Random uses of element-wise operators. */
 
+import { float32, type NumberValue, type Value } from '../../interpreter/values.ts'
 import { int } from '../../ir.ts'
 import {
   awayFromZero,
@@ -18,7 +19,6 @@ import {
   truths,
   whole,
 } from '../draws.ts'
-import { float32, type NumberValue, type Value } from '../values.ts'
 import { binary, type Cases, each, type Filling, type Maker, unary } from './maker.ts'
 
 /** Any of the number types, the same for both operands. */

@@ -1,4 +1,6 @@
 /** Random uses of operators that make values out of shapes, counts and places alone. None has a gradient. */
+
+import { float32, toTensor, type Value } from '../../interpreter/values.ts'
 import type { Attribute } from '../../ir.ts'
 import { int } from '../../ir.ts'
 import {
@@ -14,7 +16,6 @@ import {
   sizeOf,
   whole,
 } from '../draws.ts'
-import { float32, toTensor, type Value } from '../values.ts'
 import type { Cases, Maker } from './maker.ts'
 
 const shape: Maker = (g) => ({

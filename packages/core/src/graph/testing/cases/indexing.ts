@@ -1,5 +1,6 @@
 /** Random uses of what is picked, or put, by indices. */
 import fc from 'fast-check'
+import { type Place, places, range, type Value } from '../../interpreter/values.ts'
 import { type Attribute, int, text } from '../../ir.ts'
 import {
   between,
@@ -14,7 +15,6 @@ import {
   signed,
   sizeOf,
 } from '../draws.ts'
-import { type Place, places, range, type Value } from '../values.ts'
 import type { Cases, Maker } from './maker.ts'
 
 /** Of an axis of so many, counted from either end. */

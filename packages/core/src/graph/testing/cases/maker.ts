@@ -1,6 +1,7 @@
 /** What a family of cases is: for each operator, how a random use of it is drawn. */
+
+import type { NumberValue } from '../../interpreter/values.ts'
 import { broadcastable, type Draw, floats, type Made, plain, shapeOf } from '../draws.ts'
-import type { NumberValue } from '../values.ts'
 
 export type Maker = (g: Draw) => Made
 export type Cases = {

@@ -1,5 +1,6 @@
 /** Random uses of operators that only move values. */
 import fc from 'fast-check'
+import { range } from '../../interpreter/values.ts'
 import { int, ints, text } from '../../ir.ts'
 import {
   between,
@@ -15,7 +16,6 @@ import {
   signed,
   someAxes,
 } from '../draws.ts'
-import { range } from '../values.ts'
 import type { Cases, Maker } from './maker.ts'
 
 const transpose: Maker = (g) => {

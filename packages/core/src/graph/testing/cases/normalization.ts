@@ -1,5 +1,6 @@
 /** Random uses of normalisations. Values differ: where all are the same, what is divided by nearly nothing is rounding. */
 import fc from 'fast-check'
+import { type NumberValue, range } from '../../interpreter/values.ts'
 import { type Attribute, float, int } from '../../ir.ts'
 import {
   awayFromZero,
@@ -15,7 +16,6 @@ import {
   signed,
   sizeOf,
 } from '../draws.ts'
-import { type NumberValue, range } from '../values.ts'
 import type { Cases, Maker } from './maker.ts'
 
 /** No two the same, and at least 1/2 apart. */

@@ -1,7 +1,8 @@
 /** Random uses of poolings: one to three axes, strides, holes, padding, and windows that reach beyond it. */
+
+import { range } from '../../interpreter/values.ts'
 import { type Attribute, int, ints, text } from '../../ir.ts'
 import { between, type Draw, distinct, either, floats, type Made, plain } from '../draws.ts'
-import { range } from '../values.ts'
 import type { Cases, Filling, Maker } from './maker.ts'
 
 /** Padding is less than the kernel, holes are no wider than the input, and each extent is at least what one window reaches. */

@@ -1,7 +1,8 @@
 /** Random uses of recurrent layers: every direction, with and without biases and first states, with outputs that nobody names. */
+
+import { range } from '../../interpreter/values.ts'
 import { type Attribute, int, text, texts } from '../../ir.ts'
 import { between, type Draw, either, floats, type Made, oneOf } from '../draws.ts'
-import { range } from '../values.ts'
 import type { Cases, Filling, Maker } from './maker.ts'
 
 type Kind = { readonly gates: number; readonly states: number; readonly attributes: (g: Draw) => Made['attributes'] }

@@ -1,5 +1,6 @@
 /** Random uses of what is computed along axes. */
 
+import { numbers } from '../../interpreter/values.ts'
 import { int } from '../../ir.ts'
 import {
   awayFromZero,
@@ -18,7 +19,6 @@ import {
   sizeOf,
   someAxes,
 } from '../draws.ts'
-import { numbers } from '../values.ts'
 import { type Cases, each, type Filling, type Maker } from './maker.ts'
 
 const reductionOf =

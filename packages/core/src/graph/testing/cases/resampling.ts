@@ -1,7 +1,8 @@
 /** Random uses of what makes images larger or smaller. */
+
+import { float32, range } from '../../interpreter/values.ts'
 import { int, text } from '../../ir.ts'
 import { between, constant, type Draw, either, floats, type Made, oneOf, plain } from '../draws.ts'
-import { float32, range } from '../values.ts'
 import type { Cases, Maker } from './maker.ts'
 
 const transformations = ['half_pixel', 'pytorch_half_pixel', 'align_corners', 'asymmetric'] as const

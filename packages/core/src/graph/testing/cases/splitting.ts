@@ -1,7 +1,8 @@
 /** Random uses of Split: into equal parts, of which the last may be smaller, or into given ones. */
+
+import { range } from '../../interpreter/values.ts'
 import { int } from '../../ir.ts'
 import { between, constant, either, floats, shapeOf, signed } from '../draws.ts'
-import { range } from '../values.ts'
 import type { Cases, Maker } from './maker.ts'
 
 const split: Maker = (g) => {

@@ -1,7 +1,8 @@
 /** Random uses of operators whose windows move over their input: one to three axes, strides, holes, padding, groups. */
+
+import { range } from '../../interpreter/values.ts'
 import { type Attribute, int, ints, text } from '../../ir.ts'
 import { between, type Draw, either, floats, type Made } from '../draws.ts'
-import { range } from '../values.ts'
 import type { Cases } from './maker.ts'
 
 type Drawn = {

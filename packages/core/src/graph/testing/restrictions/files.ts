@@ -1,9 +1,9 @@
 /** What is refused of constants, shapes and control flow. */
 import { graphBuilder } from '../../builder.ts'
 import { importModel } from '../../import/network.ts'
+import { toTensor } from '../../interpreter/values.ts'
 import { type Attribute, type Dim, type Graph, int, type Node, subgraph, text } from '../../ir.ts'
 import { int64 } from '../draws.ts'
-import { toTensor } from '../values.ts'
 import { computed, type File, files, type Given, INVALID, number, REFUSED, type Rows, scalar, uses } from './row.ts'
 
 const flag = toTensor('flag', { type: 'bool', shape: [], data: [1] })

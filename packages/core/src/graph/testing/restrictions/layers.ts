@@ -1,8 +1,8 @@
 /** What is refused of indices, normalisations and recurrent layers. */
 import type { ErrorCode } from '../../../errors.ts'
+import { toTensor } from '../../interpreter/values.ts'
 import { int, type Node, type Shape, text, texts } from '../../ir.ts'
 import { int64 } from '../draws.ts'
-import { toTensor } from '../values.ts'
 import {
   computed,
   files,

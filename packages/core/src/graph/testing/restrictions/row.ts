@@ -3,8 +3,8 @@ import type { ErrorCode } from '../../../errors.ts'
 import { graphBuilder } from '../../builder.ts'
 import { differentiate } from '../../differentiate.ts'
 import { importModel } from '../../import/network.ts'
+import { float32, toTensor, type Value } from '../../interpreter/values.ts'
 import { type Attribute, type Dim, type Graph, int, type Node, type Shape, type Tensor } from '../../ir.ts'
-import { float32, toTensor, type Value } from '../values.ts'
 
 /** An input of a shape, integers that the model computes, a constant, or one that is left out. */
 export type Given = Shape | { readonly computed: Shape } | Value | undefined

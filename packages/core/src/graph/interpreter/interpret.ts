@@ -1,6 +1,7 @@
 /**
- * What a graph means: a plain interpreter in Float64, from ONNX's operator documents (opset 21), for tests. It knows nothing of shapes.ts or
- * of the gradient rules, so that it can judge both; in packages/site/src/training it is held against ONNX Runtime.
+ * What a graph means: a plain interpreter in Float64, from ONNX's operator documents (opset 21). It knows nothing of the shape rules or of
+ * the gradient rules, so that it can judge both; in packages/site/src/training it is held against ONNX Runtime. What a model computes from constants alone is
+ * worked out by it, too (import/fold.ts).
  */
 import { type Graph, intAttribute, intsAttribute, type Node } from '../ir.ts'
 import { operators } from './operators/registry.ts'
