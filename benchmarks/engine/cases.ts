@@ -29,6 +29,7 @@ function caseOf({ layers, loss, optimizer, batch, ...rest }: Told): Case {
 }
 
 const sgd = { sgd: { rate: 0.01, momentum: 0.9 } }
+const plain = { sgd: { rate: 0.01 } }
 const adam = { adam: { rate: 0.001 } }
 const relu = 'relu'
 const conv = (filters: number, more: object = {}) => ({ conv2d: filters, kernel: 3, padding: 1, ...more })
@@ -65,6 +66,17 @@ export const mostTorchSteps = 100
 export const cases: readonly Case[] = [
   {
     name: 'linear 13-1',
+    layers: [{ dense: 1 }],
+    inputs: [13],
+    loss: 'binaryCrossEntropy' as const,
+    optimizer: plain,
+    batch: 4,
+    rows: 304,
+    steps: 1520,
+    target: 40,
+  },
+  {
+    name: 'linear 13-1 by Adam',
     layers: [{ dense: 1 }],
     inputs: [13],
     loss: 'binaryCrossEntropy' as const,

@@ -71,9 +71,10 @@ function bodyGraph(options: StepOptions, parts: StepParts): Graph {
   const b = graphBuilder('step/')
   for (const value of parts.outer) b.outer(value)
   const { next, loss } = appendStep(b, options, parts)
-  // A Scan body's outputs must be values of its own, each once: Identity makes them so.
+  // A Scan body's outputs must be values that its nodes make, each once: Identity makes others so. Of a small model every node is felt.
+  const made = new Set(b.nodes().flatMap(({ outputs }) => outputs))
   return b.build(
     'step',
-    [...next, loss].map((name) => b.node('Identity', [name])),
+    [...next, loss].map((name) => (made.delete(name) ? name : b.node('Identity', [name]))),
   )
 }

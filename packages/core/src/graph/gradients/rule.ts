@@ -1,7 +1,7 @@
 /** What a gradient rule is: from the gradient of a node's output to those of its inputs, as new nodes of the same graph. */
 import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
-import type { Node, Shape } from '../ir.ts'
+import { int, type Node, type Shape } from '../ir.ts'
 
 /**
  * The vector-Jacobian product of one operator. `gradients` names dL/d(output) for each output, which has the output's shape; undefined where the loss does
@@ -46,6 +46,8 @@ export function unbroadcast(builder: GraphBuilder, gradient: string, shape: Shap
   const lead = from.length - shape.length
   const axes = from.flatMap((extent, axis) => (axis < lead || (shape[axis - lead] === 1 && extent !== 1) ? [axis] : []))
   if (axes.length === 0) return gradient
+  if (axes.length === lead)
+    return builder.node('ReduceSum', [gradient, builder.axes(axes)], { attributes: { keepdims: int(0) } })
   const summed = builder.node('ReduceSum', [gradient, builder.axes(axes)])
   if (lead === 0) return summed
   return builder.node('Squeeze', [summed, builder.axes(Array.from({ length: lead }, (_, axis) => axis))])
