@@ -35,7 +35,10 @@ export async function converse(process: TrainerProcess, asked: Asked, call: Call
   const { text, pieces, sizeBytes } = layOut(messageFor(process, asked, call.id))
   sandbox.allow(Math.max(sizeBytes, call.resultBytes))
   await put(sandbox.exchange, pieces).catch(async (error: unknown) => {
-    throw sandbox.reason() ?? diskError(folder, error)
+    const why = sandbox.reason() ?? diskError(folder, error)
+    // It has not got the data that it is thought to have, and a limit on files that held us holds a process started meanwhile for ever.
+    sandbox.end(why)
+    throw why
   })
   if (call.handOver) letGo(asked.request.weights.map(({ data }) => data))
   sandbox.hold(true)
