@@ -2,8 +2,8 @@
 import type { Activation } from '../study/layers.ts'
 import { type Loss, lossName, type Outcome, outcomeOf } from '../study/loss.ts'
 import type { ModelSpec } from '../study/model.ts'
-import { sizeOf, type TensorSpec } from '../weights.ts'
-import { misfit } from './layers/layer.ts'
+import { sizeOf } from '../weights.ts'
+import { misfit, type WeightSpec } from './layers/layer.ts'
 import { kindOf } from './layers/resolve.ts'
 import { type Inputs, isNamed, type Network, networkOf, weightSpecs } from './network.ts'
 
@@ -14,7 +14,7 @@ export function checkModel(model: ModelSpec, { inputs, loss }: { inputs: Inputs;
   const network = networkOf(model, inputs)
   checkOutputs(network, loss)
   const specs = weightSpecs(model, inputs)
-  checkNames(model, specs)
+  checkNames(model, network.weights)
   for (const { name, shape } of specs) {
     const given = model.start?.[name]
     if (given !== undefined && given.length !== sizeOf(shape))
@@ -46,14 +46,15 @@ function checkOutputs({ weights, activation, output }: Network, loss: Loss): voi
     throw misfit('model.layers', `with ${name} the last layer has ${wanted}, not ${outputs}`)
 }
 
-function checkNames({ personal, start, frozen = [] }: ModelSpec, specs: readonly TensorSpec[]): void {
+function checkNames({ personal, start, frozen = [] }: ModelSpec, specs: readonly WeightSpec[]): void {
   const names = specs.map(({ name }) => name)
   for (const [field, named] of Object.entries({ personal, start: Object.keys(start ?? {}) })) {
     const unknown = named.find((name) => !names.includes(name))
     if (unknown !== undefined)
       throw misfit(`model.${field}`, `there is no weight ${unknown}; there are ${names.join(', ')}`)
   }
-  const held = (name: string): boolean => frozen.some((pattern) => isNamed(name, pattern))
+  // By the study, or by an adapter of their layer.
+  const held = (name: string): boolean => specs.some((spec) => spec.name === name && spec.frozen === true)
   const idle = frozen.find((pattern) => !names.some((name) => isNamed(name, pattern)))
   if (idle !== undefined) throw misfit('model.frozen', `there is no weight ${idle}; there are ${names.join(', ')}`)
   const both = personal.find(held)

@@ -36,9 +36,12 @@ const invalid = (problem: string): WardroundError => new WardroundError('WR_GRAP
  * Errors: WR_GRAPH_INVALID for anything that is not a whole model of known types; WR_GRAPH_REFUSED for external data, sparse tensors and
  * functions, with which an operator would mean something else.
  */
-export function decodeModel(bytes: Uint8Array): Model {
+export const decodeModel = (bytes: Uint8Array): Model => readWhole(() => readModel(bytes))
+
+/** Reads a model file, or part of it. Errors: WR_GRAPH_INVALID where it is cut short; those of `read`. */
+export function readWhole<T>(read: () => T): T {
   try {
-    return readModel(bytes)
+    return read()
   } catch (error) {
     if (error instanceof WardroundError) throw error
     throw new WardroundError(

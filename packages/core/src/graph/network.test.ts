@@ -368,7 +368,7 @@ test('what is frozen neither travels nor stays, is not learnt, and nothing is di
     batch: 2,
     epochs: 1,
   })
-  const options = { model, training, inputs: 4, batch: 2, weighted: false }
+  const options = { model, training: { ...training, l2: 0.5 }, inputs: 4, batch: 2, weighted: false }
   const { state } = stepParts(options)
   assert.ok(state.every(({ name }) => !name.startsWith('first') && !name.startsWith('norm')))
   const b = graphBuilder('step/')
@@ -381,6 +381,12 @@ test('what is frozen neither travels nor stays, is not learnt, and nothing is di
   // Backwards through the last layer, for the bias before it, and no further: one product with a turned kernel.
   const graph = b.build('step', next)
   assert.equal(graph.nodes.filter(({ attributes }) => attributes.transB !== undefined).length, 1)
+  // Nor is it penalised.
+  const penalised = b.nodes().filter(({ op }) => op === 'ReduceSumSquare')
+  assert.deepEqual(
+    penalised.map(({ inputs }) => inputs),
+    [['output.kernel']],
+  )
 })
 
 test("frozen weights must be weights, nobody else's, and leave something to learn", () => {
@@ -392,6 +398,11 @@ test("frozen weights must be weights, nobody else's, and leave something to lear
   check(['dense.*'])
   for (const name of ['conv*', 'dense', 'output.Bias']) assert.throws(() => check([name]), refused('model.frozen'))
   assert.throws(() => check(['output.*'], ['output.bias']), refused('model.personal'))
+  const adapted = modelSchema.parse({
+    layers: [{ dense: 1, name: 'output', lora: { rank: 1, alpha: 1 } }],
+    personal: ['output.bias'],
+  })
+  assert.throws(() => checkModel(adapted, { inputs: 3, loss: 'binaryCrossEntropy' }), refused('model.personal'))
   assert.throws(() => check(['output.*'], ['dense.kernel', 'dense.bias']), refused('model.personal'))
   assert.throws(() => check(['*']), refused('model.layers'))
 })

@@ -27,7 +27,7 @@ export type StepOptions = {
   readonly corrected?: boolean
   /** Whether the learning rate is an input of each step, rather than the optimizer's own. */
   readonly scheduled?: boolean
-  /** Hospitals of a pooled data set: personal biases become tables (layers.ts). */
+  /** Hospitals of a pooled data set: personal biases become tables (network.ts). */
   readonly groups?: number
 }
 
@@ -146,7 +146,7 @@ function appendObjective(
   const l2 = appendL2(
     b,
     options.training.l2,
-    network.weights.filter(({ penalised }) => penalised).map(({ name }) => name),
+    network.weights.filter(({ learnt, penalised }) => learnt && penalised).map(({ name }) => name),
   )
   const proximal =
     options.proximalMu === undefined

@@ -77,7 +77,7 @@ function paddingOf(node: Node, { kernel, strides, dilations, extents, pads }: Un
 }
 
 /** How far a window reaches on an axis, holes included. */
-const reach = ({ kernel, dilations }: Windows, axis: number): number =>
+export const reach = ({ kernel, dilations }: Pick<Windows, 'kernel' | 'dilations'>, axis: number): number =>
   (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) + 1
 
 /** How many windows there are on each axis of an input. Errors: WR_GRAPH_INVALID where there is none. */

@@ -4,6 +4,7 @@
  * other can be told apart on either side of that product: with as many copies of the gradient as the kernel has rows, there need be only as many of the input as it has
  * columns, which are fewer values to write and a product of better proportions.
  */
+import { sizeOf } from '../../weights.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { int, ints, type Node } from '../ir.ts'
 import { refused } from '../shapes/rule.ts'
@@ -92,14 +93,14 @@ type Correlation = {
 const mostPlaces = 2 ** 12
 
 function weightGradient(b: GraphBuilder, correlation: Correlation): string {
-  if (product(correlation.weights.slice(2)) > mostPlaces)
+  if (sizeOf(correlation.weights.slice(2)) > mostPlaces)
     throw refused(`a convolution is differentiated with at most ${mostPlaces} places in a kernel`)
   return isShiftedWell(b, correlation) ? shiftedProduct(b, correlation) : columnProduct(b, correlation)
 }
 
 function columnProduct(b: GraphBuilder, { over, of, windows, groups, weights }: Correlation): string {
   const [outputs = 1, inGroup = 1, ...kernel] = weights
-  const values = product(kernel) * inGroup
+  const values = sizeOf(kernel) * inGroup
   const rows = b.node('Reshape', [of, b.axes([0, groups, outputs / groups, -1])])
   // One row for each channel and place in the kernel, one column for each window.
   const columns = b.node('Reshape', [windowColumns(b, over, windows), b.axes([0, groups, values, -1])])
@@ -121,7 +122,7 @@ function productOverWindows(b: GraphBuilder, left: string, right: string): strin
 function isShiftedWell(b: GraphBuilder, { of, windows, weights, groups }: Correlation): boolean {
   const [outputs = 1, inGroup = 1, height = 1, ...others] = weights
   const [batch, , rows = 0] = b.shape(of)
-  const [copies, columns] = [height * outputs, product(others) * inGroup * groups]
+  const [copies, columns] = [height * outputs, sizeOf(others) * inGroup * groups]
   // What is shifted has zeros above or below, with which it is multiplied for nothing.
   const isTall = Number(rows) >= 4 * reach(windows, 0)
   return windows.strides[0] === 1 && typeof batch === 'number' && isTall && copies + 2 * columns < 2 * height * columns
@@ -130,7 +131,7 @@ function isShiftedWell(b: GraphBuilder, { of, windows, weights, groups }: Correl
 function shiftedProduct(b: GraphBuilder, { over, of, windows, groups, weights }: Correlation): string {
   const [outputs = 1, inGroup = 1, height = 1, ...others] = weights
   const [batch = 0, , ...counts] = b.shape(of).map(Number)
-  const row = product(counts.slice(1))
+  const row = sizeOf(counts.slice(1))
   const flat = b.node('Reshape', [of, b.axes([0, outputs, -1])])
   // Behind each copy so much that the next one lies a row of the kernel further down.
   const gap = b.node('Expand', [b.scalar(0), b.axes([batch, outputs, height * (windows.dilations[0] ?? 1) * row])])
@@ -139,19 +140,17 @@ function shiftedProduct(b: GraphBuilder, { over, of, windows, groups, weights }:
   const left = b.node('Reshape', [shifted, b.axes([0, groups, (outputs / groups) * height, -1])])
   const right = b.node('Reshape', [
     windowColumns(b, over, { ...windows, whole: 1 }),
-    b.axes([0, groups, inGroup * product(others), -1]),
+    b.axes([0, groups, inGroup * sizeOf(others), -1]),
   ])
   const summed = b.node('Reshape', [
     productOverWindows(b, left, right),
-    b.axes([outputs, height, inGroup, product(others)]),
+    b.axes([outputs, height, inGroup, sizeOf(others)]),
   ])
   return b.node('Reshape', [
     b.node('Transpose', [summed], { attributes: { perm: ints([0, 2, 1, 3]) } }),
     b.axes(weights),
   ])
 }
-
-const product = (extents: readonly number[]): number => extents.reduce((size, extent) => size * extent, 1)
 
 /** [batch, channels, places of the kernel, windows]; of the first `whole` axes all that there is, instead of windows. */
 function windowColumns(b: GraphBuilder, x: string, { whole = 0, ...windows }: Windows & { whole?: number }): string {

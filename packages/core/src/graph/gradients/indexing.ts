@@ -2,13 +2,12 @@
  * Gradients of what is picked, or put, by indices: added up where it came from, by ScatterElements. ScatterND would need fewer indices, but on several threads
  * ONNX Runtime loses additions to the same place.
  */
+import { sizeOf } from '../../weights.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { int, intAttribute, type Node, text } from '../ir.ts'
 import { addsUp } from '../shapes/indexing.ts'
 import { integers } from '../shapes/rule.ts'
 import { fixedShape, inputOf, ofFirstOutput, type SingleRule, zeros } from './rule.ts'
-
-const product = (extents: readonly number[]): number => extents.reduce((size, extent) => size * extent, 1)
 
 const axisOf = (node: Node, rank: number): number => {
   const axis = intAttribute(node, 'axis', 0)
@@ -45,9 +44,9 @@ type Picked = {
 
 /** As [what is before the axes, along them, behind them]. */
 function addedUp(b: GraphBuilder, dy: string, { shape, axes: [first, end], indices }: Picked): string {
-  const [before, behind] = [product(shape.slice(0, first)), product(shape.slice(end))]
-  const along = product(shape.slice(first, end))
-  const count = product(fixedShape(b, indices))
+  const [before, behind] = [sizeOf(shape.slice(0, first)), sizeOf(shape.slice(end))]
+  const along = sizeOf(shape.slice(first, end))
+  const count = sizeOf(fixedShape(b, indices))
   const column = b.node('Reshape', [indices, b.axes([1, count, 1])])
   const places = before * behind === 1 ? column : b.node('Expand', [column, b.axes([before, count, behind])])
   const empty = b.node('Expand', [b.scalar(0), b.axes([before, along, behind])])
@@ -72,7 +71,7 @@ const gatherND: SingleRule = (node, dy, b) => {
   const counted = shape.slice(0, depth)
   const isNegative = b.node('Less', [indices, b.axes([0])])
   const places = b.node('Where', [isNegative, b.node('Add', [indices, b.axes(counted)]), indices])
-  const strides = b.axes(counted.map((_, axis) => product(counted.slice(axis + 1))))
+  const strides = b.axes(counted.map((_, axis) => sizeOf(counted.slice(axis + 1))))
   const single = b.node('ReduceSum', [b.node('Mul', [places, strides]), b.axes([-1])], {
     attributes: { keepdims: int(0) },
   })

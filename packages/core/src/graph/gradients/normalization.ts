@@ -3,7 +3,9 @@
  * dx = inv·(g − mean(g) − x̂·mean(g∘x̂)) (Ioffe and Szegedy 2015). What each row or channel is scaled and shifted by goes through BatchNormalization:
  * ONNX Runtime does both, with statistics, in one pass over memory.
  */
+
 import { WardroundError } from '../../errors.ts'
+import { sizeOf } from '../../weights.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { float, floatAttribute, int, intAttribute, type Node } from '../ir.ts'
 import { scratch } from '../scratch.ts'
@@ -19,8 +21,6 @@ import {
 } from './rule.ts'
 
 const refused = (problem: string): WardroundError => new WardroundError('WR_GRAPH_REFUSED', { problem })
-
-const product = (extents: readonly number[]): number => extents.reduce((size, extent) => size * extent, 1)
 
 const vector = (b: GraphBuilder, value: number, length: number): string =>
   b.node('Expand', [b.scalar(value), b.axes([length])])
@@ -61,7 +61,7 @@ const layer: GradientRule = (node, [dy, ...ofStatistics], b) => {
   const extents = shape.slice(axis)
   if (b.shape(scale).join() !== extents.join())
     throw refused(`LayerNormalization over [${extents.join(', ')}] is differentiated with a scale of that shape`)
-  const flat = [product(shape.slice(0, axis)), product(extents)]
+  const flat = [sizeOf(shape.slice(0, axis)), sizeOf(extents)]
   const [rows, flow] = [reshaped(b, x, flat), reshaped(b, dy, flat)]
   const [, mean = '', named = ''] = node.outputs
   const [standard, inv] =
@@ -86,7 +86,7 @@ const grouped =
     const shape = fixedShape(b, x)
     const [batch = 0, channels = 0, ...spatial] = shape
     const groups = groupsOf(node) ?? channels
-    const [rows, inGroup, values] = [batch * groups, channels / groups, product(spatial)]
+    const [rows, inGroup, values] = [batch * groups, channels / groups, sizeOf(spatial)]
     const perChannel = [batch, channels, values]
     const flow = reshaped(b, dy, perChannel)
     const [standard, inv] = standardRows(b, reshaped(b, x, [rows, inGroup * values]), epsilonOf(node))
@@ -144,7 +144,7 @@ const batch: SingleRule = (node, dy, b) => {
   const sums = channelSums(b, { node, dy, mean, variance })
   const slope = perChannel(b, b.node('Mul', [scale, sums.inv]), x)
   if (!isTraining(node)) return [b.node('Mul', [dy, slope]), sums.scale, sums.bias]
-  const count = b.scalar(product(fixedShape(b, x).toSpliced(1, 1)))
+  const count = b.scalar(sizeOf(fixedShape(b, x).toSpliced(1, 1)))
   const [shift, tilt] = [b.node('Div', [sums.bias, count]), b.node('Div', [sums.scale, count])]
   // x̂·tilt + shift, in one pass.
   const rest = b.node('BatchNormalization', [x, tilt, shift, mean, variance], {

@@ -4,6 +4,7 @@
  */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
 import { WardroundError } from '../../errors.ts'
+import { readWhole } from '../decode-model.ts'
 
 export type SurveyNode = {
   readonly op: string
@@ -67,16 +68,7 @@ export function surveyModel(bytes: Uint8Array): Survey {
     inputs: [],
     outputs: [],
   }
-  try {
-    readModel(bytes, draft)
-  } catch (error) {
-    if (error instanceof WardroundError) throw error
-    throw new WardroundError(
-      'WR_GRAPH_INVALID',
-      { problem: 'it is cut short or is no protobuf message' },
-      { cause: error },
-    )
-  }
+  readWhole(() => readModel(bytes, draft))
   if (draft.graphs === 0) throw new WardroundError('WR_GRAPH_INVALID', { problem: 'there is no graph in it' })
   return { ...draft, producer: `${draft.producer} ${draft.version}`.trim() }
 }

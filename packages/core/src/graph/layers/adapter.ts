@@ -1,7 +1,9 @@
 /** LoRA (Hu et al. 2021): W + (alpha / rank)·A·B, of which A and B alone are learnt. B starts at 0, so that the layer starts as it was. */
+
 import type { LoraSpec } from '../../study/layers.ts'
+import { sizeOf } from '../../weights.ts'
 import type { GraphBuilder } from '../builder.ts'
-import { kernel, parameter, sizeOfExtents, type WeightSpec } from './layer.ts'
+import { kernel, parameter, type WeightSpec } from './layer.ts'
 
 export type Adapter = {
   /** The layer's weights: its own frozen, and `NAME.loraA` [rows, rank] and `NAME.loraB` [rank, columns] behind them. */
@@ -16,7 +18,7 @@ export function adapted(name: string, own: readonly WeightSpec[], lora: LoraSpec
   if (first === undefined || lora === undefined) return { weights: own, kernel: () => first?.name ?? '' }
   const { rank, alpha } = lora
   const [rows = 1, ...rest] = first.shape
-  const columns = sizeOfExtents(rest)
+  const columns = sizeOf(rest)
   const [a, thin] = [`${name}.loraA`, `${name}.loraB`]
   return {
     weights: [

@@ -1,10 +1,12 @@
 /** Layers that only lay values out anew. */
+
 import type { SpecOf } from '../../study/layers.ts'
+import { sizeOf } from '../../weights.ts'
 import { ints } from '../ir.ts'
-import { type Extents, type Layer, misfit, type Place, sizeOfExtents } from './layer.ts'
+import { type Extents, type Layer, misfit, type Place } from './layer.ts'
 
 function arranged({ name, input }: Place, output: Extents): Layer {
-  if (sizeOfExtents(input) !== sizeOfExtents(output))
+  if (sizeOf(input) !== sizeOf(output))
     throw misfit('model.layers', `${name}: [${input.join(', ')}] cannot become [${output.join(', ')}]`)
   return {
     name,
@@ -16,7 +18,7 @@ function arranged({ name, input }: Place, output: Extents): Layer {
   }
 }
 
-export const flattenLayer = (place: Place): Layer => arranged(place, [sizeOfExtents(place.input)])
+export const flattenLayer = (place: Place): Layer => arranged(place, [sizeOf(place.input)])
 
 export const reshapeLayer = ({ reshape }: SpecOf<'reshape'>, place: Place): Layer => arranged(place, reshape)
 

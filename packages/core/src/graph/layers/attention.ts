@@ -1,8 +1,8 @@
 /** Self-attention (Vaswani et al. 2017, section 3.2). */
 import type { SpecOf } from '../../study/layers.ts'
 import { ints } from '../ir.ts'
-import { appendAffine } from './dense.ts'
-import { glorot, kernel, type Layer, misfit, type Place, parameter, type WeightSpec } from './layer.ts'
+import { affineWeights, appendAffine } from './dense.ts'
+import { type Layer, misfit, type Place } from './layer.ts'
 
 /**
  * softmax(q·kᵀ/√keyDim)·v over so many heads, and a product that puts the heads together. `NAME.query.kernel`, `NAME.key.kernel` and `NAME.value.kernel`
@@ -22,16 +22,12 @@ export function selfAttentionLayer(
     kernel: `${name}.${part}.kernel`,
     ...(bias ? { bias: `${name}.${part}.bias` } : {}),
   })
-  const weightsOf = (part: string, [from, to]: readonly [number, number]): readonly WeightSpec[] => [
-    kernel(`${name}.${part}.kernel`, [from, to], glorot(from, to)),
-    ...(bias ? [parameter(`${name}.${part}.bias`, [to], 0)] : []),
-  ]
   return {
     name,
     output: input,
     weights: [
-      ...['query', 'key', 'value'].flatMap((part) => weightsOf(part, [features, width])),
-      ...weightsOf('output', [width, features]),
+      ...['query', 'key', 'value'].flatMap((part) => affineWeights(named(part), [features, width])),
+      ...affineWeights(named('output'), [width, features]),
     ],
     draws: [],
     append(b, x) {

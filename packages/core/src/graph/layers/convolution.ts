@@ -1,10 +1,12 @@
 /** Convolutions over one to three axes, their transposes, and depthwise ones. Weights are laid out as ONNX and PyTorch have them. */
 import type { LoraSpec, SpecOf } from '../../study/layers.ts'
+import { sizeOf } from '../../weights.ts'
 import { int, ints } from '../ir.ts'
+import { coveredExtents, reach } from '../windows.ts'
 import { appendActivation } from './activation.ts'
 import { adapted } from './adapter.ts'
-import { glorot, kernel, type Layer, misfit, type Place, parameter, sizeOfExtents } from './layer.ts'
-import { perAxis, reachOf, spatialExtents, windowAttributes, windowsFor } from './windowed.ts'
+import { glorot, kernel, type Layer, misfit, type Place, parameter } from './layer.ts'
+import { perAxis, spatialExtents, windowAttributes, windowsFor } from './windowed.ts'
 
 type Told = Pick<
   SpecOf<'conv1d'> | SpecOf<'conv2d'> | SpecOf<'conv3d'>,
@@ -24,7 +26,7 @@ export function convolutionLayer(told: Told, place: Place, { filters, groups, ax
   if (channels % groups !== 0 || filters % groups !== 0)
     throw misfit('model.layers', `${name}: ${groups} groups do not divide ${channels} channels and ${filters} filters`)
   const windows = windowsFor(place, extents, told)
-  const places = sizeOfExtents(windows.kernel)
+  const places = sizeOf(windows.kernel)
   const inGroup = channels / groups
   const biases = told.bias ? [parameter(`${name}.bias`, [filters], 0)] : []
   const own = kernel(
@@ -62,21 +64,18 @@ export function transposedLayer(told: Told, place: Place, { filters, axes }: Pic
     dilations: perAxis(told.dilation, axes),
   }
   const axesOf = extents.map((_, axis) => {
-    const [stride, reach] = [shape.strides[axis] ?? 1, reachOf(shape, axis)]
+    const [stride, size] = [shape.strides[axis] ?? 1, reach(shape, axis)]
     if (told.padding === 'valid') return { begin: 0, end: 0, more: 0 }
     const each = told.padding === 'same' ? undefined : (perAxis(told.padding, axes)[axis] ?? 0)
     if (each !== undefined) return { begin: each, end: each, more: 0 }
-    const cut = Math.max(0, reach - stride)
-    return { begin: cut >> 1, end: cut - (cut >> 1), more: Math.max(0, stride - reach) }
+    const cut = Math.max(0, size - stride)
+    return { begin: cut >> 1, end: cut - (cut >> 1), more: Math.max(0, stride - size) }
   })
-  const output = extents.map((extent, axis) => {
-    const { begin = 0, end = 0, more = 0 } = axesOf[axis] ?? {}
-    return (extent - 1) * (shape.strides[axis] ?? 1) + reachOf(shape, axis) - begin - end + more
-  })
-  if (output.some((extent) => extent < 1)) throw misfit('model.layers', `${name} makes [${output.join(', ')}]`)
-  const places = sizeOfExtents(shape.kernel)
   const windows = { ...shape, begins: axesOf.map(({ begin }) => begin), ends: axesOf.map(({ end }) => end) }
   const more = axesOf.map((axis) => axis.more)
+  const output = coveredExtents(windows, extents).map((extent, axis) => extent + (more[axis] ?? 0))
+  if (output.some((extent) => extent < 1)) throw misfit('model.layers', `${name} makes [${output.join(', ')}]`)
+  const places = sizeOf(shape.kernel)
   const attributes = {
     ...windowAttributes(windows),
     ...(more.some((zeros) => zeros > 0) ? { output_padding: ints(more) } : {}),

@@ -3,7 +3,7 @@ import type { SpecOf } from '../../study/layers.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { appendActivation } from './activation.ts'
 import { adapted } from './adapter.ts'
-import { type Context, glorot, kernel, type Layer, misfit, type Place, parameter } from './layer.ts'
+import { type Context, glorot, kernel, type Layer, misfit, type Place, parameter, type WeightSpec } from './layer.ts'
 
 /** `NAME.kernel` [inputs, outputs] and `NAME.bias` [outputs], for an example or for each of its steps. */
 export function denseLayer({ dense, activation, bias, lora }: SpecOf<'dense'>, { name, input }: Place): Layer {
@@ -14,14 +14,7 @@ export function denseLayer({ dense, activation, bias, lora }: SpecOf<'dense'>, {
       `${name} gets [${input.join(', ')}]: put flatten: {} or globalAveragePool: {} before it`,
     )
   const names = { kernel: `${name}.kernel`, ...(bias === false ? {} : { bias: `${name}.bias` }) }
-  const adapter = adapted(
-    name,
-    [
-      kernel(names.kernel, [inputs, dense], glorot(inputs, dense)),
-      ...(names.bias === undefined ? [] : [parameter(names.bias, [dense], 0)]),
-    ],
-    lora,
-  )
+  const adapter = adapted(name, affineWeights(names, [inputs, dense]), lora)
   return {
     name,
     output: input.with(-1, dense),
@@ -31,6 +24,15 @@ export function denseLayer({ dense, activation, bias, lora }: SpecOf<'dense'>, {
       appendActivation(b, appendAffine(b, { x, ...names, kernel: adapter.kernel(b) }, context), activation),
   }
 }
+
+/** Of a product with a matrix, and what is added to it. */
+export const affineWeights = (
+  { kernel: w, bias }: Omit<Affine, 'x'>,
+  [inputs, outputs]: readonly [number, number],
+): readonly WeightSpec[] => [
+  kernel(w, [inputs, outputs], glorot(inputs, outputs)),
+  ...(bias === undefined ? [] : [parameter(bias, [outputs], 0)]),
+]
 
 type Affine = { readonly x: string; readonly kernel: string; readonly bias?: string }
 

@@ -47,8 +47,6 @@ export type Place = { readonly name: string; readonly input: Extents }
 export const misfit = (field: string, problem: string): WardroundError =>
   new WardroundError('WR_STUDY_INVALID', { field, problem })
 
-export const sizeOfExtents = (extents: Extents): number => extents.reduce((size, extent) => size * extent, 1)
-
 /** Uniform in ±√(6 / (fan in + fan out)) (Glorot and Bengio 2010, eq. 16). */
 export const glorot = (fanIn: number, fanOut: number): Initial => ({ uniform: Math.sqrt(6 / (fanIn + fanOut)) })
 

@@ -142,3 +142,18 @@ test('an adapter starts as the layer that it adapts, adds its product, and is al
   )
   assert.deepEqual(layer?.weights.at(-1)?.initial, { constant: 0 })
 })
+
+test('what a relu rectifies before a max-pool, it rectifies behind it: the same values, and fewer of them', () => {
+  const convolved = { conv1d: 1, kernel: 1, bias: false }
+  const pool = { maxPool1d: 2, padding: 'same' }
+  const given = { x: [-1, 2, -3, 4, 5, -6, -7, -8, 0, -2], weights: [[1]] }
+  assert.deepEqual(made([{ ...convolved, activation: 'relu' }, pool], [1, 5], given), [2, 4, 5, 0, 0, 0])
+  const b = graphBuilder()
+  const layers = layersOf([{ ...convolved, activation: 'relu' }, pool], [1, 5])
+  for (const spec of layers.flatMap(({ weights }) => weights)) b.input({ ...spec, type: 'float32' })
+  const y = appendLayers(b, layers, { x: b.input({ name: 'x', type: 'float32', shape: [2, 1, 5] }), context: {} })
+  assert.deepEqual(
+    b.build('pooled', [y]).nodes.map(({ op }) => op),
+    ['Conv', 'MaxPool', 'Relu'],
+  )
+})

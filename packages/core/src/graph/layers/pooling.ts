@@ -1,5 +1,6 @@
 /** Poolings: of windows, of everything, and into so many parts. */
 import type { SpecOf } from '../../study/layers.ts'
+import { sizeOf } from '../../weights.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { type Extents, type Layer, misfit, type Place } from './layer.ts'
 import { type PerAxis, spatialExtents, windowAttributes, windowsFor } from './windowed.ts'
@@ -78,8 +79,7 @@ function partMeans(
   let [value, shape] = [x, [channels, ...extents]]
   for (const [axis, parts] of wanted.entries()) {
     const [extent = 1, before, after] = [extents[axis], shape.slice(0, axis + 1), shape.slice(axis + 2)]
-    const size = (sizes: readonly number[]): number => sizes.reduce((product, one) => product * one, 1)
-    const flat = b.node('Reshape', [value, b.axes([-1, extent, size(after)])])
+    const flat = b.node('Reshape', [value, b.axes([-1, extent, sizeOf(after)])])
     const means = b.node('MatMul', [b.table([parts, extent], shares(extent, parts)), flat])
     shape = [...before, parts, ...after]
     value = b.node('Reshape', [means, b.axes([-1, ...shape])])

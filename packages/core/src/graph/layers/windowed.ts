@@ -1,26 +1,14 @@
 /** What convolutions and poolings are told about their windows, worked out for the extents that come in. */
-import type { Attribute } from '../ir.ts'
-import { ints } from '../ir.ts'
+import { type Attribute, ints } from '../ir.ts'
+import { reach, type Windows, windowCounts } from '../windows.ts'
 import { type Extents, misfit, type Place } from './layer.ts'
 
 export type PerAxis = number | readonly number[]
 type Padding = 'valid' | 'same' | PerAxis
 
-export type Windows = {
-  readonly kernel: readonly number[]
-  readonly strides: readonly number[]
-  readonly dilations: readonly number[]
-  readonly begins: readonly number[]
-  readonly ends: readonly number[]
-}
-
 /** One entry for each axis. */
 export const perAxis = (value: PerAxis, axes: number): readonly number[] =>
   typeof value === 'number' ? Array.from({ length: axes }, () => value) : value
-
-/** How far a window reaches on an axis, holes included. */
-export const reachOf = ({ kernel, dilations }: Pick<Windows, 'kernel' | 'dilations'>, axis: number): number =>
-  (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) + 1
 
 type Told = {
   readonly kernel: PerAxis
@@ -54,17 +42,16 @@ export function windowsFor(place: Place, extents: Extents, told: Told): Windows 
       return [each, each]
     }
     const stride = shape.strides[axis] ?? 1
-    const all = Math.max(0, (Math.ceil(extent / stride) - 1) * stride + reachOf(shape, axis) - extent)
+    const all = Math.max(0, (Math.ceil(extent / stride) - 1) * stride + reach(shape, axis) - extent)
     return [all >> 1, all - (all >> 1)]
   })
-  const counts = extents.map((extent, axis) => {
+  for (const [axis, extent] of extents.entries()) {
     const [begin = 0, end = 0] = zeros[axis] ?? []
-    const room = extent + begin + end - reachOf(shape, axis)
-    if (room < 0)
-      throw misfit('model.layers', `${place.name}: a window of ${reachOf(shape, axis)} does not fit into ${extent}`)
-    return Math.floor(room / (shape.strides[axis] ?? 1)) + 1
-  })
-  return { ...shape, begins: zeros.map(([begin]) => begin), ends: zeros.map(([, end]) => end), counts }
+    if (extent + begin + end < reach(shape, axis))
+      throw misfit('model.layers', `${place.name}: a window of ${reach(shape, axis)} does not fit into ${extent}`)
+  }
+  const windows = { ...shape, begins: zeros.map(([begin]) => begin), ends: zeros.map(([, end]) => end) }
+  return { ...windows, counts: windowCounts(windows, extents) }
 }
 
 /** What differs from ONNX's own. */
