@@ -84,14 +84,11 @@ function pool(parts: readonly ModelInputs[]): Pooled {
   const rows = parts.reduce((sum, part) => sum + part.rows, 0)
   const width = parts[0]?.width ?? 0
   const { extents, pixelScale } = parts[0] ?? {}
-  // Levels stay levels where all hospitals scale them alike.
-  const isOneScale = parts.every((part) => isSame(part.pixelScale, pixelScale))
-  const keep = pixelScale !== undefined && isOneScale
-  const features = keep ? new Uint8Array(rows * width) : new Float32Array(rows * width)
+  const features = pixelScale === undefined ? new Float32Array(rows * width) : new Uint8Array(rows * width)
   const [target, group] = [new Float32Array(rows), new Int32Array(rows)]
   let row = 0
   for (const [index, part] of parts.entries()) {
-    features.set(keep ? part.features : scaled(part), row * width)
+    features.set(part.features, row * width)
     target.set(part.target, row)
     group.fill(index, row, row + part.rows)
     row += part.rows
@@ -103,25 +100,18 @@ function pool(parts: readonly ModelInputs[]): Pooled {
     rows,
     width,
     ...(extents === undefined ? {} : { extents }),
-    ...(keep ? { pixelScale } : {}),
+    ...(pixelScale === undefined ? {} : { pixelScale: scalesOf(parts) }),
     target,
     group,
     patients,
   }
 }
 
-const isSame = (a: PixelScale | undefined, b: PixelScale | undefined): boolean =>
-  JSON.stringify(a) === JSON.stringify(b)
-
-/** Model inputs: of levels what the graph would make of them. */
-function scaled({ features, width, extents = [], pixelScale }: ModelInputs): ModelInputs['features'] {
-  if (pixelScale === undefined) return features
-  const { mean, deviation } = pixelScale
-  const pixels = width / (extents[0] ?? 1)
-  return Float32Array.from(features, (level, at) => {
-    const channel = Math.floor((at % width) / pixels)
-    return Math.fround(level - (mean[channel] ?? 0)) / (deviation[channel] ?? 1)
-  })
+/** Each hospital's, one after another. */
+const scalesOf = (parts: readonly ModelInputs[]): PixelScale => {
+  const all = (of: keyof PixelScale) =>
+    Float32Array.from(parts.flatMap(({ pixelScale }) => [...(pixelScale?.[of] ?? [])]))
+  return { mean: all('mean'), deviation: all('deviation') }
 }
 
 /** Shared weights as everybody's; personal biases as a table with each hospital's own start. */

@@ -14,7 +14,7 @@ import { encodeModel, type ModelPart, modelParts, modelSize } from './encode-mod
 import { type Graph, int } from './ir.ts'
 import { appendActivation } from './layers/activation.ts'
 import { networkOf, weightSpecs } from './network.ts'
-import { appendPixels } from './pixels.ts'
+import { appendLevels, appendScale } from './pixels.ts'
 import { outputActivation } from './prediction.ts'
 
 export type ExportOptions = {
@@ -127,7 +127,8 @@ function normalised(b: GraphBuilder, { name, extents }: PreparedImage, { mean, s
   const levels = b.input({ name, type: 'uint8', shape: ['rows', ...extents] })
   const values = (of: string, data: readonly number[]): string =>
     b.initializer({ name: `${name}/${of}`, type: 'float32', shape: [data.length, 1, 1], data: Float32Array.from(data) })
-  return appendPixels(b, levels, { mean: values('mean', mean), deviation: values('deviation', standardDeviation) })
+  const scale = { mean: values('mean', mean), deviation: values('deviation', standardDeviation) }
+  return appendScale(b, appendLevels(b, levels), { scale })
 }
 
 /** [rows, codes − 1]: 1 under the record's code, nothing for the first; what is missing or unknown counts as the fill code. */

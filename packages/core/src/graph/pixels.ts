@@ -2,18 +2,30 @@
 import type { GraphBuilder } from './builder.ts'
 import { int, type ValueInfo } from './ir.ts'
 
-/** [channels, 1, 1] each: hospitals that normalise by themselves have values of their own. */
-export const pixelScaleInputs = ([channels = 1]: readonly number[]): readonly ValueInfo[] =>
-  [meanName, deviationName].map((name) => ({ name, type: 'float32', shape: [channels, 1, 1] }))
+const meanName = 'pixels/mean'
+const deviationName = 'pixels/deviation'
 
-const [meanName, deviationName] = ['pixels/mean', 'pixels/deviation']
+/** [channels, 1, 1] each: hospitals that normalise by themselves have values of their own. Of a pooled data set [groups, channels, 1, 1]. */
+export const pixelScaleInputs = ([channels = 1]: readonly number[], groups?: number): readonly ValueInfo[] =>
+  [meanName, deviationName].map((name) => ({
+    name,
+    type: 'float32',
+    shape: [...(groups === undefined ? [] : [groups]), channels, 1, 1],
+  }))
 
-/** z-scores [batch, channels, height, width] of levels uint8; `b` knows what to scale by. */
-export function appendPixels(
+/** Numbers of levels uint8. */
+export const appendLevels = (b: GraphBuilder, levels: string): string =>
+  b.node('Cast', [levels], { attributes: { to: int(1) } })
+
+type Scale = { readonly mean: string; readonly deviation: string }
+
+/** z-scores [batch, channels, height, width] of levels; `b` knows what to scale by. `group`: whose image each is. */
+export function appendScale(
   b: GraphBuilder,
   levels: string,
-  scale = { mean: meanName, deviation: deviationName },
+  { group, scale }: { group?: string; scale?: Scale } = {},
 ): string {
-  const numbers = b.node('Cast', [levels], { attributes: { to: int(1) } })
-  return b.node('Div', [b.node('Sub', [numbers, scale.mean]), scale.deviation])
+  const own = (name: string): string => (group === undefined ? name : b.node('Gather', [name, group]))
+  const { mean, deviation } = scale ?? { mean: own(meanName), deviation: own(deviationName) }
+  return b.node('Div', [b.node('Sub', [levels, mean]), deviation])
 }

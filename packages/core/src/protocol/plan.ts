@@ -159,6 +159,8 @@ function crossIssues(study: Study): Issue[] {
   const image = Object.keys(data.columns).find((name) => data.columns[name]?.type === 'image')
   if (image !== undefined && Object.keys(data.columns).length > 1)
     report(['data', 'columns', image], problemWords.imageAlone())
+  if (training.augment !== undefined && image === undefined)
+    report(['training', 'augment'], problemWords.augmentNothing())
   for (const special of specialColumns(study)) {
     if (Object.hasOwn(data.columns, special)) report(['data', 'columns', special], problemWords.leak(special))
   }

@@ -24,6 +24,7 @@ export const stepOptions = ({
     optimizer: training.optimizer,
     l2: training.l2,
     ...(training.clipGradients === undefined ? {} : { clipGradients: training.clipGradients }),
+    ...(training.augment === undefined ? {} : { augment: training.augment }),
   },
   inputs: inputsIn(data),
   ...(data.pixelScale === undefined ? {} : { pixels: true }),
@@ -45,27 +46,36 @@ export const outerFeeds = (request: TrainRequest): Feeds => ({
   ...correctionFeeds(request),
 })
 
-function dataFeeds({ data, classWeights }: TrainRequest): Feeds {
+function dataFeeds({ data, classWeights, groups }: TrainRequest): Feeds {
   const weight = classWeights && Float32Array.from(data.target, (label) => classWeights[label] ?? 1)
   return {
-    ...featureFeeds(data),
+    ...featureFeeds(data, groups),
     target: floats(data.target, [data.rows, 1]),
     ...(weight === undefined ? {} : { weight: floats(weight, [data.rows, 1]) }),
     ...(data.group === undefined ? {} : { group: integers(data.group, [data.rows]) }),
   }
 }
 
-/** Of a step, and of a prediction. */
-export function featureFeeds(data: Pick<Dataset, 'features' | 'rows' | 'width' | 'extents' | 'pixelScale'>): Feeds {
+/** Of a step, and of a prediction. Records of one hospital of a pooled data set have its scale alone: it is everybody's then. */
+export function featureFeeds(
+  data: Pick<Dataset, 'features' | 'rows' | 'width' | 'extents' | 'pixelScale'>,
+  groups?: number,
+): Feeds {
   const { features, pixelScale, rows } = data
   const shape = [rows, ...extentsOf(inputsIn(data))]
+  const [channels = 1] = data.extents ?? []
+  const scale = (own: Float32Array<ArrayBuffer>): Tensor => {
+    if (groups === undefined) return floats(own, [channels, 1, 1])
+    const all = Float32Array.from({ length: groups * channels }, (_, at) => own[at % own.length] ?? 0)
+    return floats(all, [groups, channels, 1, 1])
+  }
   return {
     features: features instanceof Float32Array ? floats(features, shape) : bytes(features, shape),
     ...(pixelScale === undefined
       ? {}
       : {
-          'pixels/mean': floats(pixelScale.mean, [pixelScale.mean.length, 1, 1]),
-          'pixels/deviation': floats(pixelScale.deviation, [pixelScale.deviation.length, 1, 1]),
+          'pixels/mean': scale(pixelScale.mean),
+          'pixels/deviation': scale(pixelScale.deviation),
         }),
   }
 }

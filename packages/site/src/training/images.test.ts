@@ -61,3 +61,41 @@ test('predictions of many images, made in parts, are those of each part by itsel
     assert.deepEqual(await predict(part), all.slice(from, to))
   }
 })
+
+test('images are changed by chance as the study says: by draws of the labels’ own, and never for predictions', async () => {
+  const changed = { flip: 'horizontal', shift: 0.1, rotation: 10, scale: 0.1, brightness: 0.1 }
+  const trainingOf = (augment?: object) =>
+    trainingSchema.parse({ loss, optimizer: { sgd: { rate: 0.01 } }, batch: 16, epochs: 1, augment })
+  const run = (augment?: object, labels: readonly string[] = ['test']) =>
+    trainer.train({ model, training: trainingOf(augment), data: images, weights, epochs: 1, labels })
+  const [first, again, other] = [await run(changed), await run(changed), await run(changed, ['other'])]
+  assert.deepEqual(first, again)
+  assert.notDeepEqual(first, other)
+  const plain = await run()
+  assert.notDeepEqual(first, plain)
+  // Nothing by chance is nothing changed; between pixels is their own place, but for rounding.
+  const nothing = await run({ brightness: 0 })
+  assert.deepEqual(nothing, plain)
+})
+
+test('pooled hospitals that normalise by themselves keep their own scales, each for its images', async () => {
+  const training = trainingSchema.parse({ loss, optimizer: { sgd: { rate: 0.01 } }, batch: 16, epochs: 1 })
+  const group = Int32Array.from({ length: rows }, (_, row) => row % 2)
+  const other = { mean: Float32Array.of(1, 2, 3), deviation: Float32Array.of(4, 5, 6) }
+  const both = {
+    mean: Float32Array.of(...pixelScale.mean, ...other.mean),
+    deviation: Float32Array.of(...pixelScale.deviation, ...other.deviation),
+  }
+  const scaled = Float32Array.from(features, (level, at) => {
+    const [row, channel] = [Math.floor(at / width), Math.floor((at % width) / 4096)]
+    const { mean, deviation } = row % 2 === 0 ? pixelScale : other
+    return Math.fround(level - (mean[channel] ?? 0)) / (deviation[channel] ?? 1)
+  })
+  const common = { model, training, weights, epochs: 1, labels: ['test'] }
+  const pooled = await trainer.train({ ...common, data: { ...images, pixelScale: both, group }, groups: 2 })
+  assert.deepEqual(pooled, await trainer.train({ ...common, data: { ...numbers, features: scaled } }))
+  // One hospital's own records come with its own scale.
+  const alone = { ...images, group: new Int32Array(rows) }
+  const told = await trainer.predict({ model, loss, weights, data: alone, groups: 2 })
+  assert.deepEqual(told, await trainer.predict({ model, loss, weights, data: images }))
+})

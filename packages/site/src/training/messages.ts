@@ -11,7 +11,7 @@ export type Dataset = {
   readonly width: number
   /** Channels, height and width, where records are images. */
   readonly extents?: readonly number[]
-  /** Where features are levels, what they are scaled by. */
+  /** Where features are levels, what they are scaled by; with `groups`, of each hospital in turn. */
   readonly pixelScale?: PixelScale
   /** [rows]: 0 or 1, a class index, or a value. */
   readonly target: Float32Array<ArrayBuffer>

@@ -71,7 +71,7 @@ export function createRunner(): Runner {
       const parts: Float32Array<ArrayBuffer>[] = []
       for (const part of partsOf(data)) {
         const group = part.group === undefined ? {} : { group: integers(part.group, [part.rows]) }
-        parts.push(floatsOf(await session.run({ ...featureFeeds(part), ...group, ...fixed }), 'prediction'))
+        parts.push(floatsOf(await session.run({ ...featureFeeds(part, groups), ...group, ...fixed }), 'prediction'))
       }
       return joined(parts)
     },

@@ -1,5 +1,6 @@
 /** A study in plain words: for the researcher who writes it and for the hospital that decides on it. */
 import { scoreBins } from '../../metrics/schema.ts'
+import type { AugmentSpec } from '../../study/augment.ts'
 import type { Branch, LayerSpec } from '../../study/layers.ts'
 import { type Loss, type LossName, lossName } from '../../study/loss.ts'
 import type { ClipSpec } from '../../study/model.ts'
@@ -52,6 +53,7 @@ export const problemWords = {
       : of === 'list'
         ? `at most ${plural(limit, 'entry', 'entries')} may stand here`
         : `this must be ${inclusive ? 'at most' : 'below'} ${limit}`,
+  augmentNothing: () => 'only images are changed by chance, and no column of this study is one',
   imageAlone: () => 'an image is all that a model of this version takes: leave the other columns out',
   noColumns: () => 'name at least one column to learn from',
   splitBy: (column: string) => `${column} already says something else; a given split has a column of its own`,
@@ -175,7 +177,7 @@ const optimizerNames: Readonly<Record<OptimizerName, string>> = {
   lamb: 'LAMB',
 }
 
-const optimizerText = ({ optimizer, schedule, clipGradients }: Study['training']): string => {
+const optimizerText = ({ optimizer, schedule, clipGradients, augment }: Study['training']): string => {
   const options = optimizerOptions(optimizer)
   return [
     `${optimizerNames[optimizerName(optimizer)]}, rate ${options.rate}`,
@@ -185,7 +187,19 @@ const optimizerText = ({ optimizer, schedule, clipGradients }: Study['training']
     ...(options.weightDecay === undefined || options.weightDecay === 0 ? [] : [`weight decay ${options.weightDecay}`]),
     ...(schedule === undefined ? [] : [scheduleText(schedule)]),
     ...(clipGradients === undefined ? [] : [clipText(clipGradients)]),
+    ...(augment === undefined ? [] : [augmentText(augment)]),
   ].join(', ')
+}
+
+const augmentText = ({ flip, shift, rotation, scale, brightness }: AugmentSpec): string => {
+  const changes = [
+    ...(flip === 'none' ? [] : [`turned over (${flip})`]),
+    ...(shift > 0 ? [`shifted by up to ${percent(shift)}`] : []),
+    ...(rotation > 0 ? [`turned by up to ${rotation}°`] : []),
+    ...(scale > 0 ? [`up to ${percent(scale)} larger or smaller`] : []),
+    ...(brightness > 0 ? [`up to ${percent(brightness)} of white brighter or darker`] : []),
+  ]
+  return changes.length === 0 ? 'images as they are' : `images by chance ${changes.join(', ')}`
 }
 
 const scheduleText = (schedule: ScheduleSpec): string => {
