@@ -145,20 +145,19 @@ function live(state: State, outputs: readonly string[]): Pick<Graph, 'nodes' | '
     .toReversed()
     .filter((node) => {
       if (!node.outputs.some((output) => wanted.has(output))) return false
-      for (const name of [...node.inputs, ...namedInside(node)]) wanted.add(name)
+      for (const name of namedIn(node)) wanted.add(name)
       return true
     })
     .toReversed()
   return { nodes, initializers: [...state.initializers.values()].filter(({ name }) => wanted.has(name)) }
 }
 
-/** Names that a node's subgraphs use; some are of this graph. */
-const namedInside = (node: Node): string[] =>
-  Object.values(node.attributes).flatMap((attribute) =>
+/** Names that a node and its subgraphs use; some are of the subgraphs themselves. */
+export const namedIn = (node: Node): readonly string[] => [
+  ...node.inputs,
+  ...Object.values(node.attributes).flatMap((attribute) =>
     attribute.kind === 'graph'
-      ? [
-          ...attribute.value.outputs.map(({ name }) => name),
-          ...attribute.value.nodes.flatMap((inner) => [...inner.inputs, ...namedInside(inner)]),
-        ]
+      ? [...attribute.value.outputs.map(({ name }) => name), ...attribute.value.nodes.flatMap(namedIn)]
       : [],
-  )
+  ),
+]
