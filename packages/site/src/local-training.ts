@@ -6,7 +6,7 @@ import { judge, type MetricPoint } from '@wardround/core/learning/convergence.ts
 import { classLabels } from '@wardround/core/preparation/encoding.ts'
 import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
 import { seededRandom } from '@wardround/core/random.ts'
-import { outcomeOf } from '@wardround/core/study/loss.ts'
+import { outcomeOf } from '@wardround/core/study/outcome.ts'
 import { measuredOn, type Study } from '@wardround/core/study/study.ts'
 import type { Weights } from '@wardround/core/weights.ts'
 import type { Prepared } from './dataset.ts'
