@@ -206,21 +206,21 @@ function innerGraph({ b, graph, carried, unpacked }: Body, { nodes, outputs, isS
       return true
     })
     .toReversed()
+  // Outside, the tensors in a vector have the same names.
+  const other = (name: string): string => (unpacked.includes(name) ? `step/${name}` : name)
   const valued = (name: string): ValueInfo => ({ name, type: b.info(name).type, shape: b.info(name).shape })
   return {
     name: 'step',
     inputs: [...carried, ...[...wanted].filter(isScanned).map(valued)],
-    outputs: outputs.map(valued),
+    outputs: outputs.map((name) => ({ ...valued(name), name: other(name) })),
     initializers: graph.initializers.filter(({ name }) => wanted.has(name)),
-    // Outside, the tensors in a vector have the same names.
-    nodes: left.map((node) => renamed(node, new Set(unpacked))),
+    nodes: left.map((node) => renamed(node, other)),
   }
 }
 
-/** With another name for each of `names`, in subgraphs, too. */
-function renamed(node: Node, names: ReadonlySet<string>): Node {
-  const other = (name: string): string => (names.has(name) ? `step/${name}` : name)
-  const inside = (graph: Graph): Graph => ({ ...graph, nodes: graph.nodes.map((one) => renamed(one, names)) })
+/** With other names, in subgraphs, too. */
+function renamed(node: Node, other: (name: string) => string): Node {
+  const inside = (graph: Graph): Graph => ({ ...graph, nodes: graph.nodes.map((one) => renamed(one, other)) })
   const attributes = Object.entries(node.attributes).map(([key, attribute]): [string, Attribute] => [
     key,
     attribute.kind === 'graph' ? subgraph(inside(attribute.value)) : attribute,
