@@ -1,6 +1,6 @@
 /** A study with another seed or strategy: another plan, with another hash, as a researcher would publish it. */
 import { type ParsedStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
-import { rateOf } from '@wardround/core/study/optimizer.ts'
+import { rateOf } from '@wardround/core/study/rate.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import { usageWords } from '@wardround/core/words/en/usage.ts'
 import { usageOf } from './usage.ts'

@@ -1,9 +1,10 @@
 /** A study's records at this site, read and prepared once, and again only when the file has changed. */
 
+import type { ModelInputs } from '@wardround/core/preparation/inputs.ts'
 import type { Preparation } from '@wardround/core/preparation/schema.ts'
 import { type Split, splitPatients } from '@wardround/core/preparation/split.ts'
 import type { LocalFinding, TypedTable } from '@wardround/core/preparation/table.ts'
-import { type ModelInputs, type Scales, scalesFor, transform } from '@wardround/core/preparation/transform.ts'
+import { type Scales, scalesFor, transform } from '@wardround/core/preparation/transform.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import type { SiteConfig } from './config.ts'
 import type { Keep } from './data/images/readers.ts'

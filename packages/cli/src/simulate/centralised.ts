@@ -4,8 +4,8 @@
  */
 import { overallModel } from '@wardround/coordinator/results.ts'
 import { weightSpecs } from '@wardround/core/graph/network.ts'
+import { inputsIn, type ModelInputs, type PixelScale } from '@wardround/core/preparation/inputs.ts'
 import type { Preparation } from '@wardround/core/preparation/schema.ts'
-import { inputsIn, type ModelInputs, type PixelScale } from '@wardround/core/preparation/transform.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
 import type { ModelResult } from '@wardround/core/protocol/task.ts'
 import { measuredOn, type Study } from '@wardround/core/study/study.ts'

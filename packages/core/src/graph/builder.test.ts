@@ -96,3 +96,52 @@ test('what only a body uses is kept for it, however deep', () => {
   )
   checkGraph(graph)
 })
+
+test('a scalar that meets columns has as many axes as they have, and nothing else is changed', () => {
+  const b = graphBuilder()
+  b.input({ name: 'column', type: 'float32', shape: ['rows', 1] })
+  b.input({ name: 'row', type: 'float32', shape: [1, 3] })
+  b.input({ name: 'one', type: 'float32', shape: [1] })
+  b.input({ name: 'rate', type: 'float32', shape: [] })
+  const half = b.scalar(0.5)
+  for (const [inputs, shapes] of [
+    [
+      ['column', half],
+      [
+        ['rows', 1],
+        [1, 1],
+      ],
+    ],
+    [
+      [half, 'column'],
+      [
+        [1, 1],
+        ['rows', 1],
+      ],
+    ],
+    [
+      ['row', half],
+      [[1, 3], []],
+    ],
+    [
+      ['one', half],
+      [[1], []],
+    ],
+    [
+      ['column', 'rate'],
+      [['rows', 1], []],
+    ],
+  ] as const) {
+    b.node('Mul', inputs)
+    assert.deepEqual(
+      b
+        .nodes()
+        .at(-1)
+        ?.inputs.map((name) => b.shape(name)),
+      shapes,
+    )
+  }
+  assert.deepEqual([...(b.constant(b.nodes()[0]?.inputs[1] ?? '')?.data ?? [])], [0.5])
+  assert.deepEqual(b.shape(b.node('Clip', ['column', half, half])), ['rows', 1])
+  assert.deepEqual(b.nodes().at(-1)?.inputs, ['column', half, half])
+})

@@ -77,7 +77,9 @@ export function graphBuilder(prefix = ''): GraphBuilder {
     state.counter += 1
     return `${prefix}${op}_${state.counter}`
   }
-  const node: GraphBuilder['node'] = (op, inputs, { name = fresh(op), attributes = {} } = {}) => {
+  const node: GraphBuilder['node'] = (op, given, { name = fresh(op), attributes = {} } = {}) => {
+    const rank = columnsRank(op, given, info)
+    const inputs = given.map((input) => withAxes(state.initializers.get(input), { name: input, rank, once }))
     append({ op, domain: '', inputs, outputs: [name], attributes })
     return name
   }
@@ -122,6 +124,30 @@ export function graphBuilder(prefix = ''): GraphBuilder {
   }
 }
 
+const broadcasting: ReadonlySet<string> = new Set([
+  ...['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min', 'Where'],
+  ...['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual'],
+])
+
+/**
+ * How many axes an operator's operands have if the last extent is 1, else 0. ONNX Runtime takes such values one by one when they meet a scalar without axes, which
+ * for three thousand of them is fifty times as long as with [1, 1].
+ */
+function columnsRank(op: string, inputs: readonly string[], info: GraphBuilder['info']): number {
+  if (!broadcasting.has(op)) return 0
+  const [widest = []] = inputs.map((input) => info(input).shape).toSorted((a, b) => b.length - a.length)
+  return widest.length > 1 && widest.at(-1) === 1 ? widest.length : 0
+}
+
+type Once = (name: string, tensor: () => Tensor) => string
+
+/** A scalar constant with so many axes; anything else as it is. */
+function withAxes(constant: Tensor | undefined, { name, rank, once }: { name: string; rank: number; once: Once }) {
+  if (rank === 0 || constant?.type !== 'float32' || constant.shape.length > 0) return name
+  const other = `${name}_${rank}`
+  return once(other, () => ({ ...constant, name: other, shape: new Array<number>(rank).fill(1) }))
+}
+
 const floatTensor = (name: string, shape: readonly number[], values: ArrayLike<number>): Tensor => ({
   name,
   type: 'float32',
@@ -145,20 +171,19 @@ function live(state: State, outputs: readonly string[]): Pick<Graph, 'nodes' | '
     .toReversed()
     .filter((node) => {
       if (!node.outputs.some((output) => wanted.has(output))) return false
-      for (const name of [...node.inputs, ...namedInside(node)]) wanted.add(name)
+      for (const name of namedIn(node)) wanted.add(name)
       return true
     })
     .toReversed()
   return { nodes, initializers: [...state.initializers.values()].filter(({ name }) => wanted.has(name)) }
 }
 
-/** Names that a node's subgraphs use; some are of this graph. */
-const namedInside = (node: Node): string[] =>
-  Object.values(node.attributes).flatMap((attribute) =>
+/** Names that a node and its subgraphs use; some are of the subgraphs themselves. */
+export const namedIn = (node: Node): readonly string[] => [
+  ...node.inputs,
+  ...Object.values(node.attributes).flatMap((attribute) =>
     attribute.kind === 'graph'
-      ? [
-          ...attribute.value.outputs.map(({ name }) => name),
-          ...attribute.value.nodes.flatMap((inner) => [...inner.inputs, ...namedInside(inner)]),
-        ]
+      ? [...attribute.value.outputs.map(({ name }) => name), ...attribute.value.nodes.flatMap(namedIn)]
       : [],
-  )
+  ),
+]

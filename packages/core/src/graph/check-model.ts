@@ -1,7 +1,8 @@
 /** Whether a model's layers, its loss, and the weights that a study names fit together. */
 import type { Activation } from '../study/layers.ts'
-import { type Loss, lossName, type Outcome, outcomeOf } from '../study/loss.ts'
+import type { Loss } from '../study/loss.ts'
 import type { ModelSpec } from '../study/model.ts'
+import { lossName, type Outcome, outcomeOf } from '../study/outcome.ts'
 import { sizeOf } from '../weights.ts'
 import { misfit, type WeightSpec } from './layers/layer.ts'
 import { kindOf } from './layers/resolve.ts'

@@ -104,7 +104,7 @@ function updateOf(b: GraphBuilder, { shape }: TensorSpec, targets: ReadonlyMap<s
   }
   const made = (name: string): string => {
     const [constant, node] = [b.constant(name), producers.get(name)]
-    if (constant?.type === 'float32' && constant.shape.length === 0) return u.scalar(constant.data[0] ?? Number.NaN)
+    if (constant?.type === 'float32' && sizeOf(constant.shape) === 1) return u.scalar(constant.data[0] ?? Number.NaN)
     if (!isAlike(name)) return add(name, 'whole')
     if (node !== undefined && eachByItself.has(node.op) && node.inputs.every((one) => isAlike(one) || isSingle(one)))
       return u.node(node.op, node.inputs.map(visit))

@@ -1,30 +1,25 @@
 /** IR → ModelProto bytes. Field numbers are those of onnx/onnx.proto (ONNX 1.17). */
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import { sizeOf } from '../weights.ts'
 import { type Attribute, type Graph, irVersion, type Node, opsetVersion, type Tensor, type ValueInfo } from './ir.ts'
 import { attributeTypes, dataTypes } from './onnx-types.ts'
+import { type ProtobufWriter, protobufWriter, wireTypes } from './protobuf-writer.ts'
 
-const utf8 = new TextEncoder()
+type Fill = (writer: ProtobufWriter) => void
 
-type Fill = (writer: BinaryWriter) => void
-
-const message = (writer: BinaryWriter, field: number, fill: Fill): void => {
-  writer.tag(field, WireType.LengthDelimited).fork()
-  fill(writer)
-  writer.join()
-}
-const string = (writer: BinaryWriter, field: number, value: string): BinaryWriter =>
-  writer.tag(field, WireType.LengthDelimited).string(value)
-const varint = (writer: BinaryWriter, field: number, value: number | bigint): BinaryWriter =>
-  writer.tag(field, WireType.Varint).int64(value)
+const message = (writer: ProtobufWriter, field: number, fill: Fill): ProtobufWriter =>
+  writer.tag(field, wireTypes.lengthDelimited).message(fill)
+const string = (writer: ProtobufWriter, field: number, value: string): ProtobufWriter =>
+  writer.tag(field, wireTypes.lengthDelimited).string(value)
+const varint = (writer: ProtobufWriter, field: number, value: number | bigint): ProtobufWriter =>
+  writer.tag(field, wireTypes.varint).varint(value)
 
 /** A part of a model file: bytes, or the values of a Float32 constant, row by row, which are kept elsewhere. */
 export type ModelPart = Uint8Array<ArrayBuffer> | { readonly tensor: string }
 
 const written = (fill: Fill): Uint8Array<ArrayBuffer> => {
-  const writer = new BinaryWriter()
+  const writer = protobufWriter()
   fill(writer)
-  return Uint8Array.from(writer.finish())
+  return writer.finish()
 }
 
 const sizeOfPart = (part: ModelPart, graph: Graph): number =>
@@ -50,7 +45,7 @@ export function modelParts(
   const head = written((writer) => {
     varint(writer, 1, irVersion)
     string(writer, 2, 'wardround')
-    writer.tag(7, WireType.LengthDelimited).uint32(innerBytes)
+    writer.tag(7, wireTypes.lengthDelimited).varint(innerBytes)
   })
   const tail = written((writer) => {
     message(writer, 8, (inner) => varint(inner, 2, opset))
@@ -87,30 +82,30 @@ function graphParts(graph: Graph, apart: ReadonlySet<string>): readonly ModelPar
     const valueBytes = sizeOfPart(part, graph)
     const head = written((writer) => {
       writeTensorHead(writer, tensor)
-      writer.tag(9, WireType.LengthDelimited).uint32(valueBytes)
+      writer.tag(9, wireTypes.lengthDelimited).varint(valueBytes)
     })
-    return [written((writer) => writer.tag(5, WireType.LengthDelimited).uint32(head.length + valueBytes)), head, part]
+    return [written((writer) => writer.tag(5, wireTypes.lengthDelimited).varint(head.length + valueBytes)), head, part]
   })
   return [written((writer) => writeNodes(writer, graph)), ...constants, written((writer) => writeValues(writer, graph))]
 }
 
-function writeGraph(writer: BinaryWriter, graph: Graph): void {
+function writeGraph(writer: ProtobufWriter, graph: Graph): void {
   writeNodes(writer, graph)
   for (const tensor of graph.initializers) message(writer, 5, (inner) => writeTensor(inner, tensor))
   writeValues(writer, graph)
 }
 
-function writeNodes(writer: BinaryWriter, graph: Graph): void {
+function writeNodes(writer: ProtobufWriter, graph: Graph): void {
   for (const node of graph.nodes) message(writer, 1, (inner) => writeNode(inner, node))
   string(writer, 2, graph.name)
 }
 
-function writeValues(writer: BinaryWriter, graph: Graph): void {
+function writeValues(writer: ProtobufWriter, graph: Graph): void {
   for (const value of graph.inputs) message(writer, 11, (inner) => writeValue(inner, value))
   for (const value of graph.outputs) message(writer, 12, (inner) => writeValue(inner, value))
 }
 
-function writeNode(writer: BinaryWriter, node: Node): void {
+function writeNode(writer: ProtobufWriter, node: Node): void {
   for (const name of node.inputs) string(writer, 1, name)
   for (const name of node.outputs) string(writer, 2, name)
   string(writer, 4, node.op)
@@ -119,17 +114,17 @@ function writeNode(writer: BinaryWriter, node: Node): void {
   if (node.domain !== '') string(writer, 7, node.domain)
 }
 
-function writeAttribute(writer: BinaryWriter, name: string, attribute: Attribute): void {
+function writeAttribute(writer: ProtobufWriter, name: string, attribute: Attribute): void {
   string(writer, 1, name)
   switch (attribute.kind) {
     case 'float':
-      writer.tag(2, WireType.Bit32).float(attribute.value)
+      writer.tag(2, wireTypes.bit32).float(attribute.value)
       break
     case 'int':
       varint(writer, 3, attribute.value)
       break
     case 'string':
-      writer.tag(4, WireType.LengthDelimited).bytes(utf8.encode(attribute.value))
+      writer.tag(4, wireTypes.lengthDelimited).string(attribute.value)
       break
     case 'tensor':
       message(writer, 5, (inner) => writeTensor(inner, attribute.value))
@@ -138,35 +133,34 @@ function writeAttribute(writer: BinaryWriter, name: string, attribute: Attribute
       message(writer, 6, (inner) => writeGraph(inner, attribute.value))
       break
     case 'floats':
-      for (const value of attribute.value) writer.tag(7, WireType.Bit32).float(value)
+      for (const value of attribute.value) writer.tag(7, wireTypes.bit32).float(value)
       break
     case 'ints':
       for (const value of attribute.value) varint(writer, 8, value)
       break
     case 'strings':
-      for (const value of attribute.value) writer.tag(9, WireType.LengthDelimited).bytes(utf8.encode(value))
+      for (const value of attribute.value) writer.tag(9, wireTypes.lengthDelimited).string(value)
       break
   }
   varint(writer, 20, attributeTypes[attribute.kind])
 }
 
-function writeTensor(writer: BinaryWriter, tensor: Tensor): void {
+function writeTensor(writer: ProtobufWriter, tensor: Tensor): void {
   writeTensorHead(writer, tensor)
   if (tensor.type === 'string') return
   const { buffer, byteOffset, byteLength } = tensor.data
-  writer.tag(9, WireType.LengthDelimited).bytes(new Uint8Array(buffer, byteOffset, byteLength))
+  writer.tag(9, wireTypes.lengthDelimited).bytes(new Uint8Array(buffer, byteOffset, byteLength))
 }
 
 /** All but numbers, which come last. */
-function writeTensorHead(writer: BinaryWriter, tensor: Tensor): void {
+function writeTensorHead(writer: ProtobufWriter, tensor: Tensor): void {
   for (const extent of tensor.shape) varint(writer, 1, extent)
   varint(writer, 2, dataTypes[tensor.type])
-  if (tensor.type === 'string')
-    for (const value of tensor.data) writer.tag(6, WireType.LengthDelimited).bytes(utf8.encode(value))
+  if (tensor.type === 'string') for (const value of tensor.data) writer.tag(6, wireTypes.lengthDelimited).string(value)
   string(writer, 8, tensor.name)
 }
 
-function writeValue(writer: BinaryWriter, value: ValueInfo): void {
+function writeValue(writer: ProtobufWriter, value: ValueInfo): void {
   string(writer, 1, value.name)
   message(writer, 2, (type) =>
     message(type, 1, (tensor) => {

@@ -1,7 +1,8 @@
 /** The model for prediction. */
 import type { Activation } from '../study/layers.ts'
-import { type Loss, type Outcome, outcomeOf } from '../study/loss.ts'
+import type { Loss } from '../study/loss.ts'
 import type { ModelSpec } from '../study/model.ts'
+import { type Outcome, outcomeOf } from '../study/outcome.ts'
 import { graphBuilder } from './builder.ts'
 import type { Graph } from './ir.ts'
 import { appendActivation } from './layers/activation.ts'

@@ -12,6 +12,7 @@ import { appendLoss } from './losses/registry.ts'
 import { extentsOf, type Inputs, type Network, networkOf, weightSpecs } from './network.ts'
 import type { Optimizer, StateSpec } from './optimizers/optimizer.ts'
 import { optimizerOf } from './optimizers/registry.ts'
+import { type Packing, pack, unpack } from './packing.ts'
 import { appendLevels, appendScale, pixelScaleInputs } from './pixels.ts'
 
 export type StepOptions = {
@@ -52,6 +53,8 @@ export type StepParts = {
   readonly outer: readonly ValueInfo[]
   /** Goes into a step and comes out of it: the weights, then the state. */
   readonly carried: readonly ValueInfo[]
+  /** Those of them that are carried as one (packing.ts). */
+  readonly packing?: Packing
 }
 
 export function stepParts(options: StepOptions): StepParts {
@@ -91,13 +94,21 @@ export const batchInput = 'step/batch'
 export const drawsInput = (layer: Pick<DrawSpec, 'name'>): string => `step/draws/${layer.name}`
 export const rateInput = 'step/rate'
 
+/** What a step carries on: what is left by itself, and what is packed. */
+export function carriedBy({ carried, packing = [] }: StepParts): readonly ValueInfo[] {
+  const packed = new Set(packing.flatMap(({ tensors }) => tensors.map(({ name }) => name)))
+  return [...carried.filter(({ name }) => !packed.has(name)), ...packing.map(({ value }) => value)]
+}
+
 /** The value names of what is carried on, in order, and of the step's data loss, before the step and without penalties. */
 export type Step = { readonly next: readonly string[]; readonly loss: string }
 
-/** Appends a step to `b`, which knows the outer values already. The carried inputs keep the names of the weights. */
+/** Appends a step to `b`, which knows the outer values already. Carried inputs, or what is taken out of them, have the names of the weights. */
 export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepParts): Step {
-  const { learnt, optimizer, carried } = parts
+  const { learnt, packing: [packed] = [] } = parts
+  const carried = carriedBy(parts)
   for (const value of carried) b.input(value)
+  if (packed !== undefined) unpack(b, packed.value.name, packed.tensors)
   const batch = b.input({ name: batchInput, type: 'int32', shape: [options.batch] })
   const draws = new Map(
     parts.draws.map((layer) => [
@@ -123,11 +134,11 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
     corrected.has(name) ? b.node('Add', [gradient, `correction/${name}`]) : gradient
   const corrections = learnt.map(({ name }, index) => correct(name, gradients[index] ?? ''))
   const clipped = clipGradients(b, options.training.clipGradients, corrections)
-  const next = optimizer.step(
-    b,
-    learnt.map(({ name }, index) => ({ name, gradient: clipped[index] ?? '' })),
-    rate,
-  )
+  const parameters =
+    packed === undefined
+      ? learnt.map(({ name }, index) => ({ name, gradient: clipped[index] ?? '' }))
+      : [{ name: packed.value.name, gradient: pack(b, clipped) }]
+  const next = parts.optimizer.step(b, parameters, rate)
   // What is frozen, or neither learnt nor kept up by a layer, stays as it is.
   const held = new Set(parts.network.weights.flatMap(({ name, frozen }) => (frozen === true ? [name] : [])))
   const nextOf = (name: string): string => (held.has(name) ? name : (next.get(name) ?? kept.get(name) ?? name))

@@ -1,6 +1,7 @@
 /** Statistics made from predictions, and merged: merging the parts gives the statistic of the whole. */
 import { WardroundError } from '../errors.ts'
-import { type Loss, outcomeOf } from '../study/loss.ts'
+import type { Loss } from '../study/loss.ts'
+import { outcomeOf } from '../study/outcome.ts'
 import { firstNotFinite } from '../vector.ts'
 import {
   type BinaryStatistic,

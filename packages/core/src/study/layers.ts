@@ -1,5 +1,6 @@
 /** The layers of a study's model, named as Keras names them, and what each is told. Extents are those of one example: channels come first, then space. */
 import { z } from 'zod'
+import type { LayerKind } from './layer-kinds.ts'
 
 export const activationNames = [
   ...(['linear', 'relu', 'sigmoid', 'tanh', 'softmax', 'leakyRelu', 'elu', 'selu', 'gelu', 'silu'] as const),
@@ -197,19 +198,6 @@ const concat = z.strictObject({ concat: branches, ...named })
 
 export const layerSchema: z.ZodType<LayerSpec> = z.union([plainLayer, residual, add, concat])
 
-/** `activation` stands last: many other kinds have one. */
-export const layerKinds = [
-  ...(['dense', 'dropout', 'conv1d', 'conv2d', 'conv3d'] as const),
-  ...(['conv1dTranspose', 'conv2dTranspose', 'conv3dTranspose', 'depthwiseConv1d', 'depthwiseConv2d'] as const),
-  ...(['maxPool1d', 'maxPool2d', 'maxPool3d', 'averagePool1d', 'averagePool2d', 'averagePool3d'] as const),
-  ...(['globalMaxPool', 'globalAveragePool', 'adaptiveAveragePool'] as const),
-  ...(['flatten', 'reshape', 'permute', 'upsample'] as const),
-  ...(['batchNormalization', 'groupNormalization', 'instanceNormalization'] as const),
-  ...(['layerNormalization', 'rmsNormalization'] as const),
-  ...(['embedding', 'gru', 'lstm', 'selfAttention', 'positionalEncoding'] as const),
-  ...(['residual', 'add', 'concat', 'activation'] as const),
-] as const
-export type LayerKind = (typeof layerKinds)[number]
 export type SpecOf<K extends LayerKind> = K extends 'activation'
   ? z.output<typeof alone>
   : Extract<LayerSpec, { readonly [Key in K]: unknown }>

@@ -62,10 +62,3 @@ export type OptimizerOptions<N extends OptimizerName> = N extends unknown
   : never
 
 export const optimizerName = (spec: OptimizerSpec): OptimizerName => Object.keys(spec)[0] as OptimizerName
-
-export const optimizerOptions = (spec: OptimizerSpec): OptimizerOptions<OptimizerName> =>
-  // Each has one field; Object.values() would say that it may have none.
-  Object.values<OptimizerOptions<OptimizerName>>(spec)[0] as OptimizerOptions<OptimizerName>
-
-/** The learning rate, before any schedule. */
-export const rateOf = (spec: OptimizerSpec): number => optimizerOptions(spec).rate

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 // make_training.py says how.
 import fixture from '../graph/fixtures/training.json' with { type: 'json' }
-import { rateFactor, scheduleSchema } from './schedule.ts'
+import { rateFactor } from './rate.ts'
+import { scheduleSchema } from './schedule.ts'
 
 const near = (found: number, wanted: number, what: string): void =>
   assert.ok(Math.abs(found - wanted) <= 1e-6 * Math.max(1e-3, Math.abs(wanted)), `${what}: ${found} and ${wanted}`)

@@ -6,7 +6,7 @@ import type { Value } from '@wardround/core/graph/interpreter/values.ts'
 import { drawn } from '@wardround/core/graph/testing/draws.ts'
 import { drawFinished, sitePrediction } from '@wardround/core/graph/testing/finished.ts'
 import fc from 'fast-check'
-import { openModel } from './session.ts'
+import { openModel } from './open-model.ts'
 
 const asColumn = (value: Value): Float32Array | readonly string[] =>
   value.type === 'string' ? value.data : Float32Array.from(value.data)

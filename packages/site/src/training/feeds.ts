@@ -1,7 +1,7 @@
 /** What a training request gives to a graph. */
 import { extentsOf } from '@wardround/core/graph/network.ts'
 import type { StepOptions } from '@wardround/core/graph/step.ts'
-import { inputsIn } from '@wardround/core/preparation/transform.ts'
+import { inputsIn } from '@wardround/core/preparation/inputs.ts'
 import { sizeOf, type TensorSpec, type Weights } from '@wardround/core/weights.ts'
 import type { Tensor } from 'onnxruntime-node'
 import type { Dataset, TrainRequest } from './messages.ts'

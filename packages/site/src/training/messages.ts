@@ -1,5 +1,5 @@
 /** What is asked of a trainer. */
-import type { PixelScale } from '@wardround/core/preparation/transform.ts'
+import type { PixelScale } from '@wardround/core/preparation/inputs.ts'
 import type { ModelSpec, TrainingSpec } from '@wardround/core/study/model.ts'
 import type { Weights } from '@wardround/core/weights.ts'
 

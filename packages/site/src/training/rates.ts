@@ -1,6 +1,5 @@
 /** The learning rate of each step, where a study has a schedule. */
-import { rateOf } from '@wardround/core/study/optimizer.ts'
-import { countingOf, rateFactor } from '@wardround/core/study/schedule.ts'
+import { countingOf, rateFactor, rateOf } from '@wardround/core/study/rate.ts'
 import type { TrainRequest } from './messages.ts'
 import type { Parts, Schedule } from './plan.ts'
 

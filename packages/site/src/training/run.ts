@@ -1,7 +1,7 @@
 /** Training and prediction as calls of graphs. Runs inside the trainer's process; sessions are kept for graphs seen before. */
 import { WardroundError } from '@wardround/core/errors.ts'
 import { predictionGraph } from '@wardround/core/graph/prediction.ts'
-import { inputsIn } from '@wardround/core/preparation/transform.ts'
+import { inputsIn } from '@wardround/core/preparation/inputs.ts'
 import { firstNotFinite } from '@wardround/core/vector.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
 import { featureFeeds, shapeOf, weightFeeds } from './feeds.ts'

@@ -15,7 +15,12 @@ const drawsPerCall = 4_000_000
 
 export type Epoch = { readonly epoch: EpochGraph; readonly session: Session }
 
-export async function scanned(epochs: Remembered<Epoch>, { request, schedule, batch, goOn }: WayOptions): Promise<Way> {
+/** `mostSteps` is another number for tests. */
+export async function scanned(
+  epochs: Remembered<Epoch>,
+  { request, schedule, batch, goOn }: WayOptions,
+  mostSteps = stepsPerCall,
+): Promise<Way> {
   const options = stepOptions(request)
   const { epoch, session } = await epochs(options, async () => {
     const made = epochGraph(options)
@@ -27,20 +32,41 @@ export async function scanned(epochs: Remembered<Epoch>, { request, schedule, ba
   return {
     pace: partsPerCall(epoch, stepsPerPart * batch, stepsPerPart),
     async advance(parts) {
-      goOn()
-      const outputs = await session.run({
-        ...fixed,
-        ...carried,
-        ...scanFeeds(request, epoch, { schedule, batch, parts }),
-      })
-      carried = Object.fromEntries(
-        Object.entries(carried).map(([name, before]) => [name, floats(floatsOf(outputs, `next/${name}`), before.dims)]),
-      )
-      return floatsOf(outputs, 'losses')
+      const feeds = scanFeeds(request, epoch, { schedule, batch, parts })
+      const losses = new Float32Array(stepsPerPart * parts.count)
+      for (let from = 0; from < losses.length; from += mostSteps) {
+        goOn()
+        const outputs = await session.run({ ...fixed, ...carried, ...stepsOf(feeds, from, from + mostSteps) })
+        carried = Object.fromEntries(
+          Object.entries(carried).map(([name, { dims }]) => [name, floats(floatsOf(outputs, `next/${name}`), dims)]),
+        )
+        losses.set(floatsIn(outputs.losses), from)
+      }
+      return losses
     },
     weights: () => request.weights.map(({ name, shape }) => ({ name, shape, data: floatsIn(carried[name]) })),
   }
 }
+
+/** Of what is given for all steps, as much as some of them need: an epoch may be longer than a call. */
+const stepsOf = (feeds: Feeds, from: number, to: number): Feeds =>
+  Object.fromEntries(
+    Object.entries(feeds).map(
+      ([
+        name,
+        {
+          data,
+          dims: [steps = 0, ...extents],
+        },
+      ]) => {
+        const [width, end] = [sizeOf(extents), Math.min(steps, to)]
+        const shape = [end - from, ...extents]
+        if (data instanceof Int32Array) return [name, integers(data.subarray(from * width, end * width), shape)]
+        if (data instanceof Float32Array) return [name, floats(data.subarray(from * width, end * width), shape)]
+        throw new TypeError(`there is no ${name}`)
+      },
+    ),
+  )
 
 /** Anchors and corrections are given for all weights that travel; running statistics have none in the graph. */
 function asked({ graph }: EpochGraph, feeds: Feeds): Feeds {

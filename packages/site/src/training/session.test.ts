@@ -5,7 +5,8 @@ import { graphBuilder } from '@wardround/core/graph/builder.ts'
 import { decodeModel } from '@wardround/core/graph/decode-model.ts'
 import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import { type Graph, int, ints, type Node, subgraph } from '@wardround/core/graph/ir.ts'
-import { floats, floatsOf, openModel, openSession } from './session.ts'
+import { openModel } from './open-model.ts'
+import { floats, floatsOf, openSession } from './session.ts'
 
 const coded = (code: ErrorCode) => (error: unknown) => error instanceof WardroundError && error.code === code
 const node = (op: string, inputs: readonly string[], outputs: readonly string[]): Node => ({

@@ -1,4 +1,4 @@
-/** A way to run a training request's steps. Whichever is taken, the bits are the same. */
+/** A way to run a training request's steps. Whichever is taken, the weights' bits are the same, and the losses to all but the last. */
 import type { Weights } from '@wardround/core/weights.ts'
 import type { TrainRequest } from './messages.ts'
 import type { Parts, Schedule } from './plan.ts'

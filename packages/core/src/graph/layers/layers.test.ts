@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { WardroundError } from '../../errors.ts'
-import { layerKinds, layerSchema } from '../../study/layers.ts'
+import { layerKinds } from '../../study/layer-kinds.ts'
+import { layerSchema } from '../../study/layers.ts'
 import { graphBuilder } from '../builder.ts'
 // Keras on the same weights and inputs; fixtures/make_layers.py says how.
 import fixture from '../fixtures/layers.json' with { type: 'json' }

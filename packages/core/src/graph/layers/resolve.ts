@@ -1,5 +1,6 @@
 /** From a study's list of layers to layers with their names and extents worked out. */
-import { type LayerKind, type LayerSpec, layerKinds, type SpecOf } from '../../study/layers.ts'
+import { type LayerKind, layerKinds } from '../../study/layer-kinds.ts'
+import type { LayerSpec, SpecOf } from '../../study/layers.ts'
 import { activationLayer } from './activation.ts'
 import { flattenLayer, permuteLayer, reshapeLayer } from './arrangement.ts'
 import { selfAttentionLayer } from './attention.ts'

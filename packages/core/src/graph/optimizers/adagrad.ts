@@ -3,6 +3,7 @@ import type { OptimizerOptions } from '../../study/optimizer.ts'
 import { besideEach, type Optimizer, withDecay } from './optimizer.ts'
 
 export const adagrad = ({ rate: ownRate, epsilon, weightDecay }: OptimizerOptions<'adagrad'>): Optimizer => ({
+  isElementwise: true,
   state: (weights) => besideEach(weights, 'squareSum'),
   step: (b, parameters, rate) => {
     const next = new Map<string, string>()

@@ -4,19 +4,19 @@
  */
 import type { OptimizerOptions } from '../../study/optimizer.ts'
 import type { GraphBuilder } from '../builder.ts'
-import { appendDirection, appendTotals, momentState } from './moments.ts'
+import { appendDirection, appendFactors, momentState } from './moments.ts'
 import type { Optimizer } from './optimizer.ts'
 
 export const lamb = (options: OptimizerOptions<'lamb'>): Optimizer => ({
+  isElementwise: false,
   state: momentState,
   step: (b, parameters, given) => {
     const next = new Map<string, string>()
-    const totals = appendTotals(b, options, next)
-    const [first, root] = [totals.beta1, b.node('Sqrt', [totals.beta2])]
+    const { factor, floor } = appendFactors(b, options, next)
     for (const { name, gradient } of parameters) {
-      const direction = appendDirection(b, { name, gradient }, { ...options, root, next })
+      const direction = appendDirection(b, { name, gradient }, { ...options, floor, next })
       const decay = b.node('Mul', [name, b.scalar(options.weightDecay)])
-      const u = b.node('Add', [b.node('Div', [direction, first]), decay])
+      const u = b.node('Add', [b.node('Mul', [direction, factor]), decay])
       const length = b.node('Mul', [trustRatio(b, name, u), given ?? b.scalar(options.rate)])
       next.set(name, b.node('Sub', [name, b.node('Mul', [u, length])]))
     }

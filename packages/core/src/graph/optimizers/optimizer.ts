@@ -5,7 +5,12 @@ import type { GraphBuilder } from '../builder.ts'
 /** A state tensor and its first value. */
 export type StateSpec = TensorSpec & { readonly initial: number }
 
+/** The state, if an optimizer has it, that says how many steps have been taken. */
+export const counter = '@steps'
+
 export type Optimizer = {
+  /** Whether each value of a weight goes its own way, so that it does not matter which tensor it is in. */
+  readonly isElementwise: boolean
   /** What is carried from step to step beside the weights. */
   state(weights: readonly TensorSpec[]): readonly StateSpec[]
   /**

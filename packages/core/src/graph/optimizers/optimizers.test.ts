@@ -103,10 +103,10 @@ test('Adam: bias-corrected moments, ε beside √v̂ (Kingma and Ba 2015, Algori
   ])
   // m̂ = g and v̂ = g² after one step, whatever β: ¼·2 / (2 + 2), ¼·(−4) / (4 + 2).
   near(flat(first, 'a.kernel', 'a.bias'), [1 - 1 / 8, -1 + 1 / 6, 0.5])
-  near(flat(first, 'a.kernel@m', 'a.kernel@v'), [1, -2, 1, 4])
+  // Carried are m / (1 − ½) and v / (1 − ¾).
+  near(flat(first, 'a.kernel@m', 'a.kernel@v'), [2, -4, 4, 16])
   // m = ½·1 + ½·4, ½·(−2) + ½·2; v = ¾·1 + ¼·16, ¾·4 + ¼·4; corrected by 1 − ½² and 1 − ¾².
-  near(flat(second, 'a.kernel@m', 'a.kernel@v'), [2.5, 0, 4.75, 4])
-  near(flat(second, '@beta1Total', '@beta2Total'), [0.75, 0.4375])
+  near(flat(second, 'a.kernel@m', 'a.kernel@v', '@steps'), [2 * 2.5, 0, 4 * 4.75, 4 * 4, 2])
   const step = (0.25 * (2.5 / 0.75)) / (Math.sqrt(4.75 / 0.4375) + 2)
   near(flat(second, 'a.kernel', 'a.bias'), [7 / 8 - step, -5 / 6, 0.5])
 })
@@ -125,11 +125,10 @@ test('Adam’s steps are the rate in the direction of a gradient that stays, wha
   }
 })
 
-test('Adam carries two moments for each weight and what both averages make of ones', () => {
+test('Adam carries two moments for each weight, and how many steps there were', () => {
   const state = optimizerOf(optimizerSchema.parse({ adam: { rate: 0.1 } })).state(weights)
   assert.deepEqual(state, [
-    { name: '@beta1Total', shape: [], initial: 0 },
-    { name: '@beta2Total', shape: [], initial: 0 },
+    { name: '@steps', shape: [], initial: 0 },
     { name: 'a.kernel@m', shape: [2, 1], initial: 0 },
     { name: 'a.kernel@v', shape: [2, 1], initial: 0 },
     { name: 'a.bias@m', shape: [1], initial: 0 },

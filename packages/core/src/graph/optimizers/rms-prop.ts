@@ -22,6 +22,7 @@ export function rmsProp(options: OptimizerOptions<'rmsProp'>): Optimizer {
     return b.node('Div', [gradient, b.node('Add', [b.node('Sqrt', [spread]), b.scalar(epsilon)])])
   }
   return {
+    isElementwise: true,
     state: (weights) =>
       besideEach(weights, 'square', ...(centered ? ['mean'] : []), ...(momentum === 0 ? [] : ['velocity'])),
     step: (b, parameters, rate) => {

@@ -10,6 +10,7 @@ export function sgd({ rate: ownRate, momentum, nesterov, weightDecay }: Optimize
   const rolled = (b: GraphBuilder, value: string, added: string): string =>
     b.node('Add', [b.node('Mul', [value, b.scalar(momentum)]), added])
   return {
+    isElementwise: true,
     state: (weights) => (momentum === 0 ? [] : besideEach(weights, 'velocity')),
     step: (b, parameters, rate) => {
       const next = new Map<string, string>()

@@ -1,7 +1,8 @@
 /** Random training graphs with everything that they read, and the fixture's runs of PyTorch. */
 import fc from 'fast-check'
-import { type Loss, outcomeOf } from '../../study/loss.ts'
+import type { Loss } from '../../study/loss.ts'
 import { type ModelSpec, modelSchema, type TrainingSpec, trainingSchema } from '../../study/model.ts'
+import { outcomeOf } from '../../study/outcome.ts'
 import { sizeOf, type TensorSpec } from '../../weights.ts'
 import { type EpochGraph, epochGraph } from '../epoch.ts'
 // make_training.py says how.

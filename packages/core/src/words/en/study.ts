@@ -2,10 +2,12 @@
 import { scoreBins } from '../../metrics/schema.ts'
 import type { AugmentSpec } from '../../study/augment.ts'
 import type { Branch, LayerSpec } from '../../study/layers.ts'
-import { type Loss, type LossName, lossName } from '../../study/loss.ts'
+import type { Loss } from '../../study/loss.ts'
 import type { ClipSpec } from '../../study/model.ts'
-import { type OptimizerName, optimizerName, optimizerOptions } from '../../study/optimizer.ts'
-import { countingOf, type ScheduleSpec } from '../../study/schedule.ts'
+import { type OptimizerName, optimizerName } from '../../study/optimizer.ts'
+import { type LossName, lossName } from '../../study/outcome.ts'
+import { countingOf, optimizerOptions } from '../../study/rate.ts'
+import type { ScheduleSpec } from '../../study/schedule.ts'
 import { type ColumnSpec, measuredOn, type Study } from '../../study/study.ts'
 
 const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`

@@ -1,0 +1,24 @@
+/** Records as a model takes them. By itself: a trainer's process knows nothing else of preparation. */
+export type ModelInputs = {
+  /** [rows, width], row-major; of images their levels, 0 to 255. */
+  readonly features: Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>
+  readonly rows: number
+  /** Values of a record. */
+  readonly width: number
+  /** Channels, height and width, where records are images. */
+  readonly extents?: readonly number[]
+  /** What makes model inputs of levels. */
+  readonly pixelScale?: PixelScale
+  readonly target: Float32Array<ArrayBuffer>
+  readonly patients: readonly string[]
+}
+
+/** [channels] each: levels become (level − mean) / deviation. */
+export type PixelScale = {
+  readonly mean: Float32Array<ArrayBuffer>
+  readonly deviation: Float32Array<ArrayBuffer>
+}
+
+/** What one example is to the model. */
+export const inputsIn = ({ extents, width }: Pick<ModelInputs, 'extents' | 'width'>): number | readonly number[] =>
+  extents ?? width
