@@ -97,7 +97,7 @@ const grouped =
     const [standard, inv] =
       foundInv === '' ? standardRows(b, reshaped(b, x, flat), epsilonOf(node)) : [reshaped(b, found, flat), foundInv]
     const moved = b.node('Mul', [flow, reshaped(b, standard, perChannel)])
-    const share = b.node('Div', [reshaped(b, inv, [rows, 1]), b.scalar(inGroup * values)])
+    const share = b.node('Mul', [reshaped(b, inv, [rows, 1]), b.scalar(1 / (inGroup * values))])
     const sums = [summed(b, flow, [2]), summed(b, moved, [2])]
     const [shift = '', slope = ''] = sums.map((sum) => {
       const weighted = reshaped(b, b.node('Mul', [sum, scale]), [rows, inGroup])
