@@ -5,7 +5,7 @@
 import { overallModel } from '@wardround/coordinator/results.ts'
 import { weightSpecs } from '@wardround/core/graph/network.ts'
 import type { Preparation } from '@wardround/core/preparation/schema.ts'
-import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
+import { inputsIn, type ModelInputs, type PixelScale } from '@wardround/core/preparation/transform.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
 import type { ModelResult } from '@wardround/core/protocol/task.ts'
 import { measuredOn, type Study } from '@wardround/core/study/study.ts'
@@ -83,25 +83,52 @@ type Pooled = ModelInputs & { readonly group: Int32Array<ArrayBuffer> }
 function pool(parts: readonly ModelInputs[]): Pooled {
   const rows = parts.reduce((sum, part) => sum + part.rows, 0)
   const width = parts[0]?.width ?? 0
-  const features = new Float32Array(rows * width)
+  const { extents, pixelScale } = parts[0] ?? {}
+  // Levels stay levels where all hospitals scale them alike.
+  const isOneScale = parts.every((part) => isSame(part.pixelScale, pixelScale))
+  const keep = pixelScale !== undefined && isOneScale
+  const features = keep ? new Uint8Array(rows * width) : new Float32Array(rows * width)
   const [target, group] = [new Float32Array(rows), new Int32Array(rows)]
   let row = 0
   for (const [index, part] of parts.entries()) {
-    features.set(part.features, row * width)
+    features.set(keep ? part.features : scaled(part), row * width)
     target.set(part.target, row)
     group.fill(index, row, row + part.rows)
     row += part.rows
   }
   // A patient's name counts within a hospital: two hospitals' `row-1` are two people.
   const patients = parts.flatMap((part, index) => part.patients.map((patient) => `${index}/${patient}`))
-  return { features, rows, width, target, group, patients }
+  return {
+    features,
+    rows,
+    width,
+    ...(extents === undefined ? {} : { extents }),
+    ...(keep ? { pixelScale } : {}),
+    target,
+    group,
+    patients,
+  }
+}
+
+const isSame = (a: PixelScale | undefined, b: PixelScale | undefined): boolean =>
+  JSON.stringify(a) === JSON.stringify(b)
+
+/** Model inputs: of levels what the graph would make of them. */
+function scaled({ features, width, extents = [], pixelScale }: ModelInputs): ModelInputs['features'] {
+  if (pixelScale === undefined) return features
+  const { mean, deviation } = pixelScale
+  const pixels = width / (extents[0] ?? 1)
+  return Float32Array.from(features, (level, at) => {
+    const channel = Math.floor((at % width) / pixels)
+    return Math.fround(level - (mean[channel] ?? 0)) / (deviation[channel] ?? 1)
+  })
 }
 
 /** Shared weights as everybody's; personal biases as a table with each hospital's own start. */
 function pooledStart(study: Study, prepared: readonly Prepared[]): Weights {
-  const width = prepared[0]?.training.width ?? 0
-  const own = prepared.map(({ training }) => withPersonalStart(study, firstWeights(study, width), training.target))
-  return weightSpecs(study.model, width, prepared.length).map(({ name, shape }) => {
+  const inputs = inputsIn(prepared[0]?.training ?? { width: 0 })
+  const own = prepared.map(({ training }) => withPersonalStart(study, firstWeights(study, inputs), training.target))
+  return weightSpecs(study.model, inputs, prepared.length).map(({ name, shape }) => {
     const rows = own.map((weights) => weights.find((tensor) => tensor.name === name)?.data ?? new Float32Array())
     const first = rows[0] ?? new Float32Array()
     const table =

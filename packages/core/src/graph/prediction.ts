@@ -6,6 +6,7 @@ import { graphBuilder } from './builder.ts'
 import type { Graph } from './ir.ts'
 import { appendActivation } from './layers/activation.ts'
 import { extentsOf, type Inputs, networkOf, weightSpecs } from './network.ts'
+import { appendPixels, pixelScaleInputs } from './pixels.ts'
 
 /** What turns logits into what a person is told: a probability, one for each class, or the value itself. */
 export const outputActivation = (loss: Loss): Activation => outcomeActivation[outcomeOf(loss)]
@@ -18,17 +19,25 @@ const outcomeActivation: Record<Outcome, Activation> = {
 export type PredictionOptions = {
   readonly model: ModelSpec
   readonly inputs: Inputs
+  /** Whether features are an image's levels. */
+  readonly pixels?: boolean
   readonly loss: Loss
   readonly groups?: number
 }
 
 /**
- * Inputs `features` [rows, …inputs] and every weight (and `group` int32 [rows] with `groups`);
+ * Inputs `features` [rows, …inputs] (of images uint8, with what they are scaled by: pixels.ts) and every weight (and `group` int32 [rows] with `groups`);
  * output `prediction` [rows, …outputs].
  */
-export function predictionGraph({ model, inputs, loss, groups }: PredictionOptions): Graph {
+export function predictionGraph({ model, inputs, pixels = false, loss, groups }: PredictionOptions): Graph {
   const b = graphBuilder()
-  const x = b.input({ name: 'features', type: 'float32', shape: ['rows', ...extentsOf(inputs)] })
+  const features = b.input({
+    name: 'features',
+    type: pixels ? 'uint8' : 'float32',
+    shape: ['rows', ...extentsOf(inputs)],
+  })
+  if (pixels) for (const value of pixelScaleInputs(extentsOf(inputs))) b.input(value)
+  const x = pixels ? appendPixels(b, features) : features
   for (const { name, shape } of weightSpecs(model, inputs, groups)) b.input({ name, type: 'float32', shape })
   const grouped =
     groups === undefined

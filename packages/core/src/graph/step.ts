@@ -11,12 +11,15 @@ import { appendLoss } from './losses/registry.ts'
 import { extentsOf, type Inputs, type Network, networkOf, weightSpecs } from './network.ts'
 import type { Optimizer, StateSpec } from './optimizers/optimizer.ts'
 import { optimizerOf } from './optimizers/registry.ts'
+import { appendPixels, pixelScaleInputs } from './pixels.ts'
 
 export type StepOptions = {
   readonly model: ModelSpec
   readonly training: Pick<TrainingSpec, 'loss' | 'optimizer' | 'l2' | 'clipGradients'>
   /** What an example is to the model. */
   readonly inputs: Inputs
+  /** Whether features are an image's levels. */
+  readonly pixels?: boolean
   /** Examples in one step. */
   readonly batch: number
   /** Whether examples carry weights (class weights). */
@@ -42,7 +45,7 @@ export type StepParts = {
   readonly draws: readonly DrawSpec[]
   readonly optimizer: Optimizer
   /**
-   * The same for every step: `features` [rows, …inputs], `target` [rows, 1], `weight` [rows, 1] if weighted, `group` int32 [rows] with groups,
+   * The same for every step: `features` [rows, …inputs] (of images uint8, with what they are scaled by: pixels.ts), `target` [rows, 1], `weight` [rows, 1] if weighted, `group` int32 [rows] with groups,
    * `anchor/<weight>` with a proximal term, `correction/<weight>` with a correction.
    */
   readonly outer: readonly ValueInfo[]
@@ -70,7 +73,8 @@ function outerValues(options: StepOptions, learnt: readonly TensorSpec[]): Value
   const anchored = options.proximalMu === undefined ? [] : travelling(options, learnt)
   const corrected = options.corrected ? travelling(options, learnt) : []
   return [
-    { name: 'features', type: 'float32', shape: ['rows', ...extentsOf(options.inputs)] },
+    { name: 'features', type: options.pixels ? 'uint8' : 'float32', shape: ['rows', ...extentsOf(options.inputs)] },
+    ...(options.pixels ? pixelScaleInputs(extentsOf(options.inputs)) : []),
     { name: 'target', type: 'float32', shape: ['rows', 1] },
     ...(options.weighted ? [{ name: 'weight', type: 'float32' as const, shape: ['rows', 1] }] : []),
     ...(options.groups === undefined ? [] : [{ name: 'group', type: 'int32' as const, shape: ['rows'] }]),
@@ -134,7 +138,8 @@ function appendObjective(
   { parts: { network, learnt }, batch, context }: { parts: StepParts; batch: string; context: Context },
 ): { data: string; total: string } {
   const pick = (name: string): string => b.node('Gather', [name, batch])
-  const logits = network.append(b, pick('features'), {
+  const features = pick('features')
+  const logits = network.append(b, options.pixels ? appendPixels(b, features) : features, {
     ...context,
     ...(options.groups === undefined ? {} : { group: pick('group'), personal: options.model.personal }),
   })

@@ -1,9 +1,11 @@
 /** What a training request gives to a graph. */
+import { extentsOf } from '@wardround/core/graph/network.ts'
 import type { StepOptions } from '@wardround/core/graph/step.ts'
+import { inputsIn } from '@wardround/core/preparation/transform.ts'
 import { sizeOf, type TensorSpec, type Weights } from '@wardround/core/weights.ts'
 import type { Tensor } from 'onnxruntime-node'
-import type { TrainRequest } from './messages.ts'
-import { floats, integers } from './session.ts'
+import type { Dataset, TrainRequest } from './messages.ts'
+import { bytes, floats, integers } from './session.ts'
 
 export type Feeds = Readonly<Record<string, Tensor>>
 
@@ -23,7 +25,8 @@ export const stepOptions = ({
     l2: training.l2,
     ...(training.clipGradients === undefined ? {} : { clipGradients: training.clipGradients }),
   },
-  inputs: data.width,
+  inputs: inputsIn(data),
+  ...(data.pixelScale === undefined ? {} : { pixels: true }),
   batch: Math.min(training.batch, data.rows),
   weighted: classWeights !== undefined,
   ...(proximal === undefined ? {} : { proximalMu: proximal.mu }),
@@ -45,10 +48,25 @@ export const outerFeeds = (request: TrainRequest): Feeds => ({
 function dataFeeds({ data, classWeights }: TrainRequest): Feeds {
   const weight = classWeights && Float32Array.from(data.target, (label) => classWeights[label] ?? 1)
   return {
-    features: floats(data.features, [data.rows, data.width]),
+    ...featureFeeds(data),
     target: floats(data.target, [data.rows, 1]),
     ...(weight === undefined ? {} : { weight: floats(weight, [data.rows, 1]) }),
     ...(data.group === undefined ? {} : { group: integers(data.group, [data.rows]) }),
+  }
+}
+
+/** Of a step, and of a prediction. */
+export function featureFeeds(data: Pick<Dataset, 'features' | 'rows' | 'width' | 'extents' | 'pixelScale'>): Feeds {
+  const { features, pixelScale, rows } = data
+  const shape = [rows, ...extentsOf(inputsIn(data))]
+  return {
+    features: features instanceof Float32Array ? floats(features, shape) : bytes(features, shape),
+    ...(pixelScale === undefined
+      ? {}
+      : {
+          'pixels/mean': floats(pixelScale.mean, [pixelScale.mean.length, 1, 1]),
+          'pixels/deviation': floats(pixelScale.deviation, [pixelScale.deviation.length, 1, 1]),
+        }),
   }
 }
 

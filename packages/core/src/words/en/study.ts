@@ -52,6 +52,7 @@ export const problemWords = {
       : of === 'list'
         ? `at most ${plural(limit, 'entry', 'entries')} may stand here`
         : `this must be ${inclusive ? 'at most' : 'below'} ${limit}`,
+  imageAlone: () => 'an image is all that a model of this version takes: leave the other columns out',
   noColumns: () => 'name at least one column to learn from',
   splitBy: (column: string) => `${column} already says something else; a given split has a column of its own`,
   leak: (column: string) =>
@@ -101,10 +102,16 @@ export const problemWords = {
     `${line > 0 ? `line ${line}: ` : ''}${field || 'the document'}: ${problem}`,
 }
 
-const columnText = (name: string, spec: ColumnSpec): string =>
-  spec.type === 'number'
-    ? `${name}: a number${spec.unit === '1' ? '' : ` in ${spec.unit}`}, between ${spec.range[0]} and ${spec.range[1]}`
-    : `${name}: one of ${Object.values(spec.values).join(', ')}`
+function columnText(name: string, spec: ColumnSpec): string {
+  switch (spec.type) {
+    case 'number':
+      return `${name}: a number${spec.unit === '1' ? '' : ` in ${spec.unit}`}, between ${spec.range[0]} and ${spec.range[1]}`
+    case 'category':
+      return `${name}: one of ${Object.values(spec.values).join(', ')}`
+    case 'image':
+      return `${name}: an image, ${spec.channels === 1 ? 'grey' : 'in colours'}, brought to ${spec.size[0]} by ${spec.size[1]} pixels`
+  }
+}
 
 const targetText = ({ target }: Study['data']): string => {
   if ('positive' in target) return `${target.column} (counted as positive when ${target.positive})`
@@ -269,6 +276,9 @@ export function describeReleases(
   const categories = Object.entries(data.columns)
     .filter(([, spec]) => spec.type === 'category')
     .map(([name]) => name)
+  const images = Object.entries(data.columns)
+    .filter(([, spec]) => spec.type === 'image')
+    .map(([name]) => name)
   return {
     leaves: [
       `Once, before training: the number of patients and records in each part; faults found in the data, by column and count.`,
@@ -279,6 +289,11 @@ export function describeReleases(
         : []),
       ...(categories.length > 0
         ? [`Once, of ${categories.join(', ')} on the training records: how often each code occurs.`]
+        : []),
+      ...(images.length > 0
+        ? [
+            `Once, of ${images.join(', ')} on the training records: how many, and the mean and variance of all their pixels together.`,
+          ]
         : []),
       'Once: how many training patients have each outcome.',
       `Each round (at most ${study.rounds.maximum}): the changes of the shared weights${shared}, their size, the numbers of training records and of steps, the training loss${'qFedAvg' in study.strategy ? ', and the loss on the training records before training' : ''}.`,
