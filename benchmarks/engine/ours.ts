@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import { epochGraph } from '@wardround/core/graph/epoch.ts'
 import { sizeOf, type Weights } from '@wardround/core/weights.ts'
+import { amountOfStep, sessionOptions } from '@wardround/site/training/session-options.ts'
 import * as ort from 'onnxruntime-node'
 import { peakMbOf } from '../round-trip/process-figures.ts'
 import type { Case } from './cases.ts'
@@ -14,15 +15,6 @@ export type Asked = Omit<Case, 'target'> & { readonly files: Files; readonly thr
 
 /** Of so many steps at once, from where the last ones ended. */
 export type Told = { readonly ms: number; readonly losses: readonly number[]; readonly peakMb: number | null }
-
-/** As a site's (packages/site/src/training/session.ts), but for the threads. */
-const options = (threads: number): ort.InferenceSession.SessionOptions => ({
-  executionProviders: ['cpu'],
-  executionMode: 'sequential',
-  intraOpNumThreads: threads,
-  interOpNumThreads: 1,
-  logSeverityLevel: 3,
-})
 
 const floats = (data: Float32Array, shape: readonly number[]): ort.Tensor => new ort.Tensor('float32', data, shape)
 
@@ -41,11 +33,14 @@ function firstWeights({ weights, specs }: Files): Weights {
   })
 }
 
-/** Whole epochs in one call, as a site trains a model of less than 8 MB (packages/site/src/training/scanned.ts). */
+/** Whole epochs in one call, as a site trains a model of less than 8 MB (packages/site/src/training/scanned.ts), but for the threads. */
 async function trainer({ model, training, inputs, rows, files, threads }: Asked) {
   const { batch } = training
   const epoch = epochGraph({ model, training, inputs, batch, weighted: false })
-  const session = await ort.InferenceSession.create(encodeModel(epoch.graph), options(threads))
+  const session = await ort.InferenceSession.create(encodeModel(epoch.graph), {
+    ...sessionOptions(amountOfStep(batch, inputs)),
+    intraOpNumThreads: threads,
+  })
   const outer = {
     features: floats(floatsIn(files.features), [rows, ...inputs]),
     target: floats(floatsIn(files.target), [rows, 1]),

@@ -22,12 +22,16 @@ export type GraphBuilder = {
   several(op: string, inputs: readonly string[], options: SeveralOptions): readonly string[]
   /** Appends an operator with several outputs of known types and shapes (Scan). */
   call(op: string, inputs: readonly string[], options: NodeOptions & { outputs: readonly ValueInfo[] }): void
+  /** Appends what `append` does; it is differentiated as if it were the node that comes back, whose outputs are values that were made. */
+  asOne(append: () => Node): void
   /** A name that nothing has yet, for what is not made here: values of a subgraph. */
   unused(op: string): string
   info(name: string): TypedShape
   shape(name: string): Shape
   constant(name: string): Tensor | undefined
   nodes(): readonly Node[]
+  /** What is to be differentiated: as nodes(), but what was appended as one is one. */
+  wholes(): readonly Node[]
   /** The graph that computes `outputs`; nodes and constants that they do not need are left out. */
   build(name: string, outputs: readonly string[]): Graph
 }
@@ -42,13 +46,13 @@ type State = {
   readonly inputs: ValueInfo[]
   readonly initializers: Map<string, Tensor>
   readonly nodes: Node[]
+  readonly wholes: Node[]
   readonly values: Map<string, TypedShape>
   counter: number
 }
 
-/** `prefix` keeps the names of nested graphs apart. Errors: WR_GRAPH_INVALID for unknown names and shapes that do not fit. */
-export function graphBuilder(prefix = ''): GraphBuilder {
-  const state: State = { inputs: [], initializers: new Map(), nodes: [], values: new Map(), counter: 0 }
+/** What all appending comes down to. */
+function recorder(state: State) {
   const info = (name: string): TypedShape => {
     const found = state.values.get(name)
     if (found === undefined) throw new WardroundError('WR_GRAPH_INVALID', { problem: `there is no value ${name}` })
@@ -59,6 +63,17 @@ export function graphBuilder(prefix = ''): GraphBuilder {
     state.values.set(name, value)
     return name
   }
+  const push = (made: Node): void => {
+    state.nodes.push(made)
+    state.wholes.push(made)
+  }
+  return { info, define, push }
+}
+
+/** `prefix` keeps the names of nested graphs apart. Errors: WR_GRAPH_INVALID for unknown names and shapes that do not fit. */
+export function graphBuilder(prefix = ''): GraphBuilder {
+  const state: State = { inputs: [], initializers: new Map(), nodes: [], wholes: [], values: new Map(), counter: 0 }
+  const { info, define, push } = recorder(state)
   const initializer = (tensor: Tensor): string => {
     state.initializers.set(tensor.name, tensor)
     return define(tensor.name, tensor)
@@ -66,7 +81,7 @@ export function graphBuilder(prefix = ''): GraphBuilder {
   const once = (name: string, tensor: () => Tensor): string => (state.values.has(name) ? name : initializer(tensor()))
   const append = (made: Node): readonly string[] => {
     const typed = inferNode(made, { info, constant: (input) => state.initializers.get(input) })
-    state.nodes.push(made)
+    push(made)
     for (const [index, value] of typed.entries()) {
       const name = made.outputs[index] ?? ''
       if (name !== '') define(name, value)
@@ -108,13 +123,19 @@ export function graphBuilder(prefix = ''): GraphBuilder {
     call: (op, inputs, { outputs, attributes = {} }) => {
       for (const input of inputs) info(input)
       for (const output of outputs) define(output.name, output)
-      state.nodes.push({ op, domain: '', inputs, outputs: outputs.map(({ name }) => name), attributes })
+      push({ op, domain: '', inputs, outputs: outputs.map(({ name }) => name), attributes })
+    },
+    asOne(appendParts) {
+      const before = state.wholes.length
+      const whole = appendParts()
+      state.wholes.splice(before, state.wholes.length, whole)
     },
     unused: fresh,
     info,
     shape: (name) => info(name).shape,
     constant: (name) => state.initializers.get(name),
     nodes: () => state.nodes,
+    wholes: () => state.wholes,
     build: (name, outputs) => ({
       name,
       inputs: [...state.inputs],

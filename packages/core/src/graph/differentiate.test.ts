@@ -54,6 +54,22 @@ test('a loss that is a parameter itself has the gradient 1', () => {
   assert.deepEqual(run(b.build('g', [gradient]), { w: float32([], [7]) }), { [gradient]: float32([], [1]) })
 })
 
+test('what is appended as one is differentiated as the node that it is said to be', () => {
+  // The largest of one value, which has no gradient rule, is that value.
+  const same = (b: GraphBuilder): string => {
+    const y = b.unused('Identity')
+    b.asOne(() => {
+      b.node('ReduceMax', ['w'], { name: y })
+      return { op: 'Identity', domain: '', inputs: ['w'], outputs: [y], attributes: {} }
+    })
+    return b.node('Mul', [y, b.scalar(5)])
+  }
+  assert.deepEqual(
+    gradientsOf({ w: [3] }, (b) => total(b, b.node('Mul', [same(b), 'w']))),
+    [[30]],
+  )
+})
+
 test('gradients come in the order they are asked for, and only for what is asked', () => {
   const difference = (b: GraphBuilder): string => total(b, b.node('Sub', ['w', 'v']))
   const inputs = { w: [1, 2], v: [3, 4] }

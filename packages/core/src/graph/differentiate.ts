@@ -11,7 +11,7 @@ import type { Node } from './ir.ts'
  */
 export function differentiate(builder: GraphBuilder, loss: string, parameters: readonly string[]): readonly string[] {
   if (builder.shape(loss).length > 0) throw new WardroundError('WR_GRAPH_INVALID', { problem: `${loss} is no scalar` })
-  const forward = [...builder.nodes()]
+  const forward = [...builder.wholes()]
   const active = dependents(forward, parameters)
   const gradients = new Map([[loss, builder.scalar(1)]])
   for (const node of forward.toReversed()) {

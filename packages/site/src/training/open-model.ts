@@ -22,7 +22,7 @@ export async function openModel(
   const { graph, opset } = decodeModel(bytes)
   checkGraph(graph)
   // What was checked, not what was read: a file can mean more to another reader than to ours.
-  const session = await ort.InferenceSession.create(encodeModel(graph, {}, opset), sessionOptions).catch(
+  const session = await ort.InferenceSession.create(encodeModel(graph, {}, opset), sessionOptions('little')).catch(
     (error: unknown) => {
       const problem = error instanceof Error ? error.message : 'ONNX Runtime does not take it'
       throw new WardroundError('WR_GRAPH_INVALID', { problem }, { cause: error })

@@ -65,7 +65,7 @@ export function createRunner(): Runner {
         loss,
         ...(groups === undefined ? {} : { groups }),
       }
-      const open = () => openSession(predictionGraph(shape), { large: isLarge(weights) })
+      const open = () => openSession(predictionGraph(shape), isLarge(weights) ? 'all' : 'little')
       const session = await predictions(shape, open)
       const fixed = weightFeeds(weights)
       const parts: Float32Array<ArrayBuffer>[] = []

@@ -1,11 +1,13 @@
 /** Many steps in one call of the runtime, by the epoch graph: a call costs more than a step of a small model. */
 import { type EpochGraph, epochGraph } from '@wardround/core/graph/epoch.ts'
+import { extentsOf } from '@wardround/core/graph/network.ts'
 import { sizeOf } from '@wardround/core/weights.ts'
 import { type Feeds, firstState, outerFeeds, stepOptions, weightFeeds } from './feeds.ts'
 import type { TrainRequest } from './messages.ts'
 import { dropoutDraws, type Parts, type Schedule } from './plan.ts'
 import { stepRates } from './rates.ts'
 import { floats, floatsIn, floatsOf, integers, openSession, type Session } from './session.ts'
+import { amountOfStep } from './session-options.ts'
 import type { Remembered, Way, WayOptions } from './way.ts'
 
 /** Steps of one runtime call: short enough to hear a cancellation, long enough to hide the call. */
@@ -24,7 +26,7 @@ export async function scanned(
   const options = stepOptions(request)
   const { epoch, session } = await epochs(options, async () => {
     const made = epochGraph(options)
-    return { epoch: made, session: await openSession(made.graph) }
+    return { epoch: made, session: await openSession(made.graph, amountOfStep(batch, extentsOf(options.inputs))) }
   })
   const { stepsPerPart } = schedule
   const fixed = asked(epoch, outerFeeds(request))

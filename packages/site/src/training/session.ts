@@ -6,29 +6,16 @@ import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import type { Graph } from '@wardround/core/graph/ir.ts'
 import { checkGraph } from '@wardround/core/graph/safelist.ts'
 import * as ort from 'onnxruntime-node'
+import { type Amount, sessionOptions } from './session-options.ts'
 
 export type Outputs = ort.InferenceSession.OnnxValueMapType
 export type Session = { run(feeds: Readonly<Record<string, ort.Tensor>>): Promise<Outputs> }
 
-export const sessionOptions: ort.InferenceSession.SessionOptions = {
-  executionProviders: ['cpu'],
-  executionMode: 'sequential',
-  intraOpNumThreads: 1,
-  interOpNumThreads: 1,
-  // Errors only; warnings would end up in a hospital's log without saying anything that a person could act on.
-  logSeverityLevel: 3,
-}
-
-/**
- * `large`: for values of which there should be no more than need be. An arena keeps what it once needed, and asks for twice as much when it needs more: for
- * small models that is time saved, for large ones it is memory. Errors: WR_GRAPH_REFUSED for a graph that the safelist does not allow.
- */
-export async function openSession(graph: Graph, { large = false } = {}): Promise<Session> {
+/** Errors: WR_GRAPH_REFUSED for a graph that the safelist does not allow. */
+export async function openSession(graph: Graph, amount: Amount = 'little'): Promise<Session> {
   checkGraph(graph)
-  return ort.InferenceSession.create(encodeModel(graph), { ...sessionOptions, ...(large ? frugal : {}) })
+  return ort.InferenceSession.create(encodeModel(graph), sessionOptions(amount))
 }
-
-const frugal = { enableCpuMemArena: false, enableMemPattern: false }
 
 export const floats = (data: Float32Array, shape: readonly number[]): ort.Tensor =>
   new ort.Tensor('float32', data, shape)

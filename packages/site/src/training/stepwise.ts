@@ -31,7 +31,7 @@ export async function stepwise(
   const shape = stepOptions(request)
   const { step, session, updates } = await divided([shape, largeValues], async () => {
     const made = dividedStep(shape, largeValues)
-    return { step: made, session: await openSession(made.graph, frugally), updates: await openUpdates(made.updates) }
+    return { step: made, session: await openSession(made.graph, 'all'), updates: await openUpdates(made.updates) }
   })
   const fixed = outerFeeds(request)
   let carried: Feeds = { ...ownWeights(options), ...firstState(step.state) }
@@ -61,8 +61,6 @@ export async function stepwise(
     weights: () => request.weights.map(({ name, shape: own }) => ({ name, shape: own, data: floatsIn(carried[name]) })),
   }
 }
-
-const frugally = { large: true }
 
 const missing = (name: string): never => {
   throw new TypeError(`there is no ${name}`)

@@ -1,15 +1,25 @@
 /** Gradients of activations, by the formulas of their documents. At a kink the derivative is PyTorch's. */
 import type { GraphBuilder } from '../builder.ts'
-import { floatAttribute, type Node } from '../ir.ts'
+import { floatAttribute, int, type Node } from '../ir.ts'
 import { scaled, unary } from './elementwise.ts'
+import { mayBeMasked } from './masking.ts'
 import { inputOf, ofFirstOutput, outputOf, type SingleRule, unbroadcast } from './rule.ts'
 
 /** dy where x > 0, and `otherwise` elsewhere. */
 const whereOver = (b: GraphBuilder, x: string, [dy, otherwise]: readonly [string, string]): string =>
   b.node('Where', [b.node('Greater', [x, b.scalar(0)]), dy, otherwise])
 
+/** From so many values on, passes over memory count, and not how many operators there are: Where takes five of them, and three others one each. */
+const manyValues = 2 ** 15
+
 /** relu's derivative at 0 is taken as 0, as PyTorch does. */
-const relu: SingleRule = (node, dy, b) => [whereOver(b, outputOf(node), [dy, b.scalar(0)])]
+const relu: SingleRule = (node, dy, b) => {
+  const y = outputOf(node)
+  const values = b.shape(y).reduce<number>((product, extent) => product * Number(extent), 1)
+  if (!(values >= manyValues && mayBeMasked(b, dy))) return [whereOver(b, y, [dy, b.scalar(0)])]
+  const passes = b.node('Cast', [b.node('Greater', [y, b.scalar(0)])], { attributes: { to: int(1) } })
+  return [b.node('Mul', [dy, passes])]
+}
 
 const leakyRelu: SingleRule = (node, dy, b) => [
   whereOver(b, inputOf(node, 0), [dy, scaled(b, dy, floatAttribute(node, 'alpha', 0.01))]),

@@ -78,7 +78,10 @@ const layer: GradientRule = (node, [dy, ...ofStatistics], b) => {
   return bias === '' ? [dx, dScale] : [dx, dScale, unbroadcast(b, dy, b.shape(bias))]
 }
 
-/** Channels of each example, so many groups of them: each group is a row. `groups` is undefined where every channel is one. */
+/**
+ * Channels of each example, so many groups of them: each group is a row. `groups` is undefined where every channel is one. What the node names besides its
+ * output, x̂ and InvStdDev of the rows, is used; else they are computed once more.
+ */
 const grouped =
   (groupsOf: (node: Node) => number | undefined): SingleRule =>
   (node, dy, b) => {
@@ -89,9 +92,12 @@ const grouped =
     const [rows, inGroup, values] = [batch * groups, channels / groups, sizeOf(spatial)]
     const perChannel = [batch, channels, values]
     const flow = reshaped(b, dy, perChannel)
-    const [standard, inv] = standardRows(b, reshaped(b, x, [rows, inGroup * values]), epsilonOf(node))
+    const flat = [rows, inGroup * values]
+    const [, found = '', foundInv = ''] = node.outputs
+    const [standard, inv] =
+      foundInv === '' ? standardRows(b, reshaped(b, x, flat), epsilonOf(node)) : [reshaped(b, found, flat), foundInv]
     const moved = b.node('Mul', [flow, reshaped(b, standard, perChannel)])
-    const share = b.node('Div', [inv, b.scalar(inGroup * values)])
+    const share = b.node('Mul', [reshaped(b, inv, [rows, 1]), b.scalar(1 / (inGroup * values))])
     const sums = [summed(b, flow, [2]), summed(b, moved, [2])]
     const [shift = '', slope = ''] = sums.map((sum) => {
       const weighted = reshaped(b, b.node('Mul', [sum, scale]), [rows, inGroup])

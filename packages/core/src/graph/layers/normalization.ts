@@ -1,10 +1,11 @@
 /** Normalisation. */
 import type { SpecOf } from '../../study/layers.ts'
+import { sizeOf } from '../../weights.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { float, int } from '../ir.ts'
 import { scratch } from '../scratch.ts'
 import { invalid } from '../shapes/rule.ts'
-import { type Context, type Layer, misfit, type Place, parameter, type WeightSpec } from './layer.ts'
+import { type Context, type Extents, type Layer, misfit, type Place, parameter, type WeightSpec } from './layer.ts'
 
 export type BatchNormalization = {
   /** [batch, channels, …] */
@@ -103,10 +104,49 @@ export function groupNormalizationLayer({ groups, epsilon }: { groups: number; e
     weights: scaleAndShift(name, [channels]),
     draws: [],
     append: (b, x) =>
-      b.node('GroupNormalization', [x, `${name}.gamma`, `${name}.beta`], {
-        attributes: { num_groups: int(groups), epsilon: float(epsilon) },
-      }),
+      appendGroupNormalization(b, { x, scale: `${name}.gamma`, bias: `${name}.beta`, groups, epsilon, input }),
   }
+}
+
+type GroupNormalization = {
+  /** [batch, …input] */
+  readonly x: string
+  /** [channels] each. */
+  readonly scale: string
+  readonly bias: string
+  readonly groups: number
+  readonly epsilon: number
+  readonly input: Extents
+}
+
+/**
+ * GroupNormalization in two passes over memory, each a single operator; ONNX Runtime makes it of a dozen. What it is standardised to, and by what, is of use on the
+ * way back, so that it is differentiated as one.
+ */
+function appendGroupNormalization(
+  b: GraphBuilder,
+  { x, scale, bias, groups, epsilon, input }: GroupNormalization,
+): string {
+  const [channels = 0] = input
+  const values = sizeOf(input) / groups
+  const y = b.unused('GroupNormalization')
+  b.asOne(() => {
+    const rows = b.node('Reshape', [x, b.axes([0, groups, values])])
+    const ones = b.node('Expand', [b.scalar(1), b.axes([values])])
+    const [standard = '', , inv = ''] = b.several('LayerNormalization', [rows, ones], {
+      outputs: 3,
+      attributes: { epsilon: float(epsilon) },
+    })
+    const statistics = [0, 1].map((value) => b.node('Expand', [b.scalar(value), b.axes([channels])]))
+    const standardised = b.node('Reshape', [standard, b.axes([0, ...input])])
+    b.node('BatchNormalization', [standardised, scale, bias, ...statistics], {
+      name: y,
+      attributes: { epsilon: float(0) },
+    })
+    const attributes = { num_groups: int(groups), epsilon: float(epsilon) }
+    return { op: 'GroupNormalization', domain: '', inputs: [x, scale, bias], outputs: [y, standard, inv], attributes }
+  })
+  return y
 }
 
 /** Ba et al. 2016, over the last axis. `NAME.gamma` and `NAME.beta`, of its extent. */

@@ -19,13 +19,35 @@ export function poolingLayer(told: Told, place: Place, { op, size, axes }: Pooli
     output: [channels, ...windows.counts],
     weights: [],
     draws: [],
-    append(b, x) {
+    append(b, x, { keep }) {
       const attributes = windowAttributes(windows)
-      const before = op === 'MaxPool' ? reluBefore(b, x) : undefined
-      if (before === undefined) return b.node(op, [x], { attributes })
-      return b.node('Relu', [b.node(op, [before], { attributes })])
+      if (op === 'AveragePool') return b.node(op, [x], { attributes })
+      const before = reluBefore(b, x)
+      const pool = (value: string): string => b.node(op, [value], { attributes })
+      // What is exported, or predicted with, is as everybody writes it.
+      const isTraining = keep !== undefined
+      const y = isTraining
+        ? singleChannels(b, before ?? x, { channels, extents, counts: windows.counts, pool })
+        : pool(before ?? x)
+      return before === undefined ? y : b.node('Relu', [y])
     },
   }
+}
+
+type SingleChannels = {
+  readonly channels: number
+  readonly extents: Extents
+  readonly counts: Extents
+  readonly pool: (x: string) => string
+}
+
+/** Every channel as an example: ONNX Runtime puts images of several channels into another order, and back, around its own operator, which takes longer than that. */
+function singleChannels(b: GraphBuilder, x: string, { channels, extents, counts, pool }: SingleChannels): string {
+  if (extents.length !== 2) return pool(x)
+  return b.node('Reshape', [
+    pool(b.node('Reshape', [x, b.axes([-1, 1, ...extents])])),
+    b.axes([-1, channels, ...counts]),
+  ])
 }
 
 /** What a relu made `x` of. The largest of rectified values is the largest one, rectified: the same bits, there and back, of a few values instead of all. */
