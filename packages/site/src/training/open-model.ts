@@ -8,7 +8,8 @@ import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import { checkGraph } from '@wardround/core/graph/safelist.ts'
 import { sizeOf } from '@wardround/core/weights.ts'
 import * as ort from 'onnxruntime-node'
-import { floats, floatsOf, bytes as levels, sessionOptions } from './session.ts'
+import { floats, floatsOf, bytes as levels } from './session.ts'
+import { sessionOptions } from './session-options.ts'
 
 /** Of a finished model's input: numbers or text [rows, 1], or an image's levels [rows, …extents]. */
 export type ColumnValues = Float32Array | readonly string[] | Uint8Array
