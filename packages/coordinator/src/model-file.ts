@@ -1,17 +1,15 @@
 /** The model as a file that leaves the coordinator: read while it is sent, so that it is never in memory. */
 import type { ModelPart } from '@wardround/core/graph/encode-model.ts'
 import { exportParts } from '@wardround/core/graph/export.ts'
-import { initialRanges } from '@wardround/core/graph/initial-weights.ts'
 import { inputWidth, preparationSchema } from '@wardround/core/preparation/schema.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
-import { seededRandom } from '@wardround/core/random.ts'
 import { placeOf, readHeader } from './aggregate.ts'
 import type { BlobReader } from './blobs/blob-store.ts'
 import type { Context } from './context.ts'
+import { firstValues, givenWeights } from './first-weights.ts'
 import { requireWhole } from './mending.ts'
 import { studyOf } from './running.ts'
 import type { StudyRow } from './store/schema.ts'
-import { longestRange } from './weights.ts'
 
 export type ModelFile = {
   readonly name: string
@@ -35,13 +33,13 @@ export async function modelFile(context: Context, { row, weights, format }: Aske
       pieces: context.blobs.stream(weights.sha256),
     }
   const study = studyOf(row)
+  const given = givenWeights(study)
+  if (given !== undefined) await requireWhole(context, given)
   const preparation = preparationSchema.parse(JSON.parse(row.preparation ?? 'null'))
   const { parts, sizeBytes } = exportParts({ study, planHash: row.plan_hash, preparation })
-  const startOf = (name: string): Iterable<Float32Array> => {
-    const random = seededRandom([study.seed, 'weights'])
-    const all = initialRanges(study.model, { inputs: inputWidth(preparation), random, rangeLength: longestRange })
-    return all.filter((range) => range.name === name).map(({ values }) => values)
-  }
+  const inputs = inputWidth(preparation)
+  const startOf = (name: string): AsyncIterable<Float32Array> =>
+    firstValues(context.blobs, { study, inputs }, new Set([name]))
   return { name: `${row.id}.onnx`, sizeBytes, pieces: filled(context, { parts, weights, startOf }) }
 }
 
@@ -49,7 +47,7 @@ type Filling = {
   readonly parts: readonly ModelPart[]
   readonly weights: BlobRef
   /** What a weight that is not shared starts at. */
-  readonly startOf: (name: string) => Iterable<Float32Array>
+  readonly startOf: (name: string) => AsyncIterable<Float32Array>
 }
 
 async function* filled(
@@ -66,7 +64,7 @@ async function* filled(
       }
       const shared = tensors.find(({ name }) => name === part.tensor)
       if (shared === undefined)
-        for (const { buffer, byteOffset, byteLength } of startOf(part.tensor))
+        for await (const { buffer, byteOffset, byteLength } of startOf(part.tensor))
           yield new Uint8Array(buffer, byteOffset, byteLength)
       else yield* valuesOf(reader, { start: shared.startByte / 4, end: shared.endByte / 4 }, dataStart)
     }

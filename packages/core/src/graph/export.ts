@@ -5,13 +5,16 @@
 
 import { classLabels } from '../preparation/encoding.ts'
 import { inputWidth, type Preparation, type PreparedColumn } from '../preparation/schema.ts'
+import type { Activation } from '../study/layers.ts'
+import type { ImportedModel } from '../study/model.ts'
 import type { Study } from '../study/study.ts'
 import type { Weights } from '../weights.ts'
 import { type GraphBuilder, graphBuilder } from './builder.ts'
 import { encodeModel, type ModelPart, modelParts, modelSize } from './encode-model.ts'
-import { type Graph, int } from './ir.ts'
+import { plannedForm } from './import/planned.ts'
+import { type Graph, int, type Node } from './ir.ts'
 import { appendActivation } from './layers/activation.ts'
-import { networkOf, weightSpecs } from './network.ts'
+import { type Inputs, networkOf, weightSpecs } from './network.ts'
 import { outputActivation } from './prediction.ts'
 
 export type ExportOptions = {
@@ -55,10 +58,40 @@ function exportGraph({ study, preparation, weights, scales }: Omit<ExportOptions
   )
   const x = parts.length === 1 ? (parts[0] ?? '') : b.node('Concat', parts, { attributes: { axis: int(1) } })
   for (const { name, shape, data } of weights) b.initializer({ name, type: 'float32', shape, data })
-  const logits = networkOf(study.model, inputWidth(preparation)).append(b, x, {})
-  const output = appendActivation(b, logits, outputActivation(study.training.loss))
   const name = preparation.columns.some((column) => column.name === 'prediction') ? 'model/prediction' : 'prediction'
+  return finished(b, x, { study, inputs: inputWidth(preparation), name })
+}
+
+/** From the inputs of the network, `x`, to what it predicts. */
+function finished(
+  b: GraphBuilder,
+  x: string,
+  { study: { model, training }, inputs, name }: { study: Study; inputs: Inputs; name: string },
+): Graph {
+  const activation = outputActivation(training.loss)
+  if ('onnx' in model) return throughFile(b, x, { model, activation, name })
+  const logits = networkOf(model, inputs).append(b, x, {})
+  const output = appendActivation(b, logits, activation)
   return b.build('wardround', [b.node('Identity', [output], { name })])
+}
+
+/** The nodes of a file are not ours to look through for any number of rows: they stand behind ours as they are. */
+function throughFile(
+  b: GraphBuilder,
+  x: string,
+  { model, activation, name }: { model: ImportedModel; activation: Activation; name: string },
+): Graph {
+  const before = b.build('wardround', [x, ...networkOf(model, []).weights.map((weight) => weight.name)])
+  const { output: made } = networkOf(model, [])
+  const file = plannedForm(model.onnx, { input: x, prefix: 'network/' })
+  const last = activation === 'linear' ? 'Identity' : activation === 'sigmoid' ? 'Sigmoid' : 'Softmax'
+  const end: Node = { op: last, domain: '', inputs: [file.output], outputs: [name], attributes: {} }
+  return {
+    ...before,
+    outputs: [{ name, type: 'float32', shape: ['rows', ...made] }],
+    initializers: [...before.initializers, ...file.initializers],
+    nodes: [...before.nodes, ...file.nodes, end],
+  }
 }
 
 const metadataOf = ({ study, planHash }: Pick<ExportOptions, 'study' | 'planHash'>): Record<string, string> => ({

@@ -20,20 +20,22 @@ export type PredictionOptions = {
   readonly inputs: Inputs
   readonly loss: Loss
   readonly groups?: number
+  /** Examples at a time, where the model must be told (a file's must). */
+  readonly rows?: number | undefined
 }
 
 /**
  * Inputs `features` [rows, …inputs] and every weight (and `group` int32 [rows] with `groups`);
  * output `prediction` [rows, …outputs].
  */
-export function predictionGraph({ model, inputs, loss, groups }: PredictionOptions): Graph {
+export function predictionGraph({ model, inputs, loss, groups, rows }: PredictionOptions): Graph {
   const b = graphBuilder()
-  const x = b.input({ name: 'features', type: 'float32', shape: ['rows', ...extentsOf(inputs)] })
+  const x = b.input({ name: 'features', type: 'float32', shape: [rows ?? 'rows', ...extentsOf(inputs)] })
   for (const { name, shape } of weightSpecs(model, inputs, groups)) b.input({ name, type: 'float32', shape })
   const grouped =
     groups === undefined
       ? {}
-      : { group: b.input({ name: 'group', type: 'int32', shape: ['rows'] }), personal: model.personal }
+      : { group: b.input({ name: 'group', type: 'int32', shape: [rows ?? 'rows'] }), personal: model.personal }
   const logits = networkOf(model, inputs).append(b, x, grouped)
   const activated = appendActivation(b, logits, outputActivation(loss))
   return b.build('prediction', [b.node('Identity', [activated], { name: 'prediction' })])

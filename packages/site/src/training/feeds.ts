@@ -1,5 +1,6 @@
 /** What a training request gives to a graph. */
 import type { StepOptions } from '@wardround/core/graph/step.ts'
+import { type ModelSpec, withoutStart } from '@wardround/core/study/model.ts'
 import { sizeOf, type TensorSpec, type Weights } from '@wardround/core/weights.ts'
 import type { Tensor } from 'onnxruntime-node'
 import type { TrainRequest } from './messages.ts'
@@ -33,7 +34,7 @@ export const stepOptions = ({
 })
 
 /** A graph does not depend on where its weights start: studies that differ in that alone share a session. */
-export const shapeOf = ({ start: _, ...model }: TrainRequest['model']): TrainRequest['model'] => model
+export const shapeOf: (model: ModelSpec) => ModelSpec = withoutStart
 
 /** The same for every step. */
 export const outerFeeds = (request: TrainRequest): Feeds => ({

@@ -57,18 +57,51 @@ export function createRunner(): Runner {
       }
     },
     async predict({ model, loss, weights, data, groups }) {
-      const shape = { model: shapeOf(model), inputs: data.width, loss, ...(groups === undefined ? {} : { groups }) }
+      const rows = 'onnx' in model ? Math.min(rowsAtOnce, data.rows) : undefined
+      if (rows === 0) return new Float32Array()
+      const grouped = groups === undefined ? {} : { groups }
+      const shape = { model: shapeOf(model), inputs: data.width, loss, ...grouped, rows }
       const open = () => openSession(predictionGraph(shape), { large: isLarge(weights) })
       const session = await predictions(shape, open)
-      const outputs = await session.run({
-        features: floats(data.features, [data.rows, data.width]),
-        ...(data.group === undefined ? {} : { group: integers(data.group, [data.rows]) }),
-        ...weightFeeds(weights),
-      })
-      return floatsOf(outputs, 'prediction')
+      const run = async (part: PredictRequest['data']): Promise<Float32Array<ArrayBuffer>> => {
+        const outputs = await session.run({
+          features: floats(part.features, [part.rows, part.width]),
+          ...(part.group === undefined ? {} : { group: integers(part.group, [part.rows]) }),
+          ...weightFeeds(weights),
+        })
+        return floatsOf(outputs, 'prediction')
+      }
+      return rows === undefined ? run(data) : inBlocks(data, rows, run)
     },
   }
 }
+
+/** Of a model from a file, which is read for a batch that is known. */
+const rowsAtOnce = 256
+
+/** Predictions for so many rows at a time; the last of them are those at the end, some of which may have been there before. */
+async function inBlocks(
+  data: PredictRequest['data'],
+  rows: number,
+  run: (part: PredictRequest['data']) => Promise<Float32Array<ArrayBuffer>>,
+): Promise<Float32Array<ArrayBuffer>> {
+  let all = new Float32Array()
+  for (let done = 0; done < data.rows; done += rows) {
+    const from = Math.min(done, data.rows - rows)
+    const made = await run(partOf(data, from, rows))
+    const each = made.length / rows
+    if (done === 0) all = new Float32Array(data.rows * each)
+    all.set(made, from * each)
+  }
+  return all
+}
+
+const partOf = ({ features, width, group }: PredictRequest['data'], from: number, rows: number) => ({
+  features: features.subarray(from * width, (from + rows) * width),
+  rows,
+  width,
+  ...(group === undefined ? {} : { group: group.subarray(from, from + rows) }),
+})
 
 /** The mean of each part's steps. Errors: WR_TRAINING_DIVERGED, with the epoch. */
 function partLosses(losses: Float32Array, stepsPerPart: number, epochOf: (step: number) => number): number[] {

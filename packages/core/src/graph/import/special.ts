@@ -17,12 +17,13 @@ const output = (node: Node): string => node.outputs[0] ?? ''
 const alias: Special = (node, { values }) => values.set(output(node), values.get(input(node, 0)))
 
 const constant: Special = (node, { values }) => {
-  const [[name, attribute] = [], ...others] = Object.entries(node.attributes)
-  if (name === undefined || attribute === undefined || others.length > 0) throw invalid('a Constant without its value')
-  values.set(output(node), { constant: constantIn(name, attribute) })
+  values.set(output(node), { constant: constantIn(node) })
 }
 
-function constantIn(name: string, attribute: Node['attributes'][string]): Value {
+/** Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED. */
+export function constantIn(node: Node): Value {
+  const [[name, attribute] = [], ...others] = Object.entries(node.attributes)
+  if (name === undefined || attribute === undefined || others.length > 0) throw invalid('a Constant without its value')
   switch (attribute.kind) {
     case 'tensor':
       return constantOf(attribute.value)

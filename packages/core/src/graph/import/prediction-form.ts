@@ -1,0 +1,77 @@
+/**
+ * A model of a file as others run it to predict, for as many examples as they like: in our operator set, without what only training does. Its other nodes stand
+ * as they stood in the file; what of them can be worked out once the batch is known, a runtime works out.
+ */
+import { toTensor } from '../interpreter/values.ts'
+import type { Attribute, Graph, Node, Tensor, ValueInfo } from '../ir.ts'
+import type { Bare } from './bare.ts'
+import { constantIn } from './special.ts'
+import { upgraded } from './upgrade.ts'
+
+export type PredictionForm = {
+  readonly nodes: readonly Node[]
+  readonly initializers: readonly Tensor[]
+  /** What the file's first output is called. */
+  readonly output: string
+}
+
+type Naming = (name: string) => string
+
+/** `input` is what the example is called, and `weights` keep their names; every other name begins with `prefix`. */
+export function predictionForm(
+  { graph, opset }: Bare,
+  { input, prefix }: { readonly input: string; readonly prefix: string },
+): PredictionForm {
+  const [example, ...weights] = graph.inputs.map(({ name }) => name)
+  const kept = new Set(weights)
+  const nameOf: Naming = (name) => {
+    if (name === '' || kept.has(name)) return name
+    return name === example ? input : `${prefix}${name}`
+  }
+  let count = 0
+  const written = (outer: Graph): Pick<Graph, 'nodes' | 'initializers'> => {
+    const initializers = outer.initializers.map((tensor) => ({ ...tensor, name: nameOf(tensor.name) }))
+    const nodes: Node[] = []
+    for (const each of outer.nodes) {
+      if (each.op === 'Constant') {
+        initializers.push(constantOf(each, nameOf))
+        continue
+      }
+      count += 1
+      const { node, constants } = upgraded(forPrediction(each), opset, `moved/${count}`)
+      initializers.push(...constants.map((tensor) => ({ ...tensor, name: nameOf(tensor.name) })))
+      nodes.push({
+        ...node,
+        inputs: node.inputs.map(nameOf),
+        outputs: node.outputs.map(nameOf),
+        attributes: Object.fromEntries(
+          Object.entries(node.attributes).map(([key, attribute]) => [key, inside(attribute)]),
+        ),
+      })
+    }
+    return { nodes, initializers }
+  }
+  const inside = (attribute: Attribute): Attribute => {
+    if (attribute.kind !== 'graph') return attribute
+    const { value } = attribute
+    const named = (infos: readonly ValueInfo[]): ValueInfo[] =>
+      infos.map((info) => ({ ...info, name: nameOf(info.name) }))
+    return {
+      kind: 'graph',
+      value: { ...value, ...written(value), inputs: named(value.inputs), outputs: named(value.outputs) },
+    }
+  }
+  return { ...written(graph), output: nameOf(graph.outputs[0]?.name ?? '') }
+}
+
+/** Dropout lets everything through, and batches are normalised by the running statistics, whichever way the file was exported. */
+function forPrediction(node: Node): Node {
+  const [x = ''] = node.inputs
+  const outputs = node.outputs.slice(0, 1)
+  if (node.op === 'Dropout') return { ...node, op: 'Identity', inputs: [x], outputs, attributes: {} }
+  if (node.op !== 'BatchNormalization') return node
+  const { epsilon } = node.attributes
+  return { ...node, outputs, attributes: epsilon === undefined ? {} : { epsilon } }
+}
+
+const constantOf = (node: Node, nameOf: Naming): Tensor => toTensor(nameOf(node.outputs[0] ?? ''), constantIn(node))
