@@ -34,6 +34,21 @@ export const localCoordinator = (folder: string, port = 0): ReturnType<typeof st
     log: () => undefined,
   })
 
+/** A coordinator alone, and its first account. */
+export async function localAccount(folder: string) {
+  const { coordinator, url } = await localCoordinator(folder)
+  const access = decodeToken('access', readFileSync(join(folder, 'access'), 'utf8'))
+  const network = httpsNetwork(url, trustOf(access))
+  const identity = { kind: 'account', secret: access.secret } as const
+  return {
+    client: createClient({ network, clock, entropy, version, identity }),
+    async close(): Promise<void> {
+      await network.close()
+      await coordinator.close()
+    },
+  }
+}
+
 export async function openFederation(
   folder: string,
   tables: Readonly<Record<string, string>>,

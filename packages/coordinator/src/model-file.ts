@@ -1,8 +1,11 @@
 /** The model as a file that leaves the coordinator: read while it is sent, so that it is never in memory. */
+
+import { WardroundError } from '@wardround/core/errors.ts'
 import type { ModelPart } from '@wardround/core/graph/encode-model.ts'
-import { exportParts } from '@wardround/core/graph/export.ts'
+import { exportParts, networkParts, type Parts } from '@wardround/core/graph/export.ts'
 import { inputWidth, preparationSchema } from '@wardround/core/preparation/schema.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
+import { apiWords } from '@wardround/core/words/en/api.ts'
 import { placeOf, readHeader } from './aggregate.ts'
 import type { BlobReader } from './blobs/blob-store.ts'
 import type { Context } from './context.ts'
@@ -18,11 +21,11 @@ export type ModelFile = {
   readonly pieces: AsyncIterable<Uint8Array>
 }
 
-type Asked = { readonly row: StudyRow; readonly weights: BlobRef; readonly format: 'safetensors' | 'onnx' }
+type Asked = { readonly row: StudyRow; readonly weights: BlobRef; readonly format: 'safetensors' | 'onnx' | 'network' }
 
 /**
  * `safetensors`: the shared weights as they are. `onnx`: with pre-processing inside; personal weights, which the coordinator never
- * sees, are at their starting values (`wardround site export` has a hospital's own). Errors: WR_BLOB_MISSING.
+ * sees, are at their starting values (`wardround site export` has a hospital's own). `network`: of a study that names a file that file, as it predicts. Errors: WR_BLOB_MISSING.
  */
 export async function modelFile(context: Context, { row, weights, format }: Asked): Promise<ModelFile> {
   await requireWhole(context, weights)
@@ -36,11 +39,19 @@ export async function modelFile(context: Context, { row, weights, format }: Aske
   const given = givenWeights(study)
   if (given !== undefined) await requireWhole(context, given)
   const preparation = preparationSchema.parse(JSON.parse(row.preparation ?? 'null'))
-  const { parts, sizeBytes } = exportParts({ study, planHash: row.plan_hash, preparation })
+  const { parts, sizeBytes } = partsFor(format, { study, planHash: row.plan_hash, preparation })
   const inputs = inputWidth(preparation)
   const startOf = (name: string): AsyncIterable<Float32Array> =>
     firstValues(context.blobs, { study, inputs }, new Set([name]))
   return { name: `${row.id}.onnx`, sizeBytes, pieces: filled(context, { parts, weights, startOf }) }
+}
+
+/** Errors: WR_BODY_INVALID for the network of a study that has it in no file. */
+function partsFor(format: Asked['format'], options: Parameters<typeof exportParts>[0]): Parts {
+  const { model } = options.study
+  if (format !== 'network') return exportParts(options)
+  if ('onnx' in model) return networkParts(model, options)
+  throw new WardroundError('WR_BODY_INVALID', { field: 'query.format', problem: apiWords.noNetwork() })
 }
 
 type Filling = {

@@ -8,7 +8,7 @@ import { inputWidth, type Preparation, type PreparedColumn } from '../preparatio
 import type { Activation } from '../study/layers.ts'
 import type { ImportedModel } from '../study/model.ts'
 import type { Study } from '../study/study.ts'
-import type { Weights } from '../weights.ts'
+import type { TensorSpec, Weights } from '../weights.ts'
 import { type GraphBuilder, graphBuilder } from './builder.ts'
 import { encodeModel, type ModelPart, modelParts, modelSize } from './encode-model.ts'
 import { plannedForm } from './import/planned.ts'
@@ -36,17 +36,47 @@ export function exportModel(options: ExportOptions): Uint8Array<ArrayBuffer> {
   return encodeModel(exportGraph(options), metadataOf(options))
 }
 
+export type Parts = { readonly parts: readonly ModelPart[]; readonly sizeBytes: number }
+
 /** The same file without its weights: each of them is a part, to be filled in while the file is written. `sizeBytes` is that of the whole. */
-export function exportParts(options: Omit<ExportOptions, 'weights'>): {
-  readonly parts: readonly ModelPart[]
-  readonly sizeBytes: number
-} {
+export function exportParts(options: Omit<ExportOptions, 'weights'>): Parts {
   const specs = weightSpecs(options.study.model, inputWidth(options.preparation))
-  const graph = exportGraph({ ...options, weights: specs.map((spec) => ({ ...spec, data: new Float32Array() })) })
-  const apart = new Set(specs.map(({ name }) => name))
-  const parts = modelParts(graph, { metadata: metadataOf(options), apart })
+  const graph = exportGraph({ ...options, weights: specs.map(unfilled) })
+  return partsOf(graph, specs, metadataOf(options))
+}
+
+/** To be filled in while the file is written. */
+const unfilled = (spec: TensorSpec) => ({ ...spec, data: new Float32Array() })
+
+function partsOf(graph: Graph, specs: readonly TensorSpec[], metadata: Readonly<Record<string, string>>): Parts {
+  const parts = modelParts(graph, { metadata, apart: new Set(specs.map(({ name }) => name)) })
   return { parts, sizeBytes: modelSize(graph, parts) }
 }
+
+/** The file that a study names, as it predicts, from inputs as the study makes them; its weights are parts. Metadata: those of exportModel(), and the preparation. */
+export function networkParts(model: ImportedModel, options: Omit<ExportOptions, 'weights'>): Parts {
+  const { input, output, weights } = networkOf(model, [])
+  const file = plannedForm(model.onnx)
+  const made = [...file.nodes.flatMap(({ outputs }) => outputs), ...file.initializers.map((tensor) => tensor.name)]
+  const taken = new Set([file.input, ...made])
+  const name = taken.has('prediction') ? 'model/prediction' : 'prediction'
+  const graph: Graph = {
+    name: 'wardround',
+    inputs: [{ name: file.input, type: 'float32', shape: ['rows', ...input] }],
+    outputs: [{ name, type: 'float32', shape: ['rows', ...output] }],
+    initializers: [...file.initializers, ...weights.map((spec) => ({ ...unfilled(spec), type: 'float32' as const }))],
+    nodes: [...file.nodes, endOf(file.output, outputActivation(options.study.training.loss), name)],
+  }
+  return partsOf(graph, weights, { ...metadataOf(options), preparation: JSON.stringify(options.preparation) })
+}
+
+const endOf = (logits: string, activation: Activation, name: string): Node => ({
+  op: activation === 'sigmoid' ? 'Sigmoid' : activation === 'softmax' ? 'Softmax' : 'Identity',
+  domain: '',
+  inputs: [logits],
+  outputs: [name],
+  attributes: {},
+})
 
 function exportGraph({ study, preparation, weights, scales }: Omit<ExportOptions, 'planHash'>): Graph {
   // No column can have a / in its name: columns and the model's own values stay apart.
@@ -81,16 +111,14 @@ function throughFile(
   x: string,
   { model, activation, name }: { model: ImportedModel; activation: Activation; name: string },
 ): Graph {
-  const before = b.build('wardround', [x, ...networkOf(model, []).weights.map((weight) => weight.name)])
-  const { output: made } = networkOf(model, [])
-  const file = plannedForm(model.onnx, { input: x, prefix: 'network/' })
-  const last = activation === 'linear' ? 'Identity' : activation === 'sigmoid' ? 'Sigmoid' : 'Softmax'
-  const end: Node = { op: last, domain: '', inputs: [file.output], outputs: [name], attributes: {} }
+  const { output: made, weights } = networkOf(model, [])
+  const before = b.build('wardround', [x, ...weights.map((weight) => weight.name)])
+  const file = plannedForm(model.onnx, { input: x, prefix: 'network/', loosened: true })
   return {
     ...before,
     outputs: [{ name, type: 'float32', shape: ['rows', ...made] }],
     initializers: [...before.initializers, ...file.initializers],
-    nodes: [...before.nodes, ...file.nodes, end],
+    nodes: [...before.nodes, ...file.nodes, endOf(file.output, activation, name)],
   }
 }
 

@@ -258,9 +258,10 @@ export const routes = {
     method: 'GET',
     path: '/v1/studies/:study/model',
     by: 'account',
-    summary: 'The weights of the best round so far, as safetensors, or the finished model as ONNX',
+    summary:
+      'The weights of the best round so far, as safetensors, or the finished model as ONNX: with the preparation of columns, or the network alone, of a study that names a file',
     params: studyParams,
-    query: z.strictObject({ format: z.enum(['safetensors', 'onnx']).default('onnx') }),
+    query: z.strictObject({ format: z.enum(['safetensors', 'onnx', 'network']).default('onnx') }),
     answer: 'bytes',
   },
   exportStudy: {

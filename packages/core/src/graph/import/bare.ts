@@ -50,7 +50,7 @@ function isWeight({ name, shape }: FloatTensor, role: Role | undefined): boolean
 }
 
 /** Whatever nodes use, those of branches too. */
-const namesIn = (nodes: readonly Node[]): readonly string[] =>
+export const namesIn = (nodes: readonly Node[]): readonly string[] =>
   nodes.flatMap(({ inputs, attributes }) => [
     ...inputs,
     ...Object.values(attributes).flatMap((attribute) =>

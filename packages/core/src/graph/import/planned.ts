@@ -10,7 +10,7 @@ import { type Bare, bareOf, renamed } from './bare.ts'
 import { invalid, refused, shown } from './known.ts'
 import { withoutLastActivation } from './last-activation.ts'
 import { networkOfBare } from './network.ts'
-import { type PredictionForm, predictionForm } from './prediction-form.ts'
+import { type FormNames, type PredictionForm, predictionForm } from './prediction-form.ts'
 import { requireOpset } from './upgrade.ts'
 
 export type Planned = {
@@ -76,10 +76,7 @@ export const plannedNetwork = ({ graph }: Pick<OnnxSpec, 'graph'>): Network => r
 export const plannedGraph = ({ graph }: Pick<OnnxSpec, 'graph'>): Graph => read(graph).bare.graph
 
 /** Its nodes as others run them, from `input` to its logits. */
-export function plannedForm(
-  { graph }: Pick<OnnxSpec, 'graph'>,
-  names: { input: string; prefix: string },
-): PredictionForm {
+export function plannedForm({ graph }: Pick<OnnxSpec, 'graph'>, names?: FormNames): PredictionForm {
   const { bare } = read(graph)
   return predictionForm({ ...bare, graph: withoutLastActivation(bare.graph).graph }, names)
 }

@@ -4,36 +4,46 @@
  */
 import { toTensor } from '../interpreter/values.ts'
 import type { Attribute, Graph, Node, Tensor, ValueInfo } from '../ir.ts'
-import type { Bare } from './bare.ts'
+import { type Bare, namesIn } from './bare.ts'
 import { constantIn } from './special.ts'
 import { upgraded } from './upgrade.ts'
 
 export type PredictionForm = {
   readonly nodes: readonly Node[]
   readonly initializers: readonly Tensor[]
+  readonly input: string
   /** What the file's first output is called. */
   readonly output: string
 }
 
 type Naming = (name: string) => string
 
-/** `input` is what the example is called, and `weights` keep their names; every other name begins with `prefix`. */
+/** Where nothing is said, what it is in the file. */
+export type FormNames = {
+  /** What the example is called. */
+  readonly input?: string
+  /** What every other name begins with, but those of weights. */
+  readonly prefix?: string
+  /** Whether constants that are nodes become tensors of the graph, which whoever reads it again takes for weights. */
+  readonly loosened?: boolean
+}
+
 export function predictionForm(
   { graph, opset }: Bare,
-  { input, prefix }: { readonly input: string; readonly prefix: string },
+  { input, prefix = '', loosened = false }: FormNames = {},
 ): PredictionForm {
-  const [example, ...weights] = graph.inputs.map(({ name }) => name)
+  const [example = '', ...weights] = graph.inputs.map(({ name }) => name)
   const kept = new Set(weights)
   const nameOf: Naming = (name) => {
     if (name === '' || kept.has(name)) return name
-    return name === example ? input : `${prefix}${name}`
+    return name === example && input !== undefined ? input : `${prefix}${name}`
   }
   let count = 0
   const written = (outer: Graph): Pick<Graph, 'nodes' | 'initializers'> => {
     const initializers = outer.initializers.map((tensor) => ({ ...tensor, name: nameOf(tensor.name) }))
     const nodes: Node[] = []
     for (const each of outer.nodes) {
-      if (each.op === 'Constant') {
+      if (each.op === 'Constant' && loosened) {
         initializers.push(constantOf(each, nameOf))
         continue
       }
@@ -61,7 +71,14 @@ export function predictionForm(
       value: { ...value, ...written(value), inputs: named(value.inputs), outputs: named(value.outputs) },
     }
   }
-  return { ...written(graph), output: nameOf(graph.outputs[0]?.name ?? '') }
+  const { nodes, initializers } = written(graph)
+  const used = new Set(namesIn(nodes))
+  return {
+    nodes,
+    initializers: initializers.filter(({ name }) => used.has(name)),
+    input: nameOf(example),
+    output: nameOf(graph.outputs[0]?.name ?? ''),
+  }
 }
 
 /** Dropout lets everything through, and batches are normalised by the running statistics, whichever way the file was exported. */
