@@ -4,13 +4,13 @@ import type { NamedTensor, Weights } from '../../weights.ts'
 import { importedWords } from '../../words/en/imported.ts'
 import { decodeModel } from '../decode-model.ts'
 import { encodeModel } from '../encode-model.ts'
-import type { Graph } from '../ir.ts'
+import type { ElementType, Graph } from '../ir.ts'
 import type { Network } from '../network.ts'
 import { type Bare, bareOf, renamed } from './bare.ts'
 import { invalid, refused, shown } from './known.ts'
 import { withoutLastActivation } from './last-activation.ts'
 import { networkOfBare } from './network.ts'
-import { type FormNames, type PredictionForm, predictionForm } from './prediction-form.ts'
+import { type FormOptions, type PredictionForm, predictionForm } from './prediction-form.ts'
 import { requireOpset } from './upgrade.ts'
 
 export type Planned = {
@@ -48,7 +48,7 @@ function planName(name: string): string {
 }
 
 /** What was read lately: each task, update and session asks for its study's. */
-type Read = { readonly bare: Bare; readonly network: Network }
+type Read = { readonly bare: Bare; readonly network: Network; readonly types: ReadonlyMap<string, ElementType> }
 const recent = new Map<string, Read>()
 const recentLimit = 8
 
@@ -56,11 +56,22 @@ function read(graph: string): Read {
   const known = recent.get(graph)
   if (known !== undefined) return known
   const bare = decodeModel(bytesOf(graph))
-  const network = networkOfBare(bare)
+  const types = new Map<string, ElementType>()
+  const network = networkOfBare(bare, {
+    appended({ op, outputs: [name = ''] }, { b, values }) {
+      if (op !== 'CastLike') return
+      const known = values.get(name)
+      types.set(name, 'constant' in known ? known.constant.type : b.info(known.name).type)
+    },
+    failed(_, error) {
+      throw error
+    },
+  })
   for (const { name } of network.weights) if (!isPlanName(name)) throw invalid(importedWords.name(shown(name)))
   if (recent.size >= recentLimit) recent.clear()
-  recent.set(graph, { bare, network })
-  return { bare, network }
+  const made = { bare, network, types }
+  recent.set(graph, made)
+  return made
 }
 
 function bytesOf(graph: string): Uint8Array {
@@ -76,7 +87,7 @@ export const plannedNetwork = ({ graph }: Pick<OnnxSpec, 'graph'>): Network => r
 export const plannedGraph = ({ graph }: Pick<OnnxSpec, 'graph'>): Graph => read(graph).bare.graph
 
 /** Its nodes as others run them, from `input` to its logits. */
-export function plannedForm({ graph }: Pick<OnnxSpec, 'graph'>, names?: FormNames): PredictionForm {
-  const { bare } = read(graph)
-  return predictionForm({ ...bare, graph: withoutLastActivation(bare.graph).graph }, names)
+export function plannedForm({ graph }: Pick<OnnxSpec, 'graph'>, options?: Omit<FormOptions, 'types'>): PredictionForm {
+  const { bare, types } = read(graph)
+  return predictionForm({ ...bare, graph: withoutLastActivation(bare.graph).graph }, { ...options, types })
 }

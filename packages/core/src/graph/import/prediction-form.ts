@@ -3,9 +3,19 @@
  * as they stood in the file; what of them can be worked out once the batch is known, a runtime works out.
  */
 import { toTensor } from '../interpreter/values.ts'
-import type { Attribute, Graph, Node, Tensor, ValueInfo } from '../ir.ts'
+import {
+  type Attribute,
+  type ElementType,
+  type Graph,
+  int,
+  intAttribute,
+  type Node,
+  type Tensor,
+  type ValueInfo,
+} from '../ir.ts'
+import { dataTypes } from '../onnx-types.ts'
 import { type Bare, namesIn } from './bare.ts'
-import { constantIn } from './special.ts'
+import { constantIn, doubles } from './special.ts'
 import { upgraded } from './upgrade.ts'
 
 export type PredictionForm = {
@@ -19,18 +29,20 @@ export type PredictionForm = {
 type Naming = (name: string) => string
 
 /** Where nothing is said, what it is in the file. */
-export type FormNames = {
+export type FormOptions = {
   /** What the example is called. */
   readonly input?: string
   /** What every other name begins with, but those of weights. */
   readonly prefix?: string
   /** Whether constants that are nodes become tensors of the graph, which whoever reads it again takes for weights. */
   readonly loosened?: boolean
+  /** What CastLike makes, by its output. */
+  readonly types?: ReadonlyMap<string, ElementType>
 }
 
 export function predictionForm(
   { graph, opset }: Bare,
-  { input, prefix = '', loosened = false }: FormNames = {},
+  { input, prefix = '', loosened = false, types = new Map() }: FormOptions = {},
 ): PredictionForm {
   const [example = '', ...weights] = graph.inputs.map(({ name }) => name)
   const kept = new Set(weights)
@@ -48,7 +60,7 @@ export function predictionForm(
         continue
       }
       count += 1
-      const { node, constants } = upgraded(forPrediction(each), opset, `moved/${count}`)
+      const { node, constants } = upgraded(forPrediction(each, types), opset, `moved/${count}`)
       initializers.push(...constants.map((tensor) => ({ ...tensor, name: nameOf(tensor.name) })))
       nodes.push({
         ...node,
@@ -81,14 +93,27 @@ export function predictionForm(
   }
 }
 
-/** Dropout lets everything through, and batches are normalised by the running statistics, whichever way the file was exported. */
-function forPrediction(node: Node): Node {
-  const [x = ''] = node.inputs
+/** Dropout lets everything through, batches are normalised by the running statistics, whichever way the file was exported, and doubles are Float32. */
+function forPrediction(node: Node, types: NonNullable<FormOptions['types']>): Node {
+  const inputs = node.inputs.slice(0, 1)
   const outputs = node.outputs.slice(0, 1)
-  if (node.op === 'Dropout') return { ...node, op: 'Identity', inputs: [x], outputs, attributes: {} }
-  if (node.op !== 'BatchNormalization') return node
-  const { epsilon } = node.attributes
-  return { ...node, outputs, attributes: epsilon === undefined ? {} : { epsilon } }
+  const castTo = (code: number): Node => ({ ...node, op: 'Cast', inputs, outputs, attributes: { to: int(code) } })
+  switch (node.op) {
+    case 'Dropout':
+      return { ...node, op: 'Identity', inputs, outputs, attributes: {} }
+    case 'BatchNormalization': {
+      const { epsilon } = node.attributes
+      return { ...node, outputs, attributes: epsilon === undefined ? {} : { epsilon } }
+    }
+    case 'Cast':
+      return intAttribute(node, 'to', 0) === doubles ? castTo(dataTypes.float32) : node
+    case 'CastLike': {
+      const type = types.get(outputs[0] ?? '')
+      return type === undefined ? node : castTo(dataTypes[type])
+    }
+    default:
+      return node
+  }
 }
 
 const constantOf = (node: Node, nameOf: Naming): Tensor => toTensor(nameOf(node.outputs[0] ?? ''), constantIn(node))

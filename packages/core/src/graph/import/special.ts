@@ -67,7 +67,7 @@ function shapeOf(node: Node, { b, values }: Pick<Replay, 'b' | 'values'>): reado
 }
 
 /** The types that stand for Float32 here: a double is computed as one. */
-const doubles = 11
+export const doubles = 11
 const cast: Special = (node, replay) => {
   const to = intAttribute(node, 'to', 0)
   castTo(node, to === doubles ? 1 : to, replay)

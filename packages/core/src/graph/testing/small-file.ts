@@ -1,0 +1,67 @@
+/** A network with one hidden layer of two, as a file that somebody exported. */
+import { encodeModel } from '../encode-model.ts'
+import type { Dim, Node, Tensor } from '../ir.ts'
+
+export type SmallFile = {
+  readonly inputs?: number
+  readonly outputs?: number
+  /** Of the first layer's weights and bias. */
+  readonly names?: readonly [weight: string, bias: string]
+  /** What follows the last layer, one operator after another. */
+  readonly end?: readonly string[]
+  /** More of it. */
+  readonly nodes?: readonly Node[]
+  readonly initializers?: readonly Tensor[]
+  readonly shape?: readonly Dim[]
+}
+
+export const node = (op: string, inputs: readonly string[], output: string): Node => ({
+  op,
+  domain: '',
+  inputs,
+  outputs: [output],
+  attributes: {},
+})
+
+export const floats = (name: string, shape: readonly number[], data: readonly number[]): Tensor => ({
+  name,
+  type: 'float32',
+  shape,
+  data: Float32Array.from(data),
+})
+
+/** Values go up by a quarter. */
+const rising = (name: string, ...shape: readonly number[]): Tensor =>
+  floats(
+    name,
+    shape,
+    Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, index) => (index + 1) / 4),
+  )
+
+export function smallFile(change: SmallFile = {}): Uint8Array<ArrayBuffer> {
+  const { inputs = 1, outputs = 1, names: [weight, bias] = ['hidden.weight', 'hidden.bias'], end = [] } = change
+  const ends = end.map((op, index) => node(op, [index === 0 ? 'z' : `z${index}`], `z${index + 1}`))
+  return encodeModel(
+    {
+      name: 'small',
+      inputs: [{ name: 'x', type: 'float32', shape: change.shape ?? ['batch', inputs] }],
+      outputs: [{ name: end.length === 0 ? 'z' : `z${end.length}`, type: 'float32', shape: ['batch', outputs] }],
+      initializers: [
+        rising(weight, inputs, 2),
+        rising(bias, 2),
+        rising('out.weight', 2, outputs),
+        rising('out.bias', outputs),
+        ...(change.initializers ?? []),
+      ],
+      nodes: [
+        node('Gemm', ['x', weight, bias], 'h'),
+        node('Tanh', ['h'], 't'),
+        ...(change.nodes ?? []),
+        node('Gemm', ['t', 'out.weight', 'out.bias'], 'z'),
+        ...ends,
+      ],
+    },
+    {},
+    20,
+  )
+}
