@@ -13,6 +13,8 @@ export type SmallFile = {
   readonly nodes?: readonly Node[]
   readonly initializers?: readonly Tensor[]
   readonly shape?: readonly Dim[]
+  /** The last layer's. */
+  readonly bias?: number
 }
 
 export const node = (op: string, inputs: readonly string[], output: string): Node => ({
@@ -50,7 +52,7 @@ export function smallFile(change: SmallFile = {}): Uint8Array<ArrayBuffer> {
         rising(weight, inputs, 2),
         rising(bias, 2),
         rising('out.weight', 2, outputs),
-        rising('out.bias', outputs),
+        change.bias === undefined ? rising('out.bias', outputs) : floats('out.bias', [outputs], [change.bias]),
         ...(change.initializers ?? []),
       ],
       nodes: [
