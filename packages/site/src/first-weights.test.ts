@@ -26,10 +26,13 @@ test('what a study with a file starts from is received once, kept, and received 
   const at = await hospital({ plan })
   t.after(at.remove)
   at.coordinator.blob(bytes)
-  const site = await at.open()
+  let site = await at.open()
   const received = () => at.coordinator.state.heard.filter(({ path }) => path.includes(onnx.weights.sha256)).length
   const starting = () => startingWeights({ ...site }, at.study, { study, width: 1 })
   assert.deepEqual(await starting(), weights)
+  // The next process has nothing in memory.
+  await site.close()
+  site = await at.open()
   assert.deepEqual(await starting(), weights)
   assert.equal(received(), 1)
   const file = join(at.folder, 'studies', at.study, 'first.safetensors')

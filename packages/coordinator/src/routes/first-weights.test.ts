@@ -104,8 +104,8 @@ test('what was handed in stays with the study, is what round 1 starts from, and 
   )
   await running.give()
   await running.start(id)
-  const fetched = async (site: string): Promise<{ status: number; body: Uint8Array }> => {
-    const request = { method: 'GET', path: `/v1/site/blobs/${digest}` }
+  const fetched = async (site: string, asked = digest): Promise<{ status: number; body: Uint8Array }> => {
+    const request = { method: 'GET', path: `/v1/site/blobs/${asked}` }
     return send(running.way, { ...request, headers: await asSite(running.site(site).signer)(request) })
   }
   const seen: string[] = []
@@ -118,6 +118,11 @@ test('what was handed in stays with the study, is what round 1 starts from, and 
   assert.deepEqual(new Set(seen), new Set([sha256(encodeWeights(weights.filter(({ name }) => name === 'out.weight')))]))
   const given = await fetched('b')
   assert.deepEqual([given.status, sha256(given.body)], [200, digest])
+  const others: number[] = []
+  for (const other of await digestsIn(world.blobs))
+    if (other !== digest) others.push((await fetched('b', other)).status)
+  // What the round starts from, and not what another site has sent for it.
+  assert.deepEqual(others.toSorted(), [200, 404, 404])
   // Who has nothing to do for it does not get it.
   assert.equal((await fetched('a')).status, 404)
   await running.work(usual)

@@ -8,7 +8,7 @@ import { decodeModel } from '../decode-model.ts'
 import { encodeModel } from '../encode-model.ts'
 import { run } from '../interpreter/interpret.ts'
 import { float32, numbers, type Values } from '../interpreter/values.ts'
-import type { Graph } from '../ir.ts'
+import { float, type Graph, int } from '../ir.ts'
 import { appendStep, stepParts } from '../step.ts'
 import { floats, node, smallFile } from '../testing/small-file.ts'
 import { importModel } from './network.ts'
@@ -90,6 +90,34 @@ for (const [name, file] of exportsOf.filter(([each]) => each !== 'unet'))
     }
   })
 
+test('as others run it, nothing is dropped and nothing normalised by its batch, however the file was exported', () => {
+  const training = { name: 'training', type: 'bool' as const, shape: [], data: Uint8Array.of(1) }
+  const file = smallFile({
+    last: 'dropped',
+    initializers: [
+      ...['scale', 'shift', 'mean'].map((name, index) => floats(`norm.${name}`, [2], [index + 1, 2])),
+      floats('norm.variance', [2], [0.5, 3]),
+      floats('share', [], [0.5]),
+      training,
+    ],
+    nodes: [
+      {
+        ...node('BatchNormalization', ['t', 'norm.scale', 'norm.shift', 'norm.mean', 'norm.variance'], 'n'),
+        outputs: ['n', 'm', 'v'],
+        attributes: { epsilon: float(0.25), momentum: float(0.5), training_mode: int(1) },
+      },
+      node('Dropout', ['n', 'share', 'training'], 'dropped'),
+    ],
+  })
+  const { form, network } = bothMade(file, 3)
+  assert.equal(form.length, 3)
+  for (const [index, value] of form.entries()) assert.ok(Math.abs(value - (network[index] ?? 0)) < 1e-9)
+  assert.deepEqual(
+    plannedForm(plannedModel(file)).nodes.map(({ op }) => op),
+    ['Gemm', 'Tanh', 'BatchNormalization', 'Identity', 'Gemm'],
+  )
+})
+
 test('no weight can be called as something of ours is', () => {
   const taken = ['weight', 'features', 'target', 'Gemm_1', 'const_0.5', 'axes_1', 'step/batch', 'a b.c', 'onnx::Gemm_7']
   for (const name of taken) {
@@ -119,14 +147,17 @@ test('no weight can be called as something of ours is', () => {
 test('empty tensors are constants, and constants that nothing uses are left out', () => {
   const file = smallFile({
     initializers: [floats('roi', [0], []), floats('idle', [3], [1, 2, 3]), floats('scales', [2], [1, 2])],
-    nodes: [],
+    nodes: [node('Shape', ['roi'], 'extents')],
   })
   const { inputs, initializers } = plannedGraph(plannedModel(file))
   assert.deepEqual(
     inputs.map(({ name }) => name),
     ['x', 'hidden.weight', 'hidden.bias', 'out.weight', 'out.bias'],
   )
-  assert.deepEqual(initializers, [])
+  assert.deepEqual(
+    initializers.map(({ name }) => name),
+    ['roi'],
+  )
 })
 
 test("a graph out of a plan is a stranger's", () => {
@@ -152,14 +183,14 @@ test("a graph out of a plan is a stranger's", () => {
     [
       {
         ...good,
-        inputs: [x, { ...weight, name: 'features' }, ...others],
+        inputs: [x, { ...weight, name: 'lonely' }, ...others],
         nodes: good.nodes.map((each) => ({
           ...each,
-          inputs: each.inputs.map((name) => (name === 'hidden.weight' ? 'features' : name)),
+          inputs: each.inputs.map((name) => (name === 'hidden.weight' ? 'lonely' : name)),
         })),
       },
       'WR_GRAPH_INVALID',
-      /features/,
+      /lonely cannot be/,
     ],
   ]
   for (const [graph, code, problem] of cases) assert.throws(() => plannedNetwork(planOf(graph)), refused(code, problem))

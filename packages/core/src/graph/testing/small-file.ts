@@ -15,6 +15,8 @@ export type SmallFile = {
   readonly shape?: readonly Dim[]
   /** The last layer's. */
   readonly bias?: number
+  /** What it takes. */
+  readonly last?: string
 }
 
 export const node = (op: string, inputs: readonly string[], output: string): Node => ({
@@ -59,7 +61,7 @@ export function smallFile(change: SmallFile = {}): Uint8Array<ArrayBuffer> {
         node('Gemm', ['x', weight, bias], 'h'),
         node('Tanh', ['h'], 't'),
         ...(change.nodes ?? []),
-        node('Gemm', ['t', 'out.weight', 'out.bias'], 'z'),
+        node('Gemm', [change.last ?? 't', 'out.weight', 'out.bias'], 'z'),
         ...ends,
       ],
     },
