@@ -3,8 +3,8 @@
  * with the plan, which names their digest.
  */
 import { initialRanges } from '@wardround/core/graph/initial-weights.ts'
-import { splitSpecs } from '@wardround/core/graph/network.ts'
-import { inputWidth, preparationSchema } from '@wardround/core/preparation/schema.ts'
+import { type Inputs, splitSpecs } from '@wardround/core/graph/network.ts'
+import { preparationSchema, preparedInputs } from '@wardround/core/preparation/schema.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { float32Of } from '@wardround/core/safetensors.ts'
@@ -19,7 +19,7 @@ import { longestRange, writeWeights } from './weights.ts'
 export const givenWeights = ({ model }: Pick<Study, 'model'>): BlobRef | undefined =>
   'onnx' in model ? model.onnx.weights : undefined
 
-export type Starting = { readonly study: Study; readonly inputs: number }
+export type Starting = { readonly study: Study; readonly inputs: Inputs }
 
 /** First values of some weights, in model order, range by range: no model is ever in memory. Errors: WR_BLOB_MISSING. */
 export async function* firstValues(
@@ -58,7 +58,7 @@ export function putFirstWeights(
   { plan, preparation }: Pick<StudyRow, 'plan' | 'preparation'>,
 ): Promise<BlobRef> {
   const study = studyOf({ plan })
-  const inputs = inputWidth(preparationSchema.parse(JSON.parse(preparation ?? 'null')))
+  const inputs = preparedInputs(preparationSchema.parse(JSON.parse(preparation ?? 'null')))
   const { shared } = splitSpecs(study.model, inputs)
   const names = new Set(shared.map(({ name }) => name))
   return writeWeights(blobs, shared, firstValues(blobs, { study, inputs }, names))

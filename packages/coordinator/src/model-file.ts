@@ -3,7 +3,7 @@
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { ModelPart } from '@wardround/core/graph/encode-model.ts'
 import { exportParts, networkParts, type Parts } from '@wardround/core/graph/export.ts'
-import { inputWidth, preparationSchema } from '@wardround/core/preparation/schema.ts'
+import { preparationSchema, preparedInputs } from '@wardround/core/preparation/schema.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { apiWords } from '@wardround/core/words/en/api.ts'
 import { placeOf, readHeader } from './aggregate.ts'
@@ -40,7 +40,7 @@ export async function modelFile(context: Context, { row, weights, format }: Aske
   if (given !== undefined) await requireWhole(context, given)
   const preparation = preparationSchema.parse(JSON.parse(row.preparation ?? 'null'))
   const { parts, sizeBytes } = partsFor(format, { study, planHash: row.plan_hash, preparation })
-  const inputs = inputWidth(preparation)
+  const inputs = preparedInputs(preparation)
   const startOf = (name: string): AsyncIterable<Float32Array> =>
     firstValues(context.blobs, { study, inputs }, new Set([name]))
   return { name: `${row.id}.onnx`, sizeBytes, pieces: filled(context, { parts, weights, startOf }) }

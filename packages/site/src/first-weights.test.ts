@@ -28,7 +28,7 @@ test('what a study with a file starts from is received once, kept, and received 
   at.coordinator.blob(bytes)
   let site = await at.open()
   const received = () => at.coordinator.state.heard.filter(({ path }) => path.includes(onnx.weights.sha256)).length
-  const starting = () => startingWeights({ ...site }, at.study, { study, width: 1 })
+  const starting = () => startingWeights({ ...site }, at.study, { study, inputs: 1 })
   assert.deepEqual(await starting(), weights)
   // The next process has nothing in memory.
   await site.close()

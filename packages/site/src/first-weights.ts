@@ -1,5 +1,5 @@
 /** The weights that a study starts from, all of them: for what is frozen, what is personal, and training alone. */
-import { weightSpecs } from '@wardround/core/graph/network.ts'
+import { type Inputs, weightSpecs } from '@wardround/core/graph/network.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import type { Weights } from '@wardround/core/weights.ts'
 import { fetchWeights } from './blob.ts'
@@ -16,12 +16,12 @@ type Needs = Pick<SiteContext, 'fetchBlob' | 'disk' | 'folder'>
 export async function startingWeights(
   site: Needs,
   id: string,
-  { study, width }: { study: Study; width: number },
+  { study, inputs }: { study: Study; inputs: Inputs },
 ): Promise<Weights> {
   const { model } = study
-  if (!('onnx' in model)) return firstWeights(study, width)
+  if (!('onnx' in model)) return firstWeights(study, inputs)
   const { first } = studyFolder(site, id)
-  const specs = weightSpecs(model, width)
+  const specs = weightSpecs(model, inputs)
   const kept = first.weights(model.onnx.weights, specs)
   if (kept !== undefined) return kept
   const fetched = await fetchWeights(site, model.onnx.weights, specs)

@@ -2,9 +2,10 @@
 import { WardroundError } from '@wardround/core/errors.ts'
 import { resolveClassWeights } from '@wardround/core/graph/class-weights.ts'
 import { initialWeights } from '@wardround/core/graph/initial-weights.ts'
+import type { Inputs } from '@wardround/core/graph/network.ts'
 import { judge, type MetricPoint } from '@wardround/core/learning/convergence.ts'
 import { classLabels } from '@wardround/core/preparation/encoding.ts'
-import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
+import { inputsIn, type ModelInputs } from '@wardround/core/preparation/transform.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { outcomeOf } from '@wardround/core/study/loss.ts'
 import { startIn } from '@wardround/core/study/model.ts'
@@ -16,8 +17,8 @@ import type { Amount, TrainRequest } from './training/messages.ts'
 import type { Trainer } from './training/trainer.ts'
 
 /** The weights that everybody starts from, personal ones included, where they are drawn (first-weights.ts). */
-export const firstWeights = (study: Study, width: number): Weights =>
-  initialWeights(study.model, width, seededRandom([study.seed, 'weights']))
+export const firstWeights = (study: Study, inputs: Inputs): Weights =>
+  initialWeights(study.model, inputs, seededRandom([study.seed, 'weights']))
 
 /**
  * A personal weight's first value at a site: as the shared ones, but the last bias of two outcomes starts at the smoothed log-odds
@@ -137,7 +138,7 @@ type Alone = { readonly trainer: Trainer; readonly site: string; readonly signal
 export function trainAlone(
   { trainer, site, signal }: Alone,
   study: Study,
-  { prepared, first = firstWeights(study, prepared.training.width), maximumRounds, best }: AloneOptions,
+  { prepared, first = firstWeights(study, inputsIn(prepared.training)), maximumRounds, best }: AloneOptions,
 ) {
   const { training } = prepared
   const { inputs } = watched(study, prepared)

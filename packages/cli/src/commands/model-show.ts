@@ -8,7 +8,7 @@ import { type Diagram, diagramOf } from '@wardround/core/graph/inspect/diagram.t
 import { itemsOfLayers, itemsOfTrace } from '@wardround/core/graph/inspect/items.ts'
 import { tracedPlan } from '@wardround/core/graph/inspect/planned.ts'
 import { type SummaryRow, summaryOfLayers, summaryOfTrace } from '@wardround/core/graph/inspect/summary.ts'
-import { type Network, networkOf } from '@wardround/core/graph/network.ts'
+import { extentsOf, type Network, networkOf } from '@wardround/core/graph/network.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { modelShowWords } from '@wardround/core/words/en/model.ts'
 import { obstacleWords } from '@wardround/core/words/en/model-check.ts'
@@ -35,7 +35,7 @@ type View = { readonly layers: readonly SummaryRow[]; readonly diagram: Diagram 
 function viewOf(file: ModelFile): View {
   if (file.kind === 'study') {
     const { model } = file.study
-    const input = [file.inputs]
+    const input = extentsOf(file.inputs)
     if ('onnx' in model) {
       const { trace, survey } = tracedPlan(model.onnx)
       const { weights } = networkOf(model, input)

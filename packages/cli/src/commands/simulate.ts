@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { weightSpecs } from '@wardround/core/graph/network.ts'
-import { inputWidth } from '@wardround/core/preparation/schema.ts'
+import { preparedInputs } from '@wardround/core/preparation/schema.ts'
 import { resultTable } from '@wardround/core/report/table.ts'
 import { decodeWeights } from '@wardround/core/safetensors.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
@@ -56,7 +56,7 @@ export async function simulateCommand(
             : {
                 first: decodeWeights(
                   parsed.firstWeights,
-                  weightSpecs(parsed.study.model, inputWidth(found.preparation)),
+                  weightSpecs(parsed.study.model, preparedInputs(found.preparation)),
                 ),
               }),
           signal,

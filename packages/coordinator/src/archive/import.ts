@@ -2,7 +2,7 @@
 
 import { WardroundError } from '@wardround/core/errors.ts'
 import { splitSpecs, weightSpecs } from '@wardround/core/graph/network.ts'
-import { inputWidth, preparationSchema } from '@wardround/core/preparation/schema.ts'
+import { preparationSchema, preparedInputs } from '@wardround/core/preparation/schema.ts'
 import { canonicalJson, sha256Hex } from '@wardround/core/protocol/canonical.ts'
 import { linkHash } from '@wardround/core/protocol/chain.ts'
 import { readPlan } from '@wardround/core/protocol/plan.ts'
@@ -123,9 +123,9 @@ const weightsIn = ({ given, first, best }: ReadStudy): readonly BlobRef[] => [
 /** All of them, of the plan's model. */
 async function checkModel(held: BlobStore, row: StudyRow, { given, first, best }: ReadStudy): Promise<void> {
   if (row.preparation === null) throw unfit(studyFileWords.disagrees('a model'))
-  const width = inputWidth(preparationSchema.parse(JSON.parse(row.preparation)))
+  const inputs = preparedInputs(preparationSchema.parse(JSON.parse(row.preparation)))
   const { model } = readPlan(row.plan).study
-  const { shared } = splitSpecs(model, width)
+  const { shared } = splitSpecs(model, inputs)
   for (const weights of [first, best]) await checkWeights(held, shared, weights)
-  if (given !== undefined) await checkWeights(held, weightSpecs(model, width), given)
+  if (given !== undefined) await checkWeights(held, weightSpecs(model, inputs), given)
 }

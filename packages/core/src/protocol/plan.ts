@@ -4,7 +4,7 @@ import { WardroundError } from '../errors.ts'
 import { checkModel, modelField } from '../graph/check-model.ts'
 import { networkOf } from '../graph/network.ts'
 import { flawIn } from '../json.ts'
-import { plannedWidth, specialColumns } from '../preparation/encoding.ts'
+import { plannedInputs, specialColumns } from '../preparation/encoding.ts'
 import { isMeasuredLoss, lossesFor, lossName, type Outcome, outcomeOf } from '../study/loss.ts'
 import { type Study, studySchema, type TargetSpec } from '../study/study.ts'
 import { problemWords } from '../words/en/study.ts'
@@ -166,6 +166,11 @@ function crossIssues(study: Study): Issue[] {
   const issues: Issue[] = []
   const report = (path: readonly string[], problem: string): number => issues.push({ path, problem })
   if (Object.keys(data.columns).length === 0) report(['data', 'columns'], problemWords.noColumns())
+  const image = Object.keys(data.columns).find((name) => data.columns[name]?.type === 'image')
+  if (image !== undefined && Object.keys(data.columns).length > 1)
+    report(['data', 'columns', image], problemWords.imageAlone())
+  if (training.augment !== undefined && image === undefined)
+    report(['training', 'augment'], problemWords.augmentNothing())
   for (const special of specialColumns(study)) {
     if (Object.hasOwn(data.columns, special)) report(['data', 'columns', special], problemWords.leak(special))
   }
@@ -197,7 +202,7 @@ function crossIssues(study: Study): Issue[] {
   }
   if (issues.length === 0) {
     try {
-      const inputs = plannedWidth(data.columns)
+      const inputs = plannedInputs(data.columns)
       checkModel(model, { inputs, loss: training.loss })
       const field = modelField(model).split('.')
       const { output, weights } = networkOf(model, inputs)

@@ -1,5 +1,5 @@
 /** What a plan says of a model from a file, in figures: for whoever is to approve it, and cannot read a graph. */
-import { plannedWidth } from '../../preparation/encoding.ts'
+import { plannedInputs } from '../../preparation/encoding.ts'
 import type { OnnxSpec } from '../../study/model.ts'
 import type { Study } from '../../study/study.ts'
 import { decodeModel } from '../decode-model.ts'
@@ -33,7 +33,7 @@ export function tracedPlan({ graph }: OnnxSpec): { readonly trace: Trace; readon
 /** undefined where the model is a list of layers, which says for itself what it is. */
 export function plannedFacts({ model, training, data }: Study): PlannedFacts | undefined {
   if (!('onnx' in model)) return undefined
-  const inputs = plannedWidth(data.columns)
+  const inputs = plannedInputs(data.columns)
   const step = studyStep({ model, training }, { inputs, batch: training.batch })
   const { input, output } = step.network
   const operators = counted(plannedGraph(model.onnx).nodes)
