@@ -5,7 +5,7 @@ import { decodeModel } from '../graph/decode-model.ts'
 import { encodeModel } from '../graph/encode-model.ts'
 import { plannedModel } from '../graph/import/planned.ts'
 import { type Attribute, int } from '../graph/ir.ts'
-import { node, type SmallFile, smallFile } from '../graph/testing/small-file.ts'
+import { imageFile, node, type SmallFile, smallFile } from '../graph/testing/small-file.ts'
 import { decodeWeights } from '../safetensors.ts'
 import { describePlan, describeReleases } from '../words/en/study.ts'
 import { sha256Hex } from './canonical.ts'
@@ -102,6 +102,14 @@ test('a model that does not fit its study is refused at its line, with what to c
   assert.match(problemOf(() => parsed(file(), all)).problem, /nothing in it to learn/i)
   const started = source.replace('small.onnx', 'small.onnx\n  start: { out.bias: [0] }')
   assert.match(problemOf(() => parsed(file(), started)).field, /model/)
+})
+
+test('a file takes images as the study has them: channels, height, width', () => {
+  const images = source.replace(/ {4}age: .*\n {4}ward: .*\n/, '    scan: { type: image, size: [4, 6], channels: 3 }\n')
+  const { study, firstWeights } = parsed(imageFile([3, 4, 6]), images)
+  assert.ok(firstWeights && /makes \[1\] of \[3, 4, 6\] by Flatten, Gemm/.test(describePlan(study).join('\n')))
+  for (const extents of [[4, 6, 3], [72], [1, 4, 6]])
+    assert.match(problemOf(() => parsed(imageFile(extents), images)).problem, /columns make \[3, 4, 6\]/)
 })
 
 test("the last activation is the loss's own, or is left to it", () => {

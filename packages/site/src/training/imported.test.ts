@@ -1,8 +1,9 @@
-/** A model from a file in the trainer: predictions of many records come a block at a time, and steps are those of the same layers. */
+/** A model from a file in the trainer: predictions of many records come a part at a time, and steps are those of the same layers. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { plannedModel } from '@wardround/core/graph/import/planned.ts'
-import { smallFile } from '@wardround/core/graph/testing/small-file.ts'
+import { imageFile, smallFile } from '@wardround/core/graph/testing/small-file.ts'
+import { seededRandom } from '@wardround/core/random.ts'
 import { modelSchema, trainingSchema } from '@wardround/core/study/model.ts'
 import type { Weights } from '@wardround/core/weights.ts'
 import { createRunner } from './run.ts'
@@ -27,6 +28,28 @@ test('any number of records is predicted, each as it would be alone', async () =
       const wanted = predicted(data.features[2 * row] ?? 0, data.features[2 * row + 1] ?? 0)
       assert.ok(Math.abs((made[row] ?? 0) - wanted) < 1e-6, `${rows}: ${row}`)
     }
+  }
+})
+
+test('images are predicted from their bytes, part by part', async () => {
+  const extents = [1, 128, 128]
+  const [width, rows] = [128 * 128, 20]
+  const { graph: ofImages, weights: pixels } = plannedModel(imageFile(extents))
+  const random = seededRandom(['pixels'])
+  const levels = Uint8Array.from({ length: rows * width }, () => random.below(256))
+  const pixelScale = { mean: Float32Array.of(127.5), deviation: Float32Array.of(1 << 22) }
+  const made = await createRunner().predict({
+    model: modelSchema.parse({ onnx: { graph: ofImages, weights: { sha256: '0'.repeat(64), sizeBytes: 1 } } }),
+    loss: 'binaryCrossEntropy',
+    weights: pixels,
+    data: { features: levels, rows, width, extents, pixelScale },
+  })
+  assert.equal(made.length, rows)
+  for (let row = 0; row < rows; row++) {
+    const image = levels.subarray(row * width, (row + 1) * width)
+    // The weights go up by a quarter.
+    const z = image.reduce((sum, level, at) => sum + (((level - 127.5) / (1 << 22)) * (at + 1)) / 4, 0.25)
+    assert.ok(Math.abs((made[row] ?? 0) - 1 / (1 + Math.exp(-z))) < 1e-4, `${row}`)
   }
 })
 

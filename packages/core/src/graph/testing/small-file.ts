@@ -42,6 +42,27 @@ const rising = (name: string, ...shape: readonly number[]): Tensor =>
     Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, index) => (index + 1) / 4),
   )
 
+/** One layer over the pixels of an image. */
+export const imageFile = (extents: readonly number[], outputs = 1): Uint8Array<ArrayBuffer> =>
+  encodeModel(
+    {
+      name: 'image',
+      inputs: [{ name: 'x', type: 'float32', shape: ['batch', ...extents] }],
+      outputs: [{ name: 'z', type: 'float32', shape: ['batch', outputs] }],
+      initializers: [
+        rising(
+          'out.weight',
+          extents.reduce((product, extent) => product * extent, 1),
+          outputs,
+        ),
+        rising('out.bias', outputs),
+      ],
+      nodes: [node('Flatten', ['x'], 'f'), node('Gemm', ['f', 'out.weight', 'out.bias'], 'z')],
+    },
+    {},
+    20,
+  )
+
 export function smallFile(change: SmallFile = {}): Uint8Array<ArrayBuffer> {
   const { inputs = 1, outputs = 1, names: [weight, bias] = ['hidden.weight', 'hidden.bias'], end = [] } = change
   const ends = end.map((op, index) => node(op, [index === 0 ? 'z' : `z${index}`], `z${index + 1}`))

@@ -32,7 +32,7 @@ export const importedWords = {
     `without its weights it still has ${kib} KiB, and a plan takes ${most}: large constants that it computes with are no weights, and belong into the data or a layer that learns`,
   name: (name: string) => `${name} cannot be a weight's name in a plan`,
   otherInput: (input: readonly number[], wanted: readonly number[]) =>
-    `the model takes ${extents(input)} for an example, and the study's columns make ${extents(wanted)} (a number is one input, a category one for each code but the first, in alphabetical order of the columns): export it for these, or let it begin with a Reshape of ${extents(wanted)}`,
+    `the model takes ${extents(input)} for an example, and the study's columns make ${extents(wanted)} (${wanted.length === 1 ? 'a number is one input, a category one for each code but the first, in alphabetical order of the columns' : 'channels, height, width'}): export it for these, or let it begin with a Reshape of ${extents(wanted)}`,
   hidden: (op: string) =>
     `its output has gone through a ${op} that is not its last operator, so that the loss would take probabilities for what they are computed from: let the model end in the ${op}, or in what goes into it`,
   outputs: (loss: string, wanted: string, output: readonly number[]) =>
