@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startCoordinator } from '@wardround/coordinator/start.ts'
-import type { ParsedStudy } from '@wardround/core/protocol/plan.ts'
+import type { WrittenStudy } from '@wardround/core/protocol/plan.ts'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
 import { openSite, runSite, type SiteOptions } from '@wardround/site/agent.ts'
 import { createClient } from '@wardround/site/client.ts'
@@ -10,7 +10,7 @@ import { readConfig } from '@wardround/site/config.ts'
 import { httpsNetwork, trustOf } from '@wardround/site/http.ts'
 import { joinNetwork } from '@wardround/site/join.ts'
 import { createTrainer, type Trainer } from '@wardround/site/training/trainer.ts'
-import { approveAt, watchStudy } from '../packages/cli/src/federation.ts'
+import { approveAt, publishStudy, watchStudy } from '../packages/cli/src/federation.ts'
 import { clock, disk, ed25519, entropy, hospital, version } from './support.ts'
 
 export type TestSite = {
@@ -33,6 +33,21 @@ export const localCoordinator = (folder: string, port = 0): ReturnType<typeof st
     version,
     log: () => undefined,
   })
+
+/** A coordinator alone, and its first account. */
+export async function localAccount(folder: string) {
+  const { coordinator, url } = await localCoordinator(folder)
+  const access = decodeToken('access', readFileSync(join(folder, 'access'), 'utf8'))
+  const network = httpsNetwork(url, trustOf(access))
+  const identity = { kind: 'account', secret: access.secret } as const
+  return {
+    client: createClient({ network, clock, entropy, version, identity }),
+    async close(): Promise<void> {
+      await network.close()
+      await coordinator.close()
+    },
+  }
+}
 
 export async function openFederation(
   folder: string,
@@ -76,8 +91,8 @@ export async function openFederation(
     url,
     sites,
     /** Publishes, and lets every site approve. */
-    async publish(parsed: ParsedStudy, approving: readonly TestSite[] = sites): Promise<string> {
-      const { id } = await client.call('publish', { body: { plan: parsed.plan } })
+    async publish(parsed: WrittenStudy, approving: readonly TestSite[] = sites): Promise<string> {
+      const { id } = await publishStudy(client, parsed)
       for (const { options } of approving) await approves(options, id)
       return id
     },

@@ -2,6 +2,7 @@
  * Recipes that choose.ts tries. Fixed before the first was run: FLamby's model and its scaling by hospital, thirty rounds of twenty steps of 32
  * records, weights that start at 0; the bias shared or personal, three rates, three penalties; then changes of one thing at a time.
  */
+import { layersIn } from '@wardround/core/study/model-forms.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import { flambyColumns } from './torch-start.ts'
 
@@ -34,7 +35,7 @@ export function candidates(base: Study): readonly Candidate[] {
     ),
   )
   const middle = recipe({ personal: true, rate: 0.02, l2: 0.01 })
-  const { layers } = base.model
+  const layers = [...layersIn(base.model)]
   const variants: Readonly<Record<string, Partial<Study>>> = {
     'weights drawn': { model: { layers, personal: ['output.bias'] } },
     '16 hidden units': { model: { layers: [{ dense: 16, activation: 'relu' }, ...layers], personal: ['output.bias'] } },

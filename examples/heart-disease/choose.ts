@@ -12,6 +12,7 @@ import { realWorld } from '@wardround/cli/world.ts'
 import { splitPatients } from '@wardround/core/preparation/split.ts'
 import { parseStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
+import { layersIn } from '@wardround/core/study/model-forms.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import { readConfig } from '@wardround/site/config.ts'
 import { loadTable } from '@wardround/site/data/load.ts'
@@ -25,7 +26,7 @@ const { data, model, training } = study
 const prepared = (change: object): object => ({ data: { ...data, ...change } })
 const trained = (change: object): object => ({ training: { ...training, ...change } })
 const hidden = (...units: readonly number[]): object => ({
-  model: { ...model, layers: [...units.map((dense) => ({ dense, activation: 'relu' })), ...model.layers] },
+  model: { ...model, layers: [...units.map((dense) => ({ dense, activation: 'relu' })), ...layersIn(model)] },
 })
 const perSite = prepared({ normalise: 'per-site' })
 const fedAvg = { strategy: { fedAvg: {} } }

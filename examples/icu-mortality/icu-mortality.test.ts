@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { estimateSchema } from '@wardround/core/metrics/schema.ts'
+import { layersIn } from '@wardround/core/study/model-forms.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
 import { runStudy } from './federation.ts'
 import { rowOf } from './figures.ts'
@@ -29,7 +30,7 @@ test('the series of the GRU is its windows in the order of their names, the same
   const features = (window: number): string[] =>
     inputs.flatMap((name) => (name.startsWith(`v${window}_`) ? [name.slice(3)] : []))
   for (const window of [1, 2, 3, 4, 5]) assert.deepEqual(features(window), features(0))
-  assert.deepEqual(studyOf('gru').model.layers[0], { reshape: [6, features(0).length] })
+  assert.deepEqual(layersIn(studyOf('gru').model)[0], { reshape: [6, features(0).length] })
 })
 
 test('no study reads what is known only afterwards, and logistic and MLP read the same', () => {

@@ -2,7 +2,9 @@
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Clock } from '@wardround/core/ports.ts'
 import type { StoredEvent } from '@wardround/core/protocol/events.ts'
+import type { WrittenStudy } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
+import type { RouteAnswer } from '@wardround/core/protocol/routes.ts'
 import { preflightSentence } from '@wardround/core/words/en/preflight.ts'
 import type { OpenSite } from '@wardround/site/agent.ts'
 import { decide, offeredStudies } from '@wardround/site/approvals.ts'
@@ -14,6 +16,38 @@ export async function approveAt(site: OpenSite, studyId: string): Promise<void> 
   if (offer === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'study', name: studyId })
   site.errand({ study: offer.id, planHash: offer.planHash })
   await decide(offer, 'approved', { ...site, site: site.membership.site })
+}
+
+/** The researcher's part: the plan, and where its model is from a file the first weights. What was cut short goes on when it is called again. Errors: WR_STUDY_EXISTS, where nothing was missing, … */
+export async function publishStudy(
+  client: Client,
+  { plan, firstWeights }: Pick<WrittenStudy, 'plan' | 'firstWeights'>,
+  signal?: AbortSignal,
+): Promise<RouteAnswer<'publish'>> {
+  const summary = await client.call('publish', { body: { plan } }).catch((error: unknown) => {
+    const isThere = error instanceof WardroundError && error.code === 'WR_STUDY_EXISTS'
+    if (!isThere || firstWeights === undefined) throw error
+    return client.call('study', { params: { study: String(error.parameters.study) } })
+  })
+  if (firstWeights !== undefined) await giveWeights(client, { study: summary.id, bytes: firstWeights, signal })
+  return summary
+}
+
+/** What travels in one request. */
+const pieceBytes = 4 << 20
+
+type Giving = { readonly study: string; readonly bytes: Uint8Array; readonly signal: AbortSignal | undefined }
+
+/** Piece by piece; what has come before need not come again. */
+async function giveWeights(client: Client, { study, bytes, signal }: Giving): Promise<void> {
+  const sizeBytes = bytes.length
+  for (let offset = 0; offset < sizeBytes; ) {
+    const asked = { params: { study }, query: { offset, sizeBytes } }
+    const piece = { bytes: bytes.subarray(offset, offset + pieceBytes), ...(signal === undefined ? {} : { signal }) }
+    const { receivedBytes } = await client.call('giveWeights', asked, piece)
+    if (receivedBytes <= offset) throw new WardroundError('WR_UPLOAD_OFFSET', { receivedBytes })
+    offset = receivedBytes
+  }
 }
 
 export type Watching = {

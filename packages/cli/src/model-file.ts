@@ -3,9 +3,9 @@ import type { ImportCheck } from '@wardround/core/graph/inspect/check-import.ts'
 import { checkImport } from '@wardround/core/graph/inspect/check-import.ts'
 import type { Inputs } from '@wardround/core/graph/network.ts'
 import { plannedInputs } from '@wardround/core/preparation/encoding.ts'
-import { parseStudy } from '@wardround/core/protocol/plan.ts'
 import type { Study } from '@wardround/core/study/study.ts'
-import { readBytes, readText } from './homes.ts'
+import { readBytes } from './homes.ts'
+import { readStudy } from './read-study.ts'
 
 export type ModelFile =
   | { readonly kind: 'study'; readonly study: Study; readonly inputs: Inputs }
@@ -14,6 +14,6 @@ export type ModelFile =
 /** Errors: WR_DATA_MISSING, WR_PERMISSION; those of a study; WR_GRAPH_INVALID. */
 export function openModelFile(path: string): ModelFile {
   if (!/\.(ya?ml|json)$/i.test(path)) return { kind: 'onnx', check: checkImport(readBytes(path)) }
-  const { study } = parseStudy(readText(path), path)
+  const { study } = readStudy(path)
   return { kind: 'study', study, inputs: plannedInputs(study.data.columns) }
 }

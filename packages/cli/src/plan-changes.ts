@@ -1,5 +1,5 @@
 /** A study with another seed or strategy: another plan, with another hash, as a researcher would publish it. */
-import { type ParsedStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
+import { validatePlan, type WrittenStudy } from '@wardround/core/protocol/plan.ts'
 import { rateOf } from '@wardround/core/study/rate.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import { usageWords } from '@wardround/core/words/en/usage.ts'
@@ -40,10 +40,10 @@ const strategiesFor = (
 
 /** `command` is where the changes were typed. Errors: WR_USAGE for a seed that is no number or an unknown strategy. */
 export function changedPlan(
-  { plan, study: { rounds, training } }: Pick<ParsedStudy, 'plan' | 'study'>,
+  { plan, study: { rounds, training }, firstWeights }: Pick<WrittenStudy, 'plan' | 'study' | 'firstWeights'>,
   { seed, strategy, hospitals = Number.POSITIVE_INFINITY }: PlanChanges,
   command: string,
-): ParsedStudy {
+): WrittenStudy {
   const usage = usageOf(command)
   if (seed !== undefined && !(/^\d{1,10}$/.test(seed) && Number(seed) < 2 ** 32))
     throw usage(usageWords.noSeed(seed, 2 ** 32 - 1))
@@ -51,10 +51,11 @@ export function changedPlan(
   const strategies = strategiesFor(quorum, training)
   if (strategy !== undefined && !Object.hasOwn(strategies, strategy))
     throw usage(usageWords.noStrategy(strategy, Object.keys(strategies)))
-  return validatePlan({
+  const changed = validatePlan({
     ...plan,
     ...(seed === undefined ? {} : { seed: Number(seed) }),
     ...(strategy === undefined ? {} : { strategy: { [strategy]: strategies[strategy] } }),
     ...(quorum === undefined ? {} : { rounds: { ...rounds, quorum } }),
   })
+  return { ...changed, ...(firstWeights === undefined ? {} : { firstWeights }) }
 }

@@ -176,7 +176,7 @@ const specs: readonly Spec[] = [
     options: [
       accessOption,
       ['--out <file>', helpWords.options.out()],
-      ['--format <onnx|safetensors>', helpWords.options.format()],
+      ['--format <onnx|safetensors|network>', helpWords.options.format()],
     ],
     load: async () => (await import('./commands/model.ts')).modelPull,
   },

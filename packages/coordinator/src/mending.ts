@@ -9,10 +9,10 @@ import { aggregateRound } from './aggregate.ts'
 import type { BlobStore } from './blobs/blob-store.ts'
 import type { Context } from './context.ts'
 import { commonAgain } from './correction.ts'
+import { putFirstWeights } from './first-weights.ts'
 import { aggregateInput } from './inputs.ts'
 import { runningOf } from './running.ts'
 import type { StudyRow } from './store/schema.ts'
-import { putFirstWeights } from './weights.ts'
 
 /** Whether it is there, and is what its name says. */
 export async function isWhole(blobs: Pick<BlobStore, 'stream'>, { sha256 }: Pick<BlobRef, 'sha256'>): Promise<boolean> {

@@ -1,17 +1,18 @@
 /** The model as a file that leaves the coordinator: read while it is sent, so that it is never in memory. */
+
+import { WardroundError } from '@wardround/core/errors.ts'
 import type { ModelPart } from '@wardround/core/graph/encode-model.ts'
-import { exportParts } from '@wardround/core/graph/export.ts'
-import { initialRanges } from '@wardround/core/graph/initial-weights.ts'
+import { exportParts, networkParts, type Parts } from '@wardround/core/graph/export.ts'
 import { preparationSchema, preparedInputs } from '@wardround/core/preparation/schema.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
-import { seededRandom } from '@wardround/core/random.ts'
+import { apiWords } from '@wardround/core/words/en/api.ts'
 import { placeOf, readHeader } from './aggregate.ts'
 import type { BlobReader } from './blobs/blob-store.ts'
 import type { Context } from './context.ts'
+import { firstValues, givenWeights } from './first-weights.ts'
 import { requireWhole } from './mending.ts'
 import { studyOf } from './running.ts'
 import type { StudyRow } from './store/schema.ts'
-import { longestRange } from './weights.ts'
 
 export type ModelFile = {
   readonly name: string
@@ -20,11 +21,11 @@ export type ModelFile = {
   readonly pieces: AsyncIterable<Uint8Array>
 }
 
-type Asked = { readonly row: StudyRow; readonly weights: BlobRef; readonly format: 'safetensors' | 'onnx' }
+type Asked = { readonly row: StudyRow; readonly weights: BlobRef; readonly format: 'safetensors' | 'onnx' | 'network' }
 
 /**
  * `safetensors`: the shared weights as they are. `onnx`: with pre-processing inside; personal weights, which the coordinator never
- * sees, are at their starting values (`wardround site export` has a hospital's own). Errors: WR_BLOB_MISSING.
+ * sees, are at their starting values (`wardround site export` has a hospital's own). `network`: of a study that names a file that file, as it predicts. Errors: WR_BLOB_MISSING.
  */
 export async function modelFile(context: Context, { row, weights, format }: Asked): Promise<ModelFile> {
   await requireWhole(context, weights)
@@ -35,21 +36,29 @@ export async function modelFile(context: Context, { row, weights, format }: Aske
       pieces: context.blobs.stream(weights.sha256),
     }
   const study = studyOf(row)
+  const given = givenWeights(study)
+  if (given !== undefined) await requireWhole(context, given)
   const preparation = preparationSchema.parse(JSON.parse(row.preparation ?? 'null'))
-  const { parts, sizeBytes } = exportParts({ study, planHash: row.plan_hash, preparation })
-  const startOf = (name: string): Iterable<Float32Array> => {
-    const random = seededRandom([study.seed, 'weights'])
-    const all = initialRanges(study.model, { inputs: preparedInputs(preparation), random, rangeLength: longestRange })
-    return all.filter((range) => range.name === name).map(({ values }) => values)
-  }
+  const { parts, sizeBytes } = partsFor(format, { study, planHash: row.plan_hash, preparation })
+  const inputs = preparedInputs(preparation)
+  const startOf = (name: string): AsyncIterable<Float32Array> =>
+    firstValues(context.blobs, { study, inputs }, new Set([name]))
   return { name: `${row.id}.onnx`, sizeBytes, pieces: filled(context, { parts, weights, startOf }) }
+}
+
+/** Errors: WR_BODY_INVALID for the network of a study that has it in no file. */
+function partsFor(format: Asked['format'], options: Parameters<typeof exportParts>[0]): Parts {
+  const { model } = options.study
+  if (format !== 'network') return exportParts(options)
+  if ('onnx' in model) return networkParts(model, options)
+  throw new WardroundError('WR_BODY_INVALID', { field: 'query.format', problem: apiWords.noNetwork() })
 }
 
 type Filling = {
   readonly parts: readonly ModelPart[]
   readonly weights: BlobRef
   /** What a weight that is not shared starts at. */
-  readonly startOf: (name: string) => Iterable<Float32Array>
+  readonly startOf: (name: string) => AsyncIterable<Float32Array>
 }
 
 async function* filled(
@@ -66,7 +75,7 @@ async function* filled(
       }
       const shared = tensors.find(({ name }) => name === part.tensor)
       if (shared === undefined)
-        for (const { buffer, byteOffset, byteLength } of startOf(part.tensor))
+        for await (const { buffer, byteOffset, byteLength } of startOf(part.tensor))
           yield new Uint8Array(buffer, byteOffset, byteLength)
       else yield* valuesOf(reader, { start: shared.startByte / 4, end: shared.endByte / 4 }, dataStart)
     }

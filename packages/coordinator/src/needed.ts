@@ -2,6 +2,8 @@
  * Which blobs a study still needs, told by its rows alone. Everything else of it may go; its digest stays in the rows, the events and the
  * audit. Kept are:
  *
+ *     the weights that were handed in with the plan, from when they have come         for sites, for what is frozen or personal, and to
+ *                                                                                     make the first ones again
  *     the weights that the first round started from, and those of the best round      for results, `model pull` and an archive
  *     of the last completed round: what it started from and what it came to, and      for sites that are late with it, and for
  *     the state of its strategy                                                       the next round
@@ -13,20 +15,26 @@
 import { collectingOf, latestOf } from '@wardround/core/learning/collecting.ts'
 import { type BlobRef, blobRefSchema, taskResultSchema } from '@wardround/core/protocol/task.ts'
 import type { Context } from './context.ts'
+import { givenWeights } from './first-weights.ts'
 import { studyOf } from './running.ts'
 import type { RoundRow, StudyRow } from './store/schema.ts'
 import type { Tables } from './store/store.ts'
 
-type Reading = Pick<Tables, 'study' | 'round' | 'lastRound' | 'completedBefore' | 'openRounds' | 'resultsFor'>
+type Reading = Pick<
+  Tables,
+  'study' | 'round' | 'lastRound' | 'completedBefore' | 'openRounds' | 'resultsFor' | 'blobRefs'
+>
 
 /** As the rows that `tables` sees have it. */
 export async function neededBlobs(tables: Reading, study: string): Promise<BlobRef[]> {
   const row = await tables.study(study)
   const last = await tables.lastRound(study)
-  if (row === undefined || last === undefined) return []
+  if (row === undefined) return []
+  const given = await givenBlobs(tables, row)
+  if (last === undefined) return given
   const first = await tables.round(study, 1)
   const best = await tables.round(study, row.best_round)
-  const result = [...refsIn(first?.weights_in), ...refsIn(best?.weights_out)]
+  const result = [...given, ...refsIn(first?.weights_in), ...refsIn(best?.weights_out)]
   if (row.state === 'ended') return result
   const completed = await tables.completedBefore(study, last.phase === 'completed' ? last.number + 1 : last.number)
   return [
@@ -37,6 +45,13 @@ export async function neededBlobs(tables: Reading, study: string): Promise<BlobR
     ...(isGoing(last) ? refsIn(last.strategy_state) : []),
     ...(row.state === 'running' ? await ofTraining(tables, row, last) : []),
   ]
+}
+
+/** What was handed in with the plan, once it has come: that its row is there says so. */
+async function givenBlobs(tables: Reading, row: StudyRow): Promise<BlobRef[]> {
+  const given = givenWeights(studyOf(row))
+  if (given === undefined) return []
+  return (await tables.blobRefs(row.id)).some(({ sha256 }) => sha256 === given.sha256) ? [given] : []
 }
 
 const isGoing = ({ phase }: RoundRow): boolean => phase !== 'completed' && phase !== 'abandoned'

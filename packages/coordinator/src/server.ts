@@ -23,6 +23,7 @@ import { refuse, refuseLine } from './refusals.ts'
 import { register } from './registrar.ts'
 import { resume } from './resume.ts'
 import { archiveHandlers } from './routes/archive.ts'
+import { firstWeightsHandlers } from './routes/first-weights.ts'
 import { networkHandlers } from './routes/network.ts'
 import { recordHandlers } from './routes/records.ts'
 import { siteWorkHandlers } from './routes/site-work.ts'
@@ -95,6 +96,7 @@ export async function createCoordinator(options: CoordinatorOptions): Promise<Co
       ...siteWorkHandlers(context),
       ...studyHandlers(context),
       ...archiveHandlers(context, options.version),
+      ...firstWeightsHandlers(context),
       ...recordHandlers(context, { feed, counters: () => ({ ...counters, sites_heard: lastSeen.size }) }),
     },
     proofs: proofChecker(context),

@@ -12,13 +12,13 @@ import type { StopReason } from '@wardround/core/protocol/events.ts'
 import { blobRefSchema } from '@wardround/core/protocol/task.ts'
 import { postponed } from './again.ts'
 import type { Context } from './context.ts'
+import { putFirstWeights } from './first-weights.ts'
 import { changeStudy } from './needed.ts'
 import { assembleResults } from './results.ts'
 import { advanceRound } from './round.ts'
 import { activeSites, judgeStudy, type Running, runningOf, studyOf } from './running.ts'
 import type { RoundRow, StudyRow, TaskRow } from './store/schema.ts'
 import { assign, closeLate, deadlineMsOf, dueAt, makeTasks, quorumOf, reported, standing, wakeSites } from './tasks.ts'
-import { putFirstWeights } from './weights.ts'
 
 /** Moves a study as far as it goes now. Safe to call at any time, any number of times, one call at a time. */
 export async function advanceStudy(context: Context, id: string): Promise<void> {

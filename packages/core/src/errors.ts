@@ -37,6 +37,7 @@ export const registry = {
   WR_STUDY_FILE: entry(422, 3),
   WR_STUDY_PREFLIGHT: entry(409, 3),
   WR_QUORUM_IMPOSSIBLE: entry(409, 3),
+  WR_STUDY_WEIGHTS: entry(409, 3),
 
   WR_GRAPH_INVALID: entry(422, 3),
   WR_GRAPH_REFUSED: entry(422, 3),

@@ -7,6 +7,7 @@ import { judge, type MetricPoint } from '@wardround/core/learning/convergence.ts
 import { classLabels } from '@wardround/core/preparation/encoding.ts'
 import { inputsIn, type ModelInputs } from '@wardround/core/preparation/inputs.ts'
 import { seededRandom } from '@wardround/core/random.ts'
+import { startIn } from '@wardround/core/study/model-forms.ts'
 import { outcomeOf } from '@wardround/core/study/outcome.ts'
 import { measuredOn, type Study } from '@wardround/core/study/study.ts'
 import type { Weights } from '@wardround/core/weights.ts'
@@ -15,7 +16,7 @@ import { meanOf, measure } from './evaluation.ts'
 import type { Amount, TrainRequest } from './training/messages.ts'
 import type { Trainer } from './training/trainer.ts'
 
-/** The weights that everybody starts from, personal ones included. */
+/** The weights that everybody starts from, personal ones included, where they are drawn (first-weights.ts). */
 export const firstWeights = (study: Study, inputs: Inputs): Weights =>
   initialWeights(study.model, inputs, seededRandom([study.seed, 'weights']))
 
@@ -26,8 +27,9 @@ export const firstWeights = (study: Study, inputs: Inputs): Weights =>
 export function withPersonalStart(study: Study, weights: Weights, target: Float32Array): Weights {
   // The last tensor of all, if the outputs have a bias.
   const bias = weights.at(-1)?.name ?? ''
-  const { personal, start = {} } = study.model
-  const isDrawn = bias.endsWith('.bias') && personal.includes(bias) && !Object.hasOwn(start, bias)
+  const { model } = study
+  const isDrawn =
+    'layers' in model && bias.endsWith('.bias') && model.personal.includes(bias) && !Object.hasOwn(startIn(model), bias)
   if (outcomeOf(study.training.loss) !== 'binary' || !isDrawn) return weights
   const positives = target.reduce((count, label) => count + label, 0)
   const odds = Math.log((positives + 0.5) / (target.length - positives + 0.5))
@@ -122,20 +124,28 @@ export function watched(study: Study, prepared: Prepared): { inputs: ModelInputs
   return { inputs: prepared[on], on }
 }
 
+export type AloneOptions = {
+  readonly prepared: Prepared
+  /** What the study starts from, where that is not drawn. */
+  readonly first?: Weights
+  readonly maximumRounds: number
+  readonly best?: BestWeights
+}
+
 type Alone = { readonly trainer: Trainer; readonly site: string; readonly signal?: AbortSignal | undefined }
 
 /** The same start, budget and stop rule, with one site's records only. With a place for the best weights, no others are copied. */
 export function trainAlone(
   { trainer, site, signal }: Alone,
   study: Study,
-  { prepared, maximumRounds, best }: { prepared: Prepared; maximumRounds: number; best?: BestWeights },
+  { prepared, first = firstWeights(study, inputsIn(prepared.training)), maximumRounds, best }: AloneOptions,
 ) {
   const { training } = prepared
   const { inputs } = watched(study, prepared)
   return trainRounds({
     study,
     maximum: Math.min(study.rounds.maximum, maximumRounds),
-    start: withPersonalStart(study, firstWeights(study, inputsIn(training)), training.target),
+    start: withPersonalStart(study, first, training.target),
     best,
     signal,
     measure: async (weights) => meanOf(await measure(trainer, study, { weights, inputs })),

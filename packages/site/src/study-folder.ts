@@ -9,6 +9,7 @@ import { decodeWeights, weightsParts } from '@wardround/core/safetensors.ts'
 import type { TensorSpec, Weights } from '@wardround/core/weights.ts'
 import { z } from 'zod'
 import { jsonIn, readBytes, readJson, readWhole, remove, writeDurably, writeJson } from './files.ts'
+import { digestOf } from './outbox.ts'
 
 const planSchema = z.record(z.string(), z.unknown())
 
@@ -34,6 +35,15 @@ export function studyFolder({ disk, folder }: { disk: Disk; folder: string }, st
     saveGrant: (grant: z.output<typeof signedSchema>) => writeJson(disk, path('grant.json'), grant),
     preparation: () => readJson(disk, path('preparation.json'), planSchema),
     savePreparation: (preparation: Record<string, unknown>) => writeJson(disk, path('preparation.json'), preparation),
+    /** What a study with a model from a file starts from. */
+    first: {
+      save: (weights: Weights): void => writeDurably(disk, path('first.safetensors'), weightsParts(weights)),
+      /** undefined where there are none, or not those of this digest any more. */
+      weights({ sha256 }: { sha256: string }, specs: readonly TensorSpec[]): Weights | undefined {
+        const bytes = readWhole(disk, path('first.safetensors'))
+        return bytes === undefined || digestOf([bytes]) !== sha256 ? undefined : decodeWeights(bytes, specs)
+      },
+    },
     /** Personal weights. */
     personal: byRound(disk, path('personal')),
     /** This site's own vector of the strategy (core/learning/local-correction.ts). */

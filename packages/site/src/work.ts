@@ -19,7 +19,8 @@ import { correctionFor } from './correction.ts'
 import { type Prepared, preparedWith } from './dataset.ts'
 import { minimumCohortOf, type ReleaseKind } from './egress/policy.ts'
 import { compare, hiddenResult, meanLoss, measure, nothing, patientsIn, predict } from './evaluation.ts'
-import { amountOf, classWeightsFor, firstWeights, trainAlone, watched, withPersonalStart } from './local-training.ts'
+import { startingWeights } from './first-weights.ts'
+import { amountOf, classWeightsFor, trainAlone, watched, withPersonalStart } from './local-training.ts'
 import { letGo } from './memory.ts'
 import type { Result } from './outbox.ts'
 import { clearScratch, scratchWeights } from './scratch.ts'
@@ -129,8 +130,10 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
   // Alone means alone: without the others' fill values and scales, too.
   const own = preparedWith(prepared.records, ownPreparation(study, prepared.records, site.membership.site))
   const specs = weightSpecs(study.model, inputsIn(own.training))
+  const first = await startingWeights(site, task.study, { study, inputs: inputsIn(own.training) })
   const alone = await trainAlone({ ...site, site: site.membership.site }, study, {
     prepared: own,
+    first,
     maximumRounds: task.maximumRounds,
     best: scratchWeights(site, task.study, specs),
   }).finally(() => clearScratch(site))
@@ -187,6 +190,7 @@ async function fullWeights(site: SiteContext, { task, study, prepared, personalR
   const again = site.progress.released(task.study, task.id) !== undefined
   if (again && last > 0 && personal.at(last, specs) === undefined)
     throw new WardroundError('WR_ROUND_FORGOTTEN', { study: task.study, round: last })
-  const start = withPersonalStart(study, firstWeights(study, inputsIn(prepared.training)), prepared.training.target)
+  const first = await startingWeights(site, task.study, { study, inputs: inputsIn(prepared.training) })
+  const start = withPersonalStart(study, first, prepared.training.target)
   return start.map((tensor) => [...shared, ...(stored ?? [])].find(({ name }) => name === tensor.name) ?? tensor)
 }

@@ -63,6 +63,7 @@ const examples: Readonly<Record<RouteName, readonly Partial<Recipe>[]>> = {
     { body: { json: { plan: smallPlan({ name: 'fresh' }) } } },
     { body: { json: { plan: smallPlan({ name: 'robust', strategy: { trimmedMean: {} } }) } } },
   ],
+  giveWeights: ofStudies({ query: { offset: 0, sizeBytes: '$size' }, body: { text: 'study.json' } }),
   studies: [{}],
   study: ofStudies(),
   start: [

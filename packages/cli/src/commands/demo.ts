@@ -2,7 +2,6 @@
 import { writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseStudy } from '@wardround/core/protocol/plan.ts'
 import { resultTable } from '@wardround/core/report/table.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { usageWords } from '@wardround/core/words/en/usage.ts'
@@ -11,10 +10,10 @@ import { findData } from '../demo/data.ts'
 import { claim, runDemo } from '../demo/demo.ts'
 import { startPostgres } from '../demo/postgres.ts'
 import { publicResults } from '../federation.ts'
-import { readText } from '../homes.ts'
 import { createScreen } from '../live.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
 import { changedPlan } from '../plan-changes.ts'
+import { readStudy } from '../read-study.ts'
 import type { Runtime } from '../runtime.ts'
 import { usageOf } from '../usage.ts'
 import { writeReport } from './study.ts'
@@ -39,7 +38,7 @@ export async function demoCommand(runtime: Runtime, { options }: { options: Opti
   const sites = chosenSites(options.sites)
   const file = join(example, 'study.yaml')
   const { seed, strategy } = options
-  const parsed = changedPlan(parseStudy(readText(file), file), { seed, strategy, hospitals: sites.length }, 'demo')
+  const parsed = changedPlan(readStudy(file), { seed, strategy, hospitals: sites.length }, 'demo')
   const withPostgres = wantsPostgres(options.store)
   claim(out)
   const data = await findData({

@@ -3,10 +3,12 @@ import { basename } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { diagramFigure } from '@wardround/core/figures/diagram.ts'
 import { render } from '@wardround/core/figures/markup.ts'
+import type { ImportCheck } from '@wardround/core/graph/inspect/check-import.ts'
 import { type Diagram, diagramOf } from '@wardround/core/graph/inspect/diagram.ts'
 import { itemsOfLayers, itemsOfTrace } from '@wardround/core/graph/inspect/items.ts'
+import { tracedPlan } from '@wardround/core/graph/inspect/planned.ts'
 import { type SummaryRow, summaryOfLayers, summaryOfTrace } from '@wardround/core/graph/inspect/summary.ts'
-import { extentsOf } from '@wardround/core/graph/network.ts'
+import { extentsOf, type Network, networkOf } from '@wardround/core/graph/network.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { modelShowWords } from '@wardround/core/words/en/model.ts'
 import { obstacleWords } from '@wardround/core/words/en/model-check.ts'
@@ -34,6 +36,11 @@ function viewOf(file: ModelFile): View {
   if (file.kind === 'study') {
     const { model } = file.study
     const input = extentsOf(file.inputs)
+    if ('onnx' in model) {
+      const { trace, survey } = tracedPlan(model.onnx)
+      const { weights } = networkOf(model, input)
+      return viewOfTrace({ trace, survey }, { input, weights })
+    }
     return { layers: summaryOfLayers(model, input), diagram: diagramOf(input, itemsOfLayers(model.layers, input)) }
   }
   const { model, trace, survey, obstacles } = file.check
@@ -42,9 +49,13 @@ function viewOf(file: ModelFile): View {
     const problem = first === undefined ? '' : obstacleWords(first).what
     throw new WardroundError('WR_GRAPH_REFUSED', { problem })
   }
-  const { input, weights } = model.network
-  return {
-    layers: summaryOfTrace(trace, weights),
-    diagram: diagramOf(input, itemsOfTrace(trace, survey, weights)),
-  }
+  return viewOfTrace({ trace, survey }, model.network)
 }
+
+const viewOfTrace = (
+  { trace, survey }: Pick<ImportCheck, 'trace' | 'survey'>,
+  { input, weights }: Pick<Network, 'input' | 'weights'>,
+): View => ({
+  layers: summaryOfTrace(trace, weights),
+  diagram: diagramOf(input, itemsOfTrace(trace, survey, weights)),
+})

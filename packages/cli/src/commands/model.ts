@@ -18,14 +18,15 @@ type Typed = { readonly args: readonly string[]; readonly options: Options }
 
 export const modelPull = (runtime: Runtime, { args: [study = ''], options }: Typed): Promise<Outcome> =>
   withAccount(runtime, options, async (client) => {
-    const format = options.format ?? 'onnx'
-    if (format !== 'onnx' && format !== 'safetensors')
-      throw usageOf('model pull')(usageWords.noFormat(format, ['onnx', 'safetensors']))
-    const path = options.out ?? `${study}.${format}`
+    const format = formats.find((known) => known === (options.format ?? 'onnx'))
+    if (format === undefined) throw usageOf('model pull')(usageWords.noFormat(options.format ?? '', formats))
+    const path = options.out ?? `${study}.${format === 'safetensors' ? format : 'onnx'}`
     const { body } = await client.download('model', { params: { study }, query: { format } })
     const sizeBytes = await streamOut(path, body)
     return { data: { path, sizeBytes }, lines: [cliWords.wrote(path)] }
   })
+
+const formats = ['onnx', 'safetensors', 'network'] as const
 
 /** The finished model with this hospital's personal weights and, where it normalises by itself, its own scales. */
 export const siteExport = (runtime: Runtime, { args: [id = ''], options }: Typed): Promise<Outcome> =>

@@ -2,19 +2,21 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, extname, join, resolve } from 'node:path'
-import { parseStudy } from '@wardround/core/protocol/plan.ts'
+import { weightSpecs } from '@wardround/core/graph/network.ts'
+import { preparedInputs } from '@wardround/core/preparation/schema.ts'
 import { resultTable } from '@wardround/core/report/table.ts'
+import { decodeWeights } from '@wardround/core/safetensors.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { usageWords } from '@wardround/core/words/en/usage.ts'
 import { parseConfig, readConfig } from '@wardround/site/config.ts'
 import { datasetCache } from '@wardround/site/dataset.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
 import { publicResults } from '../federation.ts'
-import { readText } from '../homes.ts'
 import { createScreen } from '../live.ts'
 import { machineOf } from '../machine.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
 import { changedPlan } from '../plan-changes.ts'
+import { readStudy } from '../read-study.ts'
 import type { Runtime } from '../runtime.ts'
 import { trainCentralised, withCentralised } from '../simulate/centralised.ts'
 import { type SimulatedSite, simulate } from '../simulate/federation.ts'
@@ -27,7 +29,7 @@ export async function simulateCommand(
   runtime: Runtime,
   { args: [file = ''], options }: { args: readonly string[]; options: Options },
 ): Promise<Outcome> {
-  const parsed = changedPlan(parseStudy(readText(file), file), options, 'simulate')
+  const parsed = changedPlan(readStudy(file), options, 'simulate')
   const sites = sitesOf(options.site ?? [])
   const { clock, entropy, ed25519, disk, version, signal, stderr } = runtime
   const folder = mkdtempSync(join(tmpdir(), 'wardround-'))
@@ -49,6 +51,14 @@ export async function simulateCommand(
           preparation: found.preparation,
           sites: pooled.toSorted(byName),
           trainer,
+          ...(parsed.firstWeights === undefined
+            ? {}
+            : {
+                first: decodeWeights(
+                  parsed.firstWeights,
+                  weightSpecs(parsed.study.model, preparedInputs(found.preparation)),
+                ),
+              }),
           signal,
         })
         return { ...withCentralised(found, centralised), machine: machineOf(version) }

@@ -1,7 +1,7 @@
 /** `wardround study check|publish|list|show|start|watch|stop|results` */
 import { join } from 'node:path'
 import { isErrorCode, sentencesOf } from '@wardround/core/errors.ts'
-import { parseStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
+import { validatePlan } from '@wardround/core/protocol/plan.ts'
 import { warningsFor } from '@wardround/core/protocol/plan-warnings.ts'
 import { reportHtml } from '@wardround/core/report/html.ts'
 import { reportJson } from '@wardround/core/report/json.ts'
@@ -14,10 +14,11 @@ import { describePlan } from '@wardround/core/words/en/study.ts'
 import { studyFileWords } from '@wardround/core/words/en/study-file.ts'
 import { usageWords } from '@wardround/core/words/en/usage.ts'
 import type { Patience } from '@wardround/site/client.ts'
-import { publicResults, watchStudy } from '../federation.ts'
-import { outFolder, readText, withAccount, writeOut } from '../homes.ts'
+import { publicResults, publishStudy, watchStudy } from '../federation.ts'
+import { outFolder, withAccount, writeOut } from '../homes.ts'
 import { createScreen } from '../live.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
+import { readStudy } from '../read-study.ts'
 import type { Runtime } from '../runtime.ts'
 import { usageOf } from '../usage.ts'
 
@@ -25,7 +26,7 @@ type Options = CommonOptions & { access?: string; sites?: string; out?: string; 
 type Typed = { readonly args: readonly string[]; readonly options: Options }
 
 export async function studyCheck(_: Runtime, { args: [file = ''], options }: Typed): Promise<Outcome> {
-  const { study, planHash } = parseStudy(readText(file), file)
+  const { study, planHash } = readStudy(file)
   const warnings = warningsFor(study, hospitalsOf(options.hospitals))
   return {
     data: { valid: true, name: study.name, planHash, warnings },
@@ -45,8 +46,7 @@ function hospitalsOf(text: string | undefined): number | undefined {
 
 export const studyPublish = (runtime: Runtime, { args: [file = ''], options }: Typed): Promise<Outcome> =>
   withAccount(runtime, options, async (client) => {
-    const { plan } = parseStudy(readText(file), file)
-    const summary = await client.call('publish', { body: { plan } })
+    const summary = await publishStudy(client, readStudy(file), runtime.signal)
     return { data: summary, lines: cliWords.published(summary.id, summary.planHash) }
   })
 

@@ -13,7 +13,7 @@ import { datasetCache } from '@wardround/site/dataset.ts'
 import { joinNetwork } from '@wardround/site/join.ts'
 import { createTrainer, type Trainer } from '@wardround/site/training/trainer.ts'
 import { parseDocument } from 'yaml'
-import { approveAt, watchStudy } from '../federation.ts'
+import { approveAt, publishStudy, watchStudy } from '../federation.ts'
 import { openAccount, outFolder, writeOut } from '../homes.ts'
 import type { Screen } from '../live.ts'
 import { machineOf } from '../machine.ts'
@@ -110,7 +110,7 @@ async function federate(
       await joinNetwork({ folder, token, clock, entropy, ed25519, disk, version })
       processes.start(name, ['site', 'run', '--dir', folder, '--config', config], join(folder, 'site.log'))
     }
-    const { id } = await client.call('publish', { body: { plan: options.parsed.plan } })
+    const { id } = await publishStudy(client, options.parsed)
     for (const hospital of hospitals) await approve(runtime, { hospital, trainer, study: id })
     await client.call('start', { params: { study: id }, body: {} })
     const pooled = pooledLater(runtime, options, { hospitals, trainer })

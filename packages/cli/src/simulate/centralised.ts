@@ -3,7 +3,7 @@
  * with one row of each personal bias per hospital. Only where all data is one's own: demo and simulation.
  */
 import { overallModel } from '@wardround/coordinator/results.ts'
-import { weightSpecs } from '@wardround/core/graph/network.ts'
+import { isTable, weightSpecs } from '@wardround/core/graph/network.ts'
 import { inputsIn, type ModelInputs, type PixelScale } from '@wardround/core/preparation/inputs.ts'
 import type { Preparation } from '@wardround/core/preparation/schema.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
@@ -28,6 +28,8 @@ export type CentralisedOptions = {
   readonly preparation: Preparation
   readonly sites: readonly PooledSite[]
   readonly trainer: Trainer
+  /** What the study starts from, where that is not drawn. */
+  readonly first?: Weights
   readonly signal?: AbortSignal
 }
 export type Centralised = {
@@ -47,7 +49,7 @@ export async function trainCentralised(options: CentralisedOptions): Promise<Cen
   const { weights, rounds } = await trainRounds({
     maximum: study.rounds.maximum,
     study,
-    start: pooledStart(study, prepared),
+    start: pooledStart(options, prepared),
     signal,
     measure: async (candidate) => {
       const scores = await trainer.predict({
@@ -115,16 +117,14 @@ const scalesOf = (parts: readonly ModelInputs[]): PixelScale => {
 }
 
 /** Shared weights as everybody's; personal biases as a table with each hospital's own start. */
-function pooledStart(study: Study, prepared: readonly Prepared[]): Weights {
+function pooledStart({ study, first: given }: CentralisedOptions, prepared: readonly Prepared[]): Weights {
   const inputs = inputsIn(prepared[0]?.training ?? { width: 0 })
-  const own = prepared.map(({ training }) => withPersonalStart(study, firstWeights(study, inputs), training.target))
+  const start = given ?? firstWeights(study, inputs)
+  const own = prepared.map(({ training }) => withPersonalStart(study, start, training.target))
   return weightSpecs(study.model, inputs, prepared.length).map(({ name, shape }) => {
     const rows = own.map((weights) => weights.find((tensor) => tensor.name === name)?.data ?? new Float32Array())
     const first = rows[0] ?? new Float32Array()
-    const table =
-      shape.reduce((size, extent) => size * extent, 1) === first.length * rows.length &&
-      study.model.personal.includes(name) &&
-      name.endsWith('.bias')
+    const table = isTable(study.model, name)
     return { name, shape, data: table ? Float32Array.from(rows.flatMap((row) => [...row])) : Float32Array.from(first) }
   })
 }

@@ -9,7 +9,7 @@ import { openStore } from '@wardround/coordinator/store/store.ts'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Network, SiteWorld } from '@wardround/core/ports.ts'
 import type { StoredEvent } from '@wardround/core/protocol/events.ts'
-import type { ParsedStudy } from '@wardround/core/protocol/plan.ts'
+import type { WrittenStudy } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
 import { newKeyPair } from '@wardround/core/protocol/signing.ts'
 import { decodeToken } from '@wardround/core/protocol/token.ts'
@@ -20,12 +20,12 @@ import type { SiteLog } from '@wardround/site/context.ts'
 import { joinNetwork } from '@wardround/site/join.ts'
 import type { Trainer } from '@wardround/site/training/trainer.ts'
 import type { FastifyInstance } from 'fastify'
-import { approveAt, findingSentences, watchStudy } from '../federation.ts'
+import { approveAt, findingSentences, publishStudy, watchStudy } from '../federation.ts'
 
 export type SimulatedSite = { readonly name: string; readonly config: SiteConfig; readonly dataFolder: string }
 
 export type SimulationOptions = SiteWorld & {
-  readonly parsed: ParsedStudy
+  readonly parsed: Pick<WrittenStudy, 'plan' | 'firstWeights'>
   readonly sites: readonly SimulatedSite[]
   /** Where sites keep their keys, journals and studies. */
   readonly folder: string
@@ -113,7 +113,7 @@ export async function simulate<T>(options: SimulationOptions, after: (simulated:
       const folder = siteOptions[index]?.folder ?? ''
       await joinNetwork({ folder, token, clock, entropy, ed25519, disk, version, network })
     }
-    const { id } = await client.call('publish', { body: { plan: options.parsed.plan } })
+    const { id } = await publishStudy(client, options.parsed)
     for (const own of siteOptions) await withOpen(own, (site) => approveAt(site, id))
     running.push(...siteOptions.map(runSite))
     await client.call('start', { params: { study: id }, body: {} })

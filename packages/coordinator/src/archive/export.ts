@@ -8,6 +8,7 @@ import { sign } from '@wardround/core/protocol/signing.ts'
 import {
   bestName,
   firstName,
+  givenName,
   type Member,
   manifestName,
   memberName,
@@ -19,8 +20,10 @@ import {
 } from '@wardround/core/protocol/study-file.ts'
 import { type BlobRef, blobRefSchema } from '@wardround/core/protocol/task.ts'
 import type { Context } from '../context.ts'
+import { givenWeights } from '../first-weights.ts'
 import { mend } from '../mending.ts'
 import { bestWeights } from '../results.ts'
+import { studyOf } from '../running.ts'
 import type { FormRow, StudyRow, TaskRecord } from '../store/schema.ts'
 import { endOfArchive, headerOf, paddingOf } from './tar.ts'
 
@@ -30,12 +33,14 @@ const rowsAtOnce = { rounds: 20, forms: 50, tasks: 1000, events: 500, audit: 500
   number
 >
 
-export type Weights = { readonly first: BlobRef; readonly best: BlobRef }
+export type Weights = { readonly given?: BlobRef; readonly first: BlobRef; readonly best: BlobRef }
 
-/** The two that are kept of an ended study, whole. Errors: WR_BLOB_MISSING. */
+/** Those that are kept of an ended study, whole. Errors: WR_BLOB_MISSING. */
 export async function wholeWeights(context: Context, row: StudyRow): Promise<Weights> {
   const rounds = await context.store.rounds(row.id)
+  const given = givenWeights(studyOf(row))
   const weights = {
+    ...(given === undefined ? {} : { given }),
     first: blobRefSchema.parse(JSON.parse(rounds[0]?.weights_in ?? 'null')),
     best: bestWeights(rounds, row.best_round),
   }
@@ -73,6 +78,7 @@ export async function* studyFile(
     }
   }
   for (const [name, { sha256, sizeBytes }] of [
+    ...(weights.given === undefined ? [] : [[givenName, weights.given] as const]),
     [firstName, weights.first],
     [bestName, weights.best],
   ] as const) {

@@ -1,7 +1,7 @@
 /** A study of another coordinator, taken in: it can be shown, its report drawn and its model pulled, and nobody can train it. */
 
 import { WardroundError } from '@wardround/core/errors.ts'
-import { splitSpecs } from '@wardround/core/graph/network.ts'
+import { splitSpecs, weightSpecs } from '@wardround/core/graph/network.ts'
 import { preparationSchema, preparedInputs } from '@wardround/core/preparation/schema.ts'
 import { canonicalJson, sha256Hex } from '@wardround/core/protocol/canonical.ts'
 import { linkHash } from '@wardround/core/protocol/chain.ts'
@@ -14,6 +14,7 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 import type { GatheredBlobs } from '../blobs/gathered.ts'
 import type { Context } from '../context.ts'
 import { checkWeights } from '../door.ts'
+import { givenWeights } from '../first-weights.ts'
 import { offerDocument } from '../offers.ts'
 import { bestWeights } from '../results.ts'
 import type { RoundRow, StudyRow, TaskRecord } from '../store/schema.ts'
@@ -43,7 +44,7 @@ export async function importStudy(
     await tables.addRounds(rounds)
     await tables.addForms(read.rows.forms)
     await tables.addTaskRecords(read.rows.tasks.map((task): TaskRecord => ({ study: id, ...task })))
-    for (const ref of [read.first, read.best]) await tables.keepBlob(id, ref)
+    for (const ref of weightsIn(read)) await tables.keepBlob(id, ref)
     const from = { coordinator_key: coordinatorKey, made_at: manifest.madeAt, sha256: file.sha256 }
     await tables.addImport({ study: id, ...from })
     await tables.event({ kind: 'study.imported', study: id, payload: { planHash, coordinatorKey } })
@@ -90,6 +91,7 @@ function checked({ ed25519 }: Context, read: ReadStudy): { row: StudyRow; rounds
   const best = bestWeights(rounds, row.best_round)
   need(startOf(rounds) === read.first.sha256 && results.weightsSha256 === best.sha256, 'a model')
   need(best.sha256 === read.best.sha256 && best.sizeBytes === read.best.sizeBytes, 'a model')
+  need(givenWeights(parsed)?.sha256 === read.given?.sha256, 'a model')
   const forms = new Set(rows.forms.map(({ sha256 }) => sha256))
   need(
     rows.forms.every(({ sha256, text }) => sha256Hex(text) === sha256),
@@ -112,10 +114,18 @@ const startOf = ([first]: readonly RoundRow[]): string =>
 
 const distinct = (names: readonly string[]): boolean => new Set(names).size === names.length
 
-/** Both, of the plan's model. */
-async function checkModel(held: BlobStore, row: StudyRow, { first, best }: ReadStudy): Promise<void> {
+const weightsIn = ({ given, first, best }: ReadStudy): readonly BlobRef[] => [
+  ...(given === undefined ? [] : [given]),
+  first,
+  best,
+]
+
+/** All of them, of the plan's model. */
+async function checkModel(held: BlobStore, row: StudyRow, { given, first, best }: ReadStudy): Promise<void> {
   if (row.preparation === null) throw unfit(studyFileWords.disagrees('a model'))
-  const width = preparedInputs(preparationSchema.parse(JSON.parse(row.preparation)))
-  const { shared } = splitSpecs(readPlan(row.plan).study.model, width)
+  const inputs = preparedInputs(preparationSchema.parse(JSON.parse(row.preparation)))
+  const { model } = readPlan(row.plan).study
+  const { shared } = splitSpecs(model, inputs)
   for (const weights of [first, best]) await checkWeights(held, shared, weights)
+  if (given !== undefined) await checkWeights(held, weightSpecs(model, inputs), given)
 }

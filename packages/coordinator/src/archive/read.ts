@@ -7,6 +7,7 @@ import { verify } from '@wardround/core/protocol/signing.ts'
 import {
   bestName,
   firstName,
+  givenName,
   type Member,
   manifestName,
   memberName,
@@ -31,6 +32,7 @@ export type ReadStudy = {
   readonly manifest: StudyManifest
   readonly study: StudyMember
   readonly rows: { readonly [K in RowKind]: readonly Row<K>[] }
+  readonly given?: BlobRef
   readonly first: BlobRef
   readonly best: BlobRef
 }
@@ -57,6 +59,7 @@ export async function readStudyFile(
   for (const kind of rowKinds)
     for (let number = 1; (await archive.next()) === memberName(kind, number); number++)
       for (const row of await archive.lines(memberName(kind, number), rowSchemas[kind])) rows[kind].push(row)
+  const given = (await archive.next()) === givenName ? { given: await archive.blob(givenName, blobs) } : {}
   const first = await archive.blob(firstName, blobs)
   const best = await archive.blob(bestName, blobs)
   const members = [...archive.read]
@@ -66,7 +69,7 @@ export async function readStudyFile(
   const claim = { context: 'wardround-study-v1', ...signed } as const
   if (!verify(ed25519, manifest.coordinatorKey, claim)) throw unfit(studyFileWords.signature())
   requireSame(members, manifest.members)
-  return { manifest, study, rows: rows as unknown as ReadStudy['rows'], first, best }
+  return { manifest, study, rows: rows as unknown as ReadStudy['rows'], ...given, first, best }
 }
 
 function manifestOf(document: string): StudyManifest {

@@ -7,12 +7,14 @@ import { verify } from '@wardround/core/protocol/signing.ts'
 import { grantSchema } from '@wardround/core/protocol/task.ts'
 import type { Context } from '../context.ts'
 import { enclosing } from '../enclosing.ts'
+import { givenWeights } from '../first-weights.ts'
 import type { Caller, Handlers } from '../handlers.ts'
 import { hindranceNotes } from '../hindrances.ts'
 import { takeReport } from '../intake.ts'
 import { mend, readMended } from '../mending.ts'
 import { offerDocument } from '../offers.ts'
 import { receiveUpdate } from '../receiving.ts'
+import { studyOf } from '../running.ts'
 import { sendPieces } from '../send-blob.ts'
 import type { TaskRow } from '../store/schema.ts'
 import { commonFacts } from '../task-document.ts'
@@ -104,12 +106,16 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
 }
 
 /**
- * A site gets what its open tasks name, and hears of anything else that there is no such blob. Errors: WR_BLOB_MISSING.
+ * A site gets what its open tasks and their plans name, and hears of anything else that there is no such blob. Errors: WR_BLOB_MISSING.
  */
 async function requireNamed({ store }: Context, site: string, sha256: string): Promise<void> {
   const tasks = await store.openTasksOfSite(site)
-  if (!tasks.some((task) => commonFacts(task).weights.includes(sha256)))
-    throw new WardroundError('WR_BLOB_MISSING', { sha256 })
+  if (tasks.some((task) => commonFacts(task).weights.includes(sha256))) return
+  for (const study of new Set(tasks.map((task) => task.study))) {
+    const row = await store.study(study)
+    if (row !== undefined && givenWeights(studyOf(row))?.sha256 === sha256) return
+  }
+  throw new WardroundError('WR_BLOB_MISSING', { sha256 })
 }
 
 /** Of a blob that has to be made again, too. Errors: WR_BLOB_MISSING. */

@@ -10,6 +10,7 @@ import type { RouteAnswer } from '@wardround/core/protocol/routes.ts'
 import { sign } from '@wardround/core/protocol/signing.ts'
 import { findingsSchema } from '@wardround/core/protocol/summaries.ts'
 import type { Context } from '../context.ts'
+import { givenWeights } from '../first-weights.ts'
 import type { Handlers } from '../handlers.ts'
 import { lostFor } from '../mending.ts'
 import { modelFile } from '../model-file.ts'
@@ -19,6 +20,7 @@ import { activeSites, studyOf } from '../running.ts'
 import { sendPieces } from '../send-blob.ts'
 import { freshStudy, type StudyRow, type TaskRow } from '../store/schema.ts'
 import { quorumOf, resultOf } from '../tasks.ts'
+import { areKept } from './first-weights.ts'
 
 type Names = 'publish' | 'studies' | 'study' | 'start' | 'stop' | 'results' | 'model' | 'weights'
 type Summary = RouteAnswer<'publish'>
@@ -113,6 +115,9 @@ async function start(
 ): Promise<void> {
   if (row.state !== 'published' && row.state !== 'blocked')
     throw new WardroundError('WR_STUDY_STATE', { study: row.id, state: row.state, wanted: 'start' })
+  const given = givenWeights(studyOf(row))
+  if (given !== undefined && !(await areKept(context, row.id, given)))
+    throw new WardroundError('WR_STUDY_WEIGHTS', { study: row.id })
   const invited = sites === undefined ? row.invited : JSON.stringify(sites)
   const active = await activeSites(context, { ...row, invited })
   const study = studyOf(row)

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { WardroundError } from '../errors.ts'
 import { parseStudy } from '../protocol/plan.ts'
+import { layersIn } from '../study/model-forms.ts'
 import { type Draft, type DraftInput, draftStudy } from './study-draft.ts'
 import { columnSampler, guessColumn, soundsLikeIdentity, soundsLikePatient } from './study-sample.ts'
 
@@ -109,7 +110,7 @@ for (const [name, values, target, loss, outputs] of targets)
     const { study } = parseStudy(draftOf({ [name]: repeat(values), age: each((i) => String(20 + (i % 40))) }).text)
     assert.deepEqual(study.data.target, { column: name, ...target })
     assert.equal(study.training.loss, loss)
-    assert.deepEqual(study.model.layers.at(-1), { dense: outputs, activation: 'linear', name: 'output' })
+    assert.deepEqual(layersIn(study.model).at(-1), { dense: outputs, activation: 'linear', name: 'output' })
   })
 
 test('a target with many numbers is a regression, and a person may name the target', () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { WardroundError } from '../errors.ts'
 import { graphBuilder } from './builder.ts'
 import { int, ints, subgraph } from './ir.ts'
-import { checkGraph } from './safelist.ts'
+import { checkGraph, graphLimits } from './safelist.ts'
 
 const invalid = (error: unknown): boolean => error instanceof WardroundError && error.code === 'WR_GRAPH_INVALID'
 const vector = (name: string) => ({ name, type: 'float32' as const, shape: [3] })
@@ -71,6 +71,20 @@ test('a graph holds what its outputs need, in order, and every input', () => {
   // The same builder goes on, and what it built before stays as it was.
   b.node('Neg', [y])
   assert.equal(graph.nodes.length, 2)
+})
+
+test('what comes to more than a site executes is refused while it is built', () => {
+  const coded = (problem: RegExp) => (error: unknown) =>
+    error instanceof WardroundError && error.code === 'WR_GRAPH_REFUSED' && problem.test(error.message)
+  const b = graphBuilder()
+  let value = b.input(vector('x'))
+  for (let count = 0; count < graphLimits.nodes; count++) value = b.node('Neg', [value])
+  checkGraph(b.build('g', [value]))
+  assert.throws(() => b.node('Neg', [value]), coded(/nodes/))
+  const tables = graphBuilder()
+  tables.table([1], [1])
+  // Together one too many; and nothing has been copied yet.
+  assert.throws(() => tables.table([2 ** 25], { length: 2 ** 25 }), coded(/tables/))
 })
 
 test('what only a body uses is kept for it, however deep', () => {

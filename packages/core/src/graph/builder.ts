@@ -1,6 +1,7 @@
 /** Builds a graph node by node, naming values and knowing the type and shape of each as it goes. */
 import { WardroundError } from '../errors.ts'
 import type { Attribute, Graph, Node, Shape, Tensor, ValueInfo } from './ir.ts'
+import { graphLimits } from './safelist.ts'
 import { inferNode } from './shapes/registry.ts'
 import type { TypedShape } from './shapes/rule.ts'
 
@@ -49,7 +50,31 @@ type State = {
   readonly wholes: Node[]
   readonly values: Map<string, TypedShape>
   counter: number
+  tableValues: number
 }
+
+/** Of all tables together: 128 MiB. */
+const mostTableValues = 2 ** 25
+
+/** A site would refuse it anyway (safelist.ts): whoever builds what a stranger asks for need not come to its end. */
+function roomFor(state: State, values: ArrayLike<number>): ArrayLike<number> {
+  state.tableValues += values.length
+  if (state.nodes.length >= graphLimits.nodes) throw refused(`it comes to more than ${graphLimits.nodes} nodes`)
+  if (state.tableValues > mostTableValues) throw refused('its tables of constants come to more than 128 MiB')
+  return values
+}
+
+const refused = (problem: string): WardroundError => new WardroundError('WR_GRAPH_REFUSED', { problem })
+
+const emptyState = (): State => ({
+  inputs: [],
+  initializers: new Map(),
+  nodes: [],
+  wholes: [],
+  values: new Map(),
+  counter: 0,
+  tableValues: 0,
+})
 
 /** What all appending comes down to. */
 function recorder(state: State) {
@@ -70,9 +95,9 @@ function recorder(state: State) {
   return { info, define, push }
 }
 
-/** `prefix` keeps the names of nested graphs apart. Errors: WR_GRAPH_INVALID for unknown names and shapes that do not fit. */
+/** `prefix` keeps the names of nested graphs apart. Errors: WR_GRAPH_INVALID for unknown names and shapes that do not fit, WR_GRAPH_REFUSED for more than a site executes. */
 export function graphBuilder(prefix = ''): GraphBuilder {
-  const state: State = { inputs: [], initializers: new Map(), nodes: [], wholes: [], values: new Map(), counter: 0 }
+  const state = emptyState()
   const { info, define, push } = recorder(state)
   const initializer = (tensor: Tensor): string => {
     state.initializers.set(tensor.name, tensor)
@@ -80,6 +105,7 @@ export function graphBuilder(prefix = ''): GraphBuilder {
   }
   const once = (name: string, tensor: () => Tensor): string => (state.values.has(name) ? name : initializer(tensor()))
   const append = (made: Node): readonly string[] => {
+    roomFor(state, [])
     const typed = inferNode(made, { info, constant: (input) => state.initializers.get(input) })
     push(made)
     for (const [index, value] of typed.entries()) {
@@ -117,7 +143,7 @@ export function graphBuilder(prefix = ''): GraphBuilder {
       const name = `${prefix}axes_${values.join('_')}`
       return once(name, () => integers(name, values))
     },
-    table: (shape, values) => initializer(floatTensor(fresh('table'), shape, values)),
+    table: (shape, values) => initializer(floatTensor(fresh('table'), shape, roomFor(state, values))),
     node,
     several,
     call: (op, inputs, { outputs, attributes = {} }) => {

@@ -1,23 +1,59 @@
-/** Whether a model's layers, its loss, and the weights that a study names fit together. */
+/** Whether a model, its loss, and the weights that a study names fit together. */
+import { WardroundError } from '../errors.ts'
 import type { Activation } from '../study/layers.ts'
 import type { Loss } from '../study/loss.ts'
-import type { ModelSpec } from '../study/model.ts'
+import type { ModelSpec, OnnxSpec } from '../study/model.ts'
+import { startIn } from '../study/model-forms.ts'
 import { lossName, type Outcome, outcomeOf } from '../study/outcome.ts'
 import { sizeOf } from '../weights.ts'
-import { misfit, type WeightSpec } from './layers/layer.ts'
+import { importedWords } from '../words/en/imported.ts'
+import { hiddenActivation } from './import/last-activation.ts'
+import { plannedGraph } from './import/planned.ts'
+import { obstaclesToGradients } from './inspect/gradients.ts'
+import { type Extents, misfit, type WeightSpec } from './layers/layer.ts'
 import { kindOf } from './layers/resolve.ts'
-import { type Inputs, isNamed, type Network, networkOf, weightSpecs } from './network.ts'
+import { extentsOf, type Inputs, isNamed, type Network, networkOf, weightSpecs } from './network.ts'
 
 /** Errors: WR_STUDY_INVALID. */
 export function checkModel(model: ModelSpec, { inputs, loss }: { inputs: Inputs; loss: Loss }): void {
-  const last = model.layers.at(-1)
-  if (last !== undefined && kindOf(last) === 'dropout') throw misfit('model.layers', 'a model cannot end in dropout')
-  const network = networkOf(model, inputs)
-  checkOutputs(network, loss)
-  const specs = weightSpecs(model, inputs)
+  const network = checkedNetwork(model, inputs)
+  checkInputs(model, network, inputs)
+  checkOutputs(model, network, loss)
   checkNames(model, network.weights)
-  for (const { name, shape } of specs) {
-    const given = model.start?.[name]
+  checkStart(model, inputs)
+}
+
+/** The field that says what the network is. */
+export const modelField = (model: ModelSpec): string => ('onnx' in model ? 'model.onnx' : 'model.layers')
+
+/** A file that cannot be trained is a study that is not valid. */
+function checkedNetwork(model: ModelSpec, inputs: Inputs): Network {
+  if (!('onnx' in model)) {
+    const last = model.layers.at(-1)
+    if (last !== undefined && kindOf(last) === 'dropout') throw misfit('model.layers', 'a model cannot end in dropout')
+    return networkOf(model, inputs)
+  }
+  try {
+    const network = networkOf(model, inputs)
+    const obstacles = obstaclesToGradients(network)
+    if (obstacles.length > 0) throw misfit('model.onnx', importedWords.untrainable(obstacles))
+    return network
+  } catch (error) {
+    if (!(error instanceof WardroundError) || !error.code.startsWith('WR_GRAPH_')) throw error
+    throw misfit('model.onnx', String(error.parameters.problem))
+  }
+}
+
+/** Whether an example of the study is one to the model. Layers take whatever there is. Errors: WR_STUDY_INVALID. */
+export function checkInputs(model: ModelSpec, { input }: Network, inputs: Inputs): void {
+  const wanted = extentsOf(inputs)
+  if (input.join() !== wanted.join()) throw misfit(modelField(model), importedWords.otherInput(input, wanted))
+}
+
+function checkStart(model: ModelSpec, inputs: Inputs): void {
+  const start = startIn(model)
+  for (const { name, shape } of weightSpecs(model, inputs)) {
+    const given = start[name]
     if (given !== undefined && given.length !== sizeOf(shape))
       throw misfit('model.start', `${name} has ${sizeOf(shape)} values (${shape.join(' by ')}), not ${given.length}`)
   }
@@ -30,7 +66,11 @@ const fitting: Record<Outcome, readonly Activation[]> = {
   regression: ['linear'],
 }
 
-function checkOutputs({ weights, activation, output }: Network, loss: Loss): void {
+function checkOutputs(model: ModelSpec, { weights, activation, output }: Network, loss: Loss): void {
+  if ('onnx' in model) {
+    checkEnd(model.onnx, { activation, output }, loss)
+    return
+  }
   if (!weights.some(({ learnt }) => learnt)) throw misfit('model.layers', 'no layer has weights that are learnt')
   const [outcome, name] = [outcomeOf(loss), lossName(loss)]
   if (!fitting[outcome].includes(activation)) {
@@ -39,17 +79,33 @@ function checkOutputs({ weights, activation, output }: Network, loss: Loss): voi
       `with ${name} the last layer's activation is ${fitting[outcome].join(' or ')}, not ${activation}`,
     )
   }
-  const wanted = outcome === 'multiclass' ? 'one output a class' : 'one output'
-  const [outputs = 0] = output
   if (output.length !== 1)
-    throw misfit('model.layers', `with ${name} the last layer has ${wanted}, not [${output.join(', ')}]`)
-  if (outcome === 'multiclass' ? outputs < 2 : outputs !== 1)
-    throw misfit('model.layers', `with ${name} the last layer has ${wanted}, not ${outputs}`)
+    throw misfit('model.layers', `with ${name} the last layer has ${wantedOutputs(loss)}, not [${output.join(', ')}]`)
+  if (!isWanted(output, loss))
+    throw misfit('model.layers', `with ${name} the last layer has ${wantedOutputs(loss)}, not ${output[0]}`)
 }
 
-function checkNames({ personal, start, frozen = [] }: ModelSpec, specs: readonly WeightSpec[]): void {
+const wantedOutputs = (loss: Loss): string => (outcomeOf(loss) === 'multiclass' ? 'one output a class' : 'one output')
+const isWanted = (output: Extents, loss: Loss): boolean => {
+  const [outputs = 0] = output
+  return output.length === 1 && (outcomeOf(loss) === 'multiclass' ? outputs >= 2 : outputs === 1)
+}
+
+/** A file ends in logits, or in the activation that the loss does by itself. */
+function checkEnd(onnx: OnnxSpec, { activation, output }: Pick<Network, 'activation' | 'output'>, loss: Loss): void {
+  const [outcome, name] = [outcomeOf(loss), lossName(loss)]
+  if (!fitting[outcome].includes(activation))
+    throw misfit('model.onnx', importedWords.activation(name, fitting[outcome], activation))
+  const hidden = activation === 'linear' && outcome !== 'regression' ? hiddenActivation(plannedGraph(onnx)) : undefined
+  if (hidden !== undefined) throw misfit('model.onnx', importedWords.hidden(hidden))
+  if (!isWanted(output, loss)) throw misfit('model.onnx', importedWords.outputs(name, wantedOutputs(loss), output))
+}
+
+function checkNames(model: ModelSpec, specs: readonly WeightSpec[]): void {
+  const { personal, frozen = [] } = model
+  const start = Object.keys(startIn(model))
   const names = specs.map(({ name }) => name)
-  for (const [field, named] of Object.entries({ personal, start: Object.keys(start ?? {}) })) {
+  for (const [field, named] of Object.entries({ personal, start })) {
     const unknown = named.find((name) => !names.includes(name))
     if (unknown !== undefined)
       throw misfit(`model.${field}`, `there is no weight ${unknown}; there are ${names.join(', ')}`)

@@ -7,13 +7,16 @@ import { classLabels } from '../preparation/encoding.ts'
 import type { Levels } from '../preparation/images.ts'
 import { type Preparation, type PreparedColumn, type PreparedImage, preparedInputs } from '../preparation/schema.ts'
 import type { Scales } from '../preparation/transform.ts'
+import type { Activation } from '../study/layers.ts'
+import type { ImportedModel } from '../study/model.ts'
 import type { Study } from '../study/study.ts'
-import type { Weights } from '../weights.ts'
+import type { TensorSpec, Weights } from '../weights.ts'
 import { type GraphBuilder, graphBuilder } from './builder.ts'
 import { encodeModel, type ModelPart, modelParts, modelSize } from './encode-model.ts'
-import { type Graph, int } from './ir.ts'
+import { plannedForm } from './import/planned.ts'
+import { type Graph, int, type Node } from './ir.ts'
 import { appendActivation } from './layers/activation.ts'
-import { networkOf, weightSpecs } from './network.ts'
+import { type Inputs, networkOf, weightSpecs } from './network.ts'
 import { appendLevels, appendScale } from './pixels.ts'
 import { outputActivation } from './prediction.ts'
 
@@ -37,17 +40,47 @@ export function exportModel(options: ExportOptions): Uint8Array<ArrayBuffer> {
   return encodeModel(exportGraph(options), metadataOf(options))
 }
 
+export type Parts = { readonly parts: readonly ModelPart[]; readonly sizeBytes: number }
+
 /** The same file without its weights: each of them is a part, to be filled in while the file is written. `sizeBytes` is that of the whole. */
-export function exportParts(options: Omit<ExportOptions, 'weights'>): {
-  readonly parts: readonly ModelPart[]
-  readonly sizeBytes: number
-} {
+export function exportParts(options: Omit<ExportOptions, 'weights'>): Parts {
   const specs = weightSpecs(options.study.model, preparedInputs(options.preparation))
-  const graph = exportGraph({ ...options, weights: specs.map((spec) => ({ ...spec, data: new Float32Array() })) })
-  const apart = new Set(specs.map(({ name }) => name))
-  const parts = modelParts(graph, { metadata: metadataOf(options), apart })
+  const graph = exportGraph({ ...options, weights: specs.map(unfilled) })
+  return partsOf(graph, specs, metadataOf(options))
+}
+
+/** To be filled in while the file is written. */
+const unfilled = (spec: TensorSpec) => ({ ...spec, data: new Float32Array() })
+
+function partsOf(graph: Graph, specs: readonly TensorSpec[], metadata: Readonly<Record<string, string>>): Parts {
+  const parts = modelParts(graph, { metadata, apart: new Set(specs.map(({ name }) => name)) })
   return { parts, sizeBytes: modelSize(graph, parts) }
 }
+
+/** The file that a study names, as it predicts, from inputs as the study makes them; its weights are parts. Metadata: those of exportModel(), and the preparation. */
+export function networkParts(model: ImportedModel, options: Omit<ExportOptions, 'weights'>): Parts {
+  const { input, output, weights } = networkOf(model, [])
+  const file = plannedForm(model.onnx)
+  const made = [...file.nodes.flatMap(({ outputs }) => outputs), ...file.initializers.map((tensor) => tensor.name)]
+  const taken = new Set([file.input, ...made])
+  const name = taken.has('prediction') ? 'model/prediction' : 'prediction'
+  const graph: Graph = {
+    name: 'wardround',
+    inputs: [{ name: file.input, type: 'float32', shape: ['rows', ...input] }],
+    outputs: [{ name, type: 'float32', shape: ['rows', ...output] }],
+    initializers: [...file.initializers, ...weights.map((spec) => ({ ...unfilled(spec), type: 'float32' as const }))],
+    nodes: [...file.nodes, endOf(file.output, outputActivation(options.study.training.loss), name)],
+  }
+  return partsOf(graph, weights, { ...metadataOf(options), preparation: JSON.stringify(options.preparation) })
+}
+
+const endOf = (logits: string, activation: Activation, name: string): Node => ({
+  op: activation === 'sigmoid' ? 'Sigmoid' : activation === 'softmax' ? 'Softmax' : 'Identity',
+  domain: '',
+  inputs: [logits],
+  outputs: [name],
+  attributes: {},
+})
 
 function exportGraph({ study, preparation, weights, scales }: Omit<ExportOptions, 'planHash'>): Graph {
   // No column can have a / in its name: columns and the model's own values stay apart.
@@ -55,12 +88,39 @@ function exportGraph({ study, preparation, weights, scales }: Omit<ExportOptions
   const parts = preparation.columns.map((column) => prepared(b, column, { study, scales }))
   const x = parts.length === 1 ? (parts[0] ?? '') : b.node('Concat', parts, { attributes: { axis: int(1) } })
   for (const { name, shape, data } of weights) b.initializer({ name, type: 'float32', shape, data })
-  const logits = networkOf(study.model, preparedInputs(preparation)).append(b, x, {})
-  const output = appendActivation(b, logits, outputActivation(study.training.loss))
   const name = preparation.columns.some((column) => column.name === 'prediction') ? 'model/prediction' : 'prediction'
+  return finished(b, x, { study, inputs: preparedInputs(preparation), name })
+}
+
+/** From the inputs of the network, `x`, to what it predicts. */
+function finished(
+  b: GraphBuilder,
+  x: string,
+  { study: { model, training }, inputs, name }: { study: Study; inputs: Inputs; name: string },
+): Graph {
+  const activation = outputActivation(training.loss)
+  if ('onnx' in model) return throughFile(b, x, { model, activation, name })
+  const logits = networkOf(model, inputs).append(b, x, {})
+  const output = appendActivation(b, logits, activation)
   return b.build('wardround', [b.node('Identity', [output], { name })])
 }
 
+/** The nodes of a file are not ours to look through for any number of rows: they stand behind ours as they are. */
+function throughFile(
+  b: GraphBuilder,
+  x: string,
+  { model, activation, name }: { model: ImportedModel; activation: Activation; name: string },
+): Graph {
+  const { output: made, weights } = networkOf(model, [])
+  const before = b.build('wardround', [x, ...weights.map((weight) => weight.name)])
+  const file = plannedForm(model.onnx, { input: x, prefix: 'network/', loosened: true })
+  return {
+    ...before,
+    outputs: [{ name, type: 'float32', shape: ['rows', ...made] }],
+    initializers: [...before.initializers, ...file.initializers],
+    nodes: [...before.nodes, ...file.nodes, endOf(file.output, activation, name)],
+  }
+}
 /** A column as the model takes it. */
 function prepared(b: GraphBuilder, column: PreparedColumn, { study, scales }: Given): string {
   switch (column.type) {

@@ -6,6 +6,7 @@ import { seededRandom } from '../random.ts'
 import { activationNames } from '../study/layers.ts'
 import { type Loss, lossSchema } from '../study/loss.ts'
 import { type ModelSpec, modelSchema, trainingSchema } from '../study/model.ts'
+import { layersIn } from '../study/model-forms.ts'
 import { lossName } from '../study/outcome.ts'
 import { sizeOf } from '../weights.ts'
 import { graphBuilder } from './builder.ts'
@@ -34,7 +35,7 @@ const near = (found: readonly number[], wanted: readonly number[]): void =>
   )
 
 test('unnamed layers count on from names that were given, each kind for itself', () => {
-  const names = (layers: readonly unknown[]) => resolveLayers(modelOf(layers).layers, [5]).map(({ name }) => name)
+  const names = (layers: readonly unknown[]) => resolveLayers(layersIn(modelOf(layers)), [5]).map(({ name }) => name)
   assert.deepEqual(names([{ dense: 4 }, { dropout: 0.5 }, { dense: 3 }, { dropout: 0.1 }, { dense: 1 }]), [
     'dense',
     'dropout',
@@ -55,16 +56,19 @@ test('two layers of one name are refused', () => {
     { dense: 2, name: 'a' },
     { dense: 1, name: 'a' },
   ])
-  assert.throws(() => resolveLayers(twice.layers, [3]), refused('model.layers'))
+  assert.throws(() => resolveLayers(layersIn(twice), [3]), refused('model.layers'))
   // The first is called so by itself.
   assert.throws(
-    () => resolveLayers(modelOf([{ dense: 2 }, { dense: 1, name: 'dense' }]).layers, [3]),
+    () => resolveLayers(layersIn(modelOf([{ dense: 2 }, { dense: 1, name: 'dense' }])), [3]),
     refused('model.layers'),
   )
 })
 
 test('each layer takes what the one before gives; dropout passes its width on', () => {
-  const layers = resolveLayers(modelOf([{ dense: 4, activation: 'relu' }, { dropout: 0.25 }, { dense: 1 }]).layers, [7])
+  const layers = resolveLayers(
+    layersIn(modelOf([{ dense: 4, activation: 'relu' }, { dropout: 0.25 }, { dense: 1 }])),
+    [7],
+  )
   assert.deepEqual(
     layers.map(({ name, output, draws }) => ({ name, output, draws })),
     [
@@ -305,7 +309,7 @@ test('dropout, by hand: a draw below the rate sets to zero, the others are scale
   const b = graphBuilder()
   const x = b.input({ name: 'x', type: 'float32', shape: [2, 3] })
   const draws = b.input({ name: 'u', type: 'float32', shape: [2, 3] })
-  const layers = resolveLayers(modelOf([{ dropout: 0.25, name: 'd' }]).layers, [3])
+  const layers = resolveLayers(layersIn(modelOf([{ dropout: 0.25, name: 'd' }])), [3])
   const y = appendLayers(b, layers, { x, context: { draw: ({ name }) => (name === 'd' ? draws : undefined) } })
   const feeds = {
     x: float32([2, 3], [3, 3, 3, -6, 0, 9]),
@@ -322,7 +326,7 @@ test('a dropout layer of rate zero, or without draws, is nothing at all', () => 
     const b = graphBuilder()
     const x = b.input({ name: 'x', type: 'float32', shape: [2, 3] })
     b.input({ name: 'u', type: 'float32', shape: [2, 3] })
-    const layers = resolveLayers(modelOf([{ dropout: rate, name: 'd' }]).layers, [3])
+    const layers = resolveLayers(layersIn(modelOf([{ dropout: rate, name: 'd' }])), [3])
     assert.equal(appendLayers(b, layers, { x, context: { draw } }), x)
     assert.deepEqual(b.nodes(), [])
   }

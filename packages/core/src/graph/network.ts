@@ -1,6 +1,8 @@
 /** A study's model as the graphs see it: its weights, what it must be given, and how it is appended to a graph. */
+
+import { WardroundError } from '../errors.ts'
 import type { Activation, LayerSpec } from '../study/layers.ts'
-import type { ModelSpec } from '../study/model.ts'
+import type { LayersModel, ModelSpec, OnnxSpec } from '../study/model.ts'
 import type { TensorSpec } from '../weights.ts'
 import type { GraphBuilder } from './builder.ts'
 import { appendLayers } from './layers/branches.ts'
@@ -24,18 +26,30 @@ export type Network = {
 
 export const extentsOf = (inputs: Inputs): Extents => (typeof inputs === 'number' ? [inputs] : inputs)
 
-/** Errors: WR_STUDY_INVALID where the layers do not fit together. */
-export function networkOf(
-  { layers: specs, frozen = [] }: Pick<ModelSpec, 'layers' | 'frozen'>,
-  inputs: Inputs,
-): Network {
-  const input = extentsOf(inputs)
+type FromFile = (file: Pick<OnnxSpec, 'graph'>) => Network
+let fromFile: FromFile = () => {
+  throw new WardroundError('WR_INTERNAL', { what: 'a model from a file before import/planned.ts was loaded' })
+}
+
+/** How a model from a file becomes a network. import/planned.ts says it when it is loaded: with all that reads files it is half of what a trainer's process would load, and most need not. */
+export function readFilesBy(read: FromFile): void {
+  fromFile = read
+}
+
+/** However the model is given. Errors: WR_STUDY_INVALID where its layers do not fit together; WR_GRAPH_INVALID, WR_GRAPH_REFUSED for a file that is not to be trained. */
+export function networkOf(model: ModelSpec, inputs: Inputs): Network {
+  const network = 'onnx' in model ? fromFile(model.onnx) : networkOfLayers(model, extentsOf(inputs))
+  const { frozen = [] } = model
+  return { ...network, weights: network.weights.map((spec) => heldBy(frozen, spec)) }
+}
+
+function networkOfLayers({ layers: specs }: Pick<LayersModel, 'layers'>, input: Extents): Network {
   const { activation, rest } = withoutLastActivation(specs)
   const layers = resolveLayers(rest, input)
   return {
     input,
     output: layers.at(-1)?.output ?? input,
-    weights: layers.flatMap(({ weights }) => weights.map((spec) => heldBy(frozen, spec))),
+    weights: layers.flatMap(({ weights }) => weights),
     draws: layers.flatMap(({ draws }) => draws),
     activation,
     append: (b, x, context) => appendLayers(b, layers, { x, context }),
@@ -70,12 +84,12 @@ export function weightSpecs(model: ModelSpec, inputs: Inputs, groups?: number): 
   }))
 }
 
-const tableShape = (
-  { personal }: Pick<ModelSpec, 'personal'>,
-  { name, shape }: TensorSpec,
-  groups: number | undefined,
-): readonly number[] =>
-  groups !== undefined && personal.includes(name) && name.endsWith('.bias') ? [groups, ...shape] : shape
+const tableShape = (model: ModelSpec, { name, shape }: TensorSpec, groups: number | undefined): readonly number[] =>
+  groups !== undefined && isTable(model, name) ? [groups, ...shape] : shape
+
+/** Whether each hospital of a pooled data set has a row of it. What a file does with its weights is not ours to change. */
+export const isTable = (model: ModelSpec, name: string): boolean =>
+  'layers' in model && model.personal.includes(name) && name.endsWith('.bias')
 
 /** The specs of what travels, and of what stays at each hospital. What is frozen does neither: it is where it starts. */
 export function splitSpecs(

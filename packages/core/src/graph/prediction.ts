@@ -24,22 +24,25 @@ export type PredictionOptions = {
   readonly pixels?: boolean
   readonly loss: Loss
   readonly groups?: number
+  /** Examples at a time, where the model must be told (a file's must). */
+  readonly rows?: number | undefined
 }
 
 /**
  * Inputs `features` [rows, …inputs] (of images uint8, with what they are scaled by: pixels.ts) and every weight (and `group` int32 [rows] with `groups`);
  * output `prediction` [rows, …outputs].
  */
-export function predictionGraph({ model, inputs, pixels = false, loss, groups }: PredictionOptions): Graph {
+export function predictionGraph({ model, inputs, pixels = false, loss, groups, rows }: PredictionOptions): Graph {
   const b = graphBuilder()
+  const many = rows ?? 'rows'
   const features = b.input({
     name: 'features',
     type: pixels ? 'uint8' : 'float32',
-    shape: ['rows', ...extentsOf(inputs)],
+    shape: [many, ...extentsOf(inputs)],
   })
   if (pixels) for (const value of pixelScaleInputs(extentsOf(inputs), groups)) b.input(value)
   for (const { name, shape } of weightSpecs(model, inputs, groups)) b.input({ name, type: 'float32', shape })
-  const group = groups === undefined ? undefined : b.input({ name: 'group', type: 'int32', shape: ['rows'] })
+  const group = groups === undefined ? undefined : b.input({ name: 'group', type: 'int32', shape: [many] })
   const own = group === undefined ? {} : { group }
   const x = pixels ? appendScale(b, appendLevels(b, features), own) : features
   const logits = networkOf(model, inputs).append(b, x, group === undefined ? {} : { group, personal: model.personal })

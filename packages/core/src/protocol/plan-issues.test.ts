@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { WardroundError } from '../errors.ts'
+import { layersIn } from '../study/model-forms.ts'
 import { parseStudy, validatePlan } from './plan.ts'
 
 const source = readFileSync(new URL('../../../../examples/heart-disease/study.yaml', import.meta.url), 'utf8')
@@ -13,7 +14,7 @@ test('layers may stand inside layers, but not without end', () => {
     ...parseStudy(source).plan,
     model: { layers: [nested(depth), { dense: 1, name: 'output' }], personal: ['output.bias'] },
   })
-  assert.equal(validatePlan(plan(8)).study.model.layers.length, 2)
+  assert.equal(layersIn(validatePlan(plan(8)).study.model).length, 2)
   for (const depth of [30, 3000])
     assert.throws(
       () => validatePlan(plan(depth)),

@@ -57,7 +57,9 @@ type Flat = {
 function flattened(issue: SchemaIssue, { before, data }: { before: readonly PropertyKey[]; data: unknown }): Flat[] {
   const path = [...before, ...issue.path]
   if (issue.code === 'invalid_union') {
-    const variants = issue.errors.map((errors) => errors.flatMap((inner) => flattened(inner, { before: path, data })))
+    const variants = issue.errors.map((errors) =>
+      errors.slice(0, mostTold).flatMap((inner) => flattened(inner, { before: path, data })),
+    )
     const depth = (flats: readonly Flat[]): number =>
       Math.min(...flats.map((inner) => inner.path.length)) -
       flats.length / 1000 +

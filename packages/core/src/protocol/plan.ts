@@ -1,7 +1,7 @@
 /** Reads and checks a study: from YAML with line and field in every message, or from JSON that came over the wire. */
 import { isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml'
 import { WardroundError } from '../errors.ts'
-import { checkModel } from '../graph/check-model.ts'
+import { checkModel, modelField } from '../graph/check-model.ts'
 import { networkOf } from '../graph/network.ts'
 import { flawIn } from '../json.ts'
 import { plannedInputs, specialColumns } from '../preparation/encoding.ts'
@@ -11,6 +11,7 @@ import { problemWords } from '../words/en/study.ts'
 import { planHash } from './canonical.ts'
 import { type Issue, schemaIssues } from './plan-issues.ts'
 import { isPlainDescent, warningsFor } from './plan-warnings.ts'
+import { withModelFile } from './study-model.ts'
 
 export type ParsedStudy = {
   readonly study: Study
@@ -24,8 +25,17 @@ export type ParsedStudy = {
 /** A larger document is not a study. */
 const sizeLimit = 256 * 1024
 
-/** Errors: WR_STUDY_SYNTAX, WR_STUDY_INVALID, each with the file, line and field. */
-export function parseStudy(source: string, file = 'study.yaml'): ParsedStudy {
+/** A study as a person wrote it down. */
+export type WrittenStudy = ParsedStudy & {
+  /** Where its model comes from a file: the first weights, as safetensors, which go to the coordinator beside the plan. */
+  readonly firstWeights?: Uint8Array<ArrayBuffer>
+}
+
+/** The content of a file that a study names. */
+export type ReadFile = (path: string) => Uint8Array
+
+/** Errors: WR_STUDY_SYNTAX, WR_STUDY_INVALID, each with the file, line and field; those of `readFile`. */
+export function parseStudy(source: string, file = 'study.yaml', readFile?: ReadFile): WrittenStudy {
   if (source.length > sizeLimit)
     throw new WardroundError('WR_STUDY_SYNTAX', { file, line: 0, problem: problemWords.tooLarge(sizeLimit) })
   const lines = new LineCounter()
@@ -36,15 +46,15 @@ export function parseStudy(source: string, file = 'study.yaml'): ParsedStudy {
     const { line, col } = lines.linePos(broken.pos[0])
     throw new WardroundError('WR_STUDY_SYNTAX', { file, line, column: col, problem: broken.message })
   }
-  const data = plainData(document, file)
-  const issues = issuesOf(data)
+  const { data, firstWeights, issue } = withModelFile(plainData(document, file), readFile)
+  const issues = issue === undefined ? issuesOf(data) : [issue]
   if (issues.length > 0) {
     const placed = issues
       .map((issue) => ({ ...issue, ...placeOf(document.contents, issue.path, lines) }))
       .toSorted((a, b) => a.line - b.line)
     throw invalid(placed, file)
   }
-  return validatePlan(data)
+  return { ...validatePlan(data), ...(firstWeights === undefined ? {} : { firstWeights }) }
 }
 
 /** The same for JSON data; there are no lines to name. Errors: WR_STUDY_INVALID. */
@@ -194,13 +204,14 @@ function crossIssues(study: Study): Issue[] {
     try {
       const inputs = plannedInputs(data.columns)
       checkModel(model, { inputs, loss: training.loss })
+      const field = modelField(model).split('.')
       const { output, weights } = networkOf(model, inputs)
       const classes = 'classes' in data.target ? Object.keys(data.target.classes).length : undefined
       if (classes !== undefined && classes !== output[0])
-        report(['model', 'layers'], problemWords.classOutputs(classes, output[0] ?? 0))
+        report(field, problemWords.classOutputs(classes, output[0] ?? 0))
       if (weights.some(({ learnt }) => !learnt)) {
         const corrected = correctors.find((name) => Object.hasOwn(strategy, name))
-        if (corrected !== undefined) report(['model', 'layers'], problemWords.statisticsCorrected(corrected))
+        if (corrected !== undefined) report(field, problemWords.statisticsCorrected(corrected))
         if (training.batch < 2) report(['training', 'batch'], problemWords.statisticsOfOne())
       }
     } catch (error) {

@@ -202,6 +202,17 @@ export const routes = {
     body: z.strictObject({ plan: z.record(z.string(), z.unknown()) }),
     answer: studySummarySchema,
   },
+  giveWeights: {
+    method: 'PUT',
+    path: '/v1/studies/:study/weights',
+    by: 'account',
+    summary:
+      'One piece of the first weights of a study whose model is from a file, from `offset`; the whole, `sizeBytes` long, is what its plan names. Sending a piece again changes nothing',
+    params: studyParams,
+    query: z.strictObject({ offset: inQuery(z.int().min(0)), sizeBytes: inQuery(blobRefSchema.shape.sizeBytes) }),
+    streamed: true,
+    answer: z.strictObject({ receivedBytes: z.int().min(0) }),
+  },
   studies: {
     method: 'GET',
     path: '/v1/studies',
@@ -247,9 +258,10 @@ export const routes = {
     method: 'GET',
     path: '/v1/studies/:study/model',
     by: 'account',
-    summary: 'The weights of the best round so far, as safetensors, or the finished model as ONNX',
+    summary:
+      'The weights of the best round so far, as safetensors, or the finished model as ONNX: with the preparation of columns, or the network alone, of a study that names a file',
     params: studyParams,
-    query: z.strictObject({ format: z.enum(['safetensors', 'onnx']).default('onnx') }),
+    query: z.strictObject({ format: z.enum(['safetensors', 'onnx', 'network']).default('onnx') }),
     answer: 'bytes',
   },
   exportStudy: {

@@ -4,6 +4,7 @@
  *
  *     study.json                            what it was, and what came of it
  *     rounds-00001.jsonl …                  and so on for forms, tasks, events, audit: some rows a member, so that none is large
+ *     given.safetensors                     of a study whose model is from a file: what was handed in with its plan
  *     first.safetensors, best.safetensors
  *     manifest.json
  */
@@ -107,8 +108,9 @@ export type RowKind = keyof typeof rowSchemas
 
 export const rowKinds = Object.keys(rowSchemas) as readonly RowKind[]
 export const memberName = (kind: RowKind, number: number): string => `${kind}-${String(number).padStart(5, '0')}.jsonl`
-export const [studyName, firstName, bestName, manifestName] = [
+export const [studyName, givenName, firstName, bestName, manifestName] = [
   'study.json',
+  'given.safetensors',
   'first.safetensors',
   'best.safetensors',
   'manifest.json',

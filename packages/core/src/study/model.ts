@@ -1,22 +1,42 @@
-/** The model part of a study: a list of layers, named as Keras names them. Data, never code. */
+/** The model part of a study: a list of layers, named as Keras names them, or an ONNX file. Data, never code. */
 import { z } from 'zod'
 import { augmentSchema } from './augment.ts'
 import { layerSchema } from './layers.ts'
 import { lossSchema } from './loss.ts'
+import { longestGraph } from './model-forms.ts'
 import { optimizerSchema } from './optimizer.ts'
 import { scheduleSchema } from './schedule.ts'
 
 const largestFloat32 = (2 - 2 ** -23) * 2 ** 127
 
-export const modelSchema = z.strictObject({
-  layers: z.array(layerSchema).min(1).max(64),
+const whereverGiven = {
   /** Weights that never leave a site, by tensor name (`output.bias`). */
   personal: z.array(z.string()).default([]),
   /** Weights that stay as they start, everywhere, by tensor name; a last `*` stands for the rest of a name. Nothing of them travels. */
   frozen: z.array(z.string().min(1)).optional(),
+}
+
+const layersSchema = z.strictObject({
+  layers: z.array(layerSchema).min(1).max(64),
+  ...whereverGiven,
   /** First values of weights, by tensor name, row by row; what is not named is drawn. Within what a Float32 can hold. */
   start: z.record(z.string(), z.array(z.number().min(-largestFloat32).max(largestFloat32))).optional(),
 })
+export type LayersModel = z.output<typeof layersSchema>
+
+/** What a plan says of a file that a study names (graph/import/planned.ts). */
+const onnxSchema = z.strictObject({
+  /** The file without the values of its weights, in base64. */
+  graph: z.string().max(longestGraph),
+  /** Their first values: a file of their own, by its digest. */
+  weights: z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/), sizeBytes: z.int().min(1) }),
+})
+export type OnnxSpec = z.output<typeof onnxSchema>
+
+const importedSchema = z.strictObject({ onnx: onnxSchema, ...whereverGiven })
+export type ImportedModel = z.output<typeof importedSchema>
+
+export const modelSchema = z.union([layersSchema, importedSchema])
 export type ModelSpec = z.output<typeof modelSchema>
 
 /** What keeps a step's gradients from being too large: their norm over all weights, or each value. */

@@ -1,5 +1,6 @@
 /** One call of a trainer's process: the request goes in, progress and an answer come out, within its time; a cancellation is heard, or it is ended. */
 import { WardroundError } from '@wardround/core/errors.ts'
+import { withoutStart } from '@wardround/core/study/model-forms.ts'
 import { trainerWords } from '@wardround/core/words/en/trainer.ts'
 import { diskError } from '../files.ts'
 import { letGo } from '../memory.ts'
@@ -52,9 +53,7 @@ export async function converse(process: TrainerProcess, asked: Asked, call: Call
 
 function messageFor({ datasets }: TrainerProcess, { kind, request }: Asked, id: number): ProgramRequest {
   const { data, ...rest } = request
-  // First values are of no use to training, and may be many.
-  const { start: _, ...model } = request.model
-  const message = { kind, id, ...datasets.ask(data), request: { ...rest, model } }
+  const message = { kind, id, ...datasets.ask(data), request: { ...rest, model: withoutStart(request.model) } }
   // Of the same kind, which is lost where the data is taken out of either.
   return message as ProgramRequest
 }

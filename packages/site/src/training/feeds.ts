@@ -2,6 +2,8 @@
 import { extentsOf } from '@wardround/core/graph/network.ts'
 import type { StepOptions } from '@wardround/core/graph/step.ts'
 import { inputsIn } from '@wardround/core/preparation/inputs.ts'
+import type { ModelSpec } from '@wardround/core/study/model.ts'
+import { withoutStart } from '@wardround/core/study/model-forms.ts'
 import { sizeOf, type TensorSpec, type Weights } from '@wardround/core/weights.ts'
 import type { Tensor } from 'onnxruntime-node'
 import type { Dataset, TrainRequest } from './messages.ts'
@@ -37,7 +39,7 @@ export const stepOptions = ({
 })
 
 /** A graph does not depend on where its weights start: studies that differ in that alone share a session. */
-export const shapeOf = ({ start: _, ...model }: TrainRequest['model']): TrainRequest['model'] => model
+export const shapeOf: (model: ModelSpec) => ModelSpec = withoutStart
 
 /** The same for every step. */
 export const outerFeeds = (request: TrainRequest): Feeds => ({

@@ -58,6 +58,7 @@ export function createRunner(): Runner {
       }
     },
     async predict({ model, loss, weights, data, groups }) {
+      if ('onnx' in model && data.rows === 0) return new Float32Array()
       const shape = {
         model: shapeOf(model),
         inputs: inputsIn(data),
@@ -65,11 +66,15 @@ export function createRunner(): Runner {
         loss,
         ...(groups === undefined ? {} : { groups }),
       }
-      const open = () => openSession(predictionGraph(shape), isLarge(weights) ? 'all' : 'little')
-      const session = await predictions(shape, open)
+      // A file is read for a batch that is known.
+      const sessionFor = (rows: number): Promise<Session> => {
+        const known = 'onnx' in model ? { ...shape, rows } : shape
+        return predictions(known, () => openSession(predictionGraph(known), isLarge(weights) ? 'all' : 'little'))
+      }
       const fixed = weightFeeds(weights)
       const parts: Float32Array<ArrayBuffer>[] = []
       for (const part of partsOf(data)) {
+        const session = await sessionFor(part.rows)
         const group = part.group === undefined ? {} : { group: integers(part.group, [part.rows]) }
         parts.push(floatsOf(await session.run({ ...featureFeeds(part, groups), ...group, ...fixed }), 'prediction'))
       }

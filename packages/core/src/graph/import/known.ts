@@ -67,7 +67,8 @@ export function constantOf(tensor: Tensor): Value {
   return { ...value, data: value.data.map((number) => Math.max(-most, Math.min(most, number))) }
 }
 
-export const invalid = (problem: string): WardroundError => new WardroundError('WR_GRAPH_INVALID', { problem })
+export const invalid = (problem: string, cause?: unknown): WardroundError =>
+  new WardroundError('WR_GRAPH_INVALID', { problem }, { cause })
 export const refused = (problem: string): WardroundError => new WardroundError('WR_GRAPH_REFUSED', { problem })
 
 /** A name out of a file, as far as a person wants to see it. */

@@ -1,12 +1,17 @@
 /** A model from an ONNX file as a network: which of its tensors are learnt, what it must be given, what it makes. */
+
+import { dimensionOf } from '../../weights.ts'
 import { type GraphBuilder, graphBuilder } from '../builder.ts'
 import type { Model } from '../decode-model.ts'
-import type { Graph, Node, ValueInfo } from '../ir.ts'
+import type { Dim, Graph, ValueInfo } from '../ir.ts'
 import type { Context, DrawSpec, Extents, WeightSpec } from '../layers/layer.ts'
 import type { Network } from '../network.ts'
+import { graphLimits } from '../safelist.ts'
+import { type Bare, bareOf } from './bare.ts'
 import { invalid, refused, shown } from './known.ts'
-import { type FloatTensor, isFloat, withOwnWeights } from './own-weights.ts'
+import { withoutLastActivation } from './last-activation.ts'
 import { replay, type Watch } from './replay.ts'
+import { rolesOf } from './roles.ts'
 import { requireOpset } from './upgrade.ts'
 
 export type ImportedModel = {
@@ -16,36 +21,30 @@ export type ImportedModel = {
 }
 
 /** `watch` looks on while the model is tried. Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED. */
-export function importModel({ graph: written, opset }: Model, watch?: Watch): ImportedModel {
+export function importModel(model: Model, watch?: Watch): ImportedModel {
+  requireOpset(model.opset)
+  const { bare, weights } = bareOf(model)
+  return { network: networkOfBare(bare, watch), weights: weights.map(({ data }) => data) }
+}
+
+/** Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED. */
+export function networkOfBare({ graph: written, opset }: Bare, watch?: Watch): Network {
   requireOpset(opset)
-  const { graph, activation } = withoutLastActivation(withOwnWeights(written))
-  const input = inputOf(graph)
-  const weights = weightsOf(graph)
+  const { graph, activation } = withoutLastActivation(written)
+  const [input, ...given] = graph.inputs
+  const extents = inputOf(graph, input)
+  const specs = specsOf(graph, given)
   const appendAs = (
     b: GraphBuilder,
     x: string,
     { context, by }: { context: Context; by?: Watch | undefined },
   ): string => {
-    const names = new Map([[input.name, x], ...weights.map(({ spec: { name } }) => [name, name] as const)])
+    const names = new Map([[input?.name ?? '', x], ...specs.map(({ name }) => [name, name] as const)])
     return replay(b, { graph, opset, names, context, watch: by })[0] ?? ''
   }
   const append: Network['append'] = (b, x, context) => appendAs(b, x, { context })
-  const extents = extentsOf(input)
-  const tried = trial((b, x, context) => appendAs(b, x, { context, by: watch }), {
-    extents,
-    specs: weights.map(({ spec }) => spec),
-  })
-  return {
-    network: {
-      input: extents,
-      output: tried.output,
-      weights: weights.map(({ spec }) => spec),
-      draws: tried.draws,
-      activation,
-      append,
-    },
-    weights: weights.map(({ tensor }) => tensor.data),
-  }
+  const tried = trial((b, x, context) => appendAs(b, x, { context, by: watch }), { extents, specs })
+  return { input: extents, output: tried.output, weights: specs, draws: tried.draws, activation, append }
 }
 
 /** Examples that a model is tried with. */
@@ -79,16 +78,12 @@ function trial(
   return { output, draws }
 }
 
-/** The one input that is no weight. Errors: WR_GRAPH_REFUSED for several, or an extent beside the batch that is not fixed. */
-function inputOf(graph: Graph): ValueInfo {
-  const given = new Set(graph.initializers.map(({ name }) => name))
-  const inputs = graph.inputs.filter(({ name }) => !given.has(name))
-  const [input] = inputs
-  if (input === undefined || inputs.length > 1)
-    throw refused(`it has ${inputs.length} inputs (${inputs.map(({ name }) => shown(name)).join(', ')}), and not one`)
+/** What an example is. Errors: WR_GRAPH_REFUSED for other than Float32, or an extent beside the batch that is not fixed. */
+function inputOf(graph: Graph, input: ValueInfo | undefined): Extents {
+  if (input === undefined) throw refused('it has no input')
   if (graph.outputs.length < 1) throw refused('it has no output')
   if (input.type !== 'float32') throw refused(`its input is of type ${input.type}, not float32`)
-  return input
+  return extentsOf(input)
 }
 
 function extentsOf({ shape }: ValueInfo): Extents {
@@ -102,61 +97,29 @@ function extentsOf({ shape }: ValueInfo): Extents {
   })
 }
 
-/** Losses take logits: a last sigmoid or softmax is left to them. */
-function withoutLastActivation(graph: Graph): { graph: Graph; activation: Network['activation'] } {
-  const [output] = graph.outputs
-  const last = graph.nodes.find(({ outputs }) => output !== undefined && outputs[0] === output.name)
-  const activation = last?.op === 'Sigmoid' ? 'sigmoid' : last?.op === 'Softmax' ? 'softmax' : undefined
-  const [logits] = last?.inputs ?? []
-  if (output === undefined || activation === undefined || logits === undefined) return { graph, activation: 'linear' }
-  return { graph: { ...graph, outputs: [{ ...output, name: logits }] }, activation }
+function fixedExtent(name: string, extent: Dim): number {
+  if (typeof extent === 'string' || extent < 1) throw invalid(`an extent of the weight ${shown(name)} is ${extent}`)
+  return extent
 }
 
-/** In the order of the file: floats that a node uses. Statistics of batch normalisation are not learnt, and neither are constants that exporters made up. */
-function weightsOf(graph: Graph): readonly { spec: WeightSpec; tensor: FloatTensor }[] {
-  const roles = rolesOf(graph.nodes)
-  return graph.initializers.flatMap((tensor) => {
-    const role = roles.get(tensor.name)
-    if (!isFloat(tensor) || role === undefined) return []
-    const isMadeUp = /^val_\d+$/.test(tensor.name)
-    if (role === 'other' && (isMadeUp || tensor.shape.length === 0)) return []
-    const { name, shape } = tensor
-    const spec: WeightSpec = {
+/** Statistics of batch normalisation are not learnt. Errors: WR_GRAPH_INVALID where a weight is none, or is a constant, too. */
+function specsOf({ nodes, initializers }: Graph, weights: readonly ValueInfo[]): readonly WeightSpec[] {
+  const roles = rolesOf(nodes)
+  const constants = new Set(initializers.map(({ name }) => name))
+  const specs = weights.map(({ name, type, shape }) => {
+    const role = roles.get(name)
+    if (role === undefined || type !== 'float32' || constants.has(name)) throw invalid(`${shown(name)} is no weight`)
+    const isLearnt = role !== 'statistic'
+    return {
       name,
-      shape,
+      shape: shape.map((extent) => fixedExtent(name, extent)),
       initial: { constant: 0 },
-      learnt: role !== 'statistic',
+      learnt: isLearnt,
       // Kernels, and not biases or scales.
-      penalised: role !== 'statistic' && shape.length >= 2,
+      penalised: isLearnt && shape.length >= 2,
     }
-    return [{ spec, tensor }]
   })
-}
-
-type Role = 'statistic' | 'operand' | 'other'
-
-/** Operands that are never anything but learnt. */
-const learntInputs: Readonly<Record<string, readonly number[]>> = {
-  Conv: [1, 2],
-  ConvTranspose: [1, 2],
-  Gemm: [0, 1, 2],
-  MatMul: [0, 1],
-  GRU: [1, 2, 3],
-  LSTM: [1, 2, 3],
-  RNN: [1, 2, 3],
-  Gather: [0],
-}
-
-/** What each value is used for; where it is for several things, as an operand first of all. */
-function rolesOf(nodes: readonly Node[]): ReadonlyMap<string, Role> {
-  const roles = new Map<string, Role>()
-  for (const { op, inputs } of nodes) {
-    const operands = Object.hasOwn(learntInputs, op) ? (learntInputs[op] ?? []) : []
-    for (const [index, name] of inputs.entries()) {
-      const isStatistic = op === 'BatchNormalization' && index >= 3
-      const role: Role = operands.includes(index) ? 'operand' : isStatistic ? 'statistic' : 'other'
-      if (role === 'operand' || !roles.has(name)) roles.set(name, role)
-    }
-  }
-  return roles
+  if (dimensionOf(specs) > graphLimits.tensorValues)
+    throw refused(`it has more than ${graphLimits.tensorValues} weights`)
+  return specs
 }

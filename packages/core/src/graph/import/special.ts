@@ -17,12 +17,13 @@ const output = (node: Node): string => node.outputs[0] ?? ''
 const alias: Special = (node, { values }) => values.set(output(node), values.get(input(node, 0)))
 
 const constant: Special = (node, { values }) => {
-  const [[name, attribute] = [], ...others] = Object.entries(node.attributes)
-  if (name === undefined || attribute === undefined || others.length > 0) throw invalid('a Constant without its value')
-  values.set(output(node), { constant: constantIn(name, attribute) })
+  values.set(output(node), { constant: constantIn(node) })
 }
 
-function constantIn(name: string, attribute: Node['attributes'][string]): Value {
+/** Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED. */
+export function constantIn(node: Node): Value {
+  const [[name, attribute] = [], ...others] = Object.entries(node.attributes)
+  if (name === undefined || attribute === undefined || others.length > 0) throw invalid('a Constant without its value')
   switch (attribute.kind) {
     case 'tensor':
       return constantOf(attribute.value)
@@ -66,7 +67,7 @@ function shapeOf(node: Node, { b, values }: Pick<Replay, 'b' | 'values'>): reado
 }
 
 /** The types that stand for Float32 here: a double is computed as one. */
-const doubles = 11
+export const doubles = 11
 const cast: Special = (node, replay) => {
   const to = intAttribute(node, 'to', 0)
   castTo(node, to === doubles ? 1 : to, replay)

@@ -1,5 +1,5 @@
 /** A model as rows, as Keras prints them: what each part makes of an example, and how many parameters it has. */
-import type { ModelSpec } from '../../study/model.ts'
+import type { LayersModel } from '../../study/model.ts'
 import { dimensionOf } from '../../weights.ts'
 import type { Extents, WeightSpec } from '../layers/layer.ts'
 import { kindOf, resolveLayers } from '../layers/resolve.ts'
@@ -26,8 +26,8 @@ function countOf(weights: readonly WeightSpec[]): Pick<SummaryRow, 'learnt' | 'k
 }
 
 /** A row a layer; branches are part of theirs. Errors: WR_STUDY_INVALID. */
-export function summaryOfLayers(model: Pick<ModelSpec, 'layers' | 'frozen'>, inputs: Inputs): readonly SummaryRow[] {
-  const specs = new Map(networkOf(model, inputs).weights.map((spec) => [spec.name, spec]))
+export function summaryOfLayers(model: Omit<LayersModel, 'personal'>, inputs: Inputs): readonly SummaryRow[] {
+  const specs = new Map(networkOf({ personal: [], ...model }, inputs).weights.map((spec) => [spec.name, spec]))
   return resolveLayers(model.layers, extentsOf(inputs)).map(({ name, output, weights }, index) => {
     const layer = model.layers[index]
     const own = weights.flatMap((weight) => specs.get(weight.name) ?? [])

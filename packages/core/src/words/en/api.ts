@@ -13,4 +13,5 @@ export const apiWords = {
   query: () => 'Query',
   body: () => 'Request body',
   answer: () => 'Answer',
+  noNetwork: () => "the study's model is a list of layers, and in no file of its own",
 }

@@ -61,6 +61,12 @@ const studyErrors = {
       'A round below its quorum would be thrown away.',
       `Wait for approvals (wardround study show ${p.study}), or publish it with a smaller quorum.`,
     ),
+  WR_STUDY_WEIGHTS: (p: { study: string }) =>
+    say(
+      `The first weights of the study ${p.study} are not there.`,
+      'Its model is from a file, and the upload of its weights has not ended.',
+      'Publish it again from the same files: wardround study publish FILE',
+    ),
   WR_GRAPH_INVALID: (p: { problem: string }) =>
     say('The model is not a readable ONNX graph.', p.problem, 'Export the model again.'),
   WR_GRAPH_REFUSED: (p: { problem: string }) =>

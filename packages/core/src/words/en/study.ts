@@ -1,14 +1,18 @@
 /** A study in plain words: for the researcher who writes it and for the hospital that decides on it. */
+import { plannedFacts } from '../../graph/inspect/planned.ts'
 import { scoreBins } from '../../metrics/schema.ts'
+import { sha256Hex } from '../../protocol/canonical.ts'
 import type { AugmentSpec } from '../../study/augment.ts'
 import type { Branch, LayerSpec } from '../../study/layers.ts'
 import type { Loss } from '../../study/loss.ts'
-import type { ClipSpec } from '../../study/model.ts'
+import type { ClipSpec, OnnxSpec } from '../../study/model.ts'
+import { layersIn, startIn } from '../../study/model-forms.ts'
 import { type OptimizerName, optimizerName } from '../../study/optimizer.ts'
 import { type LossName, lossName } from '../../study/outcome.ts'
 import { countingOf, optimizerOptions } from '../../study/rate.ts'
 import type { ScheduleSpec } from '../../study/schedule.ts'
 import { type ColumnSpec, measuredOn, type Study } from '../../study/study.ts'
+import { importedWords } from './imported.ts'
 
 const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`
 const percent = (share: number): string => `${Math.round(share * 100)} %`
@@ -139,11 +143,24 @@ const layerText = (layer: LayerSpec): string => {
 const branchText = (branch: Branch): string =>
   branch.length === 0 ? 'the input itself' : branch.map(layerText).join('; ')
 
-const modelText = ({ model }: Study): string => {
-  const sizes = model.layers.map(layerText)
+const modelText = (study: Study): string => {
+  const { model } = study
+  if ('onnx' in model) {
+    const facts = plannedFacts(study)
+    const { sha256 } = model.onnx.weights
+    return facts === undefined ? '' : importedWords.model(facts, { graph: graphDigest(model.onnx), weights: sha256 })
+  }
+  const sizes = layersIn(model).map(layerText)
   return sizes.length === 1
     ? 'one dense layer (a regression)'
     : `a network of ${sizes.length} layers (${sizes.join('; ')})`
+}
+
+const graphDigest = ({ graph }: OnnxSpec): string => sha256Hex(Uint8Array.fromBase64(graph))
+
+const costText = (study: Study): readonly string[] => {
+  const facts = plannedFacts(study)
+  return facts === undefined ? [] : [importedWords.cost(facts, optimizerName(study.training.optimizer))]
 }
 
 const frozenText = ({ frozen = [] }: Study['model']): string =>
@@ -151,8 +168,10 @@ const frozenText = ({ frozen = [] }: Study['model']): string =>
     ? ''
     : ` ${frozen.join(', ')} ${frozen.length === 1 ? 'is' : 'are'} frozen: not trained, and never sent.`
 
-const startText = ({ start = {} }: Study['model']): string =>
-  Object.keys(start).length === 0 ? '' : ` ${Object.keys(start).join(', ')} start from the values in the plan.`
+const startText = (model: Study['model']): string => {
+  const names = Object.keys(startIn(model))
+  return names.length === 0 ? '' : ` ${names.join(', ')} start from the values in the plan.`
+}
 
 const lossNames: Readonly<Record<LossName, string>> = {
   binaryCrossEntropy: 'the cross-entropy of its probabilities',
@@ -255,6 +274,7 @@ export function describePlan(study: Study): readonly string[] {
       .join('; ')}.`,
     `${splitText(data.split)} Nothing is said about fewer than ${data.minimumCohort} patients.`,
     `The model is ${modelText(study)}.${study.model.personal.length > 0 ? ` ${study.model.personal.join(', ')} ${study.model.personal.length === 1 ? 'stays' : 'stay'} at each hospital.` : ''}${frozenText(study.model)}${startText(study.model)}`,
+    ...costText(study),
     `It is trained to make ${lossText(study.training.loss)} small, in at most ${plural(rounds.maximum, 'round')}; ${roundText(study)}.`,
     stop === undefined
       ? 'It runs all its rounds.'

@@ -1,0 +1,36 @@
+/** What a model ends in. Losses take logits: a last sigmoid or softmax is left to them. */
+import type { Graph, Node } from '../ir.ts'
+import type { Network } from '../network.ts'
+
+const makerOf = ({ nodes }: Graph, name: string | undefined): Node | undefined =>
+  name === undefined ? undefined : nodes.find(({ outputs }) => outputs[0] === name)
+
+export function withoutLastActivation(graph: Graph): { graph: Graph; activation: Network['activation'] } {
+  const [output] = graph.outputs
+  const last = makerOf(graph, output?.name)
+  const activation = last?.op === 'Sigmoid' ? 'sigmoid' : last?.op === 'Softmax' ? 'softmax' : undefined
+  const [logits] = last?.inputs ?? []
+  if (output === undefined || activation === undefined || logits === undefined) return { graph, activation: 'linear' }
+  return { graph: { ...graph, outputs: [{ ...output, name: logits }] }, activation }
+}
+
+/** Operators that leave probabilities what they are, or nearly. */
+const harmless = new Set([
+  'Identity',
+  'Reshape',
+  'Flatten',
+  'Squeeze',
+  'Unsqueeze',
+  'Transpose',
+  'Cast',
+  'Clip',
+  'Dropout',
+])
+
+/** A sigmoid or softmax that is not the last operator of all, and yet makes the model's output: a loss that takes it for logits would go through it twice. */
+export function hiddenActivation(graph: Graph): string | undefined {
+  let node = makerOf(graph, graph.outputs[0]?.name)
+  for (let steps = 0; node !== undefined && harmless.has(node.op) && steps < graph.nodes.length; steps++)
+    node = makerOf(graph, node.inputs[0])
+  return node?.op === 'Sigmoid' || node?.op === 'Softmax' ? node.op : undefined
+}
