@@ -34,6 +34,8 @@ export const reportSchema = z.strictObject({
   /** Characters of the boundary's sources that ran: with the kept corpus alone, and with all inputs. */
   coveredBefore: z.int(),
   covered: z.int(),
+  /** A file of inputs that ran something new, or took long. */
+  kept: z.string(),
   findings: z.array(z.strictObject({ why: z.string(), file: z.string() })),
 })
 export type ChildReport = z.output<typeof reportSchema>
@@ -89,9 +91,11 @@ async function run(boundary: Boundary, coverage: Coverage, task: ChildTask): Pro
     return { why: finding.why, file }
   })
   const { accepted, refused, slowestMs } = found
+  const kept = join(folder, `${boundary.name.replaceAll('/', '-')}-${seed}-kept.txt`)
+  writeInputs(kept, [...new Set([...found.corpus, ...found.slowest])])
   const counts = { inputs: found.inputs, accepted, refused, slowestMs, corpus: found.corpus.length }
   const peakMb = mb(process.resourceUsage().maxRSS * 1024)
-  return { boundary: boundary.name, ...counts, peakMb, heldMb, coveredBefore, covered, findings }
+  return { boundary: boundary.name, ...counts, peakMb, heldMb, coveredBefore, covered, kept, findings }
 }
 
 // Not where another module asks for the schemas.
