@@ -276,6 +276,18 @@ test('a file cannot make us work out what is large', () => {
   refuses(parts, 'WR_GRAPH_INVALID', /broadcast/)
 })
 
+test('a node has as many inputs as its operator takes, also where it is not appended as it stands', () => {
+  for (const [op, inputs] of [
+    ['Add', ['x']],
+    ['Neg', ['x', 'x']],
+    ['Identity', ['x', 'x']],
+    ['Cast', ['x', 'x']],
+    ['Dropout', ['x', '', '', '']],
+    ['BatchNormalization', ['x', 'w', 'w', 'w']],
+  ] as const)
+    refuses({ nodes: [node(op, [inputs, ['y']])], initializers: [w] }, 'WR_GRAPH_INVALID', /inputs/)
+})
+
 test('a pooling that rounds up where only padding is left does not', () => {
   const pool = (op: string, pads: readonly number[]): Parts => ({
     shape: ['batch', 1, 2],
