@@ -111,7 +111,7 @@ test('real clock and entropy appear in main files and world.ts only', () => {
 test("a site's own files go through its disk; what people wrote, its data and site.yaml, is read where it stands", () => {
   // What goes to a trainer's process and back is in a file without a name, and needed by nobody after a crash.
   const disk =
-    /^packages\/site\/src\/(?:real-disk|locks|config|data\/[a-z-]+|training\/(?:exchange|sandbox|lockdown|testing\/(?:hostile|abandoned)))\.ts$/
+    /^packages\/site\/src\/(?:real-disk|locks|config|data\/(?:images\/source|[a-z-]+)|training\/(?:exchange|sandbox|lockdown|testing\/(?:hostile|abandoned)))\.ts$/
   for (const path of sources.filter((file) => packageOf(file) === 'site' && !isTest(file) && !disk.test(file)))
     assert.doesNotMatch(read(path), /\bfrom 'node:fs/, path)
 })

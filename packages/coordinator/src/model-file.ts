@@ -2,7 +2,7 @@
 import type { ModelPart } from '@wardround/core/graph/encode-model.ts'
 import { exportParts } from '@wardround/core/graph/export.ts'
 import { initialRanges } from '@wardround/core/graph/initial-weights.ts'
-import { inputWidth, preparationSchema } from '@wardround/core/preparation/schema.ts'
+import { preparationSchema, preparedInputs } from '@wardround/core/preparation/schema.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { placeOf, readHeader } from './aggregate.ts'
@@ -39,7 +39,7 @@ export async function modelFile(context: Context, { row, weights, format }: Aske
   const { parts, sizeBytes } = exportParts({ study, planHash: row.plan_hash, preparation })
   const startOf = (name: string): Iterable<Float32Array> => {
     const random = seededRandom([study.seed, 'weights'])
-    const all = initialRanges(study.model, { inputs: inputWidth(preparation), random, rangeLength: longestRange })
+    const all = initialRanges(study.model, { inputs: preparedInputs(preparation), random, rangeLength: longestRange })
     return all.filter((range) => range.name === name).map(({ values }) => values)
   }
   return { name: `${row.id}.onnx`, sizeBytes, pieces: filled(context, { parts, weights, startOf }) }

@@ -1,7 +1,7 @@
 /** What a running study's phases need to know, worked out from its row once. */
 import { splitSpecs } from '@wardround/core/graph/network.ts'
 import { judge, type MetricPoint, type Verdict } from '@wardround/core/learning/convergence.ts'
-import { inputWidth, type Preparation, preparationSchema } from '@wardround/core/preparation/schema.ts'
+import { type Preparation, preparationSchema, preparedInputs } from '@wardround/core/preparation/schema.ts'
 import { readPlan } from '@wardround/core/protocol/plan.ts'
 import { measuredOn, type Study } from '@wardround/core/study/study.ts'
 import type { TensorSpec } from '@wardround/core/weights.ts'
@@ -41,7 +41,7 @@ export function runningOf(row: StudyRow): Running {
     row,
     study,
     prepared: { preparation, preparationHash: row.preparation_hash ?? '' },
-    specs: splitSpecs(study.model, inputWidth(preparation)).shared,
+    specs: splitSpecs(study.model, preparedInputs(preparation)).shared,
     metric: study.rounds.stop?.metric ?? 'loss',
     measuredOn: measuredOn(study),
   }

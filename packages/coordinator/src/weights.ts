@@ -1,7 +1,7 @@
 /** The weights that a study starts from, a matter of its plan and its preparation alone; and how weights are written, range by range. */
 import { initialRanges } from '@wardround/core/graph/initial-weights.ts'
 import { splitSpecs } from '@wardround/core/graph/network.ts'
-import { inputWidth, preparationSchema } from '@wardround/core/preparation/schema.ts'
+import { preparationSchema, preparedInputs } from '@wardround/core/preparation/schema.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { encodeHeader } from '@wardround/core/safetensors.ts'
@@ -45,7 +45,7 @@ export function putFirstWeights(
   { plan, preparation }: Pick<StudyRow, 'plan' | 'preparation'>,
 ): Promise<BlobRef> {
   const { model, seed } = studyOf({ plan })
-  const inputs = inputWidth(preparationSchema.parse(JSON.parse(preparation ?? 'null')))
+  const inputs = preparedInputs(preparationSchema.parse(JSON.parse(preparation ?? 'null')))
   const { shared } = splitSpecs(model, inputs)
   const names = new Set(shared.map(({ name }) => name))
   const all = initialRanges(model, { inputs, random: seededRandom([seed, 'weights']), rangeLength: longestRange })

@@ -96,7 +96,7 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
     approvedPlan,
     fetchBlob: blobFetcher({ client, patience, disk, folder }, held),
     outbox: createOutbox(disk, folder),
-    dataset: options.dataset ?? datasetCache({ config, folder: options.dataFolder, site: membership.site }),
+    dataset: options.dataset ?? ownDataset(options, membership.site),
     pieceBytes: options.pieceBytes,
     signal,
     errand: (next) => {
@@ -109,6 +109,9 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
     },
   }
 }
+
+const ownDataset = ({ config, dataFolder, disk, folder }: SiteOptions, site: string): DatasetCache =>
+  datasetCache({ config, folder: dataFolder, site, keep: { disk, folder: join(folder, 'images') } })
 
 /** Tells the coordinator, if it can be told, why nothing comes: by a request without a body, which no journal need record. */
 async function tellHindered(client: Client, log: SiteLog): Promise<void> {

@@ -22,6 +22,26 @@ const dataSchema = z.strictObject({
   oneOutcome: z.boolean().default(false),
 })
 
+const folderOfImages = z.strictObject({
+  /** Its cells name PNG or JPEG files. */
+  column: z.string().min(1),
+  /** The folder that they are in, relative to that of site.yaml. */
+  folder: z.string().min(1),
+})
+export type FolderOfImages = z.output<typeof folderOfImages>
+
+const pixels = z.int().min(1).max(65_536)
+const packedImages = z.strictObject({
+  /** A file of all images, a byte a level, row by row, channels last (as NumPy writes uint8); or that compressed by gzip. */
+  packed: z.string().min(1),
+  /** Height and width of each image in it. */
+  size: z.tuple([pixels, pixels]),
+  channels: z.union([z.literal(1), z.literal(3)]).default(1),
+  /** Its cells say which image is a record's, counted from 0; without it the first image is the first record's. */
+  column: z.string().min(1).optional(),
+})
+export type PackedImages = z.output<typeof packedImages>
+
 const columnSchema = z.union([
   z
     .string()
@@ -39,6 +59,8 @@ const columnSchema = z.union([
   }),
   /** One record a patient, and no name for anybody: the record's number. */
   z.strictObject({ rowNumber: z.literal(true) }),
+  folderOfImages,
+  packedImages,
 ])
 export type ColumnConfig = z.output<typeof columnSchema>
 
@@ -113,7 +135,7 @@ function plainData(document: ReturnType<typeof parseDocument>, file: string): un
 
 type Problem = { readonly path: readonly PropertyKey[]; readonly problem: string }
 
-/** Of a column's three forms, the one that was meant is the one with complaints about its fields, not about its kind. */
+/** Of a column's forms, the one that was meant is the one with complaints about its fields, not about its kind. */
 function firstProblem([issue]: readonly z.core.$ZodIssue[]): Problem {
   if (issue === undefined) return { path: [], problem: '' }
   const { path } = issue

@@ -6,6 +6,7 @@ import type { LocalFinding, TypedTable } from '@wardround/core/preparation/table
 import { type ModelInputs, type Scales, scalesFor, transform } from '@wardround/core/preparation/transform.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import type { SiteConfig } from './config.ts'
+import type { Keep } from './data/images/readers.ts'
 import { fingerprint, loadTable } from './data/load.ts'
 
 export type Records = { readonly table: TypedTable; readonly findings: readonly LocalFinding[]; readonly split: Split }
@@ -23,15 +24,17 @@ export type DatasetCache = {
   prepared(study: Study, planHash: string, preparation: Preparation): Promise<Prepared>
 }
 
-/** `site` names the random streams of the split. `folder` is where site.yaml stands. */
+/** `site` names the random streams of the split. `folder` is where site.yaml stands, `keep` where decoded images are kept. */
 export function datasetCache({
   config,
   folder,
   site,
+  keep,
 }: {
   config: SiteConfig
   folder: string
   site: string
+  keep?: Keep
 }): DatasetCache {
   let recordsKey = ''
   let records: Records | undefined
@@ -40,7 +43,7 @@ export function datasetCache({
   const loadRecords = async (study: Study, planHash: string): Promise<Records> => {
     const key = `${planHash} ${fingerprint(config, folder)}`
     if (records !== undefined && key === recordsKey) return records
-    const loaded = await loadTable({ config, folder, study })
+    const loaded = await loadTable({ config, folder, study, keep })
     const fresh = { ...loaded, split: splitPatients(loaded.table, study, site) }
     records = fresh
     recordsKey = key

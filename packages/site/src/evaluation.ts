@@ -62,8 +62,8 @@ export const patientsIn = ({ patients }: Pick<ModelInputs, 'patients'>): number 
 export type Compared = { readonly results: readonly ModelResult[]; readonly differences: readonly Estimates[] }
 
 /**
- * Several models on the same test patients: figures with intervals, and each later model's paired difference to the first. Binary outcomes
- * have intervals from the bootstrap; others have their value alone.
+ * Several models on the same test patients: figures with intervals, and each later model's paired difference to the first. Classes
+ * have intervals from the bootstrap; numbers have their value alone.
  */
 export function compare(
   study: Study,
@@ -77,7 +77,7 @@ export function compare(
   const models = scores.map((own) => ({ scores: own, target, patients }))
   const statistics = models.map((model) => statisticOf(study.training.loss, model))
   const { estimates, differences } =
-    outcomeOf(study.training.loss) === 'binary' ? bootstrap(models, labels) : withoutIntervals(statistics)
+    outcomeOf(study.training.loss) === 'regression' ? withoutIntervals(statistics) : bootstrap(models, labels)
   return {
     results: estimates.map((estimate, index) => ({ ...estimate, statistic: statistics[index] ?? null })),
     differences,

@@ -2,9 +2,10 @@
 import { WardroundError } from '@wardround/core/errors.ts'
 import { resolveClassWeights } from '@wardround/core/graph/class-weights.ts'
 import { initialWeights } from '@wardround/core/graph/initial-weights.ts'
+import type { Inputs } from '@wardround/core/graph/network.ts'
 import { judge, type MetricPoint } from '@wardround/core/learning/convergence.ts'
 import { classLabels } from '@wardround/core/preparation/encoding.ts'
-import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
+import { inputsIn, type ModelInputs } from '@wardround/core/preparation/transform.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { outcomeOf } from '@wardround/core/study/loss.ts'
 import { measuredOn, type Study } from '@wardround/core/study/study.ts'
@@ -15,8 +16,8 @@ import type { Amount, TrainRequest } from './training/messages.ts'
 import type { Trainer } from './training/trainer.ts'
 
 /** The weights that everybody starts from, personal ones included. */
-export const firstWeights = (study: Study, width: number): Weights =>
-  initialWeights(study.model, width, seededRandom([study.seed, 'weights']))
+export const firstWeights = (study: Study, inputs: Inputs): Weights =>
+  initialWeights(study.model, inputs, seededRandom([study.seed, 'weights']))
 
 /**
  * A personal weight's first value at a site: as the shared ones, but the last bias of two outcomes starts at the smoothed log-odds
@@ -134,7 +135,7 @@ export function trainAlone(
   return trainRounds({
     study,
     maximum: Math.min(study.rounds.maximum, maximumRounds),
-    start: withPersonalStart(study, firstWeights(study, training.width), training.target),
+    start: withPersonalStart(study, firstWeights(study, inputsIn(training)), training.target),
     best,
     signal,
     measure: async (weights) => meanOf(await measure(trainer, study, { weights, inputs })),

@@ -4,8 +4,9 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { splitSpecs, weightSpecs } from '@wardround/core/graph/network.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import { ownPreparation } from '@wardround/core/preparation/own.ts'
-import { inputWidth } from '@wardround/core/preparation/schema.ts'
+import { preparedInputs } from '@wardround/core/preparation/schema.ts'
 import { surveyOf } from '@wardround/core/preparation/survey.ts'
+import { inputsIn } from '@wardround/core/preparation/transform.ts'
 import type { Task } from '@wardround/core/protocol/task.ts'
 import { updateParts } from '@wardround/core/protocol/update.ts'
 import type { Study } from '@wardround/core/study/study.ts'
@@ -62,7 +63,7 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
   const prepared = await site.dataset.prepared(study, task.planHash, task.preparation)
   const { training } = prepared
   const startOf = (): Promise<Weights> => fullWeights(site, { task, study, prepared, personalRound: task.round - 1 })
-  const { shared: specs, personal } = splitSpecs(study.model, inputWidth(task.preparation))
+  const { shared: specs, personal } = splitSpecs(study.model, preparedInputs(task.preparation))
   const correction = await correctionFor(site, { task, study, specs })
   const { proximalMu, lossBefore } = strategyOf(study.strategy).client
   const before = lossBefore
@@ -127,7 +128,7 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
   }
   // Alone means alone: without the others' fill values and scales, too.
   const own = preparedWith(prepared.records, ownPreparation(study, prepared.records, site.membership.site))
-  const specs = weightSpecs(study.model, own.training.width)
+  const specs = weightSpecs(study.model, inputsIn(own.training))
   const alone = await trainAlone({ ...site, site: site.membership.site }, study, {
     prepared: own,
     maximumRounds: task.maximumRounds,
@@ -177,7 +178,7 @@ type Combination = {
 
 /** Shared weights from the coordinator, personal ones from this site, frozen ones as they start, in model order and in memory of their own. Errors: of fetchWeights(). */
 async function fullWeights(site: SiteContext, { task, study, prepared, personalRound }: Combination): Promise<Weights> {
-  const { shared: sharedSpecs, personal: specs, frozen } = splitSpecs(study.model, inputWidth(task.preparation))
+  const { shared: sharedSpecs, personal: specs, frozen } = splitSpecs(study.model, preparedInputs(task.preparation))
   const shared = await fetchWeights(site, task.weights, sharedSpecs)
   if (specs.length === 0 && frozen.length === 0) return shared
   const { personal } = studyFolder(site, task.study)
@@ -186,6 +187,6 @@ async function fullWeights(site: SiteContext, { task, study, prepared, personalR
   const again = site.progress.released(task.study, task.id) !== undefined
   if (again && last > 0 && personal.at(last, specs) === undefined)
     throw new WardroundError('WR_ROUND_FORGOTTEN', { study: task.study, round: last })
-  const start = withPersonalStart(study, firstWeights(study, prepared.training.width), prepared.training.target)
+  const start = withPersonalStart(study, firstWeights(study, inputsIn(prepared.training)), prepared.training.target)
   return start.map((tensor) => [...shared, ...(stored ?? [])].find(({ name }) => name === tensor.name) ?? tensor)
 }

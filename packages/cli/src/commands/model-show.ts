@@ -6,6 +6,7 @@ import { render } from '@wardround/core/figures/markup.ts'
 import { type Diagram, diagramOf } from '@wardround/core/graph/inspect/diagram.ts'
 import { itemsOfLayers, itemsOfTrace } from '@wardround/core/graph/inspect/items.ts'
 import { type SummaryRow, summaryOfLayers, summaryOfTrace } from '@wardround/core/graph/inspect/summary.ts'
+import { extentsOf } from '@wardround/core/graph/network.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { modelShowWords } from '@wardround/core/words/en/model.ts'
 import { obstacleWords } from '@wardround/core/words/en/model-check.ts'
@@ -32,7 +33,7 @@ type View = { readonly layers: readonly SummaryRow[]; readonly diagram: Diagram 
 function viewOf(file: ModelFile): View {
   if (file.kind === 'study') {
     const { model } = file.study
-    const input = [file.inputs]
+    const input = extentsOf(file.inputs)
     return { layers: summaryOfLayers(model, input), diagram: diagramOf(input, itemsOfLayers(model.layers, input)) }
   }
   const { model, trace, survey, obstacles } = file.check

@@ -2,7 +2,7 @@
 import { WardroundError } from '@wardround/core/errors.ts'
 import { exportModel } from '@wardround/core/graph/export.ts'
 import { weightSpecs } from '@wardround/core/graph/network.ts'
-import { inputWidth, preparationSchema } from '@wardround/core/preparation/schema.ts'
+import { preparationSchema, preparedInputs } from '@wardround/core/preparation/schema.ts'
 import { grantSchema } from '@wardround/core/protocol/task.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { usageWords } from '@wardround/core/words/en/usage.ts'
@@ -37,7 +37,7 @@ export const siteExport = (runtime: Runtime, { args: [id = ''], options }: Typed
       throw new WardroundError('WR_NOT_FOUND', { what: 'finished study', name: id })
     const { planHash } = grantSchema.parse(JSON.parse(grant.document))
     const study = site.approvedPlan(id, planHash)
-    const weights = kept.weights(weightSpecs(study.model, inputWidth(preparation)))
+    const weights = kept.weights(weightSpecs(study.model, preparedInputs(preparation)))
     if (weights === undefined) throw new WardroundError('WR_NOT_FOUND', { what: 'finished study', name: id })
     const { scales } = await site.dataset.prepared(study, planHash, preparation)
     const path = options.out ?? `${id}-${site.membership.site}.onnx`

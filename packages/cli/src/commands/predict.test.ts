@@ -9,6 +9,7 @@ import { exportModel } from '@wardround/core/graph/export.ts'
 import type { Preparation } from '@wardround/core/preparation/schema.ts'
 import { validatePlan } from '@wardround/core/protocol/plan.ts'
 import { testPlan } from '@wardround/site/testing/hospital.ts'
+import { encode } from 'fast-png'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { z } from 'zod'
 import { ran } from '../testing/runtime.ts'
@@ -133,6 +134,58 @@ test("with a site.yaml a hospital's own names, codes, units and texts for missin
       await predicted([either, table, '--config', config(`${sex}, chol: { column: CHOL, factor: 38.665 }`)]),
       converted,
     )
+})
+
+/** p = σ(Σ over four pixels of kernel · (level − 100) / 50 + 0.25). */
+const kernel = [0.5, -0.25, 1, 0.125]
+const ofImage = (levels: readonly number[]): number =>
+  1 / (1 + Math.exp(-(levels.reduce((sum, level, at) => sum + ((level - 100) / 50) * (kernel[at] ?? 0), 0) + 0.25)))
+
+function imageModel(): string {
+  const plan = validatePlan({
+    ...testPlan,
+    data: { ...testPlan.data, columns: { scan: { type: 'image', size: [2, 2] } } },
+    model: { layers: [{ flatten: {} }, { dense: 1, name: 'output' }] },
+  })
+  const scan = { name: 'scan', type: 'image' as const, extents: [1, 2, 2] as [number, number, number] }
+  const bytes = exportModel({
+    study: plan.study,
+    planHash: plan.planHash,
+    preparation: { ...preparation, columns: [{ ...scan, mean: [100], standardDeviation: [50] }] },
+    weights: [
+      { name: 'output.kernel', shape: [4, 1], data: Float32Array.from(kernel) },
+      { name: 'output.bias', shape: [1], data: Float32Array.of(0.25) },
+    ],
+  })
+  return file('image.onnx', bytes)
+}
+
+test('images are brought to what the model wants, from files beside the table or as a site.yaml says', async () => {
+  const path = imageModel()
+  const told = async (args: readonly string[]): Promise<number[]> => {
+    const { code, stdout, stderr } = await ran(['predict', path, ...args, '--json'])
+    assert.equal(code, 0, stdout + stderr)
+    const { predictions } = z.looseObject({ predictions: z.array(z.array(z.number())) }).parse(JSON.parse(stdout))
+    return predictions.map(([value = Number.NaN]) => value)
+  }
+  // More than are predicted at once.
+  const images = Array.from({ length: 70 }, (_, row) => [row, 255 - row, 3 * row, 100])
+  const png = (data: readonly number[]): Uint8Array =>
+    encode({ width: 2, height: 2, channels: 1, depth: 8, data: Uint8Array.from(data) })
+  for (const [row, data] of images.entries()) file(`${row}.png`, png(data))
+  const expected = images.map(ofImage)
+  const table = file('images.csv', `scan\n${images.map((_, row) => `${row}.png`).join('\n')}\n`)
+  close(await told([table]), expected)
+  file('all.bin', Uint8Array.from(images.flat()))
+  const config = (scan: string): string =>
+    file('images.yaml', `data: { file: elsewhere.csv }\ncolumns: { scan: ${scan} }\n`)
+  close(await told([table, '--config', config('{ packed: all.bin, size: [2, 2] }')]), expected)
+  const places = file('places.csv', 'at\n3\n69\n')
+  const packed = config('{ packed: all.bin, size: [2, 2], column: at }')
+  close(await told([places, '--config', packed]), [expected[3] ?? 0, expected[69] ?? 0])
+  const bad = await ran(['predict', path, file('bad.csv', 'scan\n1.png\nabsent.png\n')])
+  assert.match(bad.stderr, /^WR_DATA_VALUE: /)
+  assert.match(bad.stderr, /scan.*an image/)
 })
 
 test('a unit is never guessed: of a model that does not say its own, another one is refused', async () => {

@@ -9,15 +9,18 @@ import { plainCode } from '@wardround/core/preparation/table.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { parseConfig, readConfig, type SiteConfig } from '@wardround/site/config.ts'
 import { tableRecords } from '@wardround/site/data/load.ts'
-import { openModel } from '@wardround/site/training/session.ts'
+import { type ColumnValues, openModel } from '@wardround/site/training/session.ts'
 import { z } from 'zod'
 import { readText, writeOut } from '../homes.ts'
+import { type CellRecord, imageInputs, type WantedImages, wantedImages } from '../image-inputs.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
 import type { Runtime } from '../runtime.ts'
 
 type Options = CommonOptions & { config?: string; out?: string }
 
 const batchRows = 4096
+/** What a network makes of an image on its way is many times as much. */
+const batchImages = 64
 
 /**
  * Columns are called as in the study, or as --config (a site.yaml) says. Cells are read as at a hospital that trains. Errors: WR_GRAPH_INVALID,
@@ -32,7 +35,8 @@ export async function predictCommand(
   const { graph, metadata } = decodeModel(bytes)
   const run = await openModel(bytes)
   const predictions: number[][] = []
-  for await (const { feeds } of batchesOf(graph, unitsIn(metadata), { file, configPath: options.config }))
+  const given = { units: unitsIn(metadata), images: imagesIn(metadata) }
+  for await (const { feeds } of batchesOf(graph, given, { file, configPath: options.config }))
     predictions.push(...(await run(feeds)))
   if (predictions.length === 0) throw new WardroundError('WR_DATA_EMPTY', { file })
   const columns = predictions[0]?.length === 1 ? ['prediction'] : classesIn(metadata)
@@ -57,6 +61,9 @@ const unitsIn = ({ units = '{}' }: Metadata): Units => parsedAs(z.record(z.strin
 /** The classes that its outputs stand for. Errors: WR_GRAPH_INVALID. */
 const classesIn = ({ classes = '[]' }: Metadata): readonly string[] => parsedAs(z.array(z.string()), classes)
 
+/** Column → what its images are brought to. Errors: WR_GRAPH_INVALID. */
+const imagesIn = ({ images = '{}' }: Metadata): WantedImages => parsedAs(wantedImages, images)
+
 function parsedAs<T extends z.ZodType>(schema: T, text: string): z.output<T> {
   try {
     return schema.parse(JSON.parse(text))
@@ -65,28 +72,37 @@ function parsedAs<T extends z.ZodType>(schema: T, text: string): z.output<T> {
   }
 }
 
+type Given = { readonly units: Units; readonly images: WantedImages }
+
 type Source = { readonly file: string; readonly configPath: string | undefined }
 
 /** A table as inputs of the model, some thousand records at a time. */
-async function* batchesOf(graph: Graph, units: Units, { file, configPath }: Source) {
+async function* batchesOf(graph: Graph, { units, images }: Given, { file, configPath }: Source) {
   const given =
     configPath === undefined ? parseConfig(`data: { file: ${JSON.stringify(file)} }`, file) : readConfig(configPath)
   const config = { ...given, data: { ...given.data, file: resolve(file) } }
   requireKnownUnits(config, graph, { units, file: configPath ?? '' })
   const { columns, records } = await tableRecords(config, dirname(config.data.file), units)
-  const missing = graph.inputs.find(({ name }) => !columns.includes(name))
+  const pictures = await imageInputs(images, config, dirname(configPath ?? config.data.file))
+  const missing = graph.inputs.find(({ name }) => !columns.includes(name) && !pictures.needNoColumn.has(name))
   if (missing !== undefined) throw new WardroundError('WR_DATA_COLUMN', { column: missing.name, available: columns })
-  const readers = graph.inputs.map((input) => readerOf(input, graph))
-  let line = config.data.header === undefined ? 2 : 1
+  const readers = graph.inputs.filter(({ name }) => !Object.hasOwn(images, name)).map((input) => readerOf(input, graph))
+  const firstLine = config.data.header === undefined ? 2 : 1
+  const feeds = async (batch: readonly CellRecord[], before: number): Promise<Feeds> => {
+    const place = { file, line: firstLine + before, before }
+    return { ...feedsOf(readers, batch, place), ...(await pictures.levels(batch, place)) }
+  }
+  const mostRows = Object.keys(images).length === 0 ? batchRows : batchImages
+  let before = 0
   let batch: CellRecord[] = []
   for await (const record of records) {
     batch.push(record)
-    if (batch.length < batchRows) continue
-    yield { feeds: feedsOf(readers, batch, { file, line }) }
-    line += batch.length
+    if (batch.length < mostRows) continue
+    yield { feeds: await feeds(batch, before) }
+    before += batch.length
     batch = []
   }
-  if (batch.length > 0) yield { feeds: feedsOf(readers, batch, { file, line }) }
+  if (batch.length > 0) yield { feeds: await feeds(batch, before) }
 }
 
 /** A number in an unknown unit would be taken for one in the study's, and nobody would notice. Errors: WR_CONFIG. */
@@ -103,8 +119,6 @@ function requireKnownUnits(
   const problem = 'the model does not say in which unit it wants this column; give a factor instead of a unit'
   throw new WardroundError('WR_CONFIG', { file, field: `columns.${unknown.name}.unit`, problem })
 }
-
-type CellRecord = Readonly<Record<string, string | null>>
 
 /** An input with how its cells are read. */
 type InputReader =
@@ -124,7 +138,7 @@ function readerOf({ name, type }: ValueInfo, { initializers }: Graph): InputRead
   return { name, type: 'code', read: (text) => (text === null || codes.has(text) ? (text ?? '') : plainCode(text)) }
 }
 
-type Feeds = Readonly<Record<string, Float32Array | readonly string[]>>
+type Feeds = Readonly<Record<string, ColumnValues>>
 
 /** Numbers as Float32 with NaN where missing, categories as text with '' where missing. `line` is that of the first record. */
 function feedsOf(

@@ -5,7 +5,7 @@
 import { overallModel } from '@wardround/coordinator/results.ts'
 import { weightSpecs } from '@wardround/core/graph/network.ts'
 import type { Preparation } from '@wardround/core/preparation/schema.ts'
-import type { ModelInputs } from '@wardround/core/preparation/transform.ts'
+import { inputsIn, type ModelInputs, type PixelScale } from '@wardround/core/preparation/transform.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
 import type { ModelResult } from '@wardround/core/protocol/task.ts'
 import { measuredOn, type Study } from '@wardround/core/study/study.ts'
@@ -83,7 +83,8 @@ type Pooled = ModelInputs & { readonly group: Int32Array<ArrayBuffer> }
 function pool(parts: readonly ModelInputs[]): Pooled {
   const rows = parts.reduce((sum, part) => sum + part.rows, 0)
   const width = parts[0]?.width ?? 0
-  const features = new Float32Array(rows * width)
+  const { extents, pixelScale } = parts[0] ?? {}
+  const features = pixelScale === undefined ? new Float32Array(rows * width) : new Uint8Array(rows * width)
   const [target, group] = [new Float32Array(rows), new Int32Array(rows)]
   let row = 0
   for (const [index, part] of parts.entries()) {
@@ -94,14 +95,30 @@ function pool(parts: readonly ModelInputs[]): Pooled {
   }
   // A patient's name counts within a hospital: two hospitals' `row-1` are two people.
   const patients = parts.flatMap((part, index) => part.patients.map((patient) => `${index}/${patient}`))
-  return { features, rows, width, target, group, patients }
+  return {
+    features,
+    rows,
+    width,
+    ...(extents === undefined ? {} : { extents }),
+    ...(pixelScale === undefined ? {} : { pixelScale: scalesOf(parts) }),
+    target,
+    group,
+    patients,
+  }
+}
+
+/** Each hospital's, one after another. */
+const scalesOf = (parts: readonly ModelInputs[]): PixelScale => {
+  const all = (of: keyof PixelScale) =>
+    Float32Array.from(parts.flatMap(({ pixelScale }) => [...(pixelScale?.[of] ?? [])]))
+  return { mean: all('mean'), deviation: all('deviation') }
 }
 
 /** Shared weights as everybody's; personal biases as a table with each hospital's own start. */
 function pooledStart(study: Study, prepared: readonly Prepared[]): Weights {
-  const width = prepared[0]?.training.width ?? 0
-  const own = prepared.map(({ training }) => withPersonalStart(study, firstWeights(study, width), training.target))
-  return weightSpecs(study.model, width, prepared.length).map(({ name, shape }) => {
+  const inputs = inputsIn(prepared[0]?.training ?? { width: 0 })
+  const own = prepared.map(({ training }) => withPersonalStart(study, firstWeights(study, inputs), training.target))
+  return weightSpecs(study.model, inputs, prepared.length).map(({ name, shape }) => {
     const rows = own.map((weights) => weights.find((tensor) => tensor.name === name)?.data ?? new Float32Array())
     const first = rows[0] ?? new Float32Array()
     const table =

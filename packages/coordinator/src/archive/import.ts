@@ -2,7 +2,7 @@
 
 import { WardroundError } from '@wardround/core/errors.ts'
 import { splitSpecs } from '@wardround/core/graph/network.ts'
-import { inputWidth, preparationSchema } from '@wardround/core/preparation/schema.ts'
+import { preparationSchema, preparedInputs } from '@wardround/core/preparation/schema.ts'
 import { canonicalJson, sha256Hex } from '@wardround/core/protocol/canonical.ts'
 import { linkHash } from '@wardround/core/protocol/chain.ts'
 import { readPlan } from '@wardround/core/protocol/plan.ts'
@@ -115,7 +115,7 @@ const distinct = (names: readonly string[]): boolean => new Set(names).size === 
 /** Both, of the plan's model. */
 async function checkModel(held: BlobStore, row: StudyRow, { first, best }: ReadStudy): Promise<void> {
   if (row.preparation === null) throw unfit(studyFileWords.disagrees('a model'))
-  const width = inputWidth(preparationSchema.parse(JSON.parse(row.preparation)))
+  const width = preparedInputs(preparationSchema.parse(JSON.parse(row.preparation)))
   const { shared } = splitSpecs(readPlan(row.plan).study.model, width)
   for (const weights of [first, best]) await checkWeights(held, shared, weights)
 }

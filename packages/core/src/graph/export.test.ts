@@ -61,7 +61,7 @@ test('values, missing and implausible values, unknown codes, by hand', () => {
 })
 
 test('a hospital’s own scales replace the federation’s; the fill value does not change', () => {
-  const bytes = exportModel({ ...options, scales: { age: { mean: 48, standardDeviation: 2 } } })
+  const bytes = exportModel({ ...options, scales: { numbers: { age: { mean: 48, standardDeviation: 2 } } } })
   assert.deepEqual(predicted(bytes, { age: column(48, Number.NaN), sex: texts('0', '0') }), [0.5, 1.5])
 })
 

@@ -1,6 +1,7 @@
 /** One step of training as nodes of a graph: gather the batch, forward, loss, gradients, optimizer. */
 import type { ModelSpec, TrainingSpec } from '../study/model.ts'
 import type { TensorSpec } from '../weights.ts'
+import { appendAugmentation, augmentDraws } from './augment.ts'
 import type { GraphBuilder } from './builder.ts'
 import { clipGradients } from './clip-gradients.ts'
 import { differentiate } from './differentiate.ts'
@@ -11,12 +12,15 @@ import { appendLoss } from './losses/registry.ts'
 import { extentsOf, type Inputs, type Network, networkOf, weightSpecs } from './network.ts'
 import type { Optimizer, StateSpec } from './optimizers/optimizer.ts'
 import { optimizerOf } from './optimizers/registry.ts'
+import { appendLevels, appendScale, pixelScaleInputs } from './pixels.ts'
 
 export type StepOptions = {
   readonly model: ModelSpec
-  readonly training: Pick<TrainingSpec, 'loss' | 'optimizer' | 'l2' | 'clipGradients'>
+  readonly training: Pick<TrainingSpec, 'loss' | 'optimizer' | 'l2' | 'clipGradients' | 'augment'>
   /** What an example is to the model. */
   readonly inputs: Inputs
+  /** Whether features are an image's levels. */
+  readonly pixels?: boolean
   /** Examples in one step. */
   readonly batch: number
   /** Whether examples carry weights (class weights). */
@@ -42,7 +46,7 @@ export type StepParts = {
   readonly draws: readonly DrawSpec[]
   readonly optimizer: Optimizer
   /**
-   * The same for every step: `features` [rows, …inputs], `target` [rows, 1], `weight` [rows, 1] if weighted, `group` int32 [rows] with groups,
+   * The same for every step: `features` [rows, …inputs] (of images uint8, with what they are scaled by: pixels.ts), `target` [rows, 1], `weight` [rows, 1] if weighted, `group` int32 [rows] with groups,
    * `anchor/<weight>` with a proximal term, `correction/<weight>` with a correction.
    */
   readonly outer: readonly ValueInfo[]
@@ -58,9 +62,11 @@ export function stepParts(options: StepOptions): StepParts {
   const optimizer = optimizerOf(options.training.optimizer)
   const state = optimizer.state(learnt)
   const carried = [...weights, ...state].map(({ name, shape }): ValueInfo => ({ name, type: 'float32', shape }))
-  const { draws } = network
+  const draws = isAugmented(options) ? [...network.draws, augmentDraws] : network.draws
   return { network, weights, learnt, state, draws, optimizer, outer: outerValues(options, learnt), carried }
 }
+
+const isAugmented = ({ pixels = false, training }: StepOptions): boolean => pixels && training.augment !== undefined
 
 /** Of weights that are learnt. */
 const travelling = <T extends TensorSpec>({ model }: StepOptions, learnt: readonly T[]): T[] =>
@@ -70,7 +76,8 @@ function outerValues(options: StepOptions, learnt: readonly TensorSpec[]): Value
   const anchored = options.proximalMu === undefined ? [] : travelling(options, learnt)
   const corrected = options.corrected ? travelling(options, learnt) : []
   return [
-    { name: 'features', type: 'float32', shape: ['rows', ...extentsOf(options.inputs)] },
+    { name: 'features', type: options.pixels ? 'uint8' : 'float32', shape: ['rows', ...extentsOf(options.inputs)] },
+    ...(options.pixels ? pixelScaleInputs(extentsOf(options.inputs), options.groups) : []),
     { name: 'target', type: 'float32', shape: ['rows', 1] },
     ...(options.weighted ? [{ name: 'weight', type: 'float32' as const, shape: ['rows', 1] }] : []),
     ...(options.groups === undefined ? [] : [{ name: 'group', type: 'int32' as const, shape: ['rows'] }]),
@@ -127,6 +134,20 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
   return { next: carried.map(({ name }) => nextOf(name)), loss: data }
 }
 
+type Images = { readonly features: string; readonly group: string | undefined; readonly context: Context }
+
+/** A batch's levels, changed by chance where the study says so, as z-scores. */
+function appendImages(b: GraphBuilder, options: StepOptions, { features, group, context }: Images): string {
+  const levels = appendLevels(b, features)
+  const { augment } = options.training
+  const draws = augment === undefined ? undefined : context.draw?.(augmentDraws)
+  const changed =
+    augment === undefined || draws === undefined
+      ? levels
+      : appendAugmentation(b, augment, { levels, draws, extents: extentsOf(options.inputs) })
+  return appendScale(b, changed, group === undefined ? {} : { group })
+}
+
 /** The data loss, and with the penalties the total that is minimised. */
 function appendObjective(
   b: GraphBuilder,
@@ -134,9 +155,12 @@ function appendObjective(
   { parts: { network, learnt }, batch, context }: { parts: StepParts; batch: string; context: Context },
 ): { data: string; total: string } {
   const pick = (name: string): string => b.node('Gather', [name, batch])
-  const logits = network.append(b, pick('features'), {
+  const features = pick('features')
+  const group = options.groups === undefined ? undefined : pick('group')
+  const x = options.pixels ? appendImages(b, options, { features, group, context }) : features
+  const logits = network.append(b, x, {
     ...context,
-    ...(options.groups === undefined ? {} : { group: pick('group'), personal: options.model.personal }),
+    ...(group === undefined ? {} : { group, personal: options.model.personal }),
   })
   const data = appendLoss(b, options.training.loss, {
     logits,

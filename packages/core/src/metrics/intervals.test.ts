@@ -235,14 +235,13 @@ test('a hospital of a trillion records takes no longer, and has a narrow interva
   near(auroc, { low: 3 / 4, high: 3 / 4 }, 1e-5)
 })
 
-test('statistics that are not binary have values without an interval', () => {
-  const statistic = statisticOf('categoricalCrossEntropy', scoredOf([0.6, 0.4, 0.3, 0.7], [0, 0]))
-  const { accuracy, auroc } = pooledEstimates([statistic], statistic, ['several'])
-  assert.deepEqual(accuracy, { value: 0.5, low: null, high: null, n: 2 })
-  assert.equal(auroc.value, null)
+test('statistics of numbers have no figure of classes, and nothing to resample', () => {
+  const statistic = statisticOf('meanSquaredError', scoredOf([0.6, 0.4], [0, 0]))
+  const none = { value: null, low: null, high: null, n: 2 }
+  assert.deepEqual(pooledEstimates([statistic], statistic, ['several']), { accuracy: none, auroc: none, brier: none })
 })
 
-test('other outcomes than binary have values and differences, and no intervals', () => {
+test('without a bootstrap there are values and differences, and no intervals', () => {
   const right = (share: number): Statistic => ({
     kind: 'multiclass',
     patients: 9,
@@ -261,4 +260,56 @@ test('other outcomes than binary have values and differences, and no intervals',
     { accuracy: bare(0.9), auroc: bare(null), brier: bare(0.25) },
   ])
   assert.deepEqual(differences, [{ accuracy: bare(0.9 - 0.75), auroc: bare(null), brier: bare(0) }])
+})
+
+/** [rows, 3] probabilities of which the greatest is right or wrong. */
+function classesOf(right: readonly boolean[], patients?: readonly number[]): Scored {
+  const target = right.map((_, row) => row % 3)
+  const scores = right.flatMap((isRight, row) => {
+    const told = isRight ? row % 3 : (row + 1) % 3
+    return [0, 1, 2].map((index) => (index === told ? 0.5 : 0.25))
+  })
+  return scoredOf(scores, target, patients)
+}
+
+test('of several classes, accuracy and the Brier score have the intervals of their records', () => {
+  const right = Array.from({ length: 300 }, (_, row) => row % 10 < 7)
+  const scored = classesOf(right)
+  // A record's squares: told right ¼ + 2/16, wrong 9/16 + ¼ + 1/16.
+  const squares = right.map((isRight) => (isRight ? 0.375 : 0.875))
+  const sd = Math.sqrt((0.7 * 0.3) / 300)
+  const { accuracy, brier, auroc } = bootstrap([scored], ['classes'], 10_000).estimates[0] ?? {}
+  assert.equal(accuracy?.value, 0.7)
+  assert.ok(Math.abs((brier?.value ?? 0) - squares.reduce((sum, own) => sum + own, 0) / 300) < 1e-12)
+  // A mean of 300 is nearly normal; 0.14 as above, and a step of accuracy.
+  const bounds = (mean: number, deviation: number) => ({ low: mean - 1.96 * deviation, high: mean + 1.96 * deviation })
+  near(accuracy, bounds(0.7, sd), 0.14 * sd + 1 / 300)
+  near(brier, bounds(brier?.value ?? 0, sd / 2), 0.07 * sd + 1 / 600)
+  assert.equal(auroc?.value, null)
+  const statistic = statisticOf('categoricalCrossEntropy', scored)
+  const pooled = pooledEstimates([statistic, statistic], mergeStatistics([statistic, statistic]), ['classes'])
+  const half = sd / Math.SQRT2
+  near(pooled.accuracy, bounds(0.7, half), 0.43 * half + 1 / 600)
+  assert.deepEqual(pooled.brier, { value: brier?.value, low: null, high: null, n: 600 })
+})
+
+test('of several classes, a patient’s records are drawn together, and differences are paired', () => {
+  const right = Array.from({ length: 60 }, (_, row) => row % 2 === 0)
+  const { estimates, differences } = bootstrap(
+    [
+      classesOf(
+        right,
+        right.map((_, row) => row >> 1),
+      ),
+      classesOf(
+        right,
+        right.map((_, row) => row >> 1),
+      ),
+    ],
+    ['pairs'],
+  )
+  // Each patient has one of either: every resample has half of them right.
+  assert.deepEqual(estimates[0]?.accuracy, { value: 0.5, low: 0.5, high: 0.5, n: 30 })
+  assert.deepEqual(differences[0]?.accuracy, { value: 0, low: 0, high: 0, n: 30 })
+  assert.throws(() => bootstrap([scoredOf([Number.NaN, 1, 0, 0, 1, 0], [0, 1])], ['NaN']), WardroundError)
 })

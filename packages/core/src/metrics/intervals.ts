@@ -6,8 +6,15 @@
 
 import { type Random, seededRandom } from '../random.ts'
 import type { MetricName } from '../study/study.ts'
-import { multinomial } from './multinomial.ts'
-import { type BinaryStatistic, type Estimate, type ScoreCell, type Statistic, scoreBins } from './schema.ts'
+import { binomial, multinomial } from './multinomial.ts'
+import {
+  type BinaryStatistic,
+  type Estimate,
+  type MulticlassStatistic,
+  type ScoreCell,
+  type Statistic,
+  scoreBins,
+} from './schema.ts'
 import { requireFinite, type Scored } from './statistic.ts'
 import { binnedAuroc, summarise } from './summary.ts'
 
@@ -52,8 +59,36 @@ function ascending(scores: Float32Array): Int32Array {
   return Int32Array.from(scores.keys()).sort((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0) || a - b)
 }
 
-/** A figure of one model as a function of how often each record counts. */
-function evaluator({ scores, target }: Scored): (weight: Float64Array) => Values {
+/** Figures of one model as a function of how often each record counts. */
+type Evaluator = (weight: Float64Array) => Values
+const evaluatorOf = (scored: Scored): Evaluator =>
+  scored.scores.length > scored.target.length ? classEvaluator(scored) : evaluator(scored)
+
+/** Several classes: the most probable is the answer, the first of several that are. */
+function classEvaluator({ scores, target }: Scored): Evaluator {
+  requireFinite(scores)
+  const classes = scores.length / target.length
+  const right = new Uint8Array(target.length)
+  const squares = new Float64Array(target.length)
+  for (const [row, label] of target.entries()) {
+    const own = scores.subarray(row * classes, (row + 1) * classes)
+    right[row] = own.indexOf(Math.max(...own)) === label ? 1 : 0
+    squares[row] = own.reduce((sum, score, index) => sum + (score - (index === label ? 1 : 0)) ** 2, 0)
+  }
+  return (weight) => {
+    const mean = (values: ArrayLike<number>): number | null => {
+      let [sum, all] = [0, 0]
+      for (let row = 0; row < weight.length; row++) {
+        sum += (weight[row] ?? 0) * (values[row] ?? 0)
+        all += weight[row] ?? 0
+      }
+      return all === 0 ? null : sum / all
+    }
+    return { accuracy: mean(right), auroc: null, brier: mean(squares) }
+  }
+}
+
+function evaluator({ scores, target }: Scored): Evaluator {
   const order = ascending(scores)
   return (weight) => {
     let [sum, right, squares] = [0, 0, 0]
@@ -70,7 +105,7 @@ function evaluator({ scores, target }: Scored): (weight: Float64Array) => Values
 
 /**
  * Figures of several models on the same records, each with its interval, and each later model's difference to the first.
- * `labels` name the random stream. For binary outcomes. Errors: WR_WEIGHTS_NOT_FINITE for predictions that are not finite.
+ * `labels` name the random stream. For two or more classes. Errors: WR_WEIGHTS_NOT_FINITE for predictions that are not finite.
  */
 export function bootstrap(
   models: readonly Scored[],
@@ -78,7 +113,7 @@ export function bootstrap(
   replicates = resamples,
 ): Compared {
   const patients = models[0]?.patients ?? []
-  const evaluators = models.map(evaluator)
+  const evaluators = models.map(evaluatorOf)
   const ones = new Float64Array(patients.length).fill(1)
   const observed = evaluators.map((evaluate) => evaluate(ones))
   const draw = patientSampler(patients, seededRandom([...labels, 'bootstrap']))
@@ -97,7 +132,7 @@ export function bootstrap(
   }
 }
 
-/** Values alone, for outcomes that are not binary. All statistics are of the same records. */
+/** Values alone, for outcomes that are numbers. All statistics are of the same records. */
 export function withoutIntervals(statistics: readonly Statistic[]): Compared {
   const n = statistics[0]?.patients ?? 0
   const values = statistics.map(valuesOf)
@@ -159,7 +194,8 @@ function patientSampler(patients: readonly string[], random: Random): () => Floa
 
 /**
  * Figures of several sites together, from their statistics alone. For binary outcomes the interval comes from resampling each
- * site's histogram cells (the bootstrap of binned scores, one record a patient); other kinds have no interval.
+ * site's histogram cells (the bootstrap of binned scores, one record a patient); for several classes that of accuracy from resampling who was told
+ * right. Other figures have no interval.
  */
 export function pooledEstimates(
   parts: readonly Statistic[],
@@ -173,7 +209,31 @@ export function pooledEstimates(
   const draw = binary.map((part, index) => cellSampler(part, seededRandom([...labels, 'pooled bootstrap', index])))
   const drawn =
     binary.length === 0 ? [] : Array.from({ length: resamples }, () => cellValues(draw.flatMap((sample) => sample())))
-  return estimatesFrom({ observed, drawn, n: merged.patients })
+  const ofClasses = parts.filter((part) => part.kind === 'multiclass')
+  return estimatesFrom({
+    observed,
+    drawn: ofClasses.length > 0 ? accuracies(ofClasses, labels) : drawn,
+    n: merged.patients,
+  })
+}
+
+/** Resampled records of each site: its own share of them told right. */
+function accuracies(parts: readonly MulticlassStatistic[], labels: readonly (string | number)[]): readonly Values[] {
+  const counts = parts.map(({ confusion }) => {
+    const records = confusion.flat().reduce((sum, count) => sum + count, 0)
+    const right = confusion.reduce((sum, row, label) => sum + (row[label] ?? 0), 0)
+    return { records, right }
+  })
+  const streams = parts.map((_, index) => seededRandom([...labels, 'pooled bootstrap', index]))
+  const all = counts.reduce((sum, { records }) => sum + records, 0)
+  if (all === 0) return []
+  return Array.from({ length: resamples }, () => {
+    const drawn = counts.map(({ records, right }, index) => {
+      const random = streams[index]
+      return random === undefined || records === 0 ? 0 : binomial(records, right / records, random)
+    })
+    return { ...none, accuracy: drawn.reduce((sum, right) => sum + right, 0) / all }
+  })
 }
 
 const valuesOf = (statistic: Statistic): Values => {

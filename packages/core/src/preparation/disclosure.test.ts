@@ -47,7 +47,9 @@ test('hidden counts together are about the minimum of patients, or about everybo
         if (hidden.length === 0 || hidden.length === labels.length) return
         assert.ok(patientsWhere((at) => hidden.includes(indexOf(at))) >= minimum, JSON.stringify(told))
       }
-      check(column.counts, (at) => table.columns.code?.values[at] ?? -1)
+      const codes = table.columns.code
+      assert.ok(codes?.type === 'category')
+      check(column.counts, (at) => codes.values[at] ?? -1)
       check(survey.target, (at) => table.target[at] ?? -1)
     }),
     { numRuns: 300 },

@@ -1,6 +1,6 @@
 /** How columns become model inputs, before anything is known but the plan. */
 import { parseNumber } from '../numbers.ts'
-import type { ColumnSpec, Study, TargetSpec } from '../study/study.ts'
+import type { ColumnSpec, ImageColumn, Study, TargetSpec } from '../study/study.ts'
 
 /** Columns in alphabetical order (by code unit), which is the order of model inputs. */
 export const orderedColumns = (columns: Study['data']['columns']): readonly (readonly [string, ColumnSpec])[] =>
@@ -17,12 +17,18 @@ export const specialColumns = ({ data: { patient, target, split } }: Pick<Study,
 export const orderedCodes = (values: Readonly<Record<string, string>>): readonly string[] =>
   Object.keys(values).toSorted((a, b) => (a < b ? -1 : 1))
 
-/** Model inputs: one for a number, one for each code but the first for a category. */
-export const plannedWidth = (columns: Study['data']['columns']): number =>
-  Object.values(columns).reduce(
-    (sum, column) => sum + (column.type === 'number' ? 1 : Object.keys(column.values).length - 1),
-    0,
-  )
+/** The extents of one example, [channels, height, width], where the study learns from images; else how many inputs a record makes. */
+export function plannedInputs(columns: Study['data']['columns']): number | readonly number[] {
+  const specs = Object.values(columns)
+  const image = specs.find((spec) => spec.type === 'image')
+  return image === undefined ? specs.reduce((sum, spec) => sum + inputsOfColumn(spec), 0) : imageExtents(image)
+}
+
+const imageExtents = ({ channels, size: [height, width] }: ImageColumn): readonly number[] => [channels, height, width]
+
+/** One for a number, one for each code but the first for a category. */
+const inputsOfColumn = (spec: ColumnSpec): number =>
+  spec.type === 'category' ? Object.keys(spec.values).length - 1 : 1
 
 /** The classes that a target is divided into, in order of their index; none for a number. */
 export function classLabels(target: TargetSpec): readonly string[] {

@@ -1,7 +1,8 @@
 /** From all sites' surveys to the one preparation that every site applies, or to the reasons why there is none. */
-import type { Study } from '../study/study.ts'
+import type { ImageColumn, Study } from '../study/study.ts'
 import { orderedCodes, orderedColumns } from './encoding.ts'
-import type { CoarseHistogram, Finding, Preparation, PreparedColumn, Survey } from './schema.ts'
+import { deviationOf } from './images.ts'
+import type { CoarseHistogram, ColumnSurvey, Finding, Preparation, PreparedColumn, Survey } from './schema.ts'
 
 export type Surveys = Readonly<Record<string, Survey>>
 export type Merged = {
@@ -52,6 +53,7 @@ export function mergedColumns(surveys: Surveys, study: Study): readonly (Prepare
         ? undefined
         : { name, type: 'category', codes: [...codes], fill: codes[counts.indexOf(most)] ?? '' }
     }
+    if (spec.type === 'image') return preparedImage(name, spec, parts)
     const moments = mergeMoments(parts.flatMap((part) => (part.type === 'number' ? momentsOf(part) : [])))
     if (moments === undefined) return undefined
     const deviation = Math.sqrt(moments.m2 / moments.records)
@@ -61,6 +63,32 @@ export function mergedColumns(surveys: Surveys, study: Study): readonly (Prepare
     const fill = study.data.missing.number === 'median' ? medianOf(histograms) : moments.mean
     return { name, type: 'number', fill, mean: moments.mean, standardDeviation: deviation > 0 ? deviation : 1 }
   })
+}
+
+/** Each channel's levels in all hospitals' training images; undefined where nobody's may be counted. */
+function preparedImage(
+  name: string,
+  { channels, size }: ImageColumn,
+  parts: readonly ColumnSurvey[],
+): PreparedColumn | undefined {
+  const pixels = size[0] * size[1]
+  const moments = Array.from({ length: channels }, (_, channel) =>
+    mergeMoments(
+      parts.flatMap((part) => {
+        const own = part.type === 'image' ? part.channels?.[channel] : undefined
+        const images = part.type === 'image' ? (part.records ?? 0) : 0
+        return own === undefined || images === 0 ? [] : [{ records: images * pixels, ...own }]
+      }),
+    ),
+  ).filter((own) => own !== undefined)
+  if (moments.length < channels) return undefined
+  return {
+    name,
+    type: 'image',
+    extents: [channels, ...size],
+    mean: moments.map(({ mean }) => mean),
+    standardDeviation: moments.map(({ m2, records }) => deviationOf(m2 / records)),
+  }
 }
 
 type NumberSurvey = Extract<Survey['columns'][string], { type: 'number' }>

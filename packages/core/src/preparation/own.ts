@@ -21,6 +21,10 @@ export function ownPreparation(
 
 function constant(name: string, spec: ColumnSpec): PreparedColumn {
   if (spec.type === 'number') return { name, type: 'number', fill: 0, mean: 0, standardDeviation: 1 }
+  if (spec.type === 'image') {
+    const each = (value: number): number[] => new Array<number>(spec.channels).fill(value)
+    return { name, type: 'image', extents: [spec.channels, ...spec.size], mean: each(0), standardDeviation: each(255) }
+  }
   const codes = [...orderedCodes(spec.values)]
   return { name, type: 'category', codes, fill: codes[0] ?? '' }
 }

@@ -31,6 +31,10 @@ export const findingCodes = [
   'partUnknown',
   'partMixed',
   'unitSuspect',
+  'imageMissing',
+  'imageUnreadable',
+  'imageRepeated',
+  'imageInTwoParts',
 ] as const
 export type FindingCode = (typeof findingCodes)[number]
 
@@ -67,7 +71,19 @@ const categorySurvey = z.strictObject({
   /** Records of each code; null where fewer patients than the minimum cohort have it. */
   counts: z.record(z.string().max(80), hidden),
 })
-export const columnSurveySchema = z.discriminatedUnion('type', [numberSurvey, categorySurvey])
+const level = finite.min(0).max(255)
+const imageSurvey = z.strictObject({
+  type: z.literal('image'),
+  /** Patients with an image; everything else is null when this is. */
+  patients: hidden,
+  records: hidden,
+  /** Of all pixels of each channel, 0 to 255: their mean, and the sum of squared deviations from it. */
+  channels: z
+    .array(z.strictObject({ mean: level, m2: finite.min(0) }))
+    .max(3)
+    .nullable(),
+})
+export const columnSurveySchema = z.discriminatedUnion('type', [numberSurvey, categorySurvey, imageSurvey])
 export type ColumnSurvey = z.output<typeof columnSurveySchema>
 
 export const surveySchema = z.strictObject({
@@ -98,6 +114,15 @@ export const preparedColumnSchema = z.discriminatedUnion('type', [
     /** In alphabetical order; the first is the reference and has no input of its own (dummy coding). */
     codes: z.array(z.string()).min(2).max(1000),
   }),
+  z.strictObject({
+    name,
+    type: z.literal('image'),
+    /** Channels, height, width. */
+    extents: z.tuple([z.int().min(1).max(3), z.int().min(1).max(4096), z.int().min(1).max(4096)]),
+    /** Of each channel's pixels, 0 to 255, in the federation's training records. */
+    mean: z.array(level).min(1).max(3),
+    standardDeviation: z.array(finite.positive()).min(1).max(3),
+  }),
 ])
 export type PreparedColumn = z.output<typeof preparedColumnSchema>
 
@@ -111,8 +136,27 @@ export const preparationSchema = z.strictObject({
 })
 export type Preparation = z.output<typeof preparationSchema>
 
-/** Model inputs a prepared column makes: one for a number, one for each code but the first for a category. */
-export const widthOf = (column: PreparedColumn): number => (column.type === 'number' ? 1 : column.codes.length - 1)
+export type PreparedImage = Extract<PreparedColumn, { type: 'image' }>
+
+/** Model inputs a prepared column makes: one for a number, one for each code but the first for a category, one a pixel and channel for an image. */
+export function widthOf(column: PreparedColumn): number {
+  switch (column.type) {
+    case 'number':
+      return 1
+    case 'category':
+      return column.codes.length - 1
+    case 'image':
+      return column.extents.reduce((product, extent) => product * extent, 1)
+  }
+}
+
+/** The image that the study learns from, if it does. */
+export const imageOf = ({ columns }: Pick<Preparation, 'columns'>): PreparedImage | undefined =>
+  columns.find((column) => column.type === 'image')
+
+/** The extents of one example, as the model takes it: as encoding.ts planned them. */
+export const preparedInputs = (preparation: Preparation): number | readonly number[] =>
+  imageOf(preparation)?.extents ?? inputWidth(preparation)
 
 export const inputWidth = (preparation: Preparation): number =>
   preparation.columns.reduce((sum, column) => sum + widthOf(column), 0)

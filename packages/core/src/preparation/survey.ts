@@ -1,9 +1,10 @@
 /** What a site says of its training records before round 1. Anything about fewer patients than the minimum is null. */
-import { measuredOn, type Study, splitParts } from '../study/study.ts'
+import { type ColumnSpec, measuredOn, type Study, splitParts } from '../study/study.ts'
 import { classLabels, orderedCodes, orderedColumns } from './encoding.ts'
+import { levelsOf, repeatedImages } from './images.ts'
 import type { CoarseHistogram, ColumnSurvey, Finding, Survey } from './schema.ts'
 import type { Split } from './split.ts'
-import type { LocalFinding, TypedTable } from './table.ts'
+import type { LocalFinding, TypedColumn, TypedTable } from './table.ts'
 
 export type SurveyInput = {
   readonly study: Study
@@ -33,38 +34,10 @@ export function surveyOf({ study, table, findings, split, minimumCohort }: Surve
     : partsTooSmall.length > 0
       ? [{ code: 'tooFewPatients', severity: 'warning' }]
       : []
+  const cohorts = { people, minimumCohort }
   const columns = orderedColumns(study.data.columns).flatMap(([name, spec]): [string, ColumnSurvey][] => {
     const column = table.columns[name]
-    if (column === undefined) return []
-    const rows = split.training.filter((row) =>
-      column.type === 'number' ? !Number.isNaN(column.values[row]) : (column.values[row] ?? -1) >= 0,
-    )
-    const patients = people(rows)
-    if (column.type === 'category' && spec.type === 'category') {
-      const groups = orderedCodes(spec.values).map((label, index): RowGroup => {
-        return { label, rows: [...rows.filter((row) => column.values[row] === index)] }
-      })
-      const told = toldGroups(groups, { people, minimumCohort })
-      const counts = told.map(({ label, rows: own }) => [label, own?.length ?? null])
-      return [[name, { type: 'category', patients: hide(patients), counts: Object.fromEntries(counts) }]]
-    }
-    const values = Float64Array.from(rows, (row) => column.values[row] ?? 0)
-    if (patients < minimumCohort)
-      return [[name, { type: 'number', patients: null, records: null, mean: null, m2: null, histogram: null }]]
-    const range = spec.type === 'number' ? spec.range : ([0, 1] as const)
-    const owners = Array.from(rows, (row) => table.patients[row] ?? '')
-    return [
-      [
-        name,
-        {
-          type: 'number',
-          patients,
-          records: values.length,
-          ...moments(values),
-          histogram: coarseHistogram({ values, owners, range }, minimumCohort),
-        },
-      ],
-    ]
+    return column === undefined ? [] : [[name, columnSurvey({ spec, column, table, rows: split.training }, cohorts)]]
   })
   const classes = classLabels(study.data.target).map((label, index): RowGroup => {
     return { label, rows: [...split.training.filter((row) => table.target[row] === index)] }
@@ -74,13 +47,56 @@ export function surveyOf({ study, table, findings, split, minimumCohort }: Surve
     rows === null ? null : people(rows),
   ])
   return {
-    findings: [...cohort, ...findings.map((finding) => told(finding, minimumCohort))],
+    findings: [
+      ...cohort,
+      ...[...findings, ...repeatedImages(table, split)].map((finding) => told(finding, minimumCohort)),
+    ],
     patients: byPart(people),
     records: byPart((rows) => (people(rows) < minimumCohort ? 0 : rows.length)),
     columns: Object.fromEntries(columns),
     target: Object.fromEntries(target),
   }
 }
+
+type Surveyed = {
+  readonly spec: ColumnSpec
+  readonly column: TypedColumn
+  readonly table: TypedTable
+  /** Training records. */
+  readonly rows: Int32Array
+}
+
+function columnSurvey({ spec, column, table, rows: training }: Surveyed, cohorts: Cohort): ColumnSurvey {
+  const { people, minimumCohort } = cohorts
+  const hide = (count: number): number | null => (count < minimumCohort ? null : count)
+  if (column.type === 'image') {
+    const patients = people(training)
+    const images = Array.from(training, (row) => column.images[row] ?? nothing)
+    const channels = spec.type === 'image' ? spec.channels : 1
+    return patients < minimumCohort ? hiddenImages : { ...levelsOf(images, channels), patients }
+  }
+  const rows = training.filter((row) =>
+    column.type === 'number' ? !Number.isNaN(column.values[row]) : (column.values[row] ?? -1) >= 0,
+  )
+  const patients = people(rows)
+  if (column.type === 'category' && spec.type === 'category') {
+    const groups = orderedCodes(spec.values).map((label, index): RowGroup => {
+      return { label, rows: [...rows.filter((row) => column.values[row] === index)] }
+    })
+    const counts = toldGroups(groups, cohorts).map(({ label, rows: own }) => [label, own?.length ?? null])
+    return { type: 'category', patients: hide(patients), counts: Object.fromEntries(counts) }
+  }
+  if (patients < minimumCohort)
+    return { type: 'number', patients: null, records: null, mean: null, m2: null, histogram: null }
+  const values = Float64Array.from(rows, (row) => column.values[row] ?? 0)
+  const range = spec.type === 'number' ? spec.range : ([0, 1] as const)
+  const owners = Array.from(rows, (row) => table.patients[row] ?? '')
+  const histogram = coarseHistogram({ values, owners, range }, minimumCohort)
+  return { type: 'number', patients, records: values.length, ...moments(values), histogram }
+}
+
+const nothing = new Uint8Array()
+const hiddenImages: ColumnSurvey = { type: 'image', patients: null, records: null, channels: null }
 
 type RowGroup = { readonly label: string; readonly rows: readonly number[] }
 type Cohort = { readonly people: (rows: Iterable<number>) => number; readonly minimumCohort: number }

@@ -1,17 +1,25 @@
 /** A hospital's records as typed columns, with what preflight noticed on the way. Made row by row, so that text is not kept. */
 import { parseNumber } from '../numbers.ts'
-import { type ColumnSpec, type SplitPart, type Study, splitParts } from '../study/study.ts'
+import { type ColumnSpec, type ImageColumn, type SplitPart, type Study, splitParts } from '../study/study.ts'
 import { classLabels, orderedCodes, orderedColumns, specialColumns, targetRule } from './encoding.ts'
 import type { Finding, FindingCode } from './schema.ts'
 
 /** A record under the study's column names; null where the hospital's data says that it is missing. */
-export type RawRecord = { readonly values: Readonly<Record<string, string | null>> }
+export type RawRecord = {
+  readonly values: Readonly<Record<string, string | null>>
+  /** Of the study's image columns. */
+  readonly images?: Readonly<Record<string, RawImage>>
+}
+/** Levels [channels, height, width], or why there are none. */
+export type RawImage = Uint8Array | 'imageMissing' | 'imageUnreadable'
 
 export type TypedColumn =
   /** NaN where missing or out of range. */
   | { readonly type: 'number'; readonly values: Float64Array<ArrayBuffer> }
   /** An index into the ordered codes; −1 where missing. */
   | { readonly type: 'category'; readonly values: Int32Array<ArrayBuffer> }
+  /** Levels [channels, height, width] of each row. */
+  | { readonly type: 'image'; readonly images: readonly Uint8Array[] }
 
 export type TypedTable = {
   readonly rows: number
@@ -31,16 +39,20 @@ export type TableBuilder = {
   finish(): { readonly table: TypedTable; readonly findings: readonly LocalFinding[] }
 }
 
-/** Records without a patient, a target or, where the split is given, a part of it are left out and counted. */
+/** Records without a patient, a target, an image that can be read or, where the split is given, a part of it are left out and counted. */
 export function tableBuilder(study: Study, available: ReadonlySet<string>): TableBuilder {
   const tally = findingTally()
   const columns = orderedColumns(study.data.columns)
   for (const name of [...specialColumns(study), ...columns.map(([column]) => column)]) {
     if (!available.has(name)) tally.note('missingColumn', 'error', name)
   }
-  const readers = columns
-    .filter(([name]) => available.has(name))
-    .map(([name, spec]) => ({ name, ...columnReader(spec), values: [] as number[] }))
+  const here = columns.filter(([name]) => available.has(name))
+  const readers = here.flatMap(([name, spec]) =>
+    spec.type === 'image' ? [] : [{ name, ...columnReader(spec), values: [] as number[] }],
+  )
+  const imageColumns = here.flatMap(([name, { type }]) =>
+    type === 'image' ? [{ name, images: [] as Uint8Array[] }] : [],
+  )
   const ruleOf = targetRule(study.data.target)
   const patients: string[] = []
   const target: number[] = []
@@ -48,7 +60,7 @@ export function tableBuilder(study: Study, available: ReadonlySet<string>): Tabl
   const parts: SplitPart[] = []
   const seen = new Set<string>()
   return {
-    add({ values }) {
+    add({ values, images = {} }) {
       const patient = values[study.data.patient] ?? null
       const outcome = values[study.data.target.column] ?? null
       if (patient === null) return tally.note('patientMissing', 'warning', study.data.patient)
@@ -57,6 +69,14 @@ export function tableBuilder(study: Study, available: ReadonlySet<string>): Tabl
       if (Number.isNaN(label)) return tally.note('notNumber', 'error', study.data.target.column)
       const { part, problem } = partOf(values)
       if (problem !== undefined) return tally.note(...problem)
+      for (const { name } of imageColumns) {
+        const image = images[name] ?? 'imageMissing'
+        if (typeof image === 'string') return tally.note(image, 'warning', name)
+      }
+      for (const { name, images: own } of imageColumns) {
+        const image = images[name]
+        if (image instanceof Uint8Array) own.push(image)
+      }
       if (part !== undefined) parts.push(part)
       patients.push(patient)
       target.push(label)
@@ -66,6 +86,7 @@ export function tableBuilder(study: Study, available: ReadonlySet<string>): Tabl
         if (problem !== undefined) tally.note(problem, problem === 'outOfRange' ? 'warning' : 'error', reader.name)
         reader.values.push(value)
       }
+      if (readers.length === 0) return
       const row = JSON.stringify([patient, label, readers.map((reader) => reader.values.at(-1))])
       if (seen.has(row)) tally.note('duplicateRows', 'warning')
       seen.add(row)
@@ -75,7 +96,10 @@ export function tableBuilder(study: Study, available: ReadonlySet<string>): Tabl
         rows: patients.length,
         patients,
         target: Float32Array.from(target),
-        columns: Object.fromEntries(readers.map(({ name, type, values }) => [name, typed(type, values)])),
+        columns: Object.fromEntries([
+          ...readers.map(({ name, type, values }) => [name, typed(type, values)] as const),
+          ...imageColumns.map(({ name, images }) => [name, { type: 'image', images }] as const),
+        ]),
         ...('column' in study.data.split ? { parts } : {}),
       }
       return { table, findings: [...tally.all(), ...tableFindings(study, table)] }
@@ -103,7 +127,11 @@ function partReader({ data: { split } }: Study) {
   }
 }
 
-function columnReader(spec: ColumnSpec): { type: 'number' | 'category'; missing: Read; read(text: string): Read } {
+function columnReader(spec: Exclude<ColumnSpec, ImageColumn>): {
+  type: 'number' | 'category'
+  missing: Read
+  read(text: string): Read
+} {
   if (spec.type === 'category') {
     const index = new Map(orderedCodes(spec.values).map((code, place) => [code, place]))
     return {
@@ -146,7 +174,9 @@ function findingTally() {
 function tableFindings(study: Study, table: TypedTable): LocalFinding[] {
   const findings: LocalFinding[] = []
   if (table.rows === 0) return [{ code: 'emptySplit', severity: 'error', records: 0 }]
-  for (const [column, { type, values }] of Object.entries(table.columns)) {
+  for (const [column, own] of Object.entries(table.columns)) {
+    if (own.type === 'image') continue
+    const { type, values } = own
     const present = (values as { filter(keep: (value: number) => boolean): ArrayLike<number> }).filter((value) =>
       type === 'number' ? !Number.isNaN(value) : value >= 0,
     )

@@ -90,6 +90,8 @@ test('the defaults that the document names are those of the schema', () => {
     { rmsNormalization: {} },
     { gru: 1 },
   ].map((layer): unknown => studySchema.parse({ ...record(whole), model: { layers: [layer] } }))
+  const training = { ...Object(record(whole).training), augment: {} }
+  const augmented: unknown = studySchema.parse({ ...record(whole), training })
   const checked = rows.filter(
     ({ field, standard }) => standard.startsWith('`') && !standard.includes('…') && !/NAME/.test(field),
   )
@@ -97,7 +99,7 @@ test('the defaults that the document names are those of the schema', () => {
   for (const { field, standard } of checked) {
     const expected: unknown = parse(standard.replaceAll('`', ''))
     const path = field.replaceAll('[]', '.0').split('.')
-    const found = [...plans, ...layered]
+    const found = [...plans, ...layered, augmented]
       .map((plan) => path.reduce<unknown>((value, key) => Object(value)[key], plan))
       .find((value) => value !== undefined)
     assert.deepEqual(found, expected, field)

@@ -484,7 +484,7 @@ test('what came later to optimizers and training is in no plan that does not nam
   const { plan } = parseStudy(source)
   const { optimizer, ...training } = Object(plan.training)
   assert.deepEqual(Object.keys(Object(optimizer).sgd).toSorted(), ['momentum', 'rate'])
-  for (const field of ['schedule', 'clipGradients']) assert.ok(!(field in training), field)
+  for (const field of ['schedule', 'clipGradients', 'augment']) assert.ok(!(field in training), field)
 })
 
 test('where the number of hospitals is known it counts: instead of a quorum, and against one', () => {

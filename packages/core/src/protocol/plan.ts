@@ -4,7 +4,7 @@ import { WardroundError } from '../errors.ts'
 import { checkModel } from '../graph/check-model.ts'
 import { networkOf } from '../graph/network.ts'
 import { flawIn } from '../json.ts'
-import { plannedWidth, specialColumns } from '../preparation/encoding.ts'
+import { plannedInputs, specialColumns } from '../preparation/encoding.ts'
 import { isMeasuredLoss, lossesFor, lossName, type Outcome, outcomeOf } from '../study/loss.ts'
 import { type Study, studySchema, type TargetSpec } from '../study/study.ts'
 import { problemWords } from '../words/en/study.ts'
@@ -156,6 +156,11 @@ function crossIssues(study: Study): Issue[] {
   const issues: Issue[] = []
   const report = (path: readonly string[], problem: string): number => issues.push({ path, problem })
   if (Object.keys(data.columns).length === 0) report(['data', 'columns'], problemWords.noColumns())
+  const image = Object.keys(data.columns).find((name) => data.columns[name]?.type === 'image')
+  if (image !== undefined && Object.keys(data.columns).length > 1)
+    report(['data', 'columns', image], problemWords.imageAlone())
+  if (training.augment !== undefined && image === undefined)
+    report(['training', 'augment'], problemWords.augmentNothing())
   for (const special of specialColumns(study)) {
     if (Object.hasOwn(data.columns, special)) report(['data', 'columns', special], problemWords.leak(special))
   }
@@ -187,7 +192,7 @@ function crossIssues(study: Study): Issue[] {
   }
   if (issues.length === 0) {
     try {
-      const inputs = plannedWidth(data.columns)
+      const inputs = plannedInputs(data.columns)
       checkModel(model, { inputs, loss: training.loss })
       const { output, weights } = networkOf(model, inputs)
       const classes = 'classes' in data.target ? Object.keys(data.target.classes).length : undefined

@@ -1,5 +1,6 @@
 /** The model part of a study: a list of layers, named as Keras names them. Data, never code. */
 import { z } from 'zod'
+import { augmentSchema } from './augment.ts'
 import { layerSchema } from './layers.ts'
 import { lossSchema } from './loss.ts'
 import { optimizerSchema } from './optimizer.ts'
@@ -32,6 +33,8 @@ export const trainingSchema = z.strictObject({
   schedule: scheduleSchema.optional(),
   /** At most so long, or so large each, are the gradients of a step, penalties and corrections with them. */
   clipGradients: clipSchema.optional(),
+  /** How images are changed by chance, each time they are trained on. */
+  augment: augmentSchema.optional(),
   /** Examples in one step. With `epochs`, the last batch of each is filled up from the start of the same shuffle. */
   batch: z.int().min(1).max(65_536),
   /** Passes over a site's training records in one round. A study has either these or `steps` (plan.ts). */

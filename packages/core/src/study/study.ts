@@ -27,8 +27,25 @@ const categoryColumn = z.strictObject({
   }, 'two to 1,000 values'),
 })
 
-export const columnSchema = z.discriminatedUnion('type', [numberColumn, categoryColumn])
+/** Values of one image, at the most: 4096 by 4096 pixels of one channel. */
+const largestImage = 2 ** 24
+const extent = z.int().min(1).max(4096)
+
+const imageColumn = z
+  .strictObject({
+    type: z.literal('image'),
+    /** Height and width in pixels, to which every hospital brings its images. */
+    size: z.tuple([extent, extent]),
+    /** 1: grey; 3: red, green and blue. */
+    channels: z.union([z.literal(1), z.literal(3)]).default(1),
+    /** What becomes of other proportions: black is put beside the image, or it is stretched. */
+    fit: z.enum(['pad', 'stretch']).default('pad'),
+  })
+  .refine(({ size: [height, width], channels }) => height * width * channels <= largestImage, 'a smaller image')
+
+export const columnSchema = z.discriminatedUnion('type', [numberColumn, categoryColumn, imageColumn])
 export type ColumnSpec = z.output<typeof columnSchema>
+export type ImageColumn = z.output<typeof imageColumn>
 
 const binaryTarget = z.strictObject({
   column: columnName,

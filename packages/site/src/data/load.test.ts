@@ -35,8 +35,10 @@ const load = (csv: string, config = '', study = studyOf()) => {
   writeFileSync(join(folder, 'data.csv'), csv)
   return loadTable({ config: parseConfig(`data: { file: data.csv }\n${config}`, 'site.yaml'), folder, study })
 }
-const values = ({ table }: Awaited<ReturnType<typeof load>>, column: string): number[] =>
-  Array.from(table.columns[column]?.values ?? [])
+const values = ({ table }: Awaited<ReturnType<typeof load>>, column: string): number[] => {
+  const own = table.columns[column]
+  return own === undefined || own.type === 'image' ? [] : Array.from(own.values)
+}
 const codes = ({ findings }: Awaited<ReturnType<typeof load>>): string[] =>
   findings.map(({ code, column }) => `${code} ${column ?? ''}`)
 

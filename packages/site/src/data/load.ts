@@ -4,17 +4,21 @@ import { resolve } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { parseNumber } from '@wardround/core/numbers.ts'
 import { specialColumns } from '@wardround/core/preparation/encoding.ts'
-import { type LocalFinding, type TypedTable, tableBuilder } from '@wardround/core/preparation/table.ts'
+import { type LocalFinding, type RawImage, type TypedTable, tableBuilder } from '@wardround/core/preparation/table.ts'
 import type { Study } from '@wardround/core/study/study.ts'
-import type { ColumnConfig, SiteConfig } from '../config.ts'
-import type { Connector } from './connector.ts'
+import { configWords } from '@wardround/core/words/en/config.ts'
+import type { ColumnConfig, FolderOfImages, PackedImages, SiteConfig } from '../config.ts'
+import type { Connector, SourceRecord } from './connector.ts'
 import { csvConnector } from './csv.ts'
+import { type ImageReader, imagePaths, imageReaders, type Keep, unfitColumn } from './images/readers.ts'
 import { conversion, unchanged } from './units.ts'
 
 export type LoadOptions = {
   readonly config: SiteConfig /** Of site.yaml. */
   readonly folder: string
   readonly study: Study
+  /** Where decoded images are kept for the next time; absent: nowhere. */
+  readonly keep?: Keep | undefined
 }
 export type Loaded = { readonly table: TypedTable; readonly findings: readonly LocalFinding[] }
 
@@ -22,24 +26,30 @@ export type Loaded = { readonly table: TypedTable; readonly findings: readonly L
 type Reader = (line: number, cells: readonly string[]) => string | null
 
 /** Errors: those of the connector; WR_CONFIG for units that cannot be converted. What is wrong with the values becomes findings. */
-export async function loadTable({ config, folder, study }: LoadOptions): Promise<Loaded> {
+export async function loadTable({ config, folder, study, keep }: LoadOptions): Promise<Loaded> {
   const file = resolve(folder, config.data.file)
   const { columns, decimal, batches } = await csvConnector(file, config.data)
-  const wanted = [...specialColumns(study), ...Object.keys(study.data.columns)]
+  const images = await imageReaders({ config, folder, keep }, study.data.columns, columns)
+  const wanted = [...specialColumns(study), ...Object.keys(study.data.columns)].filter(
+    (name) => study.data.columns[name]?.type !== 'image',
+  )
   const readers = new Map(
     wanted.flatMap((name): [string, Reader][] => {
       const reader = readerFor(name, { config, study, columns, decimal })
       return reader === undefined ? [] : [[name, reader]]
     }),
   )
-  const builder = tableBuilder(study, new Set(readers.keys()))
+  const builder = tableBuilder(study, new Set([...readers.keys(), ...images.map(({ name }) => name)]))
   let number = 0
   for await (const batch of batches) {
-    for (const { values } of batch) {
+    const rows = await imagesOf(images, batch, number)
+    for (const [index, { values }] of batch.entries()) {
       number += 1
-      builder.add({ values: Object.fromEntries([...readers].map(([name, read]) => [name, read(number, values)])) })
+      const own = Object.fromEntries([...readers].map(([name, read]) => [name, read(number, values)]))
+      builder.add({ values: own, images: rows[index] ?? {} })
     }
   }
+  for (const reader of images) reader.close()
   if (number === 0) throw new WardroundError('WR_DATA_EMPTY', { file })
   const { table, findings } = builder.finish()
   return {
@@ -50,6 +60,20 @@ export async function loadTable({ config, folder, study }: LoadOptions): Promise
   }
 }
 
+/** Each record's images. `before` are the records before this batch. */
+async function imagesOf(
+  readers: readonly ImageReader[],
+  batch: readonly SourceRecord[],
+  before: number,
+): Promise<readonly Readonly<Record<string, RawImage>>[]> {
+  const columns = await Promise.all(
+    readers.map(async ({ name, images }) => ({ name, images: await images(batch, before) })),
+  )
+  return batch.map((_, row) =>
+    Object.fromEntries(columns.map(({ name, images }) => [name, images[row] ?? 'imageMissing'])),
+  )
+}
+
 /** undefined where this hospital has no such column. */
 function readerFor(
   name: string,
@@ -57,6 +81,7 @@ function readerFor(
 ): Reader | undefined {
   const own: ColumnConfig = config.columns[name] ?? { column: name }
   if ('rowNumber' in own) return (line) => `row-${line}`
+  if ('folder' in own || 'packed' in own) throw unfitColumn(name, configWords.images())
   const index = columns.indexOf(own.column)
   if (index < 0) return undefined
   const unit = numberUnit(study, name)
@@ -64,8 +89,15 @@ function readerFor(
   return (_, cells) => read(cells[index] ?? '')
 }
 
+/** A column whose cells are what they say, rather than the name of something else. */
+type TextColumn = Exclude<ColumnConfig, { rowNumber: true } | FolderOfImages | PackedImages>
+
+/** What names an image is read as text: whoever wants the image asks images/readers.ts. */
+const textColumn = (own: Exclude<ColumnConfig, { rowNumber: true }>): TextColumn =>
+  'folder' in own || 'packed' in own ? { column: own.column ?? '' } : own
+
 type CellOptions = {
-  readonly own: Exclude<ColumnConfig, { rowNumber: true }>
+  readonly own: TextColumn
   readonly config: SiteConfig
   readonly decimal: '.' | ','
   /** `either`: nobody has said yet; what looks like a number with a decimal comma is read as one. */
@@ -111,12 +143,13 @@ function convertedText(text: string, { factor, offset }: { factor: number; offse
   return Number.isNaN(value) ? text : String(value * factor + offset)
 }
 
-/** Changes when the file does. Asked before each task, and answered sooner than another thread would be. Errors: WR_DATA_MISSING. */
+/** Changes when the file does, a file of packed images, or what is in a folder of images. Asked before each task, and answered sooner than another thread would be. Errors: WR_DATA_MISSING. */
 export function fingerprint(config: SiteConfig, folder: string): string {
   const file = resolve(folder, config.data.file)
   try {
     const { mtimeMs, size } = statSync(file)
-    return `${file} ${mtimeMs} ${size} ${JSON.stringify(config)}`
+    const images = imagePaths(config, folder).map((path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0)
+    return [file, mtimeMs, size, ...images, JSON.stringify(config)].join(' ')
   } catch (error) {
     throw new WardroundError('WR_DATA_MISSING', { file }, { cause: error })
   }
@@ -133,7 +166,9 @@ export async function tableRecords(
 ): Promise<{ columns: readonly string[]; records: AsyncIterable<Record<string, string | null>> }> {
   const { columns: source, decimal, batches } = await csvConnector(resolve(folder, config.data.file), config.data)
   const named = new Map(
-    Object.entries(config.columns).flatMap(([name, own]) => ('column' in own ? [[own.column, { name, own }]] : [])),
+    Object.entries(config.columns).flatMap(([name, own]) =>
+      'column' in own && own.column !== undefined ? [[own.column, { name, own: textColumn(own) }]] : [],
+    ),
   )
   const readers = source.map((column) => {
     const { name, own } = named.get(column) ?? { name: column, own: { column } }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { splitSpecs } from '@wardround/core/graph/network.ts'
 import type { Clock, Network } from '@wardround/core/ports.ts'
-import { inputWidth, type Preparation } from '@wardround/core/preparation/schema.ts'
+import { type Preparation, preparedInputs } from '@wardround/core/preparation/schema.ts'
 import { canonicalJson, sha256Hex } from '@wardround/core/protocol/canonical.ts'
 import { validatePlan } from '@wardround/core/protocol/plan.ts'
 import type { BlobRef, Task } from '@wardround/core/protocol/task.ts'
@@ -146,7 +146,7 @@ export async function hospital({
     const [offer] = await offeredStudies(site)
     if (offer !== undefined) await decide(offer, decision, { ...site, site: 'budapest' })
   }
-  const { shared } = splitSpecs(study.model, inputWidth(preparation))
+  const { shared } = splitSpecs(study.model, preparedInputs(preparation))
   const weights: Weights =
     given === undefined
       ? shared.map(({ name, shape }) => ({ name, shape, data: new Float32Array(sizeOf(shape)).fill(0.25) }))

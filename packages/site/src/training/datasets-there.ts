@@ -36,13 +36,16 @@ const plain = (data: Dataset | PredictRequest['data']): Dataset => ({
   features: data.features,
   rows: data.rows,
   width: data.width,
+  ...(data.extents === undefined ? {} : { extents: data.extents }),
+  ...(data.pixelScale === undefined ? {} : { pixelScale: data.pixelScale }),
   target: 'target' in data ? data.target : nothing,
   ...(data.group === undefined ? {} : { group: data.group }),
 })
 
-function digestOf({ features, rows, width, target, group }: Dataset): string {
-  const hash = createHash('sha256').update(`${rows} ${width} ${target.length} ${group?.length ?? ''} `)
-  for (const part of [features, target, ...(group === undefined ? [] : [group])])
+function digestOf({ features, rows, width, extents, pixelScale, target, group }: Dataset): string {
+  const hash = createHash('sha256').update(`${rows} ${width} ${extents ?? ''} ${target.length} ${group?.length ?? ''} `)
+  const scale = pixelScale === undefined ? [] : [pixelScale.mean, pixelScale.deviation]
+  for (const part of [features, ...scale, target, ...(group === undefined ? [] : [group])])
     hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength))
   return hash.digest('hex')
 }

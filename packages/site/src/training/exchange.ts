@@ -8,7 +8,8 @@ import { join } from 'node:path'
 
 export type Exchange = FileHandle
 
-type Numbers = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
+type Placed = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>
+type Numbers = Placed | Float64Array<ArrayBuffer>
 
 /** Its name is gone when it is returned; `name` is to be one that no other process chooses. */
 export async function openExchange(folder: string, name: string): Promise<Exchange> {
@@ -19,8 +20,10 @@ export async function openExchange(folder: string, name: string): Promise<Exchan
   return file
 }
 
+const kinds = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array } as const
+
 /** What an array is in a text. */
-type Place = { readonly place: 'float32' | 'int32'; readonly at: number; readonly length: number }
+type Place = { readonly place: keyof typeof kinds; readonly at: number; readonly length: number }
 
 export type LaidOut = { readonly text: string; readonly pieces: readonly Numbers[]; readonly sizeBytes: number }
 
@@ -28,20 +31,21 @@ export type LaidOut = { readonly text: string; readonly pieces: readonly Numbers
 export function layOut(value: object): LaidOut {
   const places = new Map<Numbers, Place>()
   let sizeBytes = 0
-  const placeOf = (array: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>): Place => {
+  const placeOf = (array: Placed): Place => {
     const known = places.get(array)
     if (known !== undefined) return known
-    const kind = array instanceof Float32Array ? 'float32' : 'int32'
+    const kind = array instanceof Float32Array ? 'float32' : array instanceof Int32Array ? 'int32' : 'uint8'
     const place: Place = { place: kind, at: sizeBytes, length: array.length }
     places.set(array, place)
     sizeBytes += array.byteLength
     return place
   }
-  const text = JSON.stringify(value, (_, part: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | undefined) =>
-    part instanceof Float32Array || part instanceof Int32Array ? placeOf(part) : part,
-  )
+  const text = JSON.stringify(value, (_, part: Placed | undefined) => (isPlaced(part) ? placeOf(part) : part))
   return { text, pieces: [...places.keys()], sizeBytes }
 }
+
+const isPlaced = (part: unknown): part is Placed =>
+  part instanceof Float32Array || part instanceof Int32Array || part instanceof Uint8Array
 
 /** The value of a text, with arrays in memory of their own: those that were one are one again. For whoever believes the other side. */
 export function takeIn(text: string, file: number): unknown {
@@ -50,7 +54,7 @@ export function takeIn(text: string, file: number): unknown {
     const known = arrays.get(at)
     // An empty one takes no room: its place is the next one's, too.
     if (known?.length === length) return known
-    const array = place === 'float32' ? new Float32Array(length) : new Int32Array(length)
+    const array = new kinds[place](length)
     readAll(file, [array], at)
     arrays.set(at, array)
     return array

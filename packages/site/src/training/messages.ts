@@ -1,13 +1,18 @@
 /** What is asked of a trainer. */
+import type { PixelScale } from '@wardround/core/preparation/transform.ts'
 import type { ModelSpec, TrainingSpec } from '@wardround/core/study/model.ts'
 import type { Weights } from '@wardround/core/weights.ts'
 
 /** Model inputs with their targets. */
 export type Dataset = {
-  /** [rows, width], row-major. */
-  readonly features: Float32Array<ArrayBuffer>
+  /** [rows, width], row-major; of images their levels. */
+  readonly features: Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>
   readonly rows: number
   readonly width: number
+  /** Channels, height and width, where records are images. */
+  readonly extents?: readonly number[]
+  /** Where features are levels, what they are scaled by; with `groups`, of each hospital in turn. */
+  readonly pixelScale?: PixelScale
   /** [rows]: 0 or 1, a class index, or a value. */
   readonly target: Float32Array<ArrayBuffer>
   /** [rows]: which hospital's personal biases apply; only with `groups`. */
@@ -47,6 +52,6 @@ export type PredictRequest = {
   readonly model: ModelSpec
   readonly loss: TrainingSpec['loss']
   readonly weights: Weights
-  readonly data: Pick<Dataset, 'features' | 'rows' | 'width' | 'group'>
+  readonly data: Pick<Dataset, 'features' | 'rows' | 'width' | 'extents' | 'pixelScale' | 'group'>
   readonly groups?: number
 }

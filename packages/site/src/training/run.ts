@@ -1,13 +1,14 @@
 /** Training and prediction as calls of graphs. Runs inside the trainer's process; sessions are kept for graphs seen before. */
 import { WardroundError } from '@wardround/core/errors.ts'
 import { predictionGraph } from '@wardround/core/graph/prediction.ts'
+import { inputsIn } from '@wardround/core/preparation/transform.ts'
 import { firstNotFinite } from '@wardround/core/vector.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
-import { shapeOf, weightFeeds } from './feeds.ts'
+import { featureFeeds, shapeOf, weightFeeds } from './feeds.ts'
 import type { PredictRequest, TrainRequest, TrainResult } from './messages.ts'
 import { scheduleOf } from './plan.ts'
 import { type Epoch, scanned } from './scanned.ts'
-import { floats, floatsOf, integers, openSession, type Session } from './session.ts'
+import { floatsOf, integers, openSession, type Session } from './session.ts'
 import { type Divided, stepwise } from './stepwise.ts'
 import { remembered, type Way, type WayOptions } from './way.ts'
 
@@ -57,17 +58,57 @@ export function createRunner(): Runner {
       }
     },
     async predict({ model, loss, weights, data, groups }) {
-      const shape = { model: shapeOf(model), inputs: data.width, loss, ...(groups === undefined ? {} : { groups }) }
+      const shape = {
+        model: shapeOf(model),
+        inputs: inputsIn(data),
+        ...(data.pixelScale === undefined ? {} : { pixels: true }),
+        loss,
+        ...(groups === undefined ? {} : { groups }),
+      }
       const open = () => openSession(predictionGraph(shape), { large: isLarge(weights) })
       const session = await predictions(shape, open)
-      const outputs = await session.run({
-        features: floats(data.features, [data.rows, data.width]),
-        ...(data.group === undefined ? {} : { group: integers(data.group, [data.rows]) }),
-        ...weightFeeds(weights),
-      })
-      return floatsOf(outputs, 'prediction')
+      const fixed = weightFeeds(weights)
+      const parts: Float32Array<ArrayBuffer>[] = []
+      for (const part of partsOf(data)) {
+        const group = part.group === undefined ? {} : { group: integers(part.group, [part.rows]) }
+        parts.push(floatsOf(await session.run({ ...featureFeeds(part, groups), ...group, ...fixed }), 'prediction'))
+      }
+      return joined(parts)
     },
   }
+}
+
+/** Values of a part: what a network makes of them on its way is many times as much. */
+const valuesPerPart = 1 << 18
+
+type Predicted = PredictRequest['data']
+
+/** Records one after another, in parts whose size depends on the width of a record alone: so do the bits of what is predicted. */
+function partsOf(data: Predicted): readonly Predicted[] {
+  const { features, rows, width, group } = data
+  const most = Math.max(1, Math.floor(valuesPerPart / Math.max(1, width)))
+  if (rows <= most) return [data]
+  return Array.from({ length: Math.ceil(rows / most) }, (_, part) => {
+    const [from, to] = [part * most, Math.min(rows, (part + 1) * most)]
+    return {
+      ...data,
+      features: features.subarray(from * width, to * width),
+      rows: to - from,
+      ...(group === undefined ? {} : { group: group.subarray(from, to) }),
+    }
+  })
+}
+
+function joined(parts: readonly Float32Array<ArrayBuffer>[]): Float32Array<ArrayBuffer> {
+  const [only] = parts
+  if (only !== undefined && parts.length === 1) return only
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
 }
 
 /** The mean of each part's steps. Errors: WR_TRAINING_DIVERGED, with the epoch. */

@@ -7,6 +7,7 @@ import { decodeModel } from '@wardround/core/graph/decode-model.ts'
 import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import type { Graph } from '@wardround/core/graph/ir.ts'
 import { checkGraph } from '@wardround/core/graph/safelist.ts'
+import { sizeOf } from '@wardround/core/weights.ts'
 import * as ort from 'onnxruntime-node'
 
 export type Outputs = ort.InferenceSession.OnnxValueMapType
@@ -34,6 +35,7 @@ const frugal = { enableCpuMemArena: false, enableMemPattern: false }
 
 export const floats = (data: Float32Array, shape: readonly number[]): ort.Tensor =>
   new ort.Tensor('float32', data, shape)
+export const bytes = (data: Uint8Array, shape: readonly number[]): ort.Tensor => new ort.Tensor('uint8', data, shape)
 export const integers = (data: Int32Array, shape: readonly number[]): ort.Tensor => new ort.Tensor('int32', data, shape)
 
 /** A copy of a float output, so that the runtime may reuse its memory. */
@@ -47,13 +49,15 @@ export function floatsIn(value: ort.OnnxValue | undefined): Float32Array<ArrayBu
   throw new TypeError('there are no floats')
 }
 
+/** Of a finished model's input: numbers or text [rows, 1], or an image's levels [rows, …extents]. */
+export type ColumnValues = Float32Array | readonly string[] | Uint8Array
+
 /**
- * A finished model from a file, for prediction: checked against the safelist like any other graph. Rows of predictions from columns of
- * Float32 or text, all [rows, 1]. Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED.
+ * A finished model from a file, for prediction: checked against the safelist like any other graph. Rows of predictions from columns. Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED.
  */
 export async function openModel(
   bytes: Uint8Array,
-): Promise<(columns: Readonly<Record<string, Float32Array | readonly string[]>>) => Promise<number[][]>> {
+): Promise<(columns: Readonly<Record<string, ColumnValues>>) => Promise<number[][]>> {
   const { graph, opset } = decodeModel(bytes)
   checkGraph(graph)
   // What was checked, not what was read: a file can mean more to another reader than to ours.
@@ -62,18 +66,21 @@ export async function openModel(
     throw new WardroundError('WR_GRAPH_INVALID', { problem }, { cause: error })
   })
   const output = graph.outputs[0]?.name ?? ''
+  const extents = new Map(graph.inputs.map(({ name, shape }) => [name, shape.slice(1).map(Number)]))
   return async (columns) => {
     const feeds = Object.fromEntries(
-      Object.entries(columns).map(([name, data]) => [
-        name,
-        data instanceof Float32Array
-          ? floats(data, [data.length, 1])
-          : new ort.Tensor('string', [...data], [data.length, 1]),
-      ]),
+      Object.entries(columns).map(([name, data]) => [name, columnTensor(data, extents.get(name) ?? [1])]),
     )
     const values = floatsOf(await session.run(feeds), output)
-    const rows = Object.values(columns)[0]?.length ?? 0
+    const [first] = Object.values(feeds)
+    const rows = first?.dims[0] ?? 0
     const width = rows === 0 ? 0 : values.length / rows
     return Array.from({ length: rows }, (_, row) => [...values.subarray(row * width, (row + 1) * width)])
   }
+}
+
+function columnTensor(data: ColumnValues, extents: readonly number[]): ort.Tensor {
+  if (data instanceof Float32Array) return floats(data, [data.length, 1])
+  if (data instanceof Uint8Array) return bytes(data, [data.length / sizeOf(extents), ...extents])
+  return new ort.Tensor('string', [...data], [data.length, 1])
 }

@@ -1,6 +1,6 @@
 /** Nodes of older operator sets in the form that they have now (opset 21): what were attributes are inputs today. */
 import { WardroundError } from '../../errors.ts'
-import { type Attribute, int, type Node, type Tensor } from '../ir.ts'
+import { type Attribute, int, type Node, type Tensor, text } from '../ir.ts'
 
 export const oldestOpset = 11
 /** Later sets have changed nothing of what is allowed here but the types that it takes. */
@@ -52,7 +52,16 @@ export function upgraded(node: Node, opset: number, prefix: string): Upgraded {
       node: { ...node, attributes: { ...node.attributes, num_outputs: int(node.outputs.length) } },
       constants: [],
     }
+  if (node.op === 'GridSample' && opset < 20)
+    return { node: { ...node, attributes: renamed(node.attributes) }, constants: [] }
   return { node, constants: [] }
+}
+
+/** What was called bilinear is linear since it is for any number of axes. */
+function renamed({ mode, ...others }: Node['attributes']): Node['attributes'] {
+  if (mode === undefined) return others
+  const isLinear = mode.kind === 'string' && mode.value === 'bilinear'
+  return { ...others, mode: isLinear ? text('linear') : mode }
 }
 
 const without = (

@@ -12,6 +12,7 @@ import { recurrentShapes } from './recurrent.ts'
 import { reductionShapes } from './reduction.ts'
 import { resamplingShapes } from './resampling.ts'
 import { invalid, type Lookup, mostAxes, type ShapeRule, type TypedShape } from './rule.ts'
+import { samplingShapes } from './sampling.ts'
 import { splittingShapes } from './splitting.ts'
 import { windowShapes } from './windows.ts'
 
@@ -23,6 +24,7 @@ const shapeRules: Readonly<Record<string, ShapeRule>> = {
   ...windowShapes,
   ...poolingShapes,
   ...resamplingShapes,
+  ...samplingShapes,
   ...indexingShapes,
   ...normalizationShapes,
   ...recurrentShapes,

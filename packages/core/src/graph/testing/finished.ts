@@ -66,7 +66,7 @@ export function drawFinished(g: Draw): Finished {
     contributors: ['a'],
   }
   const width = preparation.columns.reduce(
-    (sum, column) => sum + (column.type === 'number' ? 1 : column.codes.length - 1),
+    (sum, column) => sum + (column.type === 'category' ? column.codes.length - 1 : 1),
     0,
   )
   const weights = weightSpecs(study.model, width).map(({ name, shape }) => ({
@@ -78,12 +78,13 @@ export function drawFinished(g: Draw): Finished {
   return { study, preparation, weights, ...own, ...asTables(study, columns, rows) }
 }
 
-const ownScales = (g: Draw, { columns }: Preparation): Scales =>
-  Object.fromEntries(
+const ownScales = (g: Draw, { columns }: Preparation): Scales => ({
+  numbers: Object.fromEntries(
     columns
       .filter(({ type }) => type === 'number')
       .map(({ name }) => [name, { mean: (floats(g, []).data[0] ?? 0) * 4, standardDeviation: 1.5 }]),
-  )
+  ),
+})
 
 /** Values are multiples of 1/64: no rounding between text, Float64 and Float32. */
 function drawColumn(g: Draw, name: string, rows: number): Column {
@@ -136,7 +137,7 @@ function asTables(
 export function sitePrediction({ study, preparation, weights, scales, table }: Finished): NumberValue {
   const inputs = transform(table, preparation, {
     rows: Int32Array.from(range(table.rows)),
-    scales: scales ?? {},
+    scales: scales ?? { numbers: {} },
   })
   const graph = predictionGraph({ model: study.model, inputs: inputs.width, loss: study.training.loss })
   const outputs = run(graph, {

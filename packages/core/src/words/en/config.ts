@@ -20,6 +20,12 @@ export const configWords = {
       'utf-16': 'it is UTF-16 text; save it as CSV in UTF-8',
       binary: 'it is not a text file',
     })[found],
+  packedLength: (found: number, extents: readonly number[]) =>
+    `it has ${found} bytes, which is not a whole number of images of ${extents.join(' by ')}; correct size and channels in site.yaml`,
+  gzip: () => 'it is compressed by gzip, and damaged',
+  notImages: () =>
+    'the study wants an image here: say where they are, as { column: NAME, folder: FOLDER } or { packed: FILE, size: [HEIGHT, WIDTH] }',
+  images: () => 'the study wants no image here',
   absent: () => 'there is no such file',
   unreadable: () => 'it cannot be read',
   aliases: () => 'anchors and aliases (& and *) are not allowed',
@@ -35,6 +41,7 @@ data:
 #   age: AGE_YEARS
 #   chol: { column: CHOL, unit: mmol/L }
 #   sex: { column: SEX, codes: { F: 0, M: 1 } }
+#   scan: { column: FILE, folder: scans } # PNG or JPEG files in a folder
 policy:
   minimumCohort: 10 # nothing is said about fewer patients than this, whatever a study says
 # What training may use; otherwise half of this machine's memory, and a day a round.

@@ -216,6 +216,11 @@ const windows: Family = {
       same: '`auto_pad` SAME with dilations',
       order: 'places counted column by column (`storage_order`)',
     }),
+    GridSample: makes('values at places that a grid names, between pixels linearly or the nearest', {
+      rank: 'over other than two axes beside batch and channels',
+      cubic: 'mode `cubic`',
+      reflection: 'padding mode `reflection`',
+    }),
     Resize: makes('larger or smaller, by the nearest element or linearly', {
       cubic: 'mode `cubic`',
       antialias: '`antialias`',

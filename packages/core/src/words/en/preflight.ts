@@ -30,6 +30,14 @@ const sentences: Record<FindingCode, (where: Where) => string> = {
     `${site}: ${column} does not name a part of the split in ${records}. Say which codes are training and which are test: columns: { ${column}: { column: NAME, codes: { CODE: training, CODE: test } } }`,
   partMixed: ({ site, column, records }) =>
     `${site}: ${column} has patients in more than one part of the split (${records}); who is trained on may not be tested. Give each patient one part.`,
+  imageMissing: ({ site, column, records }) =>
+    `${site}: ${records} have no ${column}, or name an image that is not there, and are left out. Check the folder or the file of images in its site.yaml: columns: { ${column}: … }`,
+  imageUnreadable: ({ site, column, records }) =>
+    `${site}: ${column} is not an image that can be read in ${records}, and they are left out. PNG and JPEG can be.`,
+  imageRepeated: ({ site, column, records }) =>
+    `${site}: ${column} is the same, byte for byte, as in another record in ${records}. Remove them if that is an accident of the export.`,
+  imageInTwoParts: ({ site, column, records }) =>
+    `${site}: ${records} have a ${column} that another part of the split has, too: what is trained on is tested, and figures will be too good. Give the same image one part, or one patient.`,
   unitSuspect: ({ site, column }) =>
     `${site}: ${column} lies far from what the other hospitals have. It is probably in another unit: say so in its site.yaml (columns: { ${column}: { column: NAME, unit: … } }).`,
 }

@@ -1,5 +1,6 @@
 /** A study in plain words: for the researcher who writes it and for the hospital that decides on it. */
 import { scoreBins } from '../../metrics/schema.ts'
+import type { AugmentSpec } from '../../study/augment.ts'
 import type { Branch, LayerSpec } from '../../study/layers.ts'
 import { type Loss, type LossName, lossName } from '../../study/loss.ts'
 import type { ClipSpec } from '../../study/model.ts'
@@ -52,6 +53,8 @@ export const problemWords = {
       : of === 'list'
         ? `at most ${plural(limit, 'entry', 'entries')} may stand here`
         : `this must be ${inclusive ? 'at most' : 'below'} ${limit}`,
+  augmentNothing: () => 'only images are changed by chance, and no column of this study is one',
+  imageAlone: () => 'an image is all that a model of this version takes: leave the other columns out',
   noColumns: () => 'name at least one column to learn from',
   splitBy: (column: string) => `${column} already says something else; a given split has a column of its own`,
   leak: (column: string) =>
@@ -101,10 +104,16 @@ export const problemWords = {
     `${line > 0 ? `line ${line}: ` : ''}${field || 'the document'}: ${problem}`,
 }
 
-const columnText = (name: string, spec: ColumnSpec): string =>
-  spec.type === 'number'
-    ? `${name}: a number${spec.unit === '1' ? '' : ` in ${spec.unit}`}, between ${spec.range[0]} and ${spec.range[1]}`
-    : `${name}: one of ${Object.values(spec.values).join(', ')}`
+function columnText(name: string, spec: ColumnSpec): string {
+  switch (spec.type) {
+    case 'number':
+      return `${name}: a number${spec.unit === '1' ? '' : ` in ${spec.unit}`}, between ${spec.range[0]} and ${spec.range[1]}`
+    case 'category':
+      return `${name}: one of ${Object.values(spec.values).join(', ')}`
+    case 'image':
+      return `${name}: an image, ${spec.channels === 1 ? 'grey' : 'in colours'}, brought to ${spec.size[0]} by ${spec.size[1]} pixels`
+  }
+}
 
 const targetText = ({ target }: Study['data']): string => {
   if ('positive' in target) return `${target.column} (counted as positive when ${target.positive})`
@@ -168,7 +177,7 @@ const optimizerNames: Readonly<Record<OptimizerName, string>> = {
   lamb: 'LAMB',
 }
 
-const optimizerText = ({ optimizer, schedule, clipGradients }: Study['training']): string => {
+const optimizerText = ({ optimizer, schedule, clipGradients, augment }: Study['training']): string => {
   const options = optimizerOptions(optimizer)
   return [
     `${optimizerNames[optimizerName(optimizer)]}, rate ${options.rate}`,
@@ -178,7 +187,19 @@ const optimizerText = ({ optimizer, schedule, clipGradients }: Study['training']
     ...(options.weightDecay === undefined || options.weightDecay === 0 ? [] : [`weight decay ${options.weightDecay}`]),
     ...(schedule === undefined ? [] : [scheduleText(schedule)]),
     ...(clipGradients === undefined ? [] : [clipText(clipGradients)]),
+    ...(augment === undefined ? [] : [augmentText(augment)]),
   ].join(', ')
+}
+
+const augmentText = ({ flip, shift, rotation, scale, brightness }: AugmentSpec): string => {
+  const changes = [
+    ...(flip === 'none' ? [] : [`turned over (${flip})`]),
+    ...(shift > 0 ? [`shifted by up to ${percent(shift)}`] : []),
+    ...(rotation > 0 ? [`turned by up to ${rotation}°`] : []),
+    ...(scale > 0 ? [`up to ${percent(scale)} larger or smaller`] : []),
+    ...(brightness > 0 ? [`up to ${percent(brightness)} of white brighter or darker`] : []),
+  ]
+  return changes.length === 0 ? 'images as they are' : `images by chance ${changes.join(', ')}`
 }
 
 const scheduleText = (schedule: ScheduleSpec): string => {
@@ -269,6 +290,9 @@ export function describeReleases(
   const categories = Object.entries(data.columns)
     .filter(([, spec]) => spec.type === 'category')
     .map(([name]) => name)
+  const images = Object.entries(data.columns)
+    .filter(([, spec]) => spec.type === 'image')
+    .map(([name]) => name)
   return {
     leaves: [
       `Once, before training: the number of patients and records in each part; faults found in the data, by column and count.`,
@@ -279,6 +303,11 @@ export function describeReleases(
         : []),
       ...(categories.length > 0
         ? [`Once, of ${categories.join(', ')} on the training records: how often each code occurs.`]
+        : []),
+      ...(images.length > 0
+        ? [
+            `Once, of ${images.join(', ')} on the training records: how many, and the mean and variance of all their pixels together.`,
+          ]
         : []),
       'Once: how many training patients have each outcome.',
       `Each round (at most ${study.rounds.maximum}): the changes of the shared weights${shared}, their size, the numbers of training records and of steps, the training loss${'qFedAvg' in study.strategy ? ', and the loss on the training records before training' : ''}.`,

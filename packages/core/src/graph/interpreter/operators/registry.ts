@@ -12,6 +12,7 @@ import { poolingOperators } from './pooling.ts'
 import { recurrentOperators } from './recurrent.ts'
 import { reductionOperators } from './reduction.ts'
 import { resamplingOperators } from './resampling.ts'
+import { samplingOperators } from './sampling.ts'
 import { splittingOperators } from './splitting.ts'
 
 export const operators: Operators = {
@@ -22,6 +23,7 @@ export const operators: Operators = {
   ...movementOperators,
   ...poolingOperators,
   ...resamplingOperators,
+  ...samplingOperators,
   ...indexingOperators,
   ...normalizationOperators,
   ...splittingOperators,

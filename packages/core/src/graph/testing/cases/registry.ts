@@ -12,6 +12,7 @@ import { poolingCases } from './pooling.ts'
 import { recurrentCases } from './recurrent.ts'
 import { reductionCases } from './reduction.ts'
 import { resamplingCases } from './resampling.ts'
+import { samplingCases } from './sampling.ts'
 import { splittingCases } from './splitting.ts'
 import { windowCases } from './windows.ts'
 
@@ -24,6 +25,7 @@ const families: readonly Cases[] = [
   windowCases,
   poolingCases,
   resamplingCases,
+  samplingCases,
   indexingCases,
   normalizationCases,
   recurrentCases,

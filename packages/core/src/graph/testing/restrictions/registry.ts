@@ -5,7 +5,7 @@ import { fillingRestrictions } from './files.ts'
 import { indexingRestrictions, normalizationRestrictions, recurrentRestrictions } from './layers.ts'
 import { movementRestrictions, older, reduction } from './movement.ts'
 import { INVALID, matrix, number, REFUSED, type Rows, scalar, uses } from './row.ts'
-import { resizeRestrictions, windowRestrictions } from './windows.ts'
+import { resizeRestrictions, samplingRestrictions, windowRestrictions } from './windows.ts'
 
 export const restrictions: Readonly<Record<string, Rows>> = {
   Clip: {
@@ -31,6 +31,7 @@ export const restrictions: Readonly<Record<string, Rows>> = {
   CumSum: { axis: uses(INVALID, { inputs: [matrix, scalar] }, { inputs: [matrix, { computed: [] }] }) },
   ...movementRestrictions,
   ...windowRestrictions,
+  GridSample: samplingRestrictions,
   Resize: resizeRestrictions,
   ...indexingRestrictions,
   ...normalizationRestrictions,

@@ -98,6 +98,28 @@ export const windowRestrictions: Readonly<Record<string, Rows>> = {
   },
 }
 
+const sampled = { inputs: [image, [1, 3, 3, 2]] }
+export const samplingRestrictions: Rows = {
+  rank: uses(
+    REFUSED,
+    sampled,
+    {
+      inputs: [
+        [1, 2, 4, 4, 4],
+        [1, 3, 3, 3, 3],
+      ],
+    },
+    {
+      inputs: [
+        [1, 2, 4],
+        [1, 3, 1],
+      ],
+    },
+  ),
+  cubic: uses(REFUSED, sampled, { attributes: { mode: text('cubic') } }),
+  reflection: uses(REFUSED, sampled, { attributes: { padding_mode: text('reflection') } }),
+}
+
 const doubled = { inputs: [image, undefined, floats(1, 1, 2, 2)] }
 /** Of which rounding decides where a coordinate is a whole number. */
 const exact = { coordinate_transformation_mode: text('asymmetric'), nearest_mode: text('floor') }

@@ -1,0 +1,56 @@
+/** Inputs of a finished model that are images, for the records of a table. */
+import { WardroundError } from '@wardround/core/errors.ts'
+import type { SiteConfig } from '@wardround/site/config.ts'
+import { sourceOf } from '@wardround/site/data/images/readers.ts'
+import { z } from 'zod'
+
+const extent = z.int().min(1).max(4096)
+/** What a model's file says of them: by column, what its images are brought to. */
+export const wantedImages = z.record(
+  z.string(),
+  z.strictObject({
+    size: z.tuple([extent, extent]),
+    channels: z.union([z.literal(1), z.literal(3)]),
+    fit: z.enum(['pad', 'stretch']),
+  }),
+)
+export type WantedImages = z.output<typeof wantedImages>
+
+/** A record of a table by column name. */
+export type CellRecord = Readonly<Record<string, string | null>>
+
+/** The first of some records: its line, and the records before it. */
+type Place = { readonly file: string; readonly line: number; readonly before: number }
+
+export type ImageInputs = {
+  /** Columns whose images are in the order of records. */
+  readonly needNoColumn: ReadonlySet<string>
+  /** By column, the levels [rows, channels, height, width]. Errors: WR_DATA_VALUE where a record has no image. */
+  levels(records: readonly CellRecord[], place: Place): Promise<Readonly<Record<string, Uint8Array>>>
+}
+
+/** Where images are as the configuration says, or else files beside the table that its cells name. */
+export async function imageInputs(wanted: WantedImages, { columns }: SiteConfig, folder: string): Promise<ImageInputs> {
+  const sources = await Promise.all(
+    Object.entries(wanted).map(async ([name, spec]) => {
+      const own = columns[name]
+      const config = own !== undefined && ('packed' in own || 'folder' in own) ? own : { column: name, folder: '.' }
+      return { name, isNumbered: config.column === undefined, source: await sourceOf(config, spec, { folder }) }
+    }),
+  )
+  return {
+    needNoColumn: new Set(sources.filter(({ isNumbered }) => isNumbered).map(({ name }) => name)),
+    async levels(records, { file, line, before }) {
+      const columns = sources.map(async ({ name, isNumbered, source }) => {
+        const cells = records.map((record, row) => (isNumbered ? String(before + row) : (record[name] ?? null)))
+        const images = await source.images(cells)
+        const levels = images.filter((image) => typeof image !== 'string')
+        const bad = images.findIndex((image) => typeof image === 'string')
+        if (bad >= 0)
+          throw new WardroundError('WR_DATA_VALUE', { file, line: line + bad, field: name, expected: 'an image' })
+        return [name, new Uint8Array(Buffer.concat(levels))] as const
+      })
+      return Object.fromEntries(await Promise.all(columns))
+    },
+  }
+}

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { augmentSchema } from '../study/augment.ts'
+import { appendAugmentation, augmentDraws } from './augment.ts'
+import { graphBuilder } from './builder.ts'
+import { run } from './interpreter/interpret.ts'
+import { float32, numbers } from './interpreter/values.ts'
+import { checkGraph } from './safelist.ts'
+
+/** Flipped, upended, right, down, turn, zoom, light. */
+type Draws = readonly number[]
+const still: Draws = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
+
+/** Images [channels, height, width] changed by draws, one for each. */
+function changed(
+  spec: object,
+  extents: readonly number[],
+  given: readonly { readonly levels: readonly number[]; readonly draws: Draws }[],
+): readonly number[] {
+  const b = graphBuilder()
+  const levels = b.input({ name: 'levels', type: 'float32', shape: ['batch', ...extents] })
+  const draws = b.input({ name: 'draws', type: 'float32', shape: ['batch', ...augmentDraws.extents] })
+  const output = appendAugmentation(b, augmentSchema.parse(spec), { levels, draws, extents })
+  assert.deepEqual(b.shape(output), ['batch', ...extents])
+  const graph = b.build('augment', [output])
+  checkGraph(graph)
+  const rows = given.length
+  const feeds = {
+    levels: float32(
+      [rows, ...extents],
+      given.flatMap((own) => own.levels),
+    ),
+    draws: float32(
+      [rows, 7],
+      given.flatMap((own) => own.draws),
+    ),
+  }
+  return numbers(run(graph, feeds)[output] ?? assert.fail()).data
+}
+/** One image of one channel; draws in the middle but for those given. */
+const changedOne = (spec: object, [height, width]: readonly [number, number], levels: readonly number[]) => {
+  const by = (draws: Readonly<Record<number, number>>): readonly number[] =>
+    changed(spec, [1, height, width], [{ levels, draws: still.map((own, index) => draws[index] ?? own) }])
+  return {
+    becomes: (expected: readonly number[], draws: Readonly<Record<number, number>>) => close(by(draws), expected),
+  }
+}
+
+/** Places are Float32. */
+function close(values: readonly number[], expected: readonly number[]): void {
+  assert.equal(values.length, expected.length)
+  for (const [index, value] of values.entries())
+    assert.ok(Math.abs(value - (expected[index] ?? Number.NaN)) < 1e-3, `${values} and ${expected}`)
+}
+
+const rectangle = [2, 3] as const
+const six = [10, 20, 30, 40, 50, 60]
+
+test('images are turned over where the draw is below a half, by hand', () => {
+  changedOne({ flip: 'horizontal' }, rectangle, six).becomes([30, 20, 10, 60, 50, 40], { 0: 0.49 })
+  changedOne({ flip: 'horizontal' }, rectangle, six).becomes(six, { 0: 0.5, 1: 0 })
+  changedOne({ flip: 'vertical' }, rectangle, six).becomes([40, 50, 60, 10, 20, 30], { 0: 0, 1: 0.1 })
+  changedOne({ flip: 'both' }, rectangle, six).becomes([60, 50, 40, 30, 20, 10], { 0: 0, 1: 0 })
+})
+
+test('a shift is a share of the extents, and brings black in', () => {
+  // (5/6 − ½) · 2 · ½ is a third of the width, one pixel: the picture goes left, as its places go right.
+  changedOne({ shift: 0.5 }, rectangle, six).becomes([20, 30, 0, 50, 60, 0], { 2: 5 / 6 })
+  changedOne({ shift: 0.5 }, rectangle, six).becomes([0, 0, 0, 10, 20, 30], { 3: 0 })
+  changedOne({ shift: 0.25 }, rectangle, six).becomes([5, 10, 15, 25, 35, 45], { 3: 0 })
+})
+
+test('a turn is one of pixels, whatever the proportions', () => {
+  const nine = [1, 2, 3, 4, 5, 6, 7, 8, 9]
+  changedOne({ rotation: 180 }, [3, 3], nine).becomes([3, 6, 9, 2, 5, 8, 1, 4, 7], { 4: 0.75 })
+  changedOne({ rotation: 180 }, [3, 3], nine).becomes(nine.toReversed(), { 4: 0 })
+  // The ends of a line leave the image.
+  changedOne({ rotation: 180 }, [1, 3], [1, 2, 3]).becomes([0, 2, 0], { 4: 0.75 })
+})
+
+test('larger and smaller, brighter and darker, and never out of range', () => {
+  // Places half as far apart: between the middles of the line's pixels lie 1.5, 2 and 2.5.
+  changedOne({ scale: 0.5 }, [1, 3], [1, 2, 3]).becomes([1.5, 2, 2.5], { 5: 0 })
+  changedOne({ brightness: 0.2 }, [1, 3], [0, 100, 250]).becomes([25.5, 125.5, 255], { 6: 0.75 })
+  changedOne({ brightness: 0.2 }, [1, 3], [0, 100, 250]).becomes([0, 49, 199], { 6: 0 })
+})
+
+test('each image is changed by its own draws, all channels alike, and by none in the middle of all', () => {
+  const all = { flip: 'both', shift: 0.3, rotation: 40, scale: 0.4, brightness: 0.3 }
+  const draws = fc.tuple(...still.map(() => fc.integer({ min: 0, max: 63 }).map((value) => value / 64)))
+  const levels = fc.array(fc.integer({ min: 0, max: 255 }), { minLength: 24, maxLength: 24 })
+  const extents = [2, 3, 4]
+  fc.assert(
+    fc.property(fc.array(fc.record({ levels, draws }), { minLength: 1, maxLength: 3 }), (images) => {
+      const together = changed(all, extents, images)
+      for (const [index, image] of images.entries()) {
+        const own = changed(all, extents, [image])
+        close(together.slice(index * 24, index * 24 + 24), own)
+        for (const level of own) assert.ok(level >= 0 && level <= 255)
+        const swapped = [...image.levels.slice(12), ...image.levels.slice(0, 12)]
+        close(changed(all, extents, [{ ...image, levels: swapped }]), [...own.slice(12), ...own.slice(0, 12)])
+        close(changed(all, extents, [{ ...image, draws: still }]), image.levels)
+      }
+    }),
+    { numRuns: 40 },
+  )
+})
