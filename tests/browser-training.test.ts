@@ -13,12 +13,7 @@ import { root } from './repository.ts'
 import { scratch } from './support.ts'
 import { type NetworkName, networkNames, type Trained, trained, type WayName, wayNames } from './training-anywhere.ts'
 
-const packages = {
-  'onnxruntime-node': 'onnxruntime-web/wasm',
-  '@bufbuild/protobuf/wire': '@bufbuild/protobuf/wire',
-  '@noble/hashes/sha2.js': '@noble/hashes/sha2.js',
-  zod: 'zod',
-}
+const standIns = { 'onnxruntime-node': 'onnxruntime-web/wasm' }
 
 let server: ModuleServer
 let opened: OpenBrowser
@@ -26,7 +21,7 @@ let page: Page
 const complaints: string[] = []
 
 before(async () => {
-  server = await serveModules(packages)
+  server = await serveModules(standIns)
   opened = await openBrowser()
   page = await opened.browser.newPage()
   page.on('console', (message) => complaints.push(message.text()))
@@ -38,7 +33,7 @@ before(async () => {
     Object.assign(globalThis, { process: { env: {} } })
     const { env }: typeof import('onnxruntime-web/wasm') = await import(runtime)
     env.wasm.numThreads = 1
-  }, 'onnxruntime-node')
+  }, server.pathOf('onnxruntime-node'))
 })
 after(async () => {
   await opened?.close()

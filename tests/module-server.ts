@@ -7,12 +7,14 @@ import { extname, join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { root } from './repository.ts'
 
-/** What a page's modules import by name → the package that stands for it there. */
-export type Named = Readonly<Record<string, string>>
+/** What is imported by name → the package that stands in for it in a page. */
+export type StandIns = Readonly<Record<string, string>>
 
 export type ModuleServer = {
   /** Of the empty page. */
   readonly url: string
+  /** The path that stands for a name. */
+  readonly pathOf: (name: string) => string
   /** Paths that were asked for, and found, from the root of the repository. */
   readonly served: readonly string[]
   readonly close: () => Promise<void>
@@ -26,12 +28,12 @@ const types: Readonly<Record<string, string>> = {
 }
 
 /** Only to this machine. What is neither code nor WebAssembly is not given out, nor what lies outside of the repository. */
-export async function serveModules(named: Named): Promise<ModuleServer> {
-  const page = pageWith(named)
+export async function serveModules(standIns: StandIns): Promise<ModuleServer> {
+  const pathOf = paths(standIns)
   const served: string[] = []
   const server = createServer(async ({ url = '/' }, response) => {
     const { pathname } = new URL(`http://page${url}`)
-    const found = pathname === '/' ? page : await moduleAt(pathname).catch(() => undefined)
+    const found = pathname === '/' ? page : await moduleAt(pathname, pathOf).catch(() => undefined)
     if (found === undefined) {
       response.writeHead(404).end()
       return
@@ -42,6 +44,7 @@ export async function serveModules(named: Named): Promise<ModuleServer> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    pathOf,
     served,
     close: () => new Promise((resolve) => server.close(() => resolve())),
   }
@@ -49,26 +52,27 @@ export async function serveModules(named: Named): Promise<ModuleServer> {
 
 type Found = { readonly type: string; readonly body: string | Uint8Array }
 
-async function moduleAt(pathname: string): Promise<Found | undefined> {
+/** It asks for no icon. */
+const page: Found = { type: 'text/html', body: '<!doctype html><title>modules</title><link rel="icon" href="data:,">' }
+
+async function moduleAt(pathname: string, pathOf: (name: string) => string): Promise<Found | undefined> {
   const [path, extension] = [join(root, decodeURIComponent(pathname)), extname(pathname)]
   const type = types[extension]
   if (type === undefined || !path.startsWith(root + sep)) return undefined
   const body = await readFile(path)
-  return { type, body: extension === '.ts' ? stripTypeScriptTypes(body.toString()) : body }
+  return { type, body: extension === '.ts' ? named(stripTypeScriptTypes(body.toString()), pathOf) : body }
 }
 
-function pageWith(named: Named): Found {
-  const addresses = Object.entries(named).map(([name, of]) => [name, addressOf(of)] as const)
-  const imports = { '@wardround/core/': '/packages/core/src/', ...Object.fromEntries(addresses) }
-  const map = JSON.stringify({ imports })
-  return {
-    type: 'text/html',
-    body: `<!doctype html><title>modules</title><link rel="icon" href="data:,"><script type="importmap">${map}</script>`,
+/** `import … from 'name'`, where the name is that of a package. Ours alone have such; packages that we use name files. */
+const named = (source: string, pathOf: (name: string) => string): string =>
+  source.replaceAll(/(^import |\bfrom )'([^'./][^']*)'/gm, (_, before, name) => `${before}'${pathOf(name)}'`)
+
+/** Where the server has what Node finds under a name; one that Node does not find stays as it is, and is missed in the page. */
+const paths = (standIns: StandIns) => (name: string) => {
+  try {
+    const path = fileURLToPath(import.meta.resolve(standIns[name] ?? name))
+    return path.slice(root.length).replaceAll(sep, '/')
+  } catch {
+    return name
   }
-}
-
-/** Where the server has what Node finds under a name. */
-function addressOf(name: string): string {
-  const path = fileURLToPath(import.meta.resolve(name))
-  return path.slice(root.length).replaceAll(sep, '/')
 }
