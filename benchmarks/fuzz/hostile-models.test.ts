@@ -82,5 +82,5 @@ test('what ends its process is found', async () => {
     { ...onnx, name: 'nowhere', alone: { megabytes: 1, ms: 1, hostile: () => [] } },
     { inputs: [new Uint8Array()], folder, signal },
   )
-  assert.match(found?.findings[0]?.why ?? '', /^the process ended/)
+  assert.match(found?.findings[0]?.why ?? '', /^the process ended \(1\)/)
 })

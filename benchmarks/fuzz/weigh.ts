@@ -17,8 +17,12 @@ export type Weighed = {
   readonly findings: readonly { readonly why: string; readonly input: Bytes }[]
 }
 
-/** undefined where the process ended without a word. */
-export async function weighOne(boundary: string, file: string, index: number): Promise<Alone | undefined> {
+/** Or the exit code, where the process ended without a word. */
+async function weighOne(
+  boundary: string,
+  file: string,
+  index: number,
+): Promise<Alone | { readonly ended: number | null }> {
   const child = fork(fileURLToPath(new URL('alone.ts', import.meta.url)), [boundary, file, String(index)], {
     execArgv: ['--expose-gc'],
     // Whoever gives it the input again sees what it says.
@@ -28,8 +32,8 @@ export async function weighOne(boundary: string, file: string, index: number): P
   child.on('message', (message) => {
     said = aloneSchema.parse(message)
   })
-  await new Promise((resolve) => child.on('exit', resolve))
-  return said
+  const ended = await new Promise<number | null>((resolve) => child.on('exit', resolve))
+  return said ?? { ended }
 }
 
 type Weighing = { readonly inputs: readonly Bytes[]; readonly folder: string; readonly signal: AbortSignal }
@@ -47,7 +51,7 @@ export async function weighed(
   const findings: { why: string; input: Bytes }[] = []
   const weigh = async (index: number): Promise<string | undefined> => {
     const one = await weighOne(name, file, index)
-    if (one === undefined) return fuzzWords.ended(null)
+    if ('ended' in one) return fuzzWords.ended(one.ended)
     most.megabytes = Math.max(most.megabytes, one.megabytes)
     if (one.outcome !== 'accepted') most.ms = Math.max(most.ms, one.ms)
     if (!allowed.includes(one.outcome)) return fuzzWords.unpromised(one.outcome)

@@ -17,7 +17,7 @@ const table: readonly (readonly [...Arity, operators: readonly string[]])[] = [
   [1, 4, ['Resize']],
   [2, 2, ['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Mod', 'PRelu', 'MatMul', 'CumSum']],
   [2, 2, ['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Or', 'And', 'Xor']],
-  [2, 2, ['Reshape', 'Unsqueeze', 'Expand', 'Tile', 'Gather', 'GatherElements', 'GatherND']],
+  [2, 2, ['Reshape', 'Unsqueeze', 'Expand', 'Tile', 'Gather', 'GatherElements', 'GatherND', 'GridSample']],
   [2, 3, ['Gemm', 'Conv', 'ConvTranspose', 'LayerNormalization']],
   [2, 4, ['Pad']],
   [3, 3, ['Where', 'ScatterElements', 'ScatterND', 'InstanceNormalization', 'GroupNormalization', 'Range', 'OneHot']],
