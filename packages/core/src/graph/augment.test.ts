@@ -75,6 +75,9 @@ test('a turn is one of pixels, whatever the proportions', () => {
   const nine = [1, 2, 3, 4, 5, 6, 7, 8, 9]
   changedOne({ rotation: 180 }, [3, 3], nine).becomes([3, 6, 9, 2, 5, 8, 1, 4, 7], { 4: 0.75 })
   changedOne({ rotation: 180 }, [3, 3], nine).becomes(nine.toReversed(), { 4: 0 })
+  // A turned rectangle keeps its pixels: what was in a row of three is in a column of three.
+  const fifteen = Array.from({ length: 15 }, (_, index) => index + 1)
+  changedOne({ rotation: 180 }, [3, 5], fifteen).becomes([0, 4, 9, 14, 0, 0, 3, 8, 13, 0, 0, 2, 7, 12, 0], { 4: 0.75 })
   // The ends of a line leave the image.
   changedOne({ rotation: 180 }, [1, 3], [1, 2, 3]).becomes([0, 2, 0], { 4: 0.75 })
 })
