@@ -1,5 +1,5 @@
 /** `npm test`: checks first (format, lint, types), then every *.test.ts in a process of its own; ends with what was counted. */
-import { globSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
@@ -17,6 +17,16 @@ const files = globSync(
   .filter((path) => patterns.length === 0 || patterns.some((pattern) => path.includes(pattern)))
   .toSorted()
   .map((path) => `${root}/${path}`)
+
+// A browser that has to be installed is so before any of them runs: two at once would be in each other's way, and a test's time is its own.
+if (files.some((path) => readFileSync(path, 'utf8').includes("'./browser.ts'"))) {
+  const { findBrowser } = await import('../tests/browser.ts')
+  try {
+    findBrowser()
+  } catch {
+    // Those that need one say so.
+  }
+}
 
 const counts = { passed: 0, failed: 0, skipped: 0 }
 const stream = run({ files, concurrency: 2, timeout: 900_000 })

@@ -35,6 +35,13 @@ export type Boundary = {
   /** Inputs that one session takes before a fresh one is opened; absent where none leaves anything behind. */
   readonly inputsPerSession?: number
   open(): Session | Promise<Session>
+  /** What one input may need at most of memory, and until it is refused, where it is the only one that a process takes (alone.ts); absent where that is not measured. */
+  readonly alone?: {
+    readonly megabytes: number
+    readonly ms: number
+    /** Inputs that somebody made to harm. */
+    readonly hostile: () => readonly Bytes[]
+  }
 }
 
 export const bytesOf = (text: string): Bytes => new TextEncoder().encode(text)

@@ -29,6 +29,8 @@ export type Explored = {
   readonly findings: readonly Finding[]
   /** Inputs that each ran something new. */
   readonly corpus: readonly Bytes[]
+  /** Those that took longest. */
+  readonly slowest: readonly Bytes[]
 }
 
 export type ExploreOptions = {
@@ -57,6 +59,7 @@ const noticeableMs = 5
 const longestInput = 64 << 10
 /** What is longer is taken, but nothing is made of it: short inputs run as much, sooner. */
 const longestInteresting = 8 << 10
+const mostSlow = 16
 /** More than these, and what they have in common matters more than the next one. */
 const mostFindings = 20
 
@@ -154,6 +157,7 @@ async function openTrial(boundary: Boundary, { now, before }: ExploreOptions) {
   const refused: Record<string, number> = {}
   const findings = new Map<string, Finding>()
   const counts = { taken: 0, accepted: 0, slowest: 0 }
+  let slow: readonly { readonly ms: number; readonly input: Bytes }[] = []
   let session = await boundary.open()
   let history: Bytes[] = []
   let memory = process.memoryUsage.rss()
@@ -189,6 +193,8 @@ async function openTrial(boundary: Boundary, { now, before }: ExploreOptions) {
       counts.taken += 1
       const { outcome, ms } = await once(input)
       counts.slowest = Math.max(counts.slowest, ms)
+      if (slow.length < mostSlow || ms > (slow.at(-1)?.ms ?? 0))
+        slow = [...slow, { ms, input }].toSorted((a, b) => b.ms - a.ms).slice(0, mostSlow)
       if (outcome === 'accepted') counts.accepted += 1
       else if (outcome !== undefined) refused[outcome] = (refused[outcome] ?? 0) + 1
       // A machine can have other things to do; an input that is slow is slow again.
@@ -211,6 +217,7 @@ async function openTrial(boundary: Boundary, { now, before }: ExploreOptions) {
         refused,
         slowestMs: counts.slowest,
         findings: [...findings.values()],
+        slowest: slow.map(({ input }) => input),
       }
     },
   }

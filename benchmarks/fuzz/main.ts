@@ -6,8 +6,11 @@ import { parseArgs } from 'node:util'
 import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
 import { aligned } from '../figures.ts'
 import { boundaries, boundariesNamed } from './boundaries/all.ts'
-import type { ChildReport } from './child.ts'
+import type { Boundary } from './boundary.ts'
+import type { ChildReport, ChildTask } from './child.ts'
+import { readInputs, writeInputs } from './inputs.ts'
 import { watched } from './watch.ts'
+import { weighed } from './weigh.ts'
 import { fuzzWords } from './words.ts'
 
 const options = {
@@ -26,7 +29,12 @@ function whole(name: string, text: string): number {
   return Number(text)
 }
 
-function table(reports: readonly ChildReport[]): string[] {
+/** What the most was that one input needed, alone in a process. */
+type Report = ChildReport & {
+  readonly alone?: { readonly inputs: number; readonly megabytes: number; readonly ms: number }
+}
+
+function table(reports: readonly Report[]): string[] {
   const rows = reports.map((report) => [
     report.boundary,
     String(report.inputs),
@@ -38,6 +46,8 @@ function table(reports: readonly ChildReport[]): string[] {
     String(report.corpus),
     String(report.covered),
     String(report.covered - report.coveredBefore),
+    report.alone?.megabytes.toFixed(0) ?? '',
+    report.alone?.ms.toFixed(0) ?? '',
   ])
   const [heading = '', ...lines] = aligned([fuzzWords.columns(), ...rows], 1)
   const codes = reports.map(({ refused }) => fuzzWords.codes(refused))
@@ -53,6 +63,24 @@ const findingsIn = (reports: readonly ChildReport[], seed: number): string[] =>
     ]),
   )
 
+/** One boundary: many inputs in one process, then some of them in one each. undefined where it was interrupted. */
+async function reportOn(boundary: Boundary, task: ChildTask, signal: AbortSignal): Promise<Report | undefined> {
+  const report = await watched(task, signal)
+  if (report === undefined || boundary.alone === undefined) return report
+  const own =
+    task.replay === undefined ? [...boundary.alone.hostile(), ...readInputs(report.kept)] : readInputs(task.replay)
+  process.stderr.write(`${fuzzWords.weighing(own.length)}\n`)
+  const alone = await weighed(boundary, { inputs: own, folder: task.folder, signal })
+  if (alone === undefined) return undefined
+  const findings = alone.findings.map(({ why, input }, index) => {
+    const file = join(task.folder, `${boundary.name}-${task.seed}-alone-${index + 1}.txt`)
+    writeInputs(file, [input])
+    return { why, file }
+  })
+  const { inputs, megabytes, ms } = alone
+  return { ...report, alone: { inputs, megabytes, ms }, findings: [...report.findings, ...findings] }
+}
+
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
   const [inputs, seed] = [whole('inputs', values.inputs), whole('seed', values.seed)]
@@ -67,12 +95,13 @@ async function main(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'wardround-fuzz-'))
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort())
-  const reports: ChildReport[] = []
-  for (const { name } of chosen) {
+  const reports: Report[] = []
+  for (const boundary of chosen) {
+    const { name } = boundary
     process.stderr.write(`${fuzzWords.running(name)}\n`)
     const replay = values.replay === undefined ? {} : { replay: values.replay }
     const task = { boundary: name, inputs, seed, folder, keep: values.keep, ...replay }
-    const report = await watched(task, interrupted.signal)
+    const report = await reportOn(boundary, task, interrupted.signal)
     if (report === undefined) break
     reports.push(report)
   }

@@ -63,6 +63,7 @@ function ended({ boundary, seed, folder }: ChildTask, { taken, why }: { taken: n
     corpus: 0,
     coveredBefore: 0,
     covered: 0,
+    kept: '',
   }
   return { boundary, inputs: taken, ...nothing, findings: [{ why, file }] }
 }

@@ -23,6 +23,8 @@ export const fuzzWords = {
     'corpus',
     'ran',
     'new',
+    'alone MB',
+    'alone ms',
   ],
   codes: (refused: Readonly<Record<string, number>>) =>
     Object.entries(refused)
@@ -31,6 +33,7 @@ export const fuzzWords = {
       .join(', '),
   notes: () => [
     'slowest: the one input that took longest. peak: the most memory that its process had (resident, 10^6 bytes). held: what was still held at the end, beyond what was after a tenth of the inputs.',
+    'alone: the most memory of one input that is the only one in a process of its own, beyond what the process had before, and the longest until one was refused: of the corpus, of the slowest, and of files made to harm (hostile-models.ts).',
     'corpus: inputs that each ran something that none before it did. ran: characters of the boundary’s source that ran, and new: those that the kept corpus alone does not run.',
   ],
   finding: (boundary: string, why: string) => `FOUND at ${boundary}: ${why}`,
@@ -41,6 +44,13 @@ export const fuzzWords = {
   found: (count: number) => `${count} found.`,
   silent: (ms: number) => `said nothing for ${ms / 1000} s`,
   ended: (code: number | null) => `the process ended (${code ?? 'killed'})`,
+  tooMuch: (
+    needed: { readonly megabytes: number; readonly ms: number },
+    allowed: { readonly megabytes: number; readonly ms: number },
+  ) =>
+    `alone in a process it takes ${Math.round(needed.megabytes)} MB and ${Math.round(needed.ms)} ms; at most ${allowed.megabytes} MB and ${allowed.ms} ms are allowed`,
+  unpromised: (outcome: string) => `${outcome}, which this boundary does not promise`,
+  weighing: (inputs: number) => `  ${inputs} inputs, each in a process of its own …`,
   held: (heldMb: number, limitMb: number) =>
     `holds ${heldMb} MB more at the end than early on; at most ${limitMb} are allowed`,
   noNumber: (name: string, text: string) => `--${name} ${text} is not a whole number.`,

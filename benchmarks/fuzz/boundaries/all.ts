@@ -3,8 +3,7 @@ import type { Boundary } from '../boundary.ts'
 import { csv } from './csv.ts'
 import { journal } from './journal.ts'
 import { lines } from './lines.ts'
-import { models } from './model.ts'
-import { onnx } from './onnx.ts'
+import { modelFiles } from './model-files.ts'
 import { proofs } from './proof.ts'
 import { routeBoundaries } from './routes/routes.ts'
 import { safetensors, update } from './safetensors.ts'
@@ -16,8 +15,7 @@ import { siteConfig, study } from './yaml.ts'
 export const boundaries: readonly Boundary[] = [
   safetensors,
   update,
-  onnx,
-  models,
+  ...modelFiles,
   study,
   siteConfig,
   csv,

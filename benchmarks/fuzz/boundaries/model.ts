@@ -13,6 +13,7 @@ import { drawCase, operatorCases } from '../../../packages/core/src/graph/testin
 import type { Case } from '../../../packages/core/src/graph/testing/draws.ts'
 import { graphOf } from '../../../packages/core/src/graph/testing/uses.ts'
 import type { Boundary, Bytes } from '../boundary.ts'
+import { hostileModels } from '../hostile-models.ts'
 import { protobufMutator } from '../mutate/protobuf.ts'
 
 /** One step's gradients for a batch of two, as a site would append them. */
@@ -204,6 +205,7 @@ export const models: Boundary = {
   documents,
   mutators: [protobufMutator],
   words: [...shapedOperators, 'Constant', 'If', 'Loop', 'Size', 'CastLike', 'axis', 'to', 'value', 'batch', 'ai.onnx'],
+  alone: { megabytes: 200, ms: 1000, hostile: () => Object.values(hostileModels).map((make) => make()) },
   sources:
     /packages\/core\/src\/graph\/(?:(?:decode-model|ir|windows|resampling|recurrent|differentiate|builder)\.ts|import\/|shapes\/|gradients\/)/,
   open: () => ({

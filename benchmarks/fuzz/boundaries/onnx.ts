@@ -10,6 +10,7 @@ import fixture from '../../../packages/core/src/graph/fixtures/onnx.json' with {
 import { drawCase, operatorCases } from '../../../packages/core/src/graph/testing/cases/registry.ts'
 import { graphOf } from '../../../packages/core/src/graph/testing/uses.ts'
 import type { Boundary, Bytes } from '../boundary.ts'
+import { hostileModels } from '../hostile-models.ts'
 import { protobufMutator } from '../mutate/protobuf.ts'
 
 /** As the builder does it for its own graphs; a graph of another's hand must not surprise it. */
@@ -87,6 +88,7 @@ export const onnx: Boundary = {
   documents: graphs.map((graph) => encodeModel(graph)),
   mutators: [protobufMutator],
   words: ['ai.onnx', 'Scan', 'Reshape', 'Gather', '__proto__', 'axis', 'perm', 'batch'],
+  alone: { megabytes: 200, ms: 1000, hostile: () => Object.values(hostileModels).map((make) => make()) },
   sources: /packages\/core\/src\/graph\/(?:(?:decode-model|safelist|ir)\.ts|shapes\/)|@bufbuild\/protobuf/,
   open: () => ({
     take(input) {

@@ -2,20 +2,24 @@
  * ModelProto bytes → IR. Field numbers are those of onnx/onnx.proto (ONNX 1.17). Reading is defensive: sizes are checked
  * before anything is allocated, unknown fields are skipped, external data and unknown types are refused.
  */
-import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
+import { WireType } from '@bufbuild/protobuf/wire'
 import { WardroundError } from '../errors.ts'
-import { sizeOf } from '../weights.ts'
-import {
-  type Attribute,
-  type Dim,
-  type ElementType,
-  elementTypes,
-  type Graph,
-  type Node,
-  type Tensor,
-  type ValueInfo,
-} from './ir.ts'
+import { readTensor } from './decode-tensor.ts'
+import { shown } from './import/known.ts'
+import { type Attribute, type Dim, elementTypes, type Graph, type Node, type Tensor, type ValueInfo } from './ir.ts'
 import { attributeTypes, dataTypes } from './onnx-types.ts'
+import {
+  type Budget,
+  budget,
+  fields,
+  invalid,
+  messageUnits,
+  nested,
+  readPacked,
+  readText,
+  readWhole,
+  safe,
+} from './reading.ts'
 
 export type Model = {
   readonly graph: Graph
@@ -28,51 +32,24 @@ export type Model = {
 /** Graphs inside graphs; a Scan has one. */
 const deepest = 8
 
-const strict = new TextDecoder('utf-8', { fatal: true })
-
-const invalid = (problem: string): WardroundError => new WardroundError('WR_GRAPH_INVALID', { problem })
-
 /**
  * Errors: WR_GRAPH_INVALID for anything that is not a whole model of known types; WR_GRAPH_REFUSED for external data, sparse tensors and
- * functions, with which an operator would mean something else.
+ * functions, with which an operator would mean something else, and for far more pieces than a model is made of.
  */
-export const decodeModel = (bytes: Uint8Array): Model => readWhole(() => readModel(bytes))
+export const decodeModel = (bytes: Uint8Array, left = budget()): Model => readWhole(() => readModel(bytes, left))
 
-/** Reads a model file, or part of it. Errors: WR_GRAPH_INVALID where it is cut short; those of `read`. */
-export function readWhole<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof WardroundError) throw error
-    throw new WardroundError(
-      'WR_GRAPH_INVALID',
-      { problem: 'it is cut short or is no protobuf message' },
-      { cause: error },
-    )
-  }
-}
-
-/** Calls `read` for each field; what it does not take is skipped. */
-function fields(bytes: Uint8Array, read: (field: number, reader: BinaryReader, wire: WireType) => boolean): void {
-  const reader = new BinaryReader(bytes)
-  while (reader.pos < reader.len) {
-    const [field, wire] = reader.tag()
-    if (!read(field, reader, wire)) reader.skip(wire, field)
-  }
-}
-
-function readModel(bytes: Uint8Array): Model {
+function readModel(bytes: Uint8Array, left: Budget): Model {
   let graph: Graph | undefined
   let opset = 0
   const metadata: [string, string][] = []
-  fields(bytes, (field, reader, wire) => {
+  fields(bytes, left, (field, reader, wire) => {
     if (wire !== WireType.LengthDelimited) return false
     if (field === 7) {
       // Others would join the parts into one.
       if (graph !== undefined) throw invalid('its graph is in two parts')
-      graph = readGraph(reader.bytes(), 0)
-    } else if (field === 8) opset = readOpset(reader.bytes()) ?? opset
-    else if (field === 14) metadata.push(readEntry(reader.bytes()))
+      graph = readGraph(reader.bytes(), { left, depth: 0 })
+    } else if (field === 8) opset = readOpset(reader.bytes(), left) ?? opset
+    else if (field === 14) metadata.push(readEntry(reader.bytes(), left))
     else if (field === 25) throw new WardroundError('WR_GRAPH_REFUSED', { problem: 'it defines functions of its own' })
     else return false
     return true
@@ -82,10 +59,11 @@ function readModel(bytes: Uint8Array): Model {
 }
 
 /** The version of ONNX's own set; other domains are judged by the safelist, by their nodes. */
-function readOpset(bytes: Uint8Array): number | undefined {
+function readOpset(bytes: Uint8Array, left: Budget): number | undefined {
+  left.spend(messageUnits)
   let domain = ''
   let version = 0
-  fields(bytes, (field, reader, wire) => {
+  fields(bytes, left, (field, reader, wire) => {
     if (field === 1 && wire === WireType.LengthDelimited) domain = reader.string()
     else if (field === 2 && wire === WireType.Varint) version = safe(reader.int64())
     else return false
@@ -94,9 +72,10 @@ function readOpset(bytes: Uint8Array): number | undefined {
   return domain === '' || domain === 'ai.onnx' ? version : undefined
 }
 
-function readEntry(bytes: Uint8Array): [string, string] {
+function readEntry(bytes: Uint8Array, left: Budget): [string, string] {
+  left.spend(messageUnits)
   let [key, value] = ['', '']
-  fields(bytes, (field, reader, wire) => {
+  fields(bytes, left, (field, reader, wire) => {
     if (wire !== WireType.LengthDelimited || (field !== 1 && field !== 2)) return false
     if (field === 1) key = reader.string()
     else value = reader.string()
@@ -105,17 +84,22 @@ function readEntry(bytes: Uint8Array): [string, string] {
   return [key, value]
 }
 
-function readGraph(bytes: Uint8Array, depth: number): Graph {
+/** A graph, or part of one, so deep inside others. */
+type Place = { readonly left: Budget; readonly depth: number }
+
+function readGraph(bytes: Uint8Array, place: Place): Graph {
+  const { left, depth } = place
+  left.spend(messageUnits)
   if (depth > deepest) throw invalid(`graphs are nested deeper than ${deepest}`)
   const [nodes, initializers, inputs, outputs]: [Node[], Tensor[], ValueInfo[], ValueInfo[]] = [[], [], [], []]
   let name = ''
-  fields(bytes, (field, reader, wire) => {
+  fields(bytes, left, (field, reader, wire) => {
     if (wire !== WireType.LengthDelimited) return false
-    if (field === 1) nodes.push(readNode(reader.bytes(), depth))
+    if (field === 1) nodes.push(readNode(reader.bytes(), place))
     else if (field === 2) name = reader.string()
-    else if (field === 5) initializers.push(readTensor(reader.bytes()))
-    else if (field === 11) inputs.push(readValue(reader.bytes()))
-    else if (field === 12) outputs.push(readValue(reader.bytes()))
+    else if (field === 5) initializers.push(readTensor(reader.bytes(), left))
+    else if (field === 11) inputs.push(readValue(reader.bytes(), left))
+    else if (field === 12) outputs.push(readValue(reader.bytes(), left))
     else if (field === 15) throw new WardroundError('WR_GRAPH_REFUSED', { problem: 'sparse tensors are not supported' })
     else return false
     return true
@@ -123,16 +107,18 @@ function readGraph(bytes: Uint8Array, depth: number): Graph {
   return { name, inputs, outputs, initializers, nodes }
 }
 
-function readNode(bytes: Uint8Array, depth: number): Node {
+function readNode(bytes: Uint8Array, place: Place): Node {
+  const { left } = place
+  left.spend(messageUnits)
   const [inputs, outputs]: [string[], string[]] = [[], []]
   const attributes: [string, Attribute][] = []
   let [op, domain] = ['', '']
-  fields(bytes, (field, reader, wire) => {
+  fields(bytes, left, (field, reader, wire) => {
     if (wire !== WireType.LengthDelimited) return false
     if (field === 1) inputs.push(reader.string())
     else if (field === 2) outputs.push(reader.string())
     else if (field === 4) op = reader.string()
-    else if (field === 5) attributes.push(readAttribute(reader.bytes(), depth))
+    else if (field === 5) attributes.push(readAttribute(reader.bytes(), place))
     else if (field === 7) domain = reader.string()
     else return false
     return true
@@ -140,21 +126,22 @@ function readNode(bytes: Uint8Array, depth: number): Node {
   return { op, domain: domain === 'ai.onnx' ? '' : domain, inputs, outputs, attributes: Object.fromEntries(attributes) }
 }
 
-function readAttribute(bytes: Uint8Array, depth: number): [string, Attribute] {
+function readAttribute(bytes: Uint8Array, { left, depth }: Place): [string, Attribute] {
+  left.spend(messageUnits)
   let name = ''
   let type = 0
   const found: { [K in Attribute['kind']]?: Attribute } = {}
   const [floats, integers, strings]: [number[], number[], string[]] = [[], [], []]
-  fields(bytes, (field, reader, wire) => {
+  fields(bytes, left, (field, reader, wire) => {
     if (field === 1) name = reader.string()
     else if (field === 2) found.float = { kind: 'float', value: reader.float() }
     else if (field === 3) found.int = { kind: 'int', value: bounded(reader.int64()) }
-    else if (field === 4) found.string = { kind: 'string', value: strict.decode(reader.bytes()) }
-    else if (field === 5) found.tensor = { kind: 'tensor', value: readTensor(reader.bytes()) }
-    else if (field === 6) found.graph = { kind: 'graph', value: readGraph(reader.bytes(), depth + 1) }
-    else if (field === 7) readPacked(reader, wire, (inner) => floats.push(inner.float()))
-    else if (field === 8) readPacked(reader, wire, (inner) => integers.push(bounded(inner.int64())))
-    else if (field === 9) strings.push(strict.decode(reader.bytes()))
+    else if (field === 4) found.string = { kind: 'string', value: readText(reader, left) }
+    else if (field === 5) found.tensor = { kind: 'tensor', value: readTensor(reader.bytes(), left) }
+    else if (field === 6) found.graph = { kind: 'graph', value: readGraph(reader.bytes(), { left, depth: depth + 1 }) }
+    else if (field === 7) readPacked({ reader, wire, take: (inner) => floats.push(inner.float()) }, left)
+    else if (field === 8) readPacked({ reader, wire, take: (inner) => integers.push(bounded(inner.int64())) }, left)
+    else if (field === 9) strings.push(readText(reader, left))
     else if (field === 20) type = safe(reader.int64())
     else return false
     return true
@@ -166,7 +153,7 @@ function readAttribute(bytes: Uint8Array, depth: number): [string, Attribute] {
   if (kind === 'strings') return [name, { kind, value: strings }]
   if (kind === 'ints') return [name, { kind, value: integers }]
   const attribute = kind === undefined ? undefined : (found[kind] ?? defaults[kind])
-  if (attribute === undefined) throw invalid(`the attribute ${name} is of a type that is not supported`)
+  if (attribute === undefined) throw invalid(`the attribute ${shown(name)} is of a type that is not supported`)
   return [name, attribute]
 }
 
@@ -177,117 +164,20 @@ const defaults: { [K in Attribute['kind']]?: Attribute } = {
   string: { kind: 'string', value: '' },
 }
 
-/** Repeated numbers come one by one, or packed into one field. */
-function readPacked(reader: BinaryReader, wire: WireType, read: (reader: BinaryReader) => unknown): void {
-  if (wire !== WireType.LengthDelimited) {
-    read(reader)
-    return
-  }
-  const inner = new BinaryReader(reader.bytes())
-  while (inner.pos < inner.len) read(inner)
-}
-
-function readTensor(bytes: Uint8Array): Tensor {
-  const shape: number[] = []
-  let [name, code] = ['', 0]
-  let raw: Uint8Array | undefined
-  let elsewhere = false
-  const typed: { floats: number[]; integers: bigint[]; strings: string[] } = { floats: [], integers: [], strings: [] }
-  fields(bytes, (field, reader, wire) => {
-    if (field === 1) readPacked(reader, wire, (inner) => shape.push(safe(inner.int64())))
-    else if (field === 2) code = safe(reader.int64())
-    else if (field === 4) readPacked(reader, wire, (inner) => typed.floats.push(inner.float()))
-    else if (field === 5 || field === 7) readPacked(reader, wire, (inner) => typed.integers.push(BigInt(inner.int64())))
-    else if (field === 6) typed.strings.push(strict.decode(reader.bytes()))
-    else if (field === 8) name = reader.string()
-    else if (field === 9) raw = reader.bytes()
-    else if (field === 13) {
-      elsewhere = true
-      return false
-    }
-    // Whoever has pulled the values in from another file leaves a 0 here.
-    else if (field === 14) elsewhere = safe(reader.int64()) !== 0 || elsewhere
-    else return false
-    return true
-  })
-  if (elsewhere)
-    throw new WardroundError('WR_GRAPH_REFUSED', { problem: `the tensor ${name} keeps its values in another file` })
-  const type = elementTypes.find((candidate) => dataTypes[candidate] === code)
-  if (type === undefined) throw invalid(`the tensor ${name} is of a type that is not supported`)
-  if (shape.some((extent) => extent < 0)) throw invalid(`the tensor ${name} has a negative extent`)
-  return tensorOf({ name, shape, type }, { raw, ...typed })
-}
-
-type Payload = {
-  raw: Uint8Array | undefined
-  floats: readonly number[]
-  integers: readonly bigint[]
-  strings: readonly string[]
-}
-
-function tensorOf(
-  { name, shape, type }: { name: string; shape: readonly number[]; type: ElementType },
-  payload: Payload,
-): Tensor {
-  const size = sizeOf(shape)
-  const own = payload.raw === undefined ? undefined : Uint8Array.from(payload.raw)
-  const fit = <T extends { length: number }>(data: T): T => {
-    if (data.length !== size)
-      throw invalid(`the tensor ${name} holds ${data.length} values, its shape asks for ${size}`)
-    return data
-  }
-  const whole = (bytesEach: number): ArrayBuffer | undefined => {
-    if (own !== undefined && own.length % bytesEach !== 0) throw invalid(`the tensor ${name} is cut short`)
-    return own?.buffer
-  }
-  const bytesOf = (): Uint8Array => fit(own ?? Uint8Array.from(payload.integers, Number))
-  switch (type) {
-    case 'float32': {
-      const raw = whole(4)
-      return {
-        name,
-        shape,
-        type,
-        data: fit(raw === undefined ? Float32Array.from(payload.floats) : new Float32Array(raw)),
-      }
-    }
-    case 'int32': {
-      const raw = whole(4)
-      return {
-        name,
-        shape,
-        type,
-        data: fit(raw === undefined ? Int32Array.from(payload.integers, Number) : new Int32Array(raw)),
-      }
-    }
-    case 'int64': {
-      const raw = whole(8)
-      return {
-        name,
-        shape,
-        type,
-        data: fit(raw === undefined ? BigInt64Array.from(payload.integers) : new BigInt64Array(raw)),
-      }
-    }
-    case 'uint8':
-    case 'bool':
-      return { name, shape, type, data: bytesOf() }
-    case 'string':
-      return { name, shape, type, data: fit(payload.strings) }
-  }
-}
-
-function readValue(bytes: Uint8Array): ValueInfo {
+function readValue(bytes: Uint8Array, left: Budget): ValueInfo {
+  left.spend(messageUnits)
   let [name, code] = ['', 0]
   let dims: Dim[] | undefined
-  fields(bytes, (field, reader, wire) => {
+  const eachIn = (inner: Uint8Array, read: (tensor: Uint8Array) => unknown): void =>
+    nested(inner, left, { wanted: 1, read })
+  fields(bytes, left, (field, reader, wire) => {
     if (wire !== WireType.LengthDelimited) return false
     if (field === 1) name = reader.string()
     else if (field === 2)
-      nested(reader.bytes(), 1, (tensor) => {
-        fields(tensor, (part, inner, innerWire) => {
+      eachIn(reader.bytes(), (tensor) => {
+        fields(tensor, left, (part, inner, innerWire) => {
           if (part === 1 && innerWire === WireType.Varint) code = safe(inner.int64())
-          else if (part === 2 && innerWire === WireType.LengthDelimited) dims = readDims(inner.bytes())
+          else if (part === 2 && innerWire === WireType.LengthDelimited) dims = readDims(inner.bytes(), left)
           else return false
           return true
         })
@@ -296,30 +186,23 @@ function readValue(bytes: Uint8Array): ValueInfo {
     return true
   })
   const type = elementTypes.find((candidate) => dataTypes[candidate] === code)
-  if (type === undefined) throw invalid(`the value ${name} is of a type that is not supported`)
-  if (dims === undefined) throw invalid(`the value ${name} has no shape`)
+  if (type === undefined) throw invalid(`the value ${shown(name)} is of a type that is not supported`)
+  if (dims === undefined) throw invalid(`the value ${shown(name)} has no shape`)
   // Two unknown extents need not be the same one.
   return { name, type, shape: dims.map((extent, axis) => (extent === '' ? `${name}/${axis}` : extent)) }
 }
 
-function nested(bytes: Uint8Array, wanted: number, read: (inner: Uint8Array) => unknown): void {
-  fields(bytes, (field, reader, wire) => {
-    if (field !== wanted || wire !== WireType.LengthDelimited) return false
-    read(reader.bytes())
-    return true
-  })
-}
-
-function readDims(bytes: Uint8Array): Dim[] {
+function readDims(bytes: Uint8Array, left: Budget): Dim[] {
   const dims: Dim[] = []
-  nested(bytes, 1, (dim) => dims.push(readDim(dim)))
+  nested(bytes, left, { wanted: 1, read: (dim) => dims.push(readDim(dim, left)) })
   return dims
 }
 
 /** '' where the extent is not known; some writers say −1. */
-function readDim(bytes: Uint8Array): Dim {
+function readDim(bytes: Uint8Array, left: Budget): Dim {
+  left.spend(messageUnits)
   let extent = '' as Dim
-  fields(bytes, (field, reader) => {
+  fields(bytes, left, (field, reader) => {
     if (field === 1) extent = safe(reader.int64())
     else if (field === 2) extent = reader.string()
     else return false
@@ -335,9 +218,3 @@ function bounded(value: bigint | number | string): number {
   return exact === -largestInteger - 1n ? -Number.MAX_SAFE_INTEGER : safe(exact)
 }
 const largestInteger = 2n ** 63n - 1n
-
-function safe(value: bigint | number | string): number {
-  const number = Number(value)
-  if (!Number.isSafeInteger(number)) throw invalid('a number in it is too large')
-  return number
-}

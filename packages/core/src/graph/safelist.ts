@@ -1,6 +1,7 @@
 /** What a site lets ONNX Runtime execute: known operators of ONNX's own domain, within bounds. Everything else is refused. */
 import { WardroundError } from '../errors.ts'
 import { sizeOf } from '../weights.ts'
+import { shown } from './import/known.ts'
 import type { Graph, Node } from './ir.ts'
 import { shapedOperators } from './shapes/registry.ts'
 
@@ -14,24 +15,22 @@ export const allowedOperators: ReadonlySet<string> = new Set([...shapedOperators
 /** Errors: WR_GRAPH_REFUSED, naming the first thing that is not allowed; WR_GRAPH_INVALID for a value nobody defines. */
 export function checkGraph(graph: Graph, limits: GraphLimits = graphLimits): void {
   const used = { nodes: 0, values: 0 }
-  checkLevel(graph, { limits, used, depth: 1, around: new Set() })
+  checkLevel(graph, { limits, used, depth: 1, around: () => false })
 }
 
 type Level = {
   limits: GraphLimits
   used: { nodes: number; values: number }
   depth: number
-  around: ReadonlySet<string>
+  /** Whether a surrounding graph has the value. */
+  around: (name: string) => boolean
 }
 
 function checkLevel(graph: Graph, level: Level): void {
   const { limits, used, depth, around } = level
   if (depth > limits.depth) throw refused(`graphs are nested deeper than ${limits.depth}`)
-  const known = new Set([
-    ...around,
-    ...graph.inputs.map(({ name }) => name),
-    ...graph.initializers.map(({ name }) => name),
-  ])
+  const own = new Set([...graph.inputs, ...graph.initializers].map(({ name }) => name))
+  const isKnown = (name: string): boolean => own.has(name) || around(name)
   for (const tensor of graph.initializers) {
     used.values += sizeOf(tensor.shape)
     if (used.values > limits.tensorValues) throw refused(`its constants hold more than ${limits.tensorValues} values`)
@@ -39,23 +38,23 @@ function checkLevel(graph: Graph, level: Level): void {
   for (const node of graph.nodes) {
     used.nodes += 1
     if (used.nodes > limits.nodes) throw refused(`it has more than ${limits.nodes} nodes`)
-    checkNode(node, known)
+    checkNode(node, isKnown)
     for (const attribute of Object.values(node.attributes)) {
-      if (attribute.kind === 'graph') checkLevel(attribute.value, { ...level, depth: depth + 1, around: known })
+      if (attribute.kind === 'graph') checkLevel(attribute.value, { ...level, depth: depth + 1, around: isKnown })
     }
-    for (const output of node.outputs) known.add(output)
+    for (const output of node.outputs) own.add(output)
   }
-  for (const { name } of graph.outputs) if (!known.has(name)) throw invalid(`nothing computes the output ${name}`)
+  for (const { name } of graph.outputs) if (!isKnown(name)) throw invalid(`nothing computes the output ${shown(name)}`)
 }
 
-function checkNode(node: Node, known: ReadonlySet<string>): void {
+function checkNode(node: Node, isKnown: (name: string) => boolean): void {
   if (node.domain !== '' || !allowedOperators.has(node.op)) {
-    throw refused(
-      `the operator ${node.domain === '' ? node.op : `${node.domain}.${node.op}`} is not on the list of allowed ones`,
-    )
+    const name = node.domain === '' ? node.op : `${node.domain}.${node.op}`
+    throw refused(`the operator ${shown(name)} is not on the list of allowed ones`)
   }
   for (const input of node.inputs)
-    if (input !== '' && !known.has(input)) throw invalid(`${node.op} uses ${input}, which nothing before it computes`)
+    if (input !== '' && !isKnown(input))
+      throw invalid(`${node.op} uses ${shown(input)}, which nothing before it computes`)
 }
 
 const refused = (problem: string): WardroundError => new WardroundError('WR_GRAPH_REFUSED', { problem })

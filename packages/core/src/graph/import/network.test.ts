@@ -271,9 +271,21 @@ test('a file cannot make us work out what is large', () => {
       node('Add', [['x', 'large'], ['h']]),
       node('Neg', [['x'], ['y']]),
     ],
-    initializers: [floats('one', [1], [1]), integers('huge', [100_000, 1, 100_000])],
+    initializers: [floats('one', [1], [1]), integers('huge', [10_000, 1, 10_000])],
   }
   refuses(parts, 'WR_GRAPH_INVALID', /broadcast/)
+})
+
+test('a node has as many inputs as its operator takes, also where it is not appended as it stands', () => {
+  for (const [op, inputs] of [
+    ['Add', ['x']],
+    ['Neg', ['x', 'x']],
+    ['Identity', ['x', 'x']],
+    ['Cast', ['x', 'x']],
+    ['Dropout', ['x', '', '', '']],
+    ['BatchNormalization', ['x', 'w', 'w', 'w']],
+  ] as const)
+    refuses({ nodes: [node(op, [inputs, ['y']])], initializers: [w] }, 'WR_GRAPH_INVALID', /inputs/)
 })
 
 test('a pooling that rounds up where only padding is left does not', () => {

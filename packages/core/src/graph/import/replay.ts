@@ -6,6 +6,7 @@ import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
 import type { Graph, Node } from '../ir.ts'
 import type { Context } from '../layers/layer.ts'
+import { requireArity } from '../shapes/arity.ts'
 import { shapedOperators } from '../shapes/registry.ts'
 import { folder } from './fold.ts'
 import { constantOf, refused, valuesIn } from './known.ts'
@@ -86,6 +87,11 @@ function appendWatched(state: Replay, node: Node, { watch, lost }: Watched): voi
 
 function appendNode(state: Replay, node: Node): void {
   if (node.domain !== '') throw refused(`the operator ${node.domain}.${node.op} is not one of ONNX's own`)
+  if (shapedOperators.has(node.op))
+    requireArity(
+      node,
+      node.inputs.map((name) => (name === '' ? undefined : name)),
+    )
   const special = Object.hasOwn(specialNodes, node.op) ? specialNodes[node.op] : undefined
   if (special !== undefined) {
     special(node, state)

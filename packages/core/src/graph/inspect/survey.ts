@@ -4,7 +4,7 @@
  */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
 import { WardroundError } from '../../errors.ts'
-import { readWhole } from '../decode-model.ts'
+import { type Budget, budget, messageUnits, readWhole } from '../reading.ts'
 
 export type SurveyNode = {
   readonly op: string
@@ -42,6 +42,7 @@ export type Survey = {
 const deepest = 8
 
 type Draft = {
+  readonly left: Budget
   producer: string
   version: string
   opset: number
@@ -55,8 +56,9 @@ type Draft = {
 }
 
 /** Errors: WR_GRAPH_INVALID for what is no model at all. */
-export function surveyModel(bytes: Uint8Array): Survey {
+export function surveyModel(bytes: Uint8Array, left = budget()): Survey {
   const draft: Draft = {
+    left,
     producer: '',
     version: '',
     opset: 0,
@@ -70,15 +72,18 @@ export function surveyModel(bytes: Uint8Array): Survey {
   }
   readWhole(() => readModel(bytes, draft))
   if (draft.graphs === 0) throw new WardroundError('WR_GRAPH_INVALID', { problem: 'there is no graph in it' })
-  return { ...draft, producer: `${draft.producer} ${draft.version}`.trim() }
+  const { left: _, ...found } = draft
+  return { ...found, producer: `${draft.producer} ${draft.version}`.trim() }
 }
 
 type Field = { readonly field: number; readonly bytes: Uint8Array; readonly number: number }
 
 /** Every field of a message: bytes where it has a length, a number where it is one. */
-function* fieldsOf(bytes: Uint8Array): Generator<Field> {
+function* fieldsOf(bytes: Uint8Array, { spend }: Budget): Generator<Field> {
   const reader = new BinaryReader(bytes)
+  spend(messageUnits)
   while (reader.pos < reader.len) {
+    spend(1)
     const [field, wire] = reader.tag()
     if (wire === WireType.LengthDelimited) yield { field, bytes: reader.bytes(), number: 0 }
     else if (wire === WireType.Varint) yield { field, bytes: nothing, number: Number(reader.int64()) }
@@ -91,20 +96,20 @@ const lenient = new TextDecoder()
 const textOf = (bytes: Uint8Array): string => lenient.decode(bytes)
 
 function readModel(bytes: Uint8Array, draft: Draft): void {
-  for (const part of fieldsOf(bytes)) {
+  for (const part of fieldsOf(bytes, draft.left)) {
     if (part.field === 2) draft.producer = textOf(part.bytes)
     else if (part.field === 3) draft.version = textOf(part.bytes)
     else if (part.field === 7) {
       draft.graphs += 1
       readGraph(part.bytes, draft, 0)
-    } else if (part.field === 8) draft.opset = opsetOf(part.bytes) ?? draft.opset
+    } else if (part.field === 8) draft.opset = opsetOf(part.bytes, draft.left) ?? draft.opset
     else if (part.field === 25) draft.functions += 1
   }
 }
 
-function opsetOf(bytes: Uint8Array): number | undefined {
+function opsetOf(bytes: Uint8Array, left: Budget): number | undefined {
   let [domain, version] = ['', 0]
-  for (const part of fieldsOf(bytes)) {
+  for (const part of fieldsOf(bytes, left)) {
     if (part.field === 1) domain = textOf(part.bytes)
     else if (part.field === 2) version = part.number
   }
@@ -114,11 +119,11 @@ function opsetOf(bytes: Uint8Array): number | undefined {
 function readGraph(bytes: Uint8Array, draft: Draft, depth: number): void {
   if (depth > deepest)
     throw new WardroundError('WR_GRAPH_INVALID', { problem: `graphs are nested deeper than ${deepest}` })
-  for (const part of fieldsOf(bytes)) {
+  for (const part of fieldsOf(bytes, draft.left)) {
     if (part.field === 1) readNode(part.bytes, draft, depth)
-    else if (part.field === 5) draft.tensors.push(tensorOf(part.bytes))
-    else if (part.field === 11 && depth === 0) draft.inputs.push(infoOf(part.bytes))
-    else if (part.field === 12 && depth === 0) draft.outputs.push(infoOf(part.bytes))
+    else if (part.field === 5) draft.tensors.push(tensorOf(part.bytes, draft.left))
+    else if (part.field === 11 && depth === 0) draft.inputs.push(infoOf(part.bytes, draft.left))
+    else if (part.field === 12 && depth === 0) draft.outputs.push(infoOf(part.bytes, draft.left))
     else if (part.field === 15) draft.sparse += 1
   }
 }
@@ -127,14 +132,14 @@ function readNode(bytes: Uint8Array, draft: Draft, depth: number): void {
   const [inputs, outputs]: [string[], string[]] = [[], []]
   const said = new Map<string, string>()
   let [name, op, domain] = ['', '', '']
-  for (const part of fieldsOf(bytes)) {
+  for (const part of fieldsOf(bytes, draft.left)) {
     if (part.field === 1) inputs.push(textOf(part.bytes))
     else if (part.field === 2) outputs.push(textOf(part.bytes))
     else if (part.field === 3) name = textOf(part.bytes)
     else if (part.field === 4) op = textOf(part.bytes)
     else if (part.field === 5) readAttribute(part.bytes, draft, depth)
     else if (part.field === 7) domain = textOf(part.bytes)
-    else if (part.field === 9) said.set(...entryOf(part.bytes))
+    else if (part.field === 9) said.set(...entryOf(part.bytes, draft.left))
   }
   draft.nodes.push({
     op,
@@ -157,25 +162,25 @@ const joined = (module: string, step: string): string => (module === '' ? step :
 
 /** Attributes may hold tensors (5), graphs (6), and lists of them (10, 11). */
 function readAttribute(bytes: Uint8Array, draft: Draft, depth: number): void {
-  for (const part of fieldsOf(bytes)) {
-    if (part.field === 5 || part.field === 10) draft.tensors.push(tensorOf(part.bytes))
+  for (const part of fieldsOf(bytes, draft.left)) {
+    if (part.field === 5 || part.field === 10) draft.tensors.push(tensorOf(part.bytes, draft.left))
     else if (part.field === 6 || part.field === 11) readGraph(part.bytes, draft, depth + 1)
   }
 }
 
-function entryOf(bytes: Uint8Array): [key: string, value: string] {
+function entryOf(bytes: Uint8Array, left: Budget): [key: string, value: string] {
   let [key, value] = ['', '']
-  for (const part of fieldsOf(bytes)) {
+  for (const part of fieldsOf(bytes, left)) {
     if (part.field === 1) key = textOf(part.bytes)
     else if (part.field === 2) value = textOf(part.bytes)
   }
   return [key, value]
 }
 
-function tensorOf(bytes: Uint8Array): SurveyTensor {
+function tensorOf(bytes: Uint8Array, left: Budget): SurveyTensor {
   const shape: number[] = []
   let [name, type, isElsewhere] = ['', 0, false]
-  for (const part of fieldsOf(bytes)) {
+  for (const part of fieldsOf(bytes, left)) {
     if (part.field === 1) shape.push(...(part.bytes.length > 0 ? packed(part.bytes) : [part.number]))
     else if (part.field === 2) type = part.number
     else if (part.field === 8) name = textOf(part.bytes)
@@ -195,32 +200,32 @@ function packed(bytes: Uint8Array): number[] {
   return numbers
 }
 
-function infoOf(bytes: Uint8Array): SurveyValue {
+function infoOf(bytes: Uint8Array, left: Budget): SurveyValue {
   let [name, type] = ['', 0]
   const shape: (number | string)[] = []
-  for (const part of fieldsOf(bytes)) {
+  for (const part of fieldsOf(bytes, left)) {
     if (part.field === 1) name = textOf(part.bytes)
     else if (part.field === 2)
-      for (const tensor of inside(part.bytes, 1)) {
+      for (const tensor of inside(part.bytes, left, 1)) {
         if (tensor.field === 1) type = tensor.number
         else if (tensor.field === 2)
-          for (const extent of inside(tensor.bytes, undefined)) shape.push(dimOf(extent.bytes))
+          for (const extent of inside(tensor.bytes, left)) shape.push(dimOf(extent.bytes, left))
       }
   }
   return { name, type, shape }
 }
 
 /** The fields of the message in field `wanted`; without one, the fields themselves. */
-function* inside(bytes: Uint8Array, wanted: number | undefined): Generator<Field> {
-  for (const part of fieldsOf(bytes)) {
+function* inside(bytes: Uint8Array, left: Budget, wanted?: number): Generator<Field> {
+  for (const part of fieldsOf(bytes, left)) {
     if (wanted === undefined) yield part
-    else if (part.field === wanted) yield* fieldsOf(part.bytes)
+    else if (part.field === wanted) yield* fieldsOf(part.bytes, left)
   }
 }
 
-function dimOf(bytes: Uint8Array): number | string {
+function dimOf(bytes: Uint8Array, left: Budget): number | string {
   let extent: number | string = '?'
-  for (const part of fieldsOf(bytes)) {
+  for (const part of fieldsOf(bytes, left)) {
     if (part.field === 1) extent = part.number < 0 ? '?' : part.number
     else if (part.field === 2) extent = textOf(part.bytes)
   }

@@ -40,4 +40,10 @@ test('more values than a graph may hold are refused before anything makes them',
   assertRefused('ConstantOfShape', [whole([2 ** 20, 2 ** 20])])
   assertRefused('Range', numbers(0, 1, 1e-9))
   assertRefused('OneHot', [[2 ** 20], whole([2 ** 20]), values])
+  for (const op of ['Expand', 'Tile']) {
+    assertRefused(op, [[1, 1], whole([2 ** 20, 2 ** 8 + 1])])
+    assertRefused(op, [['rows', 1], whole([1, 2 ** 28 + 1])])
+  }
+  assert.deepEqual(shapeOf('Expand', [[1], whole([2 ** 28])]), [2 ** 28])
+  assert.deepEqual(shapeOf('Tile', [[2], whole([2 ** 27])]), [2 ** 28])
 })

@@ -1,14 +1,7 @@
 /** Shapes of values that are made out of shapes, counts and places alone. */
-import { type Dim, intAttribute, type Shape } from '../ir.ts'
+import { type Dim, intAttribute } from '../ir.ts'
 import { given } from './movement.ts'
-import { axisOf, input, integers, invalid, type Lookup, refused, type ShapeRule } from './rule.ts'
-
-/** As many as all constants of a graph may hold. Errors: WR_GRAPH_REFUSED for more. */
-function bounded(op: string, shape: Shape): Shape {
-  const size = shape.reduce<number>((product, extent) => product * (typeof extent === 'number' ? extent : 1), 1)
-  if (!(size <= 2 ** 28)) throw refused(`${op} makes ${size} values`)
-  return shape
-}
+import { axisOf, bounded, input, integers, invalid, type Lookup, type ShapeRule } from './rule.ts'
 
 /** A count that is known before anything runs; its value is a constant elsewhere. */
 const shapeRule: ShapeRule = (node, inputs) => {

@@ -3,6 +3,7 @@ import type { WardroundError } from '../../errors.ts'
 import { type Dim, intAttribute, intsAttribute, type Node, type Shape } from '../ir.ts'
 import {
   axisOf,
+  bounded,
   broadcast,
   input,
   integers,
@@ -103,7 +104,7 @@ const expand: ShapeRule = (node, inputs, lookup) => {
   const { type, shape } = input(inputs, 0)
   const wanted = integers(lookup.constant(node.inputs[1] ?? ''))
   if (wanted === undefined) throw invalid('the shape given to Expand is not constant')
-  return { type, shape: broadcast(shape, wanted) }
+  return { type, shape: bounded(node.op, broadcast(shape, wanted)) }
 }
 
 /** Constant integers of input `index`; undefined where it is left out. Errors: WR_GRAPH_INVALID where they are computed. */
@@ -196,7 +197,13 @@ const tile: ShapeRule = (node, inputs, lookup) => {
     if (count !== 1) throw invalid(`Tile of an extent that is known only when it runs (${extent})`)
     return extent
   }
-  return { type, shape: shape.map((extent, axis) => times(extent, repeats[axis] ?? 1)) }
+  return {
+    type,
+    shape: bounded(
+      node.op,
+      shape.map((extent, axis) => times(extent, repeats[axis] ?? 1)),
+    ),
+  }
 }
 
 /** The axes before `axis` as one, and those from there on as another. */

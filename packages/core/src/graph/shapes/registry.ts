@@ -1,5 +1,6 @@
 /** Shape inference for the operators that Wardround builds and accepts: every one, with its rule. */
 import type { Dim, Node, Shape } from '../ir.ts'
+import { requireArity } from './arity.ts'
 import { elementwiseShapes } from './elementwise.ts'
 import { fillingShapes } from './filling.ts'
 import { indexingShapes } from './indexing.ts'
@@ -38,6 +39,7 @@ export function inferNode(node: Node, lookup: Lookup): readonly TypedShape[] {
   const inputs = node.inputs.map((name) => (name === '' ? undefined : lookup.info(name)))
   for (const value of inputs)
     if (value !== undefined && value.shape.length > mostAxes) throw invalid(`${node.op} of ${value.shape.length} axes`)
+  requireArity(node, inputs)
   const made = rule(node, inputs, lookup)
   const outputs = 'shape' in made ? [made] : made
   if (node.outputs.length > outputs.length) throw invalid(`${node.op} has no output ${node.outputs.length}`)

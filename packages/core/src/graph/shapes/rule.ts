@@ -20,6 +20,13 @@ export const invalid = (problem: string): WardroundError => new WardroundError('
 /** Well-formed, and not supported. */
 export const refused = (problem: string): WardroundError => new WardroundError('WR_GRAPH_REFUSED', { problem })
 
+/** Of what is filled rather than computed: as many values as all constants of a graph may hold. Errors: WR_GRAPH_REFUSED for more. */
+export function bounded(op: string, shape: Shape): Shape {
+  const size = shape.reduce<number>((product, extent) => product * (typeof extent === 'number' ? extent : 1), 1)
+  if (!(size <= 2 ** 28)) throw refused(`${op} makes ${size} values`)
+  return shape
+}
+
 /** As many as NumPy has, and more than any runtime computes with. */
 export const mostAxes = 64
 
