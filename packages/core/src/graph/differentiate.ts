@@ -2,6 +2,7 @@
 import { WardroundError } from '../errors.ts'
 import type { GraphBuilder } from './builder.ts'
 import { gradientRules } from './gradients/registry.ts'
+import type { GradientRule } from './gradients/rule.ts'
 import type { Node } from './ir.ts'
 
 /**
@@ -14,26 +15,52 @@ export function differentiate(builder: GraphBuilder, loss: string, parameters: r
   const forward = [...builder.wholes()]
   const active = dependents(forward, parameters)
   const gradients = new Map([[loss, builder.scalar(1)]])
-  for (const node of forward.toReversed()) {
-    const reached = node.outputs.map((output) => (active.has(output) ? gradients.get(output) : undefined))
-    if (reached.every((gradient) => gradient === undefined)) continue
-    const rule = Object.hasOwn(gradientRules, node.op) ? gradientRules[node.op] : undefined
-    if (rule === undefined)
-      throw new WardroundError('WR_GRAPH_REFUSED', { problem: `the operator ${node.op} cannot be differentiated` })
-    const parts = rule(node, reached, builder)
-    for (const [index, input] of node.inputs.entries()) {
-      const part = parts[index]
-      if (part === undefined || !active.has(input)) continue
-      const before = gradients.get(input)
-      gradients.set(input, before === undefined ? part : builder.node('Add', [before, part]))
-    }
-  }
+  flowBack(builder, { nodes: forward, active, gradients })
   return parameters.map((parameter) => {
     const gradient = gradients.get(parameter)
     if (gradient === undefined)
       throw new WardroundError('WR_GRAPH_INVALID', { problem: `the loss does not depend on ${parameter}` })
     return gradient
   })
+}
+
+export type Sweep = {
+  /** In their order. */
+  readonly nodes: readonly Node[]
+  /** Values that want a gradient. */
+  readonly active: ReadonlySet<string>
+  /** What is there to begin with; what is found comes to it. */
+  readonly gradients: Map<string, string>
+}
+
+/** From the gradients that are there back through `nodes`. Errors: WR_GRAPH_REFUSED. */
+export function flowBack(builder: GraphBuilder, { nodes, active, gradients }: Sweep): void {
+  for (const node of nodes.toReversed()) {
+    const reached = node.outputs.map((output) => (active.has(output) ? gradients.get(output) : undefined))
+    if (reached.every((gradient) => gradient === undefined)) continue
+    const parts = ruleOf(node)(node, reached, builder)
+    for (const [index, input] of node.inputs.entries())
+      if (active.has(input)) addGradient(builder, gradients, [input, parts[index]])
+  }
+}
+
+/** Errors: WR_GRAPH_REFUSED. */
+export function ruleOf({ op }: Node): GradientRule {
+  const rule = Object.hasOwn(gradientRules, op) ? gradientRules[op] : undefined
+  if (rule === undefined)
+    throw new WardroundError('WR_GRAPH_REFUSED', { problem: `the operator ${op} cannot be differentiated` })
+  return rule
+}
+
+/** What is used several times collects as many parts. */
+export function addGradient(
+  builder: GraphBuilder,
+  gradients: Map<string, string>,
+  [name, part]: readonly [string, string | undefined],
+): void {
+  if (part === undefined) return
+  const before = gradients.get(name)
+  gradients.set(name, before === undefined ? part : builder.node('Add', [before, part]))
 }
 
 /** The parameters and every value computed from one. */

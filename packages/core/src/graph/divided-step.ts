@@ -51,7 +51,10 @@ export type UpdateInput = {
 const usualLargeValues = 1 << 16
 
 /** Not for pooled data sets: their layers are products that ONNX Runtime fuses with what follows, so that the halves' bits could be others. */
-export function dividedStep(options: Omit<StepOptions, 'groups'>, largeValues = usualLargeValues): DividedStep {
+export function dividedStep(
+  options: Omit<StepOptions, 'groups' | 'privacy'>,
+  largeValues = usualLargeValues,
+): DividedStep {
   const parts = stepParts(options)
   const { learnt, state, draws, carried, optimizer } = parts
   const b = graphBuilder('step/')

@@ -10,6 +10,7 @@ import { type Attribute, type Graph, int, ints, type Node, subgraph, type ValueI
 import type { DrawSpec } from './layers/layer.ts'
 import { counter, type StateSpec } from './optimizers/optimizer.ts'
 import { pack, packingOf, unpack } from './packing.ts'
+import { countedInput, noiseInput } from './private-step.ts'
 import {
   appendStep,
   batchInput,
@@ -24,7 +25,7 @@ import {
 export type EpochGraph = {
   /**
    * Inputs, by name: the outer values and the carried ones (step.ts), `batches` int32 [steps, batch], `draws/<layer>` [steps, batch, …extents],
-   * and `rates` [steps] if scheduled.
+   * `rates` [steps] if scheduled, and of private steps `counted` [steps, batch, 1] and `noise/<weight>` [steps, …extents] of each weight that is learnt.
    * Outputs: `next/<weight or state>`, and `losses` [steps]: each step's data loss, before the step, without penalties.
    */
   readonly graph: Graph
@@ -65,7 +66,7 @@ export function epochGraph(options: StepOptions): EpochGraph {
 function scannedInputs(
   b: GraphBuilder,
   options: StepOptions,
-  { draws, state }: StepParts,
+  { draws, learnt, state }: StepParts,
 ): ReadonlyMap<string, string> {
   const scanned = new Map<string, string>()
   const input = (inner: string, value: ValueInfo): void => void scanned.set(inner, b.input(value))
@@ -78,6 +79,11 @@ function scannedInputs(
       shape: ['steps', batch, ...layer.extents],
     })
   if (options.scheduled) input(rateInput, { name: 'rates', type: 'float32', shape: ['steps'] })
+  if (options.privacy !== undefined) {
+    input(countedInput, { name: 'counted', type: 'float32', shape: ['steps', batch, 1] })
+    for (const { name, shape } of learnt)
+      input(noiseInput({ name }), { name: `noise/${name}`, type: 'float32', shape: ['steps', ...shape] })
+  }
   if (state.some(({ name }) => name === counter)) scanned.set(counter, appendCounts(b))
   return scanned
 }

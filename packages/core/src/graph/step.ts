@@ -1,19 +1,21 @@
 /** One step of training as nodes of a graph: gather the batch, forward, loss, gradients, optimizer. */
 import type { ModelSpec, TrainingSpec } from '../study/model.ts'
 import type { TensorSpec } from '../weights.ts'
-import { appendAugmentation, augmentDraws } from './augment.ts'
+import { augmentDraws } from './augment.ts'
 import type { GraphBuilder } from './builder.ts'
 import { clipGradients } from './clip-gradients.ts'
 import { differentiate } from './differentiate.ts'
 import type { ValueInfo } from './ir.ts'
 import type { Context, DrawSpec } from './layers/layer.ts'
-import { appendL2, appendProximal, sum } from './losses/penalties.ts'
-import { appendLoss } from './losses/registry.ts'
+import { sum } from './losses/penalties.ts'
 import { extentsOf, type Inputs, type Network, networkOf, weightSpecs } from './network.ts'
+import { appendDataLoss, appendPenalties, pickRows, travelling } from './objective.ts'
 import type { Optimizer, StateSpec } from './optimizers/optimizer.ts'
 import { optimizerOf } from './optimizers/registry.ts'
 import { type Packing, pack, unpack } from './packing.ts'
-import { appendLevels, appendScale, pixelScaleInputs } from './pixels.ts'
+import type { PrivacyOptions } from './per-example/private-gradients.ts'
+import { pixelScaleInputs } from './pixels.ts'
+import { appendPrivateGradients } from './private-step.ts'
 
 export type StepOptions = {
   readonly model: ModelSpec
@@ -34,6 +36,8 @@ export type StepOptions = {
   readonly scheduled?: boolean
   /** Hospitals of a pooled data set: personal biases become tables (network.ts). */
   readonly groups?: number
+  /** Whether gradients are clipped example by example and get noise (per-example/private-gradients.ts). */
+  readonly privacy?: PrivacyOptions
 }
 
 /** What a step is made of, before there is a graph. */
@@ -70,10 +74,6 @@ export function stepParts(options: StepOptions): StepParts {
 }
 
 const isAugmented = ({ pixels = false, training }: StepOptions): boolean => pixels && training.augment !== undefined
-
-/** Of weights that are learnt. */
-const travelling = <T extends TensorSpec>({ model }: StepOptions, learnt: readonly T[]): T[] =>
-  learnt.filter(({ name }) => !model.personal.includes(name))
 
 function outerValues(options: StepOptions, learnt: readonly TensorSpec[]): ValueInfo[] {
   const anchored = options.proximalMu === undefined ? [] : travelling(options, learnt)
@@ -119,16 +119,11 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
   const rate = options.scheduled ? b.input({ name: rateInput, type: 'float32', shape: [] }) : undefined
   const kept = new Map<string, string>()
   const keep = (tensor: string, next: string): void => void kept.set(tensor, next)
-  const { data, total } = appendObjective(b, options, {
-    parts,
-    batch,
-    context: { draw: ({ name }) => draws.get(name), keep },
-  })
-  const gradients = differentiate(
-    b,
-    total,
-    learnt.map(({ name }) => name),
-  )
+  const draw: NonNullable<Context['draw']> = ({ name }) => draws.get(name)
+  const { data, gradients } =
+    options.privacy === undefined
+      ? appendGradients(b, options, { parts, batch, context: { draw, keep } })
+      : appendPrivateGradients(b, { ...options, privacy: options.privacy }, { parts, batch, draw, keep })
   const corrected = new Set(options.corrected ? travelling(options, learnt).map(({ name }) => name) : [])
   const correct = (name: string, gradient: string): string =>
     corrected.has(name) ? b.node('Add', [gradient, `correction/${name}`]) : gradient
@@ -145,57 +140,15 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
   return { next: carried.map(({ name }) => nextOf(name)), loss: data }
 }
 
-type Images = { readonly features: string; readonly group: string | undefined; readonly context: Context }
-
-/** A batch's levels, changed by chance where the study says so, as z-scores. */
-function appendImages(b: GraphBuilder, options: StepOptions, { features, group, context }: Images): string {
-  const levels = appendLevels(b, features)
-  const { augment } = options.training
-  const draws = augment === undefined ? undefined : context.draw?.(augmentDraws)
-  const changed =
-    augment === undefined || draws === undefined
-      ? levels
-      : appendAugmentation(b, augment, { levels, draws, extents: extentsOf(options.inputs) })
-  return appendScale(b, changed, group === undefined ? {} : { group })
-}
-
-/** The data loss, and with the penalties the total that is minimised. */
-function appendObjective(
+/** The data loss, and the gradients of what is minimised: with the penalties. */
+function appendGradients(
   b: GraphBuilder,
   options: StepOptions,
-  { parts: { network, learnt }, batch, context }: { parts: StepParts; batch: string; context: Context },
-): { data: string; total: string } {
-  const pick = (name: string): string => b.node('Gather', [name, batch])
-  const features = pick('features')
-  const group = options.groups === undefined ? undefined : pick('group')
-  const x = options.pixels ? appendImages(b, options, { features, group, context }) : features
-  const logits = network.append(b, x, {
-    ...context,
-    ...(group === undefined ? {} : { group, personal: options.model.personal }),
-  })
-  const data = appendLoss(b, options.training.loss, {
-    logits,
-    target: pick('target'),
-    ...(options.weighted ? { weight: pick('weight') } : {}),
-  })
-  const l2 = appendL2(
-    b,
-    options.training.l2,
-    network.weights.filter(({ learnt, penalised }) => learnt && penalised).map(({ name }) => name),
-  )
-  const proximal =
-    options.proximalMu === undefined
-      ? undefined
-      : appendProximal(
-          b,
-          options.proximalMu,
-          travelling(options, learnt).map(({ name }) => ({ weight: name, anchor: `anchor/${name}` })),
-        )
-  return {
-    data,
-    total: sum(
-      b,
-      [data, l2, proximal].filter((term) => term !== undefined),
-    ),
-  }
+  { parts, batch, context }: { readonly parts: StepParts; readonly batch: string; readonly context: Context },
+): { data: string; gradients: readonly string[] } {
+  const rows = pickRows(b, options, { batch, context })
+  const data = appendDataLoss(b, options, { network: parts.network, context, rows })
+  const terms = [data, ...appendPenalties(b, options, parts)]
+  const names = parts.learnt.map(({ name }) => name)
+  return { data, gradients: differentiate(b, sum(b, terms), names) }
 }

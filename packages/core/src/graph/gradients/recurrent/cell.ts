@@ -27,9 +27,9 @@ export const times = (b: GraphBuilder, first: string, ...others: readonly string
 /** 1 − x², the derivative of tanh where it is x. */
 export const tanhSlope = (b: GraphBuilder, x: string): string => complement(b, times(b, x, x))
 
-/** `parts` one below the other. */
-export const joined = (b: GraphBuilder, parts: readonly string[]): string =>
-  parts.length === 1 ? (parts[0] ?? '') : b.node('Concat', parts, { attributes: { axis: int(0) } })
+/** `parts` one below the other, or side by side along another axis. */
+export const joined = (b: GraphBuilder, parts: readonly string[], axis = 0): string =>
+  parts.length === 1 ? (parts[0] ?? '') : b.node('Concat', parts, { attributes: { axis: int(axis) } })
 
 /** `make` of each name once. */
 export function memo(make: (name: string) => string): (name: string) => string {

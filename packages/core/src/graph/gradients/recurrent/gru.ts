@@ -6,18 +6,20 @@ import type { GraphBuilder } from '../../builder.ts'
 import { intAttribute } from '../../ir.ts'
 import { backwards } from './back.ts'
 import { complement, gateSum, ofInput, ofState, tanhSlope, times } from './cell.ts'
-import { type Found, recurrentGradient } from './layer.ts'
+import { type CellRule, type Found, recurrentGradient } from './layer.ts'
 import type { Gate, Pass } from './pass.ts'
 
 type Gates = readonly [update: Gate, reset: Gate, candidate: Gate]
 
-export const gru = recurrentGradient((b, pass, node) => {
+export const gruCell: CellRule = (b, pass, node) => {
   const [update, reset, candidate] = pass.gates
   if (update === undefined || reset === undefined || candidate === undefined)
     throw new TypeError('a GRU has three gates')
   const rule = intAttribute(node, 'linear_before_reset', 0) === 0 ? resetFirst : linearFirst
   return rule(b, pass, [update, reset, candidate])
-})
+}
+
+export const gru = recurrentGradient(gruCell)
 
 const sigmoidSum = (b: GraphBuilder, { x, before }: Pass, gate: Gate): string =>
   b.node('Sigmoid', [gateSum(b, { x, state: before }, gate)])

@@ -4,11 +4,11 @@
  * state, backwards. The gradients of the weights are again products over all rows.
  */
 import type { GraphBuilder } from '../../builder.ts'
-import { int, type Node } from '../../ir.ts'
+import { int, ints, type Node } from '../../ir.ts'
 import { operandAt } from '../../recurrent.ts'
 import { fixedShape, type GradientRule, inputOf } from '../rule.ts'
 import { joined, memo } from './cell.ts'
-import { type Pass, passesOf } from './pass.ts'
+import { bySteps, type Pass, passesOf } from './pass.ts'
 
 /** What a cell's rule finds for one direction. */
 export type Found = {
@@ -27,33 +27,66 @@ export type Found = {
   readonly dc?: string
 }
 
+export type CellRule = (b: GraphBuilder, pass: Pass, node: Node) => Found
+
+/** How the gradients of weights are made of the rows of a direction. */
+export type Reduction = {
+  /** rowsᵀ·others: [n, m] of [rows, n] and [rows, m]. */
+  readonly product: (b: GraphBuilder, pass: Pass, operands: readonly [rows: string, others: string]) => string
+  readonly sum: (b: GraphBuilder, pass: Pass, rows: string) => string
+  /** Undefined: over all examples. Else there is one for each of so many, in front. */
+  readonly batch?: (pass: Pass) => number
+}
+
+const wholeBatch: Reduction = {
+  product: (b, _, operands) => b.node('Gemm', operands, { attributes: { transA: int(1) } }),
+  sum: (b, _, rows) => b.node('ReduceSum', [rows, b.axes([0])], { attributes: { keepdims: int(0) } }),
+}
+
+/** For each example by itself: its gradients have the examples in front (per-example/). */
+export const eachExample: Reduction = {
+  product(b, pass, [rows, others]) {
+    const first = (name: string, perm: readonly number[]): string =>
+      b.node('Transpose', [bySteps(b, name, pass)], { attributes: { perm: ints(perm) } })
+    return b.node('MatMul', [first(rows, [1, 2, 0]), first(others, [1, 0, 2])])
+  },
+  sum: (b, pass, rows) =>
+    b.node('ReduceSum', [bySteps(b, rows, pass), b.axes([0])], { attributes: { keepdims: int(0) } }),
+  batch: ({ batch }) => batch,
+}
+
 /** A rule for the whole node from one for a direction. */
 export const recurrentGradient =
-  (rule: (b: GraphBuilder, pass: Pass, node: Node) => Found): GradientRule =>
+  (rule: CellRule, { product, sum, batch }: Reduction = wholeBatch): GradientRule =>
   (node, gradients, b) => {
     const passes = passesOf(node, gradients, b)
-    const found = passes.map((pass) => ({ x: pass.x, ...rule(b, pass, node) }))
-    const sums = memo((rows) => b.node('ReduceSum', [rows, b.axes([0])], { attributes: { keepdims: int(0) } }))
-    const product = (rows: string, others: string): string =>
-      b.node('Gemm', [rows, others], { attributes: { transA: int(1) } })
-    const parts = new Map<number, readonly string[]>([
-      [operandAt.x, [inputGradient(b, found)]],
-      [operandAt.w, found.flatMap(({ gates, x }) => gates.map(({ ofInput }) => product(ofInput, x)))],
-      [operandAt.r, found.flatMap(({ gates }) => gates.map(({ ofState, state }) => product(ofState, state)))],
+    const found = passes.map((pass) => ({ pass, ...rule(b, pass, node), sums: memo((rows) => sum(b, pass, rows)) }))
+    const weights = new Map<number, readonly string[]>([
+      [operandAt.w, found.flatMap(({ gates, pass }) => gates.map((gate) => product(b, pass, [gate.ofInput, pass.x])))],
+      [
+        operandAt.r,
+        found.flatMap(({ gates, pass }) => gates.map((gate) => product(b, pass, [gate.ofState, gate.state]))),
+      ],
       [
         operandAt.bias,
-        found.flatMap(({ gates }) => [
+        found.flatMap(({ gates, sums }) => [
           ...gates.map(({ ofInput }) => sums(ofInput)),
           ...gates.map(({ ofState }) => sums(ofState)),
         ]),
       ],
+    ])
+    const flows = new Map<number, readonly string[]>([
+      [operandAt.x, [inputGradient(b, found)]],
       [operandAt.h, found.map(({ dh }) => dh)],
       [operandAt.c, found.map(({ dc = '' }) => dc)],
     ])
+    const lead = batch === undefined ? [] : passes.slice(0, 1).map(batch)
     return node.inputs.map((input, index) => {
-      const rows = parts.get(index)
-      if (rows === undefined || input === '') return undefined
-      return b.node('Reshape', [joined(b, rows), b.axes(fixedShape(b, inputOf(node, index)))])
+      if (input === '') return undefined
+      const shape = fixedShape(b, inputOf(node, index))
+      const [flow, rows] = [flows.get(index), weights.get(index)]
+      if (flow !== undefined) return b.node('Reshape', [joined(b, flow), b.axes(shape)])
+      return rows && b.node('Reshape', [joined(b, rows, lead.length), b.axes([...lead, ...shape])])
     })
   }
 

@@ -6,11 +6,11 @@ import type { GraphBuilder } from '../../builder.ts'
 import { int } from '../../ir.ts'
 import { backwards } from './back.ts'
 import { complement, gateSum, tanhSlope, times } from './cell.ts'
-import { recurrentGradient } from './layer.ts'
+import { type CellRule, recurrentGradient } from './layer.ts'
 import { overTime } from './over-time.ts'
 import { asRows, bySteps, type Pass, shifted } from './pass.ts'
 
-export const lstm = recurrentGradient((b, pass) => {
+export const lstmCell: CellRule = (b, pass) => {
   const sums = pass.gates.map((gate) => gateSum(b, { x: pass.x, state: pass.before }, gate))
   const [i = '', o = '', f = ''] = sums.slice(0, 3).map((sum) => b.node('Sigmoid', [sum]))
   const g = b.node('Tanh', [sums[3] ?? ''])
@@ -44,7 +44,9 @@ export const lstm = recurrentGradient((b, pass) => {
   })
   const [[dh = '', dc = ''], [gates = '']] = [states, collected]
   return { gates: [{ w: pass.w, ofInput: gates, ofState: gates, state: pass.before }], dh, dc }
-})
+}
+
+export const lstm = recurrentGradient(lstmCell)
 
 /** The cell after each step, [rows, hidden]: the recurrence is element by element, once its gates are known. */
 function cells(

@@ -1,9 +1,9 @@
 /** The gradient of the simple recurrent layer: h = tanh(W·x + R·h₋₁). */
 import { backwards } from './back.ts'
 import { tanhSlope, times } from './cell.ts'
-import { recurrentGradient } from './layer.ts'
+import { type CellRule, recurrentGradient } from './layer.ts'
 
-export const rnn = recurrentGradient((b, pass) => {
+export const rnnCell: CellRule = (b, pass) => {
   const { w, r } = pass
   const { states, collected } = backwards(b, pass, {
     states: [pass.dh],
@@ -16,4 +16,6 @@ export const rnn = recurrentGradient((b, pass) => {
   })
   const [gate = ''] = collected
   return { gates: [{ w, ofInput: gate, ofState: gate, state: pass.before }], dh: states[0] ?? '' }
-})
+}
+
+export const rnn = recurrentGradient(rnnCell)

@@ -8,6 +8,8 @@ const integer = (type: ElementType): boolean => type !== 'float32'
 
 /** 2/√π · e^−x² · Σ 2ⁿ·x²ⁿ⁺¹ / (1·3·…·(2n+1)) (Abramowitz and Stegun 1964, 7.1.6): all terms have the sign of x. */
 export function erf(x: number): number {
+  // What is left is less than Float64 tells apart from 1, and terms would soon be more than it holds.
+  if (Math.abs(x) > 6) return Math.sign(x)
   let [term, sum] = [x, 0]
   for (let n = 0; Math.abs(term) > 1e-18 * Math.abs(sum); n++) {
     sum += term

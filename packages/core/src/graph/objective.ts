@@ -1,0 +1,90 @@
+/** What a step minimises: the mean of its examples' losses, and penalties. */
+import type { TensorSpec } from '../weights.ts'
+import { appendAugmentation, augmentDraws } from './augment.ts'
+import type { GraphBuilder } from './builder.ts'
+import type { Context } from './layers/layer.ts'
+import { appendL2, appendProximal } from './losses/penalties.ts'
+import { appendLoss } from './losses/registry.ts'
+import { extentsOf, type Network } from './network.ts'
+import { appendLevels, appendScale } from './pixels.ts'
+import type { StepOptions, StepParts } from './step.ts'
+
+/** The examples of a batch, [batch, …] each. */
+export type Rows = {
+  /** As the network takes them. */
+  readonly features: string
+  readonly target: string
+  readonly weight?: string
+  readonly group?: string
+}
+
+export function pickRows(
+  b: GraphBuilder,
+  options: StepOptions,
+  { batch, context }: { readonly batch: string; readonly context: Context },
+): Rows {
+  const pick = (name: string): string => b.node('Gather', [name, batch])
+  const features = pick('features')
+  const group = options.groups === undefined ? undefined : pick('group')
+  return {
+    features: options.pixels ? appendImages(b, options, { features, group, context }) : features,
+    target: pick('target'),
+    ...(options.weighted ? { weight: pick('weight') } : {}),
+    ...(group === undefined ? {} : { group }),
+  }
+}
+
+type Images = { readonly features: string; readonly group: string | undefined; readonly context: Context }
+
+/** A batch's levels, changed by chance where the study says so, as z-scores. */
+function appendImages(b: GraphBuilder, options: StepOptions, { features, group, context }: Images): string {
+  const levels = appendLevels(b, features)
+  const { augment } = options.training
+  const draws = augment === undefined ? undefined : context.draw?.(augmentDraws)
+  const changed =
+    augment === undefined || draws === undefined
+      ? levels
+      : appendAugmentation(b, augment, { levels, draws, extents: extentsOf(options.inputs) })
+  return appendScale(b, changed, group === undefined ? {} : { group })
+}
+
+type Examples = { readonly network: Network; readonly context: Context; readonly rows: Rows }
+
+/** Without penalties: the mean over the examples. */
+export function appendDataLoss(
+  b: GraphBuilder,
+  { training, model }: Pick<StepOptions, 'model' | 'training'>,
+  { network, context, rows: { features, group, ...rows } }: Examples,
+): string {
+  const logits = network.append(b, features, {
+    ...context,
+    ...(group === undefined ? {} : { group, personal: model.personal }),
+  })
+  return appendLoss(b, training.loss, { logits, ...rows })
+}
+
+/** What is added to the data loss; nothing of it is made from data. */
+export function appendPenalties(
+  b: GraphBuilder,
+  options: StepOptions,
+  { network, learnt }: StepParts,
+): readonly string[] {
+  const l2 = appendL2(
+    b,
+    options.training.l2,
+    network.weights.filter(({ learnt, penalised }) => learnt && penalised).map(({ name }) => name),
+  )
+  const proximal =
+    options.proximalMu === undefined
+      ? undefined
+      : appendProximal(
+          b,
+          options.proximalMu,
+          travelling(options, learnt).map(({ name }) => ({ weight: name, anchor: `anchor/${name}` })),
+        )
+  return [l2, proximal].filter((term) => term !== undefined)
+}
+
+/** Of weights that are learnt. */
+export const travelling = <T extends TensorSpec>({ model }: StepOptions, learnt: readonly T[]): T[] =>
+  learnt.filter(({ name }) => !model.personal.includes(name))

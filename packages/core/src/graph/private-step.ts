@@ -1,0 +1,98 @@
+/** The gradients of a step that is differentially private (docs/decisions/0035-private-steps.md): what an example has of them is clipped, and noise is added. */
+import { WardroundError } from '../errors.ts'
+import type { TensorSpec } from '../weights.ts'
+import type { GraphBuilder } from './builder.ts'
+import { flowBack } from './differentiate.ts'
+import { int } from './ir.ts'
+import type { Context } from './layers/layer.ts'
+import { sum } from './losses/penalties.ts'
+import { appendDataLoss, appendPenalties, pickRows } from './objective.ts'
+import type { Objective } from './per-example/clipped-sums.ts'
+import { type PrivacyOptions, privateGradients } from './per-example/private-gradients.ts'
+import type { StepOptions, StepParts } from './step.ts'
+
+/** Of a private step: 1 for an example that is in the batch, 0 for one that only fills it up, [batch, 1]; and standard normal draws in a weight's shape. */
+export const countedInput = 'step/counted'
+export const noiseInput = ({ name }: Pick<TensorSpec, 'name'>): string => `step/noise/${name}`
+
+type PrivateOptions = StepOptions & { readonly privacy: PrivacyOptions }
+type Given = Required<Pick<Context, 'draw' | 'keep'>> & {
+  readonly parts: StepParts
+  /** The rows of the batch, int32 [batch]. */
+  readonly batch: string
+}
+
+/**
+ * Penalties hold weights to where they are known to be anyway, and are no example's: their gradients are added after the noise. `data` is the mean over the examples
+ * that count; it is not private, and must stay where the data is. Errors: WR_GRAPH_REFUSED.
+ */
+export function appendPrivateGradients(
+  b: GraphBuilder,
+  options: PrivateOptions,
+  given: Given,
+): { data: string; gradients: readonly string[] } {
+  if (options.training.clipGradients !== undefined)
+    throw new WardroundError('WR_GRAPH_REFUSED', {
+      problem: 'the gradients of a private step are clipped example by example: leave out clipGradients',
+    })
+  const { learnt } = given.parts
+  const counted = b.input({ name: countedInput, type: 'float32', shape: [options.batch, 1] })
+  const noise = learnt.map(({ name, shape }) => b.input({ name: noiseInput({ name }), type: 'float32', shape }))
+  const { loss, gradients } = privateGradients(b, {
+    objective: objectiveOf(b, options, { ...given, counted }),
+    options: options.privacy,
+    noise,
+  })
+  const count = b.node('ReduceSum', [counted], { attributes: { keepdims: int(0) } })
+  const share = b.node('Div', [b.scalar(options.batch), b.node('Max', [count, b.scalar(1)])])
+  const penalties = penaltyGradients(b, options, given.parts)
+  return {
+    data: b.node('Mul', [loss, share]),
+    gradients: gradients.map((gradient, index) => {
+      const penalty = penalties.get(learnt[index]?.name ?? '')
+      return penalty === undefined ? gradient : b.node('Add', [gradient, penalty])
+    }),
+  }
+}
+
+/** The data loss, in which an example that only fills up the batch weighs nothing: it is weighed before it is clipped, so that no weight is a way past the bound. */
+function objectiveOf(
+  b: GraphBuilder,
+  options: PrivateOptions,
+  { parts: { network, weights, learnt }, batch, draw, keep, counted }: Given & { counted: string },
+): Objective {
+  const rows = pickRows(b, options, { batch, context: { draw } })
+  const drawn = network.draws.map((spec) => [`draws/${spec.name}`, draw(spec) ?? ''] as const)
+  const names = new Map([...Object.entries(rows), ...drawn, ['counted', counted]])
+  return {
+    parameters: learnt.map(({ name }) => name),
+    examples: [...names.values()],
+    around: weights.map(({ name }) => name),
+    append(inner, examples) {
+      const own = new Map([...names.keys()].map((name, index) => [name, examples[index] ?? '']))
+      const of = (name: string): string => own.get(name) ?? ''
+      const weight = options.weighted ? inner.node('Mul', [of('weight'), of('counted')]) : of('counted')
+      return appendDataLoss(inner, options, {
+        network,
+        context: { draw: ({ name }) => own.get(`draws/${name}`), keep },
+        rows: {
+          ...{ features: of('features'), target: of('target'), weight },
+          ...(rows.group === undefined ? {} : { group: of('group') }),
+        },
+      })
+    },
+  }
+}
+
+/** Of the weights that a penalty holds. */
+function penaltyGradients(b: GraphBuilder, options: StepOptions, parts: StepParts): ReadonlyMap<string, string> {
+  const before = b.nodes().length
+  const terms = appendPenalties(b, options, parts)
+  if (terms.length === 0) return new Map()
+  const total = sum(b, terms)
+  const nodes = b.nodes().slice(before)
+  const learnt = new Set(parts.learnt.map(({ name }) => name))
+  const gradients = new Map([[total, b.scalar(1)]])
+  flowBack(b, { nodes, active: new Set([...learnt, ...nodes.flatMap(({ outputs }) => outputs)]), gradients })
+  return new Map([...gradients].filter(([name]) => learnt.has(name)))
+}
