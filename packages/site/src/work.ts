@@ -13,6 +13,7 @@ import { l2Norm } from '@wardround/core/vector.ts'
 import type { TensorSpec, Weights } from '@wardround/core/weights.ts'
 import { fetchWeights } from './blob.ts'
 import { subtractReceived } from './change.ts'
+import { taskCheckpoints } from './checkpoint.ts'
 import type { SiteContext } from './context.ts'
 import { correctionFor } from './correction.ts'
 import { type Prepared, preparedWith } from './dataset.ts'
@@ -82,7 +83,11 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
       ...(proximalMu === undefined ? {} : { proximal: { mu: proximalMu, anchor: start } }),
       ...(correction === undefined ? {} : { correction: correction.gradient }),
     },
-    { handOver: true, ...(site.signal === undefined ? {} : { signal: site.signal }) },
+    {
+      handOver: true,
+      checkpoints: taskCheckpoints(site, { task, data: training }),
+      ...(site.signal === undefined ? {} : { signal: site.signal }),
+    },
   )
   // From here on what has changed, in its place.
   const delta = those(trained.weights, specs)

@@ -1,12 +1,13 @@
 /** Many steps in one call of the runtime, by the epoch graph: a call costs more than a step of a small model. */
 import { type EpochGraph, epochGraph } from '@wardround/core/graph/epoch.ts'
 import { sizeOf } from '@wardround/core/weights.ts'
-import { type Feeds, firstState, outerFeeds, stepOptions, weightFeeds } from './feeds.ts'
+import { type Feeds, firstCarried, outerFeeds } from './feeds.ts'
 import type { TrainRequest } from './messages.ts'
 import { dropoutDraws, type Parts, type Schedule } from './plan.ts'
 import { stepRates } from './rates.ts'
-import { floats, floatsIn, floatsOf, integers, openSession, type Session } from './session.ts'
-import type { Remembered, Way, WayOptions } from './way.ts'
+import { floats, floatsOf, integers, openSession, type Session } from './session.ts'
+import { stepOptions } from './step-options.ts'
+import { carriedWeights, type Remembered, type Way, type WayOptions } from './way.ts'
 
 /** Steps of one runtime call: short enough to hear a cancellation, long enough to hide the call. */
 const stepsPerCall = 2000
@@ -23,7 +24,7 @@ export async function scanned(epochs: Remembered<Epoch>, { request, schedule, ba
   })
   const { stepsPerPart } = schedule
   const fixed = asked(epoch, outerFeeds(request))
-  let carried: Feeds = { ...weightFeeds(request.weights), ...firstState(epoch.state) }
+  let carried: Feeds = firstCarried(request, epoch.state)
   return {
     pace: partsPerCall(epoch, stepsPerPart * batch, stepsPerPart),
     async advance(parts) {
@@ -38,7 +39,8 @@ export async function scanned(epochs: Remembered<Epoch>, { request, schedule, ba
       )
       return floatsOf(outputs, 'losses')
     },
-    weights: () => request.weights.map(({ name, shape }) => ({ name, shape, data: floatsIn(carried[name]) })),
+    weights: () => carriedWeights(carried, request.weights),
+    carried: () => carriedWeights(carried, [...request.weights, ...epoch.state]),
   }
 }
 
