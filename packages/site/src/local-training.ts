@@ -121,11 +121,17 @@ export function watched(study: Study, prepared: Prepared): { inputs: ModelInputs
   return { inputs: prepared[on], on }
 }
 
-type Alone = { readonly trainer: Trainer; readonly site: string; readonly signal?: AbortSignal | undefined }
+type Alone = {
+  readonly trainer: Trainer
+  readonly site: string
+  readonly signal?: AbortSignal | undefined
+  /** Of the trainer's. */
+  readonly stillWanted?: () => void
+}
 
 /** The same start, budget and stop rule, with one site's records only. With a place for the best weights, no others are copied. */
 export function trainAlone(
-  { trainer, site, signal }: Alone,
+  { trainer, site, signal, stillWanted }: Alone,
   study: Study,
   { prepared, maximumRounds, best }: { prepared: Prepared; maximumRounds: number; best?: BestWeights },
 ) {
@@ -147,7 +153,11 @@ export function trainAlone(
         ...amountOf(study, [study.seed, 'alone', site], round),
         ...classWeightsFor(study, training),
       }
-      const options = { handOver: best !== undefined, ...(signal === undefined ? {} : { signal }) }
+      const options = {
+        handOver: best !== undefined,
+        ...(signal === undefined ? {} : { signal }),
+        ...(stillWanted === undefined ? {} : { stillWanted }),
+      }
       return (await trainer.train(request, options)).weights
     },
   })

@@ -86,6 +86,7 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
     {
       handOver: true,
       checkpoints: taskCheckpoints(site, { task, data: training }),
+      stillWanted: stillApproved(site, task),
       ...(site.signal === undefined ? {} : { signal: site.signal }),
     },
   )
@@ -101,6 +102,12 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
   }
   return { result: { update }, release: 'updates', patients: patientsIn(training), values, keep }
 }
+
+/** A grant that is taken back ends the training that has begun: nothing of it could leave. */
+const stillApproved =
+  ({ approvedPlan }: SiteContext, { study, planHash }: Task) =>
+  (): void =>
+    void approvedPlan(study, planHash)
 
 function keepPersonal(site: SiteContext, task: Of<'train'>, personal: Weights): void {
   if (personal.length === 0) return
@@ -133,11 +140,15 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
   // Alone means alone: without the others' fill values and scales, too.
   const own = preparedWith(prepared.records, ownPreparation(study, prepared.records, site.membership.site))
   const specs = weightSpecs(study.model, own.training.width)
-  const alone = await trainAlone({ ...site, site: site.membership.site }, study, {
-    prepared: own,
-    maximumRounds: task.maximumRounds,
-    best: scratchWeights(site, task.study, specs),
-  }).finally(() => clearScratch(site))
+  const alone = await trainAlone(
+    { ...site, site: site.membership.site, stillWanted: stillApproved(site, task) },
+    study,
+    {
+      prepared: own,
+      maximumRounds: task.maximumRounds,
+      best: scratchWeights(site, task.study, specs),
+    },
+  ).finally(() => clearScratch(site))
   const minimum = minimumCohort(site, study)
   const hide = (count: number): number | null => (count < minimum ? null : count)
   const [nTrain, nTest] = [hide(patientsIn(training)), hide(patientsIn(test))]

@@ -22,6 +22,8 @@ export type Call = {
   readonly resultBytes: number
   readonly handOver: boolean
   readonly signal?: AbortSignal | undefined
+  /** Asked again and again; whatever it throws is what the call ends in, as soon as a cancelled one does. */
+  readonly stillWanted?: (() => void) | undefined
   /** Of so many parts; each report is of more than the one before. */
   readonly progress?: { readonly parts: number; readonly before: number; on(done: number): void }
   readonly checkpoints?: CheckpointWish | undefined
@@ -66,8 +68,11 @@ function messageFor({ datasets }: TrainerProcess, { kind, request }: Asked, id: 
   return message as ProgramRequest
 }
 
+/** With the grace for a process that does not hear: a second. */
+const wantedMs = 200
+
 async function answerTo(text: string, sandbox: Sandbox, call: Call): Promise<Finished> {
-  const { id, minutes, graceMs, signal, checkpoints } = call
+  const { id, minutes, graceMs, signal, stillWanted, checkpoints } = call
   const { promise, resolve, reject } = Promise.withResolvers<Finished>()
   const late = setTimeout(() => sandbox.end(new WardroundError('WR_TRAINER_TIME', { minutes })), minutes * 60_000)
   let grace: NodeJS.Timeout | undefined
@@ -75,6 +80,16 @@ async function answerTo(text: string, sandbox: Sandbox, call: Call): Promise<Fin
     sandbox.tell(JSON.stringify({ kind: 'cancel', id } satisfies ProgramRequest))
     grace = setTimeout(() => sandbox.end(new WardroundError('WR_CANCELLED')), graceMs)
   }
+  let unwanted: { readonly why: unknown } | undefined
+  const wanted = setInterval(() => {
+    try {
+      stillWanted?.()
+    } catch (why) {
+      clearInterval(wanted)
+      unwanted = { why }
+      abort()
+    }
+  }, wantedMs).unref()
   const asking = checkpoints && askFor(checkpoints, sandbox, id)
   sandbox.listen(
     listenerFor(call, {
@@ -89,7 +104,10 @@ async function answerTo(text: string, sandbox: Sandbox, call: Call): Promise<Fin
   signal?.addEventListener('abort', abort, { once: true })
   try {
     return await promise
+  } catch (error) {
+    throw unwanted === undefined ? error : unwanted.why
   } finally {
+    clearInterval(wanted)
     clearTimeout(late)
     clearTimeout(grace)
     signal?.removeEventListener('abort', abort)

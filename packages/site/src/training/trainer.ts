@@ -32,6 +32,8 @@ export type Trainer = {
     request: TrainRequest,
     options?: HandingOver & {
       readonly signal?: AbortSignal
+      /** Throws what training is to end in, once it is wanted no more: asked a few times a second. */
+      readonly stillWanted?: () => void
       onProgress?(done: number): void
       /** Where it goes on from, and where it is kept now and then how far it is. */
       readonly checkpoints?: Checkpoints
@@ -83,7 +85,7 @@ export function createTrainer(options: TrainerOptions = {}): Trainer {
     }, how.signal)
 
   return {
-    async train(asked, { signal, onProgress, handOver = false, checkpoints } = {}) {
+    async train(asked, { signal, stillWanted, onProgress, handOver = false, checkpoints } = {}) {
       if (signal?.aborted) throw new WardroundError('WR_CANCELLED')
       const expected = expectedOf(asked)
       const { parts, bytes: resultBytes } = expected
@@ -92,7 +94,7 @@ export function createTrainer(options: TrainerOptions = {}): Trainer {
       const request = resume === undefined ? asked : { ...asked, resume }
       const progress = { parts, before: resume?.done ?? 0, on: (done: number) => onProgress?.(done) }
       const wish = checkpoints && { at: resultBytes, form, everyMs: checkpointMs, keep: checkpoints.keep }
-      const how = { signal, handOver, resultBytes, progress, checkpoints: wish }
+      const how = { signal, stillWanted, handOver, resultBytes, progress, checkpoints: wish }
       return await call({ kind: 'train', request }, how, (answer, exchange) =>
         trainedIn(exchange, expected, answer),
       ).catch((error: unknown) => {
