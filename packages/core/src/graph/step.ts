@@ -1,6 +1,7 @@
 /** One step of training as nodes of a graph: gather the batch, forward, loss, gradients, optimizer. */
 import type { ModelSpec, TrainingSpec } from '../study/model.ts'
 import type { TensorSpec } from '../weights.ts'
+import { accumulate, isDivided, refuseStatistics } from './accumulate.ts'
 import type { GraphBuilder } from './builder.ts'
 import { clipGradients } from './clip-gradients.ts'
 import { differentiate } from './differentiate.ts'
@@ -14,7 +15,7 @@ import { optimizerOf } from './optimizers/registry.ts'
 
 export type StepOptions = {
   readonly model: ModelSpec
-  readonly training: Pick<TrainingSpec, 'loss' | 'optimizer' | 'l2' | 'clipGradients'>
+  readonly training: Pick<TrainingSpec, 'loss' | 'optimizer' | 'l2' | 'clipGradients' | 'microbatch'>
   /** What an example is to the model. */
   readonly inputs: Inputs
   /** Examples in one step. */
@@ -101,16 +102,9 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
   const rate = options.scheduled ? b.input({ name: rateInput, type: 'float32', shape: [] }) : undefined
   const kept = new Map<string, string>()
   const keep = (tensor: string, next: string): void => void kept.set(tensor, next)
-  const { data, total } = appendObjective(b, options, {
-    parts,
-    batch,
-    context: { draw: ({ name }) => draws.get(name), keep },
-  })
-  const gradients = differentiate(
-    b,
-    total,
-    learnt.map(({ name }) => name),
-  )
+  const { data, gradients } = isDivided(options.training.microbatch, options.batch)
+    ? inParts(b, options, { parts, batch, draws })
+    : atOnce(b, options, { parts, batch, context: { draw: ({ name }) => draws.get(name), keep } })
   const corrected = new Set(options.corrected ? travelling(options, learnt).map(({ name }) => name) : [])
   const correct = (name: string, gradient: string): string =>
     corrected.has(name) ? b.node('Add', [gradient, `correction/${name}`]) : gradient
@@ -127,40 +121,94 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
   return { next: carried.map(({ name }) => nextOf(name)), loss: data }
 }
 
-/** The data loss, and with the penalties the total that is minimised. */
-function appendObjective(
+type Objective = { readonly data: string; readonly gradients: readonly string[] }
+
+/** The data loss, and the gradients of all that is minimised, penalties with it. */
+function atOnce(b: GraphBuilder, options: StepOptions, { parts, ...given }: Given & { parts: StepParts }): Objective {
+  const data = appendData(b, options, { network: parts.network, ...given })
+  const total = sum(b, [data, ...penalties(b, options, parts).map(({ value }) => value)])
+  return {
+    data,
+    gradients: differentiate(
+      b,
+      total,
+      parts.learnt.map(({ name }) => name),
+    ),
+  }
+}
+
+/** The same, of a batch whose parts are worked on one after another (accumulate.ts). Penalties are of no part. */
+function inParts(
   b: GraphBuilder,
   options: StepOptions,
-  { parts: { network, learnt }, batch, context }: { parts: StepParts; batch: string; context: Context },
-): { data: string; total: string } {
+  { parts, batch, draws }: { parts: StepParts; batch: string; draws: ReadonlyMap<string, string> },
+): Objective {
+  const { network, learnt, weights, outer } = parts
+  if (network.weights.some(isStatistic)) refuseStatistics()
+  const pulls = new Map<string, string>()
+  for (const { value, of } of penalties(b, options, parts))
+    for (const [index, gradient] of differentiate(b, value, of).entries()) {
+      const before = pulls.get(of[index] ?? '')
+      pulls.set(of[index] ?? '', before === undefined ? gradient : b.node('Add', [before, gradient]))
+    }
+  const notLearnt = weights.filter(({ name }) => !learnt.some((spec) => spec.name === name))
+  const { loss, gradients } = accumulate(b, {
+    whole: { batch, draws },
+    examples: options.batch,
+    microbatch: options.training.microbatch ?? options.batch,
+    learnt,
+    draws: parts.draws,
+    outer: [...outer, ...notLearnt.map(({ name, shape }): ValueInfo => ({ name, type: 'float32', shape }))],
+    loss: (own, part) =>
+      appendData(own, options, {
+        network,
+        batch: part.batch,
+        context: { draw: ({ name }) => part.draws.get(name), keep: refuseStatistics },
+      }),
+  })
+  const pulled = (name: string, gradient: string): string => {
+    const pull = pulls.get(name)
+    return pull === undefined ? gradient : b.node('Add', [gradient, pull])
+  }
+  return { data: loss, gradients: learnt.map(({ name }, index) => pulled(name, gradients[index] ?? '')) }
+}
+
+/** What a layer keeps up itself. */
+const isStatistic = (weight: Network['weights'][number]): boolean => !weight.learnt && weight.frozen !== true
+
+type Given = { readonly batch: string; readonly context: Context }
+
+/** The mean loss of the examples of a batch. */
+function appendData(
+  b: GraphBuilder,
+  options: StepOptions,
+  { network, batch, context }: Given & { network: Network },
+): string {
   const pick = (name: string): string => b.node('Gather', [name, batch])
   const logits = network.append(b, pick('features'), {
     ...context,
     ...(options.groups === undefined ? {} : { group: pick('group'), personal: options.model.personal }),
   })
-  const data = appendLoss(b, options.training.loss, {
+  return appendLoss(b, options.training.loss, {
     logits,
     target: pick('target'),
     ...(options.weighted ? { weight: pick('weight') } : {}),
   })
-  const l2 = appendL2(
-    b,
-    options.training.l2,
-    network.weights.filter(({ learnt, penalised }) => learnt && penalised).map(({ name }) => name),
-  )
-  const proximal =
-    options.proximalMu === undefined
-      ? undefined
-      : appendProximal(
-          b,
-          options.proximalMu,
-          travelling(options, learnt).map(({ name }) => ({ weight: name, anchor: `anchor/${name}` })),
-        )
-  return {
-    data,
-    total: sum(
-      b,
-      [data, l2, proximal].filter((term) => term !== undefined),
-    ),
-  }
+}
+
+/** What is added to the data loss, and the weights that each term is about. */
+function penalties(
+  b: GraphBuilder,
+  options: StepOptions,
+  { network, learnt }: StepParts,
+): readonly { readonly value: string; readonly of: readonly string[] }[] {
+  const kernels = network.weights.filter((weight) => weight.learnt && weight.penalised).map(({ name }) => name)
+  const l2 = appendL2(b, options.training.l2, kernels)
+  const anchored = travelling(options, learnt).map(({ name }) => name)
+  const pairs = anchored.map((name) => ({ weight: name, anchor: `anchor/${name}` }))
+  const proximal = options.proximalMu === undefined ? undefined : appendProximal(b, options.proximalMu, pairs)
+  return [
+    ...(l2 === undefined ? [] : [{ value: l2, of: kernels }]),
+    ...(proximal === undefined ? [] : [{ value: proximal, of: anchored }]),
+  ]
 }

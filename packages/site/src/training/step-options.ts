@@ -18,6 +18,7 @@ export const stepOptions = ({
     optimizer: training.optimizer,
     l2: training.l2,
     ...(training.clipGradients === undefined ? {} : { clipGradients: training.clipGradients }),
+    ...(training.microbatch === undefined ? {} : { microbatch: training.microbatch }),
   },
   inputs: data.width,
   batch: Math.min(training.batch, data.rows),

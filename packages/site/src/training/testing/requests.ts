@@ -48,6 +48,7 @@ export const requests = fc
     corrected: fc.boolean(),
     personal: fc.boolean(),
     batch: fc.integer({ min: 1, max: 40 }),
+    microbatch: fc.constantFrom(undefined, undefined, 7),
     rows: fc.integer({ min: 1, max: 60 }),
     amount: fc.constantFrom({ epochs: 2 }, { steps: 3, from: 2 }),
     seed: fc.nat(),
@@ -63,13 +64,23 @@ export const requests = fc
       clipGradients,
       l2,
       batch,
+      microbatch,
       rows,
       inputs,
       amount,
       seed,
       ...asked
     }): TrainRequest => {
-      const parsed = trainingSchema.parse({ loss, optimizer, schedule, clipGradients, l2, batch, epochs: 1 })
+      const parsed = trainingSchema.parse({
+        loss,
+        optimizer,
+        schedule,
+        clipGradients,
+        l2,
+        batch,
+        microbatch,
+        epochs: 1,
+      })
       const classes = outcomeOf(parsed.loss) === 'multiclass' ? 3 : 1
       const model = modelSchema.parse({
         layers: [
