@@ -73,7 +73,9 @@ const approve = async ({ approvedPlan }: SiteContext, { study, planHash }: Task)
 async function perform(site: SiteContext, task: Task, study: Study): Promise<Packed> {
   const before = requireFresh(site, task, study)
   const round = roundOf(task)
-  site.journal.note('task-accepted', { task: task.id, study: task.study, kind: task.kind, round })
+  const { device } = site.config.training
+  const accepted = { task: task.id, study: task.study, kind: task.kind, round }
+  site.journal.note('task-accepted', { ...accepted, ...(device === 'cpu' ? {} : { device }) })
   site.log('info', siteWords.taskAccepted(task.kind, round))
   const started = site.clock.steadyNow()
   const answer = await doTask(site, task, study)

@@ -3,6 +3,7 @@ import { asWardroundError } from '@wardround/core/errors.ts'
 import type { Weights } from '@wardround/core/weights.ts'
 import { letGo } from '../memory.ts'
 import type { Answer } from './answers.ts'
+import { isDevice } from './device.ts'
 import { putNow, takeIn } from './exchange.ts'
 import { isFailureCode, sentenceLength } from './failures.ts'
 import { lineReader } from './lines.ts'
@@ -13,7 +14,8 @@ import { createRunner } from './run.ts'
 
 giveUpRights()
 
-const runner = createRunner()
+const [, , device] = process.argv
+const runner = createRunner(isDevice(device) ? device : 'cpu')
 /** By digest. The other side says what to keep. */
 const datasets = new Map<string, Dataset>()
 let cancelled = 0

@@ -3,6 +3,7 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { predictionGraph } from '@wardround/core/graph/prediction.ts'
 import { firstNotFinite } from '@wardround/core/vector.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
+import type { Device } from './device.ts'
 import { weightFeeds } from './feeds.ts'
 import type { Checkpoint, PredictRequest, TrainRequest, TrainResult } from './messages.ts'
 import { scheduleOf } from './plan.ts'
@@ -32,7 +33,7 @@ export type Runner = {
 const largeModel = 1 << 21
 const isLarge = (weights: readonly TensorSpec[]): boolean => dimensionOf(weights) >= largeModel
 
-export function createRunner(): Runner {
+export function createRunner(device: Device = 'cpu'): Runner {
   const epochs = remembered<Epoch>()
   const divided = remembered<Divided>()
   const predictions = remembered<Session>()
@@ -48,7 +49,7 @@ export function createRunner(): Runner {
       const goOn = (): void => {
         if (control.cancelled()) throw new WardroundError('WR_CANCELLED')
       }
-      const way = await wayOf({ request, schedule, batch, goOn })
+      const way = await wayOf({ request, schedule, batch, goOn, device })
       const losses = [...(request.resume?.losses ?? [])]
       const { parts, stepsPerPart, epochOf } = schedule
       for (let done = request.resume?.done ?? 0; done < parts.count; done += way.pace) {
@@ -68,7 +69,7 @@ export function createRunner(): Runner {
     },
     async predict({ model, loss, weights, data, groups }) {
       const shape = { model: shapeOf(model), inputs: data.width, loss, ...(groups === undefined ? {} : { groups }) }
-      const open = () => openSession(predictionGraph(shape), { large: isLarge(weights) })
+      const open = () => openSession(predictionGraph(shape), { large: isLarge(weights), device })
       const session = await predictions(shape, open)
       const outputs = await session.run({
         features: floats(data.features, [data.rows, data.width]),

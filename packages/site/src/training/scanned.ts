@@ -16,11 +16,14 @@ const drawsPerCall = 4_000_000
 
 export type Epoch = { readonly epoch: EpochGraph; readonly session: Session }
 
-export async function scanned(epochs: Remembered<Epoch>, { request, schedule, batch, goOn }: WayOptions): Promise<Way> {
+export async function scanned(
+  epochs: Remembered<Epoch>,
+  { request, schedule, batch, goOn, device }: WayOptions,
+): Promise<Way> {
   const options = stepOptions(request)
   const { epoch, session } = await epochs(options, async () => {
     const made = epochGraph(options)
-    return { epoch: made, session: await openSession(made.graph) }
+    return { epoch: made, session: await openSession(made.graph, device && { device }) }
   })
   const { stepsPerPart } = schedule
   const fixed = asked(epoch, outerFeeds(request))

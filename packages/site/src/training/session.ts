@@ -7,7 +7,9 @@ import { decodeModel } from '@wardround/core/graph/decode-model.ts'
 import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import type { Graph } from '@wardround/core/graph/ir.ts'
 import { checkGraph } from '@wardround/core/graph/safelist.ts'
+import { trainerWords } from '@wardround/core/words/en/trainer.ts'
 import * as ort from 'onnxruntime-node'
+import type { Device } from './device.ts'
 
 export type Outputs = ort.InferenceSession.OnnxValueMapType
 export type Session = { run(feeds: Readonly<Record<string, ort.Tensor>>): Promise<Outputs> }
@@ -23,12 +25,26 @@ const options: ort.InferenceSession.SessionOptions = {
 
 /**
  * `large`: for values of which there should be no more than need be. An arena keeps what it once needed, and asks for twice as much when it needs more: for
- * small models that is time saved, for large ones it is memory. Errors: WR_GRAPH_REFUSED for a graph that the safelist does not allow.
+ * small models that is time saved, for large ones it is memory. Errors: WR_GRAPH_REFUSED for a graph that the safelist does not allow,
+ * WR_TRAINING_FAILED where there is no such device.
  */
-export async function openSession(graph: Graph, { large = false } = {}): Promise<Session> {
+export async function openSession(
+  graph: Graph,
+  { large = false, device = 'cpu' }: SessionChoice = {},
+): Promise<Session> {
   checkGraph(graph)
-  return ort.InferenceSession.create(encodeModel(graph), { ...options, ...(large ? frugal : {}) })
+  const chosen = { ...options, ...(large ? frugal : {}) }
+  if (device === 'cpu') return ort.InferenceSession.create(encodeModel(graph), chosen)
+  // What the GPU cannot do, such as the Scan around an epoch's steps, ONNX Runtime does on the processor by itself.
+  return ort.InferenceSession.create(encodeModel(graph), { ...chosen, executionProviders: [device] }).catch(
+    (error: unknown) => {
+      const problem = trainerWords.noDevice(error instanceof Error ? error.message : '')
+      throw new WardroundError('WR_TRAINING_FAILED', { problem }, { cause: error })
+    },
+  )
 }
+
+export type SessionChoice = { readonly large?: boolean; readonly device?: Device }
 
 const frugal = { enableCpuMemArena: false, enableMemPattern: false }
 

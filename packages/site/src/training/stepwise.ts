@@ -29,11 +29,15 @@ export async function stepwise(
   options: WayOptions,
   { largeValues, range = usualRange }: Sizes = {},
 ): Promise<Way> {
-  const { request, goOn } = options
+  const { request, goOn, device } = options
   const shape = stepOptions(request)
   const { step, session, updates } = await divided([shape, largeValues], async () => {
     const made = dividedStep(shape, largeValues)
-    return { step: made, session: await openSession(made.graph, frugally), updates: await openUpdates(made.updates) }
+    return {
+      step: made,
+      session: await openSession(made.graph, { large: true, ...(device && { device }) }),
+      updates: await openUpdates(made.updates),
+    }
   })
   const fixed = outerFeeds(request)
   let carried: Feeds = firstCarried({ ...request, weights: ownWeights(request) }, step.state)
@@ -64,8 +68,6 @@ export async function stepwise(
     carried: () => carriedWeights(carried, [...request.weights, ...step.state]),
   }
 }
-
-const frugally = { large: true }
 
 const missing = (name: string): never => {
   throw new TypeError(`there is no ${name}`)

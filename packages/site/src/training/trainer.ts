@@ -9,6 +9,7 @@ import type { Finished } from './answers.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import { type Asked, type Call, converse, type TrainerProcess } from './conversation.ts'
 import { datasetsThere } from './datasets-there.ts'
+import type { Device } from './device.ts'
 import type { Exchange } from './exchange.ts'
 import { type ChosenLimits, limitsFor } from './limits.ts'
 import type { PredictRequest, TrainRequest, TrainResult } from './messages.ts'
@@ -50,6 +51,7 @@ export type TrainerOptions = {
   /** Where room is taken for what goes to the process and comes back; the system's folder for such things otherwise. */
   readonly folder?: string
   readonly limits?: ChosenLimits
+  readonly device?: Device
   /** What runs in the process: another program for tests. */
   readonly program?: URL
   /** After so long without a call the process ends. */
@@ -63,9 +65,16 @@ export type TrainerOptions = {
 const ownProgram = new URL('./program.ts', import.meta.url)
 
 export function createTrainer(options: TrainerOptions = {}): Trainer {
-  const { folder = tmpdir(), program = ownProgram, idleMs = 60_000, graceMs = 800, checkpointMs = 30_000 } = options
+  const {
+    folder = tmpdir(),
+    program = ownProgram,
+    device = 'cpu',
+    idleMs = 60_000,
+    graceMs = 800,
+    checkpointMs = 30_000,
+  } = options
   const limits = limitsFor(options.limits ?? {})
-  const kept = keptProcess({ folder, program, limits })
+  const kept = keptProcess({ folder, program, limits, device })
   let nextId = 1
   let idleSince: NodeJS.Timeout | undefined
   const line = waitingLine((idle) => {

@@ -1,5 +1,6 @@
 /** A way to run a training request's steps. Whichever is taken, the bits are the same. */
 import type { TensorSpec, Weights } from '@wardround/core/weights.ts'
+import type { Device } from './device.ts'
 import type { Feeds } from './feeds.ts'
 import type { TrainRequest } from './messages.ts'
 import type { Parts, Schedule } from './plan.ts'
@@ -25,6 +26,7 @@ export type WayOptions = {
   readonly batch: number
   /** Throws where training is to end. */
   readonly goOn: () => void
+  readonly device?: Device
 }
 
 /** The value for a key, made once: a session for a graph. */
