@@ -67,22 +67,29 @@ export function taskCheckpoints(
         await write(site, path, { of: of(), ...checkpoint })
       } catch (error) {
         lost(error)
-        dropCheckpoint(site, task.study, '.new')
+        removeQuietly(site, unfinished(path))
         throw error
       }
     },
   }
 }
 
-/** Of a study, if there is one: its training is over. What cannot be removed is of no task that is to come. */
-export function dropCheckpoint({ disk, folder }: Place, study: string, ending = ''): void {
-  const path = `${pathOf({ disk, folder }, study)}${ending}`
+/** Of a study, if there is one, and one that a crash has left half written: its training is over. */
+export function dropCheckpoint(site: Place, study: string): void {
+  const path = pathOf(site, study)
+  for (const name of [path, unfinished(path)]) removeQuietly(site, name)
+}
+
+/** What cannot be removed is found to be another task's before it is taken for one's own. */
+function removeQuietly({ disk }: Place, path: string): void {
   try {
     if (disk.sizeBytes(path) !== undefined) disk.remove(path)
   } catch {
-    // Found to be another task's before it could be taken for one's own.
+    // It takes room, and nothing else.
   }
 }
+
+const unfinished = (path: string): string => `${path}.new`
 
 /** In the place of the one before once it is whole, and durably: a power cut leaves the one or the other. */
 async function write(
@@ -91,17 +98,17 @@ async function write(
   { of, done, losses, values }: Passing & { readonly of: string },
 ): Promise<void> {
   const hash = createHash('sha256')
-  const unfinished = `${path}.new`
+  const half = unfinished(path)
   const header = Buffer.from(`${JSON.stringify({ of, done, losses })}\n`)
   hash.update(header)
-  guarded(path, () => disk.write(unfinished, [header], { durably: false }))
+  guarded(path, () => disk.write(half, [header], { durably: false }))
   for await (const piece of values()) {
     hash.update(piece)
-    guarded(path, () => disk.append(unfinished, piece, { durably: false }))
+    guarded(path, () => disk.append(half, piece, { durably: false }))
   }
   guarded(path, () => {
-    disk.append(unfinished, hash.digest(), { durably: true })
-    disk.rename(unfinished, path)
+    disk.append(half, hash.digest(), { durably: true })
+    disk.rename(half, path)
   })
 }
 
