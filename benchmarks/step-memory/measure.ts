@@ -19,7 +19,7 @@ const { memoryBytes } = costOf(probe)
 /** Of all the process has in memory, the most so far. */
 const mostBytes = (): number => process.resourceUsage().maxRSS * 1024
 
-const session = await openSession(probe.step.graph, arena === 'arena' ? 'little' : 'all')
+const session = await openSession(probe.step.graph, { amount: arena === 'arena' ? 'little' : 'all' })
 const feeds = Object.fromEntries(
   probe.step.graph.inputs.map(({ name, shape }) => {
     const extents = shape.map(Number)

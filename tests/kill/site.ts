@@ -1,6 +1,6 @@
 /**
  * A site as `wardround site run` runs it, that kills itself (SIGKILL) at a point of a test's choice. Arguments: its folder; the point, or nothing:
- * `before` or `after` a request or training; after how many milliseconds of silence a line is dead, or nothing. Prints a line when it has started.
+ * `before` or `after` a request, training, or a checkpoint of it, of which there are as many as can be; after how many milliseconds of silence a line is dead, or nothing. Prints a line when it has started.
  */
 import { join } from 'node:path'
 import type { HttpRequest, Network } from '@wardround/core/ports.ts'
@@ -9,7 +9,7 @@ import { runSite } from '@wardround/site/agent.ts'
 import { readConfig } from '@wardround/site/config.ts'
 import { httpsNetwork } from '@wardround/site/http.ts'
 import { membershipOf } from '@wardround/site/identity.ts'
-import { createTrainer } from '@wardround/site/training/trainer.ts'
+import { type Checkpoints, createTrainer } from '@wardround/site/training/trainer.ts'
 import { clock, disk, ed25519, entropy, version } from '../support.ts'
 import { dying } from './dying.ts'
 
@@ -32,7 +32,11 @@ const mortalNetwork: Network = {
   send: (request) =>
     step(nameOf(request.method, request.path), () => network.send({ ...request, headers: older(request.headers) })),
 }
-const trainer = createTrainer()
+const trainer = createTrainer({ checkpointMs: 0 })
+const mortal = (checkpoints: Checkpoints): Checkpoints => ({
+  ...checkpoints,
+  keep: (checkpoint) => step('checkpoint', () => checkpoints.keep(checkpoint)),
+})
 const stop = new AbortController()
 process.on('SIGTERM', () => stop.abort())
 process.stdout.write('started\n')
@@ -42,7 +46,13 @@ await runSite({
   dataFolder: folder,
   trainer: {
     ...trainer,
-    train: (...given) => step('fitting', () => trainer.train(...given)),
+    train: (request, { checkpoints, ...options } = {}) =>
+      step('fitting', () =>
+        trainer.train(request, {
+          ...options,
+          ...(checkpoints === undefined ? {} : { checkpoints: mortal(checkpoints) }),
+        }),
+      ),
     predict: (...given) => step('predicting', () => trainer.predict(...given)),
   },
   // Whoever is dead is started again at once: nobody needs to wait long before trying again.

@@ -28,7 +28,7 @@ export function siteOptions(runtime: Runtime, options: SiteCommandOptions, log: 
     config,
     dataFolder: dirname(path),
     // What is handed to it may be records: they stay on the disk that this hospital chose for its site.
-    trainer: createTrainer({ folder, limits: config.training }),
+    trainer: createTrainer({ folder, limits: config.training, device: config.training.device }),
     clock,
     entropy,
     ed25519,

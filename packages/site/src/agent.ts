@@ -81,6 +81,7 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
   }
   return {
     folder,
+    version,
     membership,
     keys,
     journal,

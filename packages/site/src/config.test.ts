@@ -28,11 +28,11 @@ test('a whole site.yaml, and what is filled in', () => {
   assert.deepEqual(columns.chol, { column: 'CHOL', unit: 'mmol/L', missing: ['0'] })
   assert.deepEqual(columns.who, { rowNumber: true })
   assert.deepEqual(policy, { minimumCohort: 20, releases: ['updates'] })
-  assert.deepEqual(training, { memoryMegabytes: 2000 })
+  assert.deepEqual(training, { memoryMegabytes: 2000, device: 'cpu' })
   const least = parseConfig('data: { file: a.csv }', 'site.yaml')
   assert.deepEqual(least.policy, { minimumCohort: 10, releases: ['statistics', 'updates', 'evaluations'] })
   assert.deepEqual(least.columns, {})
-  assert.deepEqual(least.training, {})
+  assert.deepEqual(least.training, { device: 'cpu' })
 })
 
 test('every mistake is named with its line and field', () => {

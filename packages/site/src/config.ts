@@ -5,6 +5,7 @@ import { configWords } from '@wardround/core/words/en/config.ts'
 import { isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml'
 import { z } from 'zod'
 import { releaseKinds } from './egress/policy.ts'
+import { devices } from './training/device.ts'
 
 const missingTexts = z.array(z.union([z.string(), z.number()]).transform(String))
 
@@ -77,6 +78,8 @@ const trainingSchema = z.strictObject({
   memoryMegabytes: z.int().min(200).max(1_000_000_000).optional(),
   /** For the training of one round. */
   minutes: z.number().positive().max(30_000).optional(),
+  /** `webgpu`: a GPU, through Vulkan, Metal or Direct3D. Its results are not those of other machines to the bit. */
+  device: z.enum(devices).default('cpu'),
 })
 
 export const configSchema = z.strictObject({

@@ -19,6 +19,8 @@ export type SiteLog = (level: 'info' | 'warn' | 'error', message: string, cause?
 
 export type SiteContext = SiteWorld & {
   readonly folder: string
+  /** Of this program. */
+  readonly version: string
   readonly membership: Membership
   readonly keys: KeyPair
   readonly client: Client

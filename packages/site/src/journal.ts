@@ -16,7 +16,8 @@ import type { ReleasedResult } from './progress.ts'
 export type JournalBodies = {
   joined: { site: string; coordinator: string; publicKey: string }
   decided: { study: string; planHash: string; decision: 'approved' | 'refused' }
-  'task-accepted': { task: string; study: string; kind: string; round: number }
+  /** `device`: where it is not the processor, results are not reproducible to the bit. */
+  'task-accepted': { task: string; study: string; kind: string; round: number; device?: string }
   'task-refused': { task: string; study: string; code: string; why: string }
   released: {
     what: string

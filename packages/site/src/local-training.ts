@@ -132,11 +132,17 @@ export type AloneOptions = {
   readonly best?: BestWeights
 }
 
-type Alone = { readonly trainer: Trainer; readonly site: string; readonly signal?: AbortSignal | undefined }
+type Alone = {
+  readonly trainer: Trainer
+  readonly site: string
+  readonly signal?: AbortSignal | undefined
+  /** Of the trainer's. */
+  readonly stillWanted?: () => void
+}
 
 /** The same start, budget and stop rule, with one site's records only. With a place for the best weights, no others are copied. */
 export function trainAlone(
-  { trainer, site, signal }: Alone,
+  { trainer, site, signal, stillWanted }: Alone,
   study: Study,
   { prepared, first = firstWeights(study, inputsIn(prepared.training)), maximumRounds, best }: AloneOptions,
 ) {
@@ -158,7 +164,11 @@ export function trainAlone(
         ...amountOf(study, [study.seed, 'alone', site], round),
         ...classWeightsFor(study, training),
       }
-      const options = { handOver: best !== undefined, ...(signal === undefined ? {} : { signal }) }
+      const options = {
+        handOver: best !== undefined,
+        ...(signal === undefined ? {} : { signal }),
+        ...(stillWanted === undefined ? {} : { stillWanted }),
+      }
       return (await trainer.train(request, options)).weights
     },
   })

@@ -10,6 +10,7 @@ import { type Signed, verify } from '@wardround/core/protocol/signing.ts'
 import { type Report, type Task, taskSchema } from '@wardround/core/protocol/task.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import { siteWords } from '@wardround/core/words/en/site.ts'
+import { dropCheckpoint } from './checkpoint.ts'
 import { persistently, pollSeconds } from './client.ts'
 import type { SiteContext } from './context.ts'
 import { requireAllowed } from './egress/release.ts'
@@ -41,6 +42,8 @@ async function put(site: SiteContext, task: Task, study: Study): Promise<Parcel 
   const result = await perform(site, task, study).catch((error: unknown) => refuse(site, task, error))
   if (result === undefined) return undefined
   const kept = site.outbox.put(task.id, result)
+  // The last task of a study clears away what one that failed has left.
+  if (task.kind === 'train' || task.kind === 'finish') dropCheckpoint(site, task.study)
   // Sending takes a while, and may have to wait for the other side. (A report may share its memory.)
   if (result.kind === 'update') letGo(result.parts)
   return kept
@@ -70,7 +73,9 @@ const approve = async ({ approvedPlan }: SiteContext, { study, planHash }: Task)
 async function perform(site: SiteContext, task: Task, study: Study): Promise<Packed> {
   const before = requireFresh(site, task, study)
   const round = roundOf(task)
-  site.journal.note('task-accepted', { task: task.id, study: task.study, kind: task.kind, round })
+  const { device } = site.config.training
+  const accepted = { task: task.id, study: task.study, kind: task.kind, round }
+  site.journal.note('task-accepted', { ...accepted, ...(device === 'cpu' ? {} : { device }) })
   site.log('info', siteWords.taskAccepted(task.kind, round))
   const started = site.clock.steadyNow()
   const answer = await doTask(site, task, study)

@@ -1,6 +1,5 @@
 /** A grant may be taken back at any moment: from then on no result leaves, whatever had begun. */
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { readJournal } from './journal.ts'
@@ -31,7 +30,7 @@ async function keepsItHere(at: Hospital, uploads: number): Promise<void> {
   const result = state.results.get(task.id)
   assert.ok(result?.kind === 'failed' && result.code === 'WR_NOT_APPROVED' && result.refused)
   assert.equal(released(at, 'upload').length, uploads)
-  assert.deepEqual([state.staged.size, readdirSync(join(at.folder, 'outbox'))], [0, []])
+  assert.deepEqual([state.staged.size, at.options.disk.list(join(at.folder, 'outbox'))], [0, []])
 }
 
 test('a grant that is taken back while the task is done keeps its result here', async (t) => {
@@ -40,6 +39,17 @@ test('a grant that is taken back while the task is done keeps its result here', 
   at.trainer.train = async (request) => {
     await at.say('refused')
     return train(request)
+  }
+  await keepsItHere(at, 0)
+})
+
+test('one that is taken back during training ends it', async (t) => {
+  const at = await approved(t)
+  at.trainer.train = async (_, options) => {
+    options?.stillWanted?.()
+    await at.say('refused')
+    options?.stillWanted?.()
+    return assert.fail('it is wanted, and nobody could send it')
   }
   await keepsItHere(at, 0)
 })

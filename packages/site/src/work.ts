@@ -14,6 +14,7 @@ import { l2Norm } from '@wardround/core/vector.ts'
 import type { TensorSpec, Weights } from '@wardround/core/weights.ts'
 import { fetchWeights } from './blob.ts'
 import { subtractReceived } from './change.ts'
+import { taskCheckpoints } from './checkpoint.ts'
 import type { SiteContext } from './context.ts'
 import { correctionFor } from './correction.ts'
 import { type Prepared, preparedWith } from './dataset.ts'
@@ -84,7 +85,12 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
       ...(proximalMu === undefined ? {} : { proximal: { mu: proximalMu, anchor: start } }),
       ...(correction === undefined ? {} : { correction: correction.gradient }),
     },
-    { handOver: true, ...(site.signal === undefined ? {} : { signal: site.signal }) },
+    {
+      handOver: true,
+      checkpoints: taskCheckpoints(site, { task, data: training }),
+      stillWanted: stillApproved(site, task),
+      ...(site.signal === undefined ? {} : { signal: site.signal }),
+    },
   )
   // From here on what has changed, in its place.
   const delta = those(trained.weights, specs)
@@ -98,6 +104,12 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
   }
   return { result: { update }, release: 'updates', patients: patientsIn(training), values, keep }
 }
+
+/** A grant that is taken back ends the training that has begun: nothing of it could leave. */
+const stillApproved =
+  ({ approvedPlan }: SiteContext, { study, planHash }: Task) =>
+  (): void =>
+    void approvedPlan(study, planHash)
 
 function keepPersonal(site: SiteContext, task: Of<'train'>, personal: Weights): void {
   if (personal.length === 0) return
@@ -131,12 +143,16 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
   const own = preparedWith(prepared.records, ownPreparation(study, prepared.records, site.membership.site))
   const specs = weightSpecs(study.model, inputsIn(own.training))
   const first = await startingWeights(site, task.study, { study, inputs: inputsIn(own.training) })
-  const alone = await trainAlone({ ...site, site: site.membership.site }, study, {
-    prepared: own,
-    first,
-    maximumRounds: task.maximumRounds,
-    best: scratchWeights(site, task.study, specs),
-  }).finally(() => clearScratch(site))
+  const alone = await trainAlone(
+    { ...site, site: site.membership.site, stillWanted: stillApproved(site, task) },
+    study,
+    {
+      prepared: own,
+      first,
+      maximumRounds: task.maximumRounds,
+      best: scratchWeights(site, task.study, specs),
+    },
+  ).finally(() => clearScratch(site))
   const minimum = minimumCohort(site, study)
   const hide = (count: number): number | null => (count < minimum ? null : count)
   const [nTrain, nTest] = [hide(patientsIn(training)), hide(patientsIn(test))]

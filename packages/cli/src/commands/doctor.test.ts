@@ -97,3 +97,14 @@ test('each fault is found by itself: a changed journal, a file that is gone, a t
   assert.equal(slip?.state, 'failed')
   assert.match(slip?.detail ?? '', /line 2.*policy\.minimumCohort/)
 })
+
+test('a GPU that a site.yaml asks for is tried, and it is said where there is none', {
+  skip: process.platform !== 'linux' && 'only Vulkan can be told that there is no driver',
+}, async () => {
+  process.env.VK_DRIVER_FILES = '/nowhere.json'
+  const config = join(empty, 'gpu.yaml')
+  writeFileSync(config, 'data: { file: data.csv }\ntraining: { device: webgpu }\n')
+  const { training } = await examined(['--dir', empty, '--config', config])
+  assert.equal(training?.state, 'failed')
+  assert.match(training?.detail ?? '', /no GPU .*training\.device/)
+})

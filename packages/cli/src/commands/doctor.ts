@@ -12,6 +12,7 @@ import { tableRecords } from '@wardround/site/data/load.ts'
 import { httpsNetwork } from '@wardround/site/http.ts'
 import { isJoined, membershipOf } from '@wardround/site/identity.ts'
 import { readJournal } from '@wardround/site/journal.ts'
+import type { Device } from '@wardround/site/training/device.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
 import { siteFolder } from '../homes.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
@@ -24,7 +25,7 @@ export async function doctorCommand(runtime: Runtime, { options }: { options: Op
   const folder = siteFolder(runtime, options.dir)
   const checks = [
     await check(doctorWords.node(), async () => nodeVersion()),
-    await check(doctorWords.training(), trainOneStep),
+    await check(doctorWords.training(), () => trainOneStep(deviceIn(options.config ?? join(folder, 'site.yaml')))),
     await check(doctorWords.folder(folder), async () => writable(folder)),
     ...(isJoined(runtime.disk, folder)
       ? [
@@ -63,8 +64,8 @@ const nodeVersion = (): Found =>
     : { state: 'failed', detail: doctorWords.oldNode(process.version) }
 
 /** The native runtime loads and learns. */
-async function trainOneStep(): Promise<Found> {
-  const trainer = createTrainer()
+async function trainOneStep(device: Device): Promise<Found> {
+  const trainer = createTrainer({ device })
   try {
     const model = modelSchema.parse({ layers: [{ dense: 1 }] })
     const training = trainingSchema.parse({
@@ -82,9 +83,20 @@ async function trainOneStep(): Promise<Found> {
       epochs: 1,
       labels: ['doctor'],
     })
-    return ok(doctorWords.trained(steps))
+    return device === 'cpu'
+      ? ok(doctorWords.trained(steps))
+      : { state: 'warning', detail: doctorWords.trainedOn(device, steps) }
   } finally {
     await trainer.close()
+  }
+}
+
+/** What is wrong with the file is found where its data is looked at. */
+function deviceIn(path: string): Device {
+  try {
+    return readConfig(path).training.device
+  } catch {
+    return 'cpu'
   }
 }
 

@@ -2,8 +2,9 @@
 import type { TensorSpec } from '../weights.ts'
 import { appendAugmentation, augmentDraws } from './augment.ts'
 import type { GraphBuilder } from './builder.ts'
+import { flowBack } from './differentiate.ts'
 import type { Context } from './layers/layer.ts'
-import { appendL2, appendProximal } from './losses/penalties.ts'
+import { appendL2, appendProximal, sum } from './losses/penalties.ts'
 import { appendLoss } from './losses/registry.ts'
 import { extentsOf, type Network } from './network.ts'
 import { appendLevels, appendScale } from './pixels.ts'
@@ -83,6 +84,19 @@ export function appendPenalties(
           travelling(options, learnt).map(({ name }) => ({ weight: name, anchor: `anchor/${name}` })),
         )
   return [l2, proximal].filter((term) => term !== undefined)
+}
+
+/** Of the weights that a penalty holds. */
+export function penaltyGradients(b: GraphBuilder, options: StepOptions, parts: StepParts): ReadonlyMap<string, string> {
+  const before = b.nodes().length
+  const terms = appendPenalties(b, options, parts)
+  if (terms.length === 0) return new Map()
+  const total = sum(b, terms)
+  const nodes = b.nodes().slice(before)
+  const learnt = new Set(parts.learnt.map(({ name }) => name))
+  const gradients = new Map([[total, b.scalar(1)]])
+  flowBack(b, { nodes, active: new Set([...learnt, ...nodes.flatMap(({ outputs }) => outputs)]), gradients })
+  return new Map([...gradients].filter(([name]) => learnt.has(name)))
 }
 
 /** Of weights that are learnt. */

@@ -2,35 +2,23 @@
 import { WardroundError } from '../errors.ts'
 import type { TensorSpec } from '../weights.ts'
 import type { GraphBuilder } from './builder.ts'
-import { flowBack } from './differentiate.ts'
 import { int } from './ir.ts'
-import type { Context } from './layers/layer.ts'
-import { sum } from './losses/penalties.ts'
-import { appendDataLoss, appendPenalties, pickRows } from './objective.ts'
+import { appendDataLoss, penaltyGradients, pickRows } from './objective.ts'
 import type { Objective } from './per-example/clipped-sums.ts'
 import { type PrivacyOptions, privateGradients } from './per-example/private-gradients.ts'
-import type { StepOptions, StepParts } from './step.ts'
+import type { Gradients, StepGiven, StepOptions } from './step.ts'
 
 /** Of a private step: 1 for an example that is in the batch, 0 for one that only fills it up, [batch, 1]; and standard normal draws in a weight's shape. */
 export const countedInput = 'step/counted'
 export const noiseInput = ({ name }: Pick<TensorSpec, 'name'>): string => `step/noise/${name}`
 
 type PrivateOptions = StepOptions & { readonly privacy: PrivacyOptions }
-type Given = Required<Pick<Context, 'draw' | 'keep'>> & {
-  readonly parts: StepParts
-  /** The rows of the batch, int32 [batch]. */
-  readonly batch: string
-}
 
 /**
  * Penalties hold weights to where they are known to be anyway, and are no example's: their gradients are added after the noise. `data` is the mean over the examples
  * that count; it is not private, and must stay where the data is. Errors: WR_GRAPH_REFUSED.
  */
-export function appendPrivateGradients(
-  b: GraphBuilder,
-  options: PrivateOptions,
-  given: Given,
-): { data: string; gradients: readonly string[] } {
+export function appendPrivateGradients(b: GraphBuilder, options: PrivateOptions, given: StepGiven): Gradients {
   if (options.training.clipGradients !== undefined)
     throw new WardroundError('WR_GRAPH_REFUSED', {
       problem: 'the gradients of a private step are clipped example by example: leave out clipGradients',
@@ -59,7 +47,7 @@ export function appendPrivateGradients(
 function objectiveOf(
   b: GraphBuilder,
   options: PrivateOptions,
-  { parts: { network, weights, learnt }, batch, draw, keep, counted }: Given & { counted: string },
+  { parts: { network, weights, learnt }, batch, draw, keep, counted }: StepGiven & { counted: string },
 ): Objective {
   const rows = pickRows(b, options, { batch, context: { draw } })
   const drawn = network.draws.map((spec) => [`draws/${spec.name}`, draw(spec) ?? ''] as const)
@@ -82,17 +70,4 @@ function objectiveOf(
       })
     },
   }
-}
-
-/** Of the weights that a penalty holds. */
-function penaltyGradients(b: GraphBuilder, options: StepOptions, parts: StepParts): ReadonlyMap<string, string> {
-  const before = b.nodes().length
-  const terms = appendPenalties(b, options, parts)
-  if (terms.length === 0) return new Map()
-  const total = sum(b, terms)
-  const nodes = b.nodes().slice(before)
-  const learnt = new Set(parts.learnt.map(({ name }) => name))
-  const gradients = new Map([[total, b.scalar(1)]])
-  flowBack(b, { nodes, active: new Set([...learnt, ...nodes.flatMap(({ outputs }) => outputs)]), gradients })
-  return new Map([...gradients].filter(([name]) => learnt.has(name)))
 }

@@ -1,6 +1,7 @@
 /** One step of training as nodes of a graph: gather the batch, forward, loss, gradients, optimizer. */
 import type { ModelSpec, TrainingSpec } from '../study/model.ts'
 import type { TensorSpec } from '../weights.ts'
+import { isDivided } from './accumulate.ts'
 import { augmentDraws } from './augment.ts'
 import type { GraphBuilder } from './builder.ts'
 import { clipGradients } from './clip-gradients.ts'
@@ -8,6 +9,7 @@ import { differentiate } from './differentiate.ts'
 import type { ValueInfo } from './ir.ts'
 import type { Context, DrawSpec } from './layers/layer.ts'
 import { sum } from './losses/penalties.ts'
+import { appendInParts } from './microbatches.ts'
 import { extentsOf, type Inputs, type Network, networkOf, weightSpecs } from './network.ts'
 import { appendDataLoss, appendPenalties, pickRows, travelling } from './objective.ts'
 import type { Optimizer, StateSpec } from './optimizers/optimizer.ts'
@@ -19,7 +21,7 @@ import { appendPrivateGradients } from './private-step.ts'
 
 export type StepOptions = {
   readonly model: ModelSpec
-  readonly training: Pick<TrainingSpec, 'loss' | 'optimizer' | 'l2' | 'clipGradients' | 'augment'>
+  readonly training: Pick<TrainingSpec, 'loss' | 'optimizer' | 'l2' | 'clipGradients' | 'augment' | 'microbatch'>
   /** What an example is to the model. */
   readonly inputs: Inputs
   /** Whether features are an image's levels. */
@@ -120,10 +122,8 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
   const kept = new Map<string, string>()
   const keep = (tensor: string, next: string): void => void kept.set(tensor, next)
   const draw: NonNullable<Context['draw']> = ({ name }) => draws.get(name)
-  const { data, gradients } =
-    options.privacy === undefined
-      ? appendGradients(b, options, { parts, batch, context: { draw, keep } })
-      : appendPrivateGradients(b, { ...options, privacy: options.privacy }, { parts, batch, draw, keep })
+  const given = { parts, batch, draw, keep }
+  const { data, gradients } = appendGradients(b, options, given)
   const corrected = new Set(options.corrected ? travelling(options, learnt).map(({ name }) => name) : [])
   const correct = (name: string, gradient: string): string =>
     corrected.has(name) ? b.node('Add', [gradient, `correction/${name}`]) : gradient
@@ -140,12 +140,26 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
   return { next: carried.map(({ name }) => nextOf(name)), loss: data }
 }
 
-/** The data loss, and the gradients of what is minimised: with the penalties. */
-function appendGradients(
-  b: GraphBuilder,
-  options: StepOptions,
-  { parts, batch, context }: { readonly parts: StepParts; readonly batch: string; readonly context: Context },
-): { data: string; gradients: readonly string[] } {
+/** Uniform draws of the model's for the examples of the step, and where layers put what they keep up themselves. */
+export type StepGiven = {
+  readonly parts: StepParts
+  readonly batch: string
+  readonly draw: NonNullable<Context['draw']>
+  readonly keep: NonNullable<Context['keep']>
+}
+
+/** Of a step: the data loss without penalties, and the gradients of what is learnt, with them. */
+export type Gradients = { readonly data: string; readonly gradients: readonly string[] }
+
+function appendGradients(b: GraphBuilder, options: StepOptions, given: StepGiven): Gradients {
+  const { privacy, training } = options
+  if (privacy !== undefined) return appendPrivateGradients(b, { ...options, privacy }, given)
+  return isDivided(training.microbatch, options.batch)
+    ? appendInParts(b, options, given)
+    : appendAtOnce(b, options, given)
+}
+
+function appendAtOnce(b: GraphBuilder, options: StepOptions, { parts, batch, ...context }: StepGiven): Gradients {
   const rows = pickRows(b, options, { batch, context })
   const data = appendDataLoss(b, options, { network: parts.network, context, rows })
   const terms = [data, ...appendPenalties(b, options, parts)]

@@ -21,3 +21,16 @@ test('layers may stand inside layers, but not without end', () => {
       (error) => error instanceof WardroundError && /deep/.test(String(error.parameters.problem)),
     )
 })
+
+test('what is frozen is no running statistic: strategies correct the rest, and a batch may be of one', () => {
+  const { plan } = parseStudy(source)
+  const training = { ...Object(plan.training), optimizer: { sgd: { rate: 0.1 } }, batch: 1 }
+  const dense = { dense: 4, name: 'first' }
+  const model = (...layers: readonly object[]) => ({ layers: [...layers, { dense: 1, name: 'output' }], personal: [] })
+  const study = { ...plan, training, strategy: { scaffold: {} } }
+  validatePlan({ ...study, model: { ...model(dense), frozen: ['first.*'] } })
+  assert.throws(
+    () => validatePlan({ ...study, model: model(dense, { batchNormalization: {} }) }),
+    (error) => error instanceof WardroundError && /scaffold/.test(JSON.stringify(error.parameters.issues)),
+  )
+})

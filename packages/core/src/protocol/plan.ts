@@ -2,7 +2,8 @@
 import { isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml'
 import { WardroundError } from '../errors.ts'
 import { checkModel, modelField } from '../graph/check-model.ts'
-import { networkOf } from '../graph/network.ts'
+import { epochGraph } from '../graph/epoch.ts'
+import { type Inputs, networkOf } from '../graph/network.ts'
 import { flawIn } from '../json.ts'
 import { plannedInputs, specialColumns } from '../preparation/encoding.ts'
 import { isMeasuredLoss, lossesFor, lossName, type Outcome, outcomeOf } from '../study/outcome.ts'
@@ -182,6 +183,8 @@ function crossIssues(study: Study): Issue[] {
     report(['training', 'loss'], problemWords.lossFor(lossesFor(outcome), lossName(training.loss)))
   if ((training.epochs === undefined) === (training.steps === undefined))
     report(['training', 'epochs'], problemWords.amount())
+  if ((training.microbatch ?? 0) > training.batch)
+    report(['training', 'microbatch'], problemWords.microbatchOverBatch(training.batch))
   if (rounds.stop !== undefined && outcome !== 'binary' && rounds.stop.metric === 'auroc') {
     report(['rounds', 'stop', 'metric'], problemWords.metricFor(rounds.stop.metric))
   }
@@ -209,17 +212,32 @@ function crossIssues(study: Study): Issue[] {
       const classes = 'classes' in data.target ? Object.keys(data.target.classes).length : undefined
       if (classes !== undefined && classes !== output[0])
         report(field, problemWords.classOutputs(classes, output[0] ?? 0))
-      if (weights.some(({ learnt }) => !learnt)) {
+      if (weights.some(({ learnt, frozen }) => !learnt && frozen !== true)) {
         const corrected = correctors.find((name) => Object.hasOwn(strategy, name))
         if (corrected !== undefined) report(field, problemWords.statisticsCorrected(corrected))
         if (training.batch < 2) report(['training', 'batch'], problemWords.statisticsOfOne())
       }
+      const refusal = partsRefused(study, inputs)
+      if (refusal !== undefined) report(['training', 'microbatch'], refusal)
     } catch (error) {
       if (!(error instanceof WardroundError) || error.code !== 'WR_STUDY_INVALID') throw error
       report(String(error.parameters.field).split('.'), String(error.parameters.problem))
     }
   }
   return issues
+}
+
+/** Why a batch of this model cannot be worked on in parts, if that is asked for. */
+function partsRefused({ model, training }: Study, inputs: Inputs): string | undefined {
+  const { microbatch } = training
+  if (microbatch === undefined) return undefined
+  try {
+    epochGraph({ model, training, inputs, batch: microbatch + 1, weighted: training.classWeights !== undefined })
+    return undefined
+  } catch (error) {
+    if (!(error instanceof WardroundError) || error.code !== 'WR_GRAPH_REFUSED') throw error
+    return String(error.parameters.problem)
+  }
 }
 
 /** Strategies that correct what is learnt: running statistics are not. */

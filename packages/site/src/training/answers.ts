@@ -8,6 +8,8 @@ const parametersSchema = z.record(z.string().max(40), z.union([z.string().max(se
 const answerSchema = z.discriminatedUnion('kind', [
   /** So many parts of the schedule are done. */
   z.strictObject({ kind: z.literal('progress'), id: z.int(), done: z.int() }),
+  /** What there is after so many parts is in the exchange, where it was asked for. */
+  z.strictObject({ kind: z.literal('checkpoint'), id: z.int(), done: z.int() }),
   /** Weights and losses are in the exchange. */
   z.strictObject({ kind: z.literal('trained'), id: z.int() }),
   /** So many predictions are in the exchange. */
@@ -22,7 +24,7 @@ const answerSchema = z.discriminatedUnion('kind', [
 
 export type Answer = z.output<typeof answerSchema>
 /** What a call ends with, if all goes well. */
-export type Finished = Exclude<Answer, { kind: 'progress' | 'failed' }>
+export type Finished = Exclude<Answer, { kind: 'progress' | 'checkpoint' | 'failed' }>
 export type Failure = Extract<Answer, { kind: 'failed' }>
 
 /** No answer is longer. */

@@ -1,9 +1,9 @@
 /** Which data sets a trainer's process has already: they are sent once, and not with every round. */
 import { createHash } from 'node:crypto'
 import type { Dataset, PredictRequest } from './messages.ts'
-import type { ProgramRequest } from './program-requests.ts'
+import type { WorkRequest } from './program-requests.ts'
 
-type Message = Pick<Exclude<ProgramRequest, { kind: 'cancel' }>, 'dataset' | 'forget'>
+type Message = Pick<WorkRequest, 'dataset' | 'forget'>
 
 export type DatasetsThere = {
   /** What a request says about its data. */

@@ -1,6 +1,6 @@
 /**
  * Arrays in a file that has no name: what a trainer and its process hand to each other, as two processes share no memory here. Both have it open, and nobody else can open it; it is
- * gone with the last of them. A request is a text with arrays as places in the file; what comes back lies at its start.
+ * gone with the last of them. A request is a text with arrays as places in the file; what comes back lies at its start, and behind that a checkpoint.
  */
 import { readvSync, writevSync } from 'node:fs'
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises'
@@ -85,21 +85,21 @@ export async function put(file: Exchange, arrays: readonly Numbers[]): Promise<v
   for (let done = 0; done < sizeBytes; ) done += (await file.writev([...rest(arrays, done)], done)).bytesWritten
 }
 
-/** Fills arrays from the file's start on; whether it holds so much. */
-export async function take(file: Exchange, arrays: readonly Numbers[]): Promise<boolean> {
+/** Fills arrays from a place in the file on, if not its start; whether it holds so much. */
+export async function take(file: Exchange, arrays: readonly Numbers[], at = 0): Promise<boolean> {
   const sizeBytes = sizeOf(arrays)
   for (let done = 0; done < sizeBytes; ) {
-    const { bytesRead } = await file.readv([...rest(arrays, done)], done)
+    const { bytesRead } = await file.readv([...rest(arrays, done)], at + done)
     if (bytesRead === 0) return false
     done += bytesRead
   }
   return true
 }
 
-/** As put(), by a process that has nothing else to do meanwhile. */
-export function putNow(file: number, arrays: readonly Numbers[]): void {
+/** As put(), or from another place on, by a process that has nothing else to do meanwhile. */
+export function putNow(file: number, arrays: readonly Numbers[], at = 0): void {
   const sizeBytes = sizeOf(arrays)
-  for (let done = 0; done < sizeBytes; ) done += writevSync(file, [...rest(arrays, done)], done)
+  for (let done = 0; done < sizeBytes; ) done += writevSync(file, [...rest(arrays, done)], at + done)
 }
 
 function readAll(file: number, arrays: readonly Numbers[], at: number): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { modelSchema, trainingSchema } from '@wardround/core/study/model.ts'
-import { stepOptions } from './feeds.ts'
+import { stepOptions } from './step-options.ts'
 
 test('whatever a study says of a step reaches its graph, and what is no part of a graph does not', () => {
   const optionsOf = (change: object): unknown =>

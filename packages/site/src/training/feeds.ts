@@ -1,45 +1,12 @@
 /** What a training request gives to a graph. */
 import { extentsOf } from '@wardround/core/graph/network.ts'
-import type { StepOptions } from '@wardround/core/graph/step.ts'
 import { inputsIn } from '@wardround/core/preparation/inputs.ts'
-import type { ModelSpec } from '@wardround/core/study/model.ts'
-import { withoutStart } from '@wardround/core/study/model-forms.ts'
 import { sizeOf, type TensorSpec, type Weights } from '@wardround/core/weights.ts'
 import type { Tensor } from 'onnxruntime-node'
 import type { Dataset, TrainRequest } from './messages.ts'
 import { bytes, floats, integers } from './session.ts'
 
 export type Feeds = Readonly<Record<string, Tensor>>
-
-export const stepOptions = ({
-  model,
-  training,
-  data,
-  classWeights,
-  proximal,
-  correction,
-  groups,
-}: TrainRequest): StepOptions => ({
-  model: shapeOf(model),
-  training: {
-    loss: training.loss,
-    optimizer: training.optimizer,
-    l2: training.l2,
-    ...(training.clipGradients === undefined ? {} : { clipGradients: training.clipGradients }),
-    ...(training.augment === undefined ? {} : { augment: training.augment }),
-  },
-  inputs: inputsIn(data),
-  ...(data.pixelScale === undefined ? {} : { pixels: true }),
-  batch: Math.min(training.batch, data.rows),
-  weighted: classWeights !== undefined,
-  ...(proximal === undefined ? {} : { proximalMu: proximal.mu }),
-  ...(correction === undefined ? {} : { corrected: true }),
-  ...(training.schedule === undefined ? {} : { scheduled: true }),
-  ...(groups === undefined ? {} : { groups }),
-})
-
-/** A graph does not depend on where its weights start: studies that differ in that alone share a session. */
-export const shapeOf: (model: ModelSpec) => ModelSpec = withoutStart
 
 /** The same for every step. */
 export const outerFeeds = (request: TrainRequest): Feeds => ({
@@ -95,7 +62,10 @@ const correctionFeeds = ({ correction = [] }: TrainRequest): Feeds =>
 export const weightFeeds = (weights: Weights): Feeds =>
   Object.fromEntries(weights.map(({ name, shape, data }) => [name, floats(data, shape)]))
 
-/** The optimizer starts afresh in each call: in federated averaging a client keeps no moments between rounds. */
+/** What the first step starts from: the weights, and an optimizer that starts afresh in each call, since in federated averaging a client keeps no moments between rounds; or where an earlier try had come to. */
+export const firstCarried = ({ weights, resume }: TrainRequest, state: Parameters<typeof firstState>[0]): Feeds =>
+  resume === undefined ? { ...weightFeeds(weights), ...firstState(state) } : weightFeeds(resume.carried)
+
 export const firstState = (state: readonly (TensorSpec & { readonly initial: number })[]): Feeds =>
   Object.fromEntries(
     state.map(({ name, shape, initial }) => [name, floats(new Float32Array(sizeOf(shape)).fill(initial), shape)]),

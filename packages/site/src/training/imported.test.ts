@@ -80,7 +80,7 @@ test('steps come to what they come to with the same layers', async () => {
     epochs: 3,
     classWeights: [1, 2],
   }
-  const control = { cancelled: () => false, progress: () => undefined }
+  const control = { cancelled: () => false, progress: () => undefined, between: () => undefined }
   const copy = (given: Weights): Weights => given.map((tensor) => ({ ...tensor, data: tensor.data.slice() }))
   const runner = createRunner()
   const file = await runner.train({ ...request, model, weights: copy(weights) }, control)

@@ -22,6 +22,15 @@ export type Dataset = {
 /** How much: whole epochs, each shuffled afresh; or `steps` of an endless shuffle, from its step `from` (0 is the first). */
 export type Amount = { readonly epochs: number } | { readonly steps: number; readonly from: number }
 
+/** Where a training call stands after some of the parts of its schedule (plan.ts): what it needs to go on to the same bits. */
+export type Checkpoint = {
+  readonly done: number
+  /** The mean loss of each of these parts. */
+  readonly losses: readonly number[]
+  /** The weights, then the optimizer's state. */
+  readonly carried: Weights
+}
+
 export type TrainRequest = Amount & {
   readonly model: ModelSpec
   readonly training: TrainingSpec
@@ -39,6 +48,8 @@ export type TrainRequest = Amount & {
   /** What is added to the gradients of the shared weights in every step. */
   readonly correction?: Weights
   readonly groups?: number
+  /** Where an earlier try of this very request had come to. */
+  readonly resume?: Checkpoint
 }
 
 export type TrainResult = {

@@ -11,11 +11,18 @@ type Common = {
   readonly forget: readonly string[]
 }
 
+/** Training or predictions. */
+export type WorkRequest = Exclude<ProgramRequest, { kind: 'cancel' | 'checkpoint' }>
+
 export type ProgramRequest =
   | (Common & { readonly kind: 'train'; readonly request: Without<TrainRequest> })
   | (Common & { readonly kind: 'predict'; readonly request: Without<PredictRequest> })
   /** Of the request that is under way, or was a moment ago. */
   | { readonly kind: 'cancel'; readonly id: number }
+  /** Where it stands, once, as soon as may be, to this place in the exchange: what is carried, then the losses (messages.ts). */
+  | CheckpointRequest
+
+export type CheckpointRequest = { readonly kind: 'checkpoint'; readonly id: number; readonly at: number }
 
 /** The exchange among the files that the process is started with. */
 export const exchangeFile = 3

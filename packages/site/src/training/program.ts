@@ -4,26 +4,29 @@ import { asWardroundError } from '@wardround/core/errors.ts'
 import type { Weights } from '@wardround/core/weights.ts'
 import { letGo } from '../memory.ts'
 import type { Answer } from './answers.ts'
+import { isDevice } from './device.ts'
 import { putNow, takeIn } from './exchange.ts'
 import { isFailureCode, sentenceLength } from './failures.ts'
 import { lineReader } from './lines.ts'
 import type { Dataset, PredictRequest, TrainRequest } from './messages.ts'
-import { exchangeFile, type ProgramRequest } from './program-requests.ts'
+import { type CheckpointRequest, exchangeFile, type WorkRequest } from './program-requests.ts'
 import { giveUpRights } from './rights.ts'
 import { createRunner } from './run.ts'
 
 giveUpRights()
 
-const runner = createRunner()
+const [, , device] = process.argv
+const runner = createRunner(isDevice(device) ? device : 'cpu')
 /** By digest. The other side says what to keep. */
 const datasets = new Map<string, Dataset>()
 let cancelled = 0
+let checkpoint: Omit<CheckpointRequest, 'kind'> | undefined
 let queue: Promise<void> = Promise.resolve()
 
 const tell = (answer: Answer): void => void process.stdout.write(`${JSON.stringify(answer)}\n`)
 
 async function handle(line: string): Promise<void> {
-  const asked = takeIn(line, exchangeFile) as Exclude<ProgramRequest, { kind: 'cancel' }>
+  const asked = takeIn(line, exchangeFile) as WorkRequest
   const { id } = asked
   try {
     for (const digest of asked.forget) datasets.delete(digest)
@@ -41,6 +44,13 @@ async function train(id: number, request: TrainRequest): Promise<void> {
   const { weights, lossPerEpoch } = await runner.train(request, {
     cancelled: () => cancelled === id,
     progress: (done) => tell({ kind: 'progress', id, done }),
+    between(standing) {
+      if (checkpoint?.id !== id) return
+      const { done, carried, losses } = standing()
+      putNow(exchangeFile, [...arraysOf(carried), Float64Array.from(losses)], checkpoint.at)
+      checkpoint = undefined
+      tell({ kind: 'checkpoint', id, done })
+    },
   })
   putNow(exchangeFile, [...arraysOf(weights), Float64Array.from(lossPerEpoch)])
   letGo([...arraysOf(weights), ...arraysOf(request.weights)])
@@ -71,9 +81,10 @@ function failureOf(error: unknown) {
 const reader = lineReader(Number.POSITIVE_INFINITY, {
   line(text) {
     // Heard between two calls of the runtime, while the request that it is about is under way.
-    const cancel = /^\{"kind":"cancel","id":(\d+)\}$/.exec(text)?.[1]
-    if (cancel === undefined) queue = queue.then(() => handle(text))
-    else cancelled = Number(cancel)
+    const [, kind, id, at] = /^\{"kind":"(cancel|checkpoint)","id":(\d+)(?:,"at":(\d+))?\}$/.exec(text) ?? []
+    if (kind === undefined) queue = queue.then(() => handle(text))
+    else if (kind === 'cancel') cancelled = Number(id)
+    else checkpoint = { id: Number(id), at: Number(at) }
   },
   tooLong: () => undefined,
 })

@@ -13,7 +13,7 @@ export async function openUpdates(updates: readonly Update[]): Promise<readonly 
   const opened: UpdateSession[] = []
   for (const update of updates) {
     const key = JSON.stringify([update.shape.slice(1), update.graph.nodes, update.graph.inputs])
-    const session = sessions.get(key) ?? (await openSession(update.graph, 'all'))
+    const session = sessions.get(key) ?? (await openSession(update.graph, { amount: 'all' }))
     sessions.set(key, session)
     opened.push({ update, session })
   }

@@ -4,17 +4,26 @@ import { predictionGraph } from '@wardround/core/graph/prediction.ts'
 import { inputsIn } from '@wardround/core/preparation/inputs.ts'
 import { firstNotFinite } from '@wardround/core/vector.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
-import { featureFeeds, shapeOf, weightFeeds } from './feeds.ts'
-import type { PredictRequest, TrainRequest, TrainResult } from './messages.ts'
+import type { Device } from './device.ts'
+import { featureFeeds, weightFeeds } from './feeds.ts'
+import type { Checkpoint, PredictRequest, TrainRequest, TrainResult } from './messages.ts'
 import { scheduleOf } from './plan.ts'
 import { type Epoch, scanned } from './scanned.ts'
 import { floatsOf, integers, openSession, type Session } from './session.ts'
+import { shapeOf } from './step-options.ts'
 import { type Divided, stepwise } from './stepwise.ts'
 import { remembered, type Way, type WayOptions } from './way.ts'
 
+export type Control = {
+  cancelled(): boolean
+  progress(done: number): void
+  /** There is more to do. What it stands at is as it is until this returns. */
+  between(standing: () => Checkpoint): void
+}
+
 export type Runner = {
   /** May change the weights that it is given, and gives them back. */
-  train(request: TrainRequest, control: { cancelled(): boolean; progress(epoch: number): void }): Promise<TrainResult>
+  train(request: TrainRequest, control: Control): Promise<TrainResult>
   predict(request: PredictRequest): Promise<Float32Array<ArrayBuffer>>
 }
 
@@ -25,7 +34,7 @@ export type Runner = {
 const largeModel = 1 << 21
 const isLarge = (weights: readonly TensorSpec[]): boolean => dimensionOf(weights) >= largeModel
 
-export function createRunner(): Runner {
+export function createRunner(device: Device = 'cpu'): Runner {
   const epochs = remembered<Epoch>()
   const divided = remembered<Divided>()
   const predictions = remembered<Session>()
@@ -41,14 +50,16 @@ export function createRunner(): Runner {
       const goOn = (): void => {
         if (control.cancelled()) throw new WardroundError('WR_CANCELLED')
       }
-      const way = await wayOf({ request, schedule, batch, goOn })
-      const losses: number[] = []
+      const way = await wayOf({ request, schedule, batch, goOn, device })
+      const losses = [...(request.resume?.losses ?? [])]
       const { parts, stepsPerPart, epochOf } = schedule
-      for (let done = 0; done < parts.count; done += way.pace) {
+      for (let done = request.resume?.done ?? 0; done < parts.count; done += way.pace) {
         const now = { from: parts.from + done, count: Math.min(way.pace, parts.count - done) }
         const means = partLosses(await way.advance(now), stepsPerPart, (step) => epochOf(done * stepsPerPart + step))
         losses.push(...means)
-        control.progress(done + now.count)
+        const doneNow = done + now.count
+        control.progress(doneNow)
+        if (doneNow < parts.count) control.between(() => ({ done: doneNow, losses, carried: way.carried() }))
       }
       const steps = parts.count * stepsPerPart
       return {
@@ -69,7 +80,8 @@ export function createRunner(): Runner {
       // A file is read for a batch that is known.
       const sessionFor = (rows: number): Promise<Session> => {
         const known = 'onnx' in model ? { ...shape, rows } : shape
-        return predictions(known, () => openSession(predictionGraph(known), isLarge(weights) ? 'all' : 'little'))
+        const amount = isLarge(weights) ? 'all' : 'little'
+        return predictions(known, () => openSession(predictionGraph(known), { amount, device }))
       }
       const fixed = weightFeeds(weights)
       const parts: Float32Array<ArrayBuffer>[] = []

@@ -10,7 +10,7 @@ import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { modelSchema, trainingSchema } from '@wardround/core/study/model.ts'
-import { createTrainer, type Trainer, type TrainRequest } from './trainer.ts'
+import { type Checkpoints, createTrainer, type Trainer, type TrainRequest } from './trainer.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'wardround-sandbox-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -149,12 +149,38 @@ const lies = [
   'say more than asked',
   'leave nothing',
   'leave no numbers',
+  'hand in a checkpoint',
+  'hand in a checkpoint of nothing',
+  'hand in a checkpoint of it all',
 ]
 
 test('what no trainer says is believed in nothing, and said', async () => {
   await withHostile(async (hostile) => {
     for (const lie of lies) assert.deepEqual([lie, (await endOf(hostile, [lie])).code], [lie, 'WR_TRAINER_ANSWER'])
   })
+})
+
+test('a checkpoint is of the moment at which it comes, once for each time that it is asked for, and of numbers', async () => {
+  const hostile = createTrainer({ program, folder, limits: { memoryMegabytes, minutes: 10 }, checkpointMs: 0 })
+  const kept: number[] = []
+  const checkpoints: Checkpoints = {
+    find: () => undefined,
+    keep: async ({ done, values }) => {
+      for await (const _ of values()) kept.push(done)
+    },
+  }
+  const trained = (act: string) => hostile.train(request(act), { checkpoints })
+  for (const act of ['hand in a checkpoint of nothing', 'hand in a checkpoint of it all', 'hand in two checkpoints'])
+    await assert.rejects(
+      trained(act),
+      (error) => error instanceof WardroundError && error.code === 'WR_TRAINER_ANSWER',
+      act,
+    )
+  kept.length = 0
+  for (const act of ['hand in a checkpoint that is not there', 'hand in a checkpoint of no numbers'])
+    assert.equal((await trained(act)).steps, 2, act)
+  assert.deepEqual(kept, [])
+  await hostile.close()
 })
 
 test('a small request after a large one may take its time', async () => {

@@ -12,6 +12,7 @@ import { trainerWords } from '@wardround/core/words/en/trainer.ts'
 import { diskError } from '../files.ts'
 import { answerLength } from './answers.ts'
 import { deniedIn } from './denied.ts'
+import type { Device } from './device.ts'
 import { type Exchange, openExchange } from './exchange.ts'
 import type { TrainerLimits } from './limits.ts'
 import { lineReader } from './lines.ts'
@@ -22,6 +23,7 @@ export type SandboxOptions = {
   /** Where the exchange takes its room. */
   readonly folder: string
   readonly limits: TrainerLimits
+  readonly device: Device
 }
 
 /** Who waits for an answer. */
@@ -58,7 +60,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     throw diskError(options.folder, error)
   })
   const child = spawn(process.execPath, argumentsFor(options), {
-    env: environment(),
+    env: environment(options.device),
     stdio: ['pipe', 'pipe', 'pipe', exchange.fd],
     windowsHide: true,
   })
@@ -151,7 +153,7 @@ function lastOf(limit: number, tooMuch: () => void) {
 }
 
 /** The program's own files, and those of the libraries it loads. */
-function argumentsFor({ program, limits }: SandboxOptions): string[] {
+function argumentsFor({ program, limits, device }: SandboxOptions): string[] {
   const core = dirname(fileURLToPath(import.meta.resolve('@wardround/core/errors.ts')))
   const site = fileURLToPath(new URL('../../', import.meta.url))
   const runtime = fileURLToPath(import.meta.resolve('onnxruntime-node'))
@@ -169,6 +171,7 @@ function argumentsFor({ program, limits }: SandboxOptions): string[] {
     `--max-old-space-size=${limits.memoryMegabytes}`,
     `--import=${new URL('./lockdown.ts', import.meta.url).href}`,
     fileURLToPath(program),
+    device,
   ]
 }
 
@@ -179,13 +182,15 @@ function compileCache(): { readonly NODE_COMPILE_CACHE?: string } {
 }
 
 /** What the system needs to start a program, and nothing that anybody keeps a secret in. */
-function environment(): NodeJS.ProcessEnv {
-  const { SystemRoot, LD_LIBRARY_PATH } = process.env
+function environment(device: Device): NodeJS.ProcessEnv {
+  const { SystemRoot, LD_LIBRARY_PATH, VK_DRIVER_FILES } = process.env
   return {
     ORT_DISABLE_TELEMETRY: '1',
     ...compileCache(),
     ...(SystemRoot === undefined ? {} : { SystemRoot }),
     ...(LD_LIBRARY_PATH === undefined ? {} : { LD_LIBRARY_PATH }),
+    // Which of several drivers Vulkan is to load.
+    ...(device === 'cpu' || VK_DRIVER_FILES === undefined ? {} : { VK_DRIVER_FILES }),
   }
 }
 

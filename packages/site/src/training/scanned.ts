@@ -2,13 +2,14 @@
 import { type EpochGraph, epochGraph } from '@wardround/core/graph/epoch.ts'
 import { extentsOf } from '@wardround/core/graph/network.ts'
 import { sizeOf } from '@wardround/core/weights.ts'
-import { type Feeds, firstState, outerFeeds, stepOptions, weightFeeds } from './feeds.ts'
+import { type Feeds, firstCarried, outerFeeds } from './feeds.ts'
 import type { TrainRequest } from './messages.ts'
 import { dropoutDraws, type Parts, type Schedule } from './plan.ts'
 import { stepRates } from './rates.ts'
 import { floats, floatsIn, floatsOf, integers, openSession, type Session } from './session.ts'
 import { amountOfStep } from './session-options.ts'
-import type { Remembered, Way, WayOptions } from './way.ts'
+import { stepOptions } from './step-options.ts'
+import { carriedWeights, type Remembered, type Way, type WayOptions } from './way.ts'
 
 /** Steps of one runtime call: short enough to hear a cancellation, long enough to hide the call. */
 const stepsPerCall = 2000
@@ -20,17 +21,18 @@ export type Epoch = { readonly epoch: EpochGraph; readonly session: Session }
 /** `mostSteps` is another number for tests. */
 export async function scanned(
   epochs: Remembered<Epoch>,
-  { request, schedule, batch, goOn }: WayOptions,
+  { request, schedule, batch, goOn, device }: WayOptions,
   mostSteps = stepsPerCall,
 ): Promise<Way> {
   const options = stepOptions(request)
   const { epoch, session } = await epochs(options, async () => {
     const made = epochGraph(options)
-    return { epoch: made, session: await openSession(made.graph, amountOfStep(batch, extentsOf(options.inputs))) }
+    const amount = amountOfStep(batch, extentsOf(options.inputs))
+    return { epoch: made, session: await openSession(made.graph, { amount, ...(device && { device }) }) }
   })
   const { stepsPerPart } = schedule
   const fixed = asked(epoch, outerFeeds(request))
-  let carried: Feeds = { ...weightFeeds(request.weights), ...firstState(epoch.state) }
+  let carried: Feeds = firstCarried(request, epoch.state)
   return {
     pace: partsPerCall(epoch, stepsPerPart * batch, stepsPerPart),
     async advance(parts) {
@@ -46,7 +48,8 @@ export async function scanned(
       }
       return losses
     },
-    weights: () => request.weights.map(({ name, shape }) => ({ name, shape, data: floatsIn(carried[name]) })),
+    weights: () => carriedWeights(carried, request.weights),
+    carried: () => carriedWeights(carried, [...request.weights, ...epoch.state]),
   }
 }
 

@@ -2,19 +2,35 @@
 
 // First of all: what follows loads the runtime.
 import './no-telemetry.ts'
+import { WardroundError } from '@wardround/core/errors.ts'
 import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import type { Graph } from '@wardround/core/graph/ir.ts'
 import { checkGraph } from '@wardround/core/graph/safelist.ts'
+import { trainerWords } from '@wardround/core/words/en/trainer.ts'
 import * as ort from 'onnxruntime-node'
+import type { Device } from './device.ts'
 import { type Amount, sessionOptions } from './session-options.ts'
 
 export type Outputs = ort.InferenceSession.OnnxValueMapType
 export type Session = { run(feeds: Readonly<Record<string, ort.Tensor>>): Promise<Outputs> }
 
-/** Errors: WR_GRAPH_REFUSED for a graph that the safelist does not allow. */
-export async function openSession(graph: Graph, amount: Amount = 'little'): Promise<Session> {
+export type SessionChoice = { readonly amount?: Amount; readonly device?: Device }
+
+/** Errors: WR_GRAPH_REFUSED for a graph that the safelist does not allow, WR_TRAINING_FAILED where there is no such device. */
+export async function openSession(
+  graph: Graph,
+  { amount = 'little', device = 'cpu' }: SessionChoice = {},
+): Promise<Session> {
   checkGraph(graph)
-  return ort.InferenceSession.create(encodeModel(graph), sessionOptions(amount))
+  const chosen = sessionOptions(amount)
+  if (device === 'cpu') return ort.InferenceSession.create(encodeModel(graph), chosen)
+  // What the GPU cannot do, such as the Scan around an epoch's steps, ONNX Runtime does on the processor by itself.
+  return ort.InferenceSession.create(encodeModel(graph), { ...chosen, executionProviders: [device] }).catch(
+    (error: unknown) => {
+      const problem = trainerWords.noDevice(error instanceof Error ? error.message : '')
+      throw new WardroundError('WR_TRAINING_FAILED', { problem }, { cause: error })
+    },
+  )
 }
 
 export const floats = (data: Float32Array, shape: readonly number[]): ort.Tensor =>

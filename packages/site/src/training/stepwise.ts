@@ -4,14 +4,16 @@
  */
 import { type DividedStep, dividedStep } from '@wardround/core/graph/divided-step.ts'
 import { batchInput, drawsInput, rateInput } from '@wardround/core/graph/step.ts'
-import { sizeOf } from '@wardround/core/weights.ts'
+import { sizeOf, type Weights } from '@wardround/core/weights.ts'
 import type { Tensor } from 'onnxruntime-node'
-import { type Feeds, firstState, outerFeeds, stepOptions, weightFeeds } from './feeds.ts'
+import { type Feeds, firstCarried, outerFeeds } from './feeds.ts'
+import type { TrainRequest } from './messages.ts'
 import { dropoutStream, fillUniform, type Parts } from './plan.ts'
 import { openUpdates, type RangeSize, runUpdate, type UpdateSession, usualRange } from './ranges.ts'
 import { stepRates } from './rates.ts'
 import { floats, floatsIn, integers, openSession, type Session } from './session.ts'
-import type { Remembered, Way, WayOptions } from './way.ts'
+import { stepOptions } from './step-options.ts'
+import { carriedWeights, type Remembered, type Way, type WayOptions } from './way.ts'
 
 export type Divided = {
   readonly step: DividedStep
@@ -27,14 +29,18 @@ export async function stepwise(
   options: WayOptions,
   { largeValues, range = usualRange }: Sizes = {},
 ): Promise<Way> {
-  const { request, goOn } = options
+  const { request, goOn, device } = options
   const shape = stepOptions(request)
   const { step, session, updates } = await divided([shape, largeValues], async () => {
     const made = dividedStep(shape, largeValues)
-    return { step: made, session: await openSession(made.graph, 'all'), updates: await openUpdates(made.updates) }
+    return {
+      step: made,
+      session: await openSession(made.graph, { amount: 'all', ...(device && { device }) }),
+      updates: await openUpdates(made.updates),
+    }
   })
   const fixed = outerFeeds(request)
-  let carried: Feeds = { ...ownWeights(options), ...firstState(step.state) }
+  let carried: Feeds = firstCarried({ ...request, weights: ownWeights(request) }, step.state)
   /** Its loss, before it. */
   const runStep = async (drawn: Feeds): Promise<number> => {
     const known: Feeds = { ...fixed, ...carried, ...drawn }
@@ -58,7 +64,8 @@ export async function stepwise(
       }
       return Float32Array.from(losses)
     },
-    weights: () => request.weights.map(({ name, shape: own }) => ({ name, shape: own, data: floatsIn(carried[name]) })),
+    weights: () => carriedWeights(carried, request.weights),
+    carried: () => carriedWeights(carried, [...request.weights, ...step.state]),
   }
 }
 
@@ -67,8 +74,8 @@ const missing = (name: string): never => {
 }
 
 /** What FedProx pulls towards are the weights as they were. */
-const ownWeights = ({ request: { weights, proximal } }: WayOptions): Feeds =>
-  weightFeeds(proximal === undefined ? weights : weights.map((tensor) => ({ ...tensor, data: tensor.data.slice() })))
+const ownWeights = ({ weights, proximal }: TrainRequest): Weights =>
+  proximal === undefined ? weights : weights.map((tensor) => ({ ...tensor, data: tensor.data.slice() }))
 
 /** Batch, draws and rate of each step of some parts. */
 const drawnFeeds = ({ request, schedule, batch }: WayOptions, { draws: layers }: DividedStep) =>

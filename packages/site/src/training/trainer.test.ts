@@ -394,6 +394,24 @@ test('training is cancelled between calls, and the process goes on serving', asy
   }
 })
 
+test('training that would take hours ends in why it is wanted no more', async () => {
+  const own = createTrainer()
+  try {
+    let wanted = true
+    const stillWanted = (): void => {
+      if (!wanted) throw new WardroundError('WR_NOT_APPROVED', { study: 'small' })
+    }
+    const asked = { ...request(), epochs: 1_000_000_000 }
+    const onProgress = (): void => {
+      wanted = false
+    }
+    await assert.rejects(own.train(asked, { stillWanted, onProgress }), coded('WR_NOT_APPROVED'))
+    assert.equal((await own.train(request({ epochs: 1 }), { stillWanted: () => undefined })).lossPerEpoch.length, 1)
+  } finally {
+    await own.close()
+  }
+})
+
 test('a signal that was given before costs no work at all', async () => {
   const processes = countProcesses()
   const own = createTrainer()

@@ -6,15 +6,19 @@ import { tmpdir } from 'node:os'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { trainerWords } from '@wardround/core/words/en/trainer.ts'
 import type { Finished } from './answers.ts'
+import type { Checkpoints } from './checkpoints.ts'
 import { type Asked, type Call, converse, type TrainerProcess } from './conversation.ts'
 import { datasetsThere } from './datasets-there.ts'
+import type { Device } from './device.ts'
 import type { Exchange } from './exchange.ts'
 import { type ChosenLimits, limitsFor } from './limits.ts'
 import type { PredictRequest, TrainRequest, TrainResult } from './messages.ts'
 import { expectedOf, predictedIn, predictionBytes, trainedIn } from './results.ts'
 import { type SandboxOptions, startSandbox } from './sandbox.ts'
+import { carriedBy } from './step-options.ts'
 import { waitingLine } from './waiting-line.ts'
 
+export type { Checkpoints } from './checkpoints.ts'
 export type { Dataset, PredictRequest, TrainRequest, TrainResult } from './messages.ts'
 
 /** `handOver`: the request's weights, and whatever shares their memory, are the trainer's from now on, and gone for the caller; otherwise they are left as they are, and not to be changed meanwhile. */
@@ -27,7 +31,14 @@ export type Trainer = {
    */
   train(
     request: TrainRequest,
-    options?: HandingOver & { readonly signal?: AbortSignal; onProgress?(epoch: number): void },
+    options?: HandingOver & {
+      readonly signal?: AbortSignal
+      /** Throws what training is to end in, once it is wanted no more: asked a few times a second. */
+      readonly stillWanted?: () => void
+      onProgress?(done: number): void
+      /** Where it goes on from, and where it is kept now and then how far it is. */
+      readonly checkpoints?: Checkpoints
+    },
   ): Promise<TrainResult>
   /** Probabilities [rows] or [rows, classes], or values [rows], row-major. */
   predict(request: PredictRequest, options?: HandingOver): Promise<Float32Array<ArrayBuffer>>
@@ -40,20 +51,30 @@ export type TrainerOptions = {
   /** Where room is taken for what goes to the process and comes back; the system's folder for such things otherwise. */
   readonly folder?: string
   readonly limits?: ChosenLimits
+  readonly device?: Device
   /** What runs in the process: another program for tests. */
   readonly program?: URL
   /** After so long without a call the process ends. */
   readonly idleMs?: number
   /** A cancelled call that goes on for so long is ended, with its process: a second is what a person waits. */
   readonly graceMs?: number
+  /** Training so long gets a checkpoint, and another one whenever so much time has passed again: what a crash may lose. */
+  readonly checkpointMs?: number
 }
 
 const ownProgram = new URL('./program.ts', import.meta.url)
 
 export function createTrainer(options: TrainerOptions = {}): Trainer {
-  const { folder = tmpdir(), program = ownProgram, idleMs = 60_000, graceMs = 800 } = options
+  const {
+    folder = tmpdir(),
+    program = ownProgram,
+    device = 'cpu',
+    idleMs = 60_000,
+    graceMs = 800,
+    checkpointMs = 30_000,
+  } = options
   const limits = limitsFor(options.limits ?? {})
-  const kept = keptProcess({ folder, program, limits })
+  const kept = keptProcess({ folder, program, limits, device })
   let nextId = 1
   let idleSince: NodeJS.Timeout | undefined
   const line = waitingLine((idle) => {
@@ -73,12 +94,16 @@ export function createTrainer(options: TrainerOptions = {}): Trainer {
     }, how.signal)
 
   return {
-    async train(request, { signal, onProgress, handOver = false } = {}) {
+    async train(asked, { signal, stillWanted, onProgress, handOver = false, checkpoints } = {}) {
       if (signal?.aborted) throw new WardroundError('WR_CANCELLED')
-      const expected = expectedOf(request)
+      const expected = expectedOf(asked)
       const { parts, bytes: resultBytes } = expected
-      const progress = { parts, on: (done: number) => onProgress?.(done) }
-      const how = { signal, handOver, resultBytes, progress }
+      const form = { parts, specs: checkpoints === undefined ? [] : carriedBy(asked) }
+      const resume = checkpoints?.find(form)
+      const request = resume === undefined ? asked : { ...asked, resume }
+      const progress = { parts, before: resume?.done ?? 0, on: (done: number) => onProgress?.(done) }
+      const wish = checkpoints && { at: resultBytes, form, everyMs: checkpointMs, keep: checkpoints.keep }
+      const how = { signal, stillWanted, handOver, resultBytes, progress, checkpoints: wish }
       return await call({ kind: 'train', request }, how, (answer, exchange) =>
         trainedIn(exchange, expected, answer),
       ).catch((error: unknown) => {

@@ -1,7 +1,10 @@
 /** A way to run a training request's steps. Whichever is taken, the weights' bits are the same, and the losses to all but the last. */
-import type { Weights } from '@wardround/core/weights.ts'
+import type { TensorSpec, Weights } from '@wardround/core/weights.ts'
+import type { Device } from './device.ts'
+import type { Feeds } from './feeds.ts'
 import type { TrainRequest } from './messages.ts'
 import type { Parts, Schedule } from './plan.ts'
+import { floatsIn } from './session.ts'
 
 export type Way = {
   /** So many parts of the schedule are run at once. */
@@ -10,7 +13,12 @@ export type Way = {
   advance(parts: Parts): Promise<Float32Array>
   /** As they are in the end, in model order. */
   weights(): Weights
+  /** The same, and the optimizer's state, between two calls of advance(): theirs to change after the next one. */
+  carried(): Weights
 }
+
+export const carriedWeights = (carried: Feeds, specs: readonly TensorSpec[]): Weights =>
+  specs.map(({ name, shape }) => ({ name, shape, data: floatsIn(carried[name]) }))
 
 export type WayOptions = {
   readonly request: TrainRequest
@@ -18,6 +26,7 @@ export type WayOptions = {
   readonly batch: number
   /** Throws where training is to end. */
   readonly goOn: () => void
+  readonly device?: Device
 }
 
 /** The value for a key, made once: a session for a graph. */

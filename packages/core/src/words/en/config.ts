@@ -48,5 +48,6 @@ policy:
 # training:
 #   memoryMegabytes: 8000
 #   minutes: 240
+#   device: webgpu # a GPU; the same training twice may then differ in its last bits
 `,
 }

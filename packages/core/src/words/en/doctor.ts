@@ -10,6 +10,8 @@ export const doctorWords = {
   data: () => 'data',
   oldNode: (version: string) => `${version}; Node 26 is needed. Start through npm: it comes with the project.`,
   trained: (steps: number) => `ONNX Runtime learns (${steps} step)`,
+  trainedOn: (device: string, steps: number) =>
+    `ONNX Runtime learns on ${device} (${steps} step); what it learns differs in its last bits from what other machines do, and may from time to time`,
   room: gigabytes,
   littleRoom: (bytes: number) => `${gigabytes(bytes)}; make room before a large study`,
   entries: (count: number) => `holds, ${count} entries`,

@@ -22,6 +22,8 @@ export const siteWords = {
       finish: 'training alone and comparing',
     })[kind] ?? kind,
   taskDone: (kind: string, seconds: number) => `${kind} done in ${seconds.toFixed(1)} s`,
+  goesOn: (done: number, parts: number) => `going on after ${done} of ${parts} epochs or steps that were done before`,
+  noCheckpoint: (what: string) => `this training would start anew after a crash: ${what}`,
   taskRefused: (what: string, why: string) => `refused: ${what} ${why}`,
   taskFailed: (what: string, why: string) => `failed: ${what} ${why}`,
   offered: (study: string) => `a new study asks for approval: wardround site approve ${study}`,

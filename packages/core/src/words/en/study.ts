@@ -81,6 +81,7 @@ export const problemWords = {
   statisticsCorrected: (name: string) =>
     `strategy.${name} corrects gradients, and the running statistics of batchNormalization have none; groupNormalization goes with every strategy`,
   statisticsOfOne: () => 'batchNormalization needs at least two records in a batch',
+  microbatchOverBatch: (batch: number) => `a part of a batch of ${batch} cannot be larger than it`,
   amount: () => 'say how much a hospital trains in a round: in epochs or in steps, one of the two',
   metricFor: (metric: string) => `${metric} cannot be measured on this target`,
   classOutputs: (classes: number, outputs: number) =>

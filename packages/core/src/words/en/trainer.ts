@@ -21,5 +21,8 @@ export const trainerWords = {
   flood: () => 'It said more than there is to say.',
   unasked: () => 'It spoke without having been asked.',
   misunderstood: () => 'It is not an answer to what was asked.',
+  /** ONNX Runtime's own words come with a place in its source. */
+  noDevice: (words: string) =>
+    `There is no GPU that WebGPU can use here (training.device in site.yaml). ONNX Runtime says: ${words.split('was false. ').at(-1)?.trim() ?? ''}`,
   closed: () => 'the trainer was closed',
 }

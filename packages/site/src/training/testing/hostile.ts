@@ -102,6 +102,32 @@ const acts: Readonly<Record<string, (asked: Asked) => void | Promise<void>>> = {
     answer({ kind: 'progress', id, done: 0 })
   },
   'get ahead': ({ id }) => answer({ kind: 'progress', id, done: 1e9 }),
+  'hand in a checkpoint': ({ id }) => {
+    answer({ kind: 'progress', id, done: 1 })
+    answer({ kind: 'checkpoint', id, done: 1 })
+  },
+  'hand in two checkpoints': ({ id }) => {
+    answer({ kind: 'progress', id, done: 1 })
+    answer({ kind: 'checkpoint', id, done: 1 })
+    answer({ kind: 'checkpoint', id, done: 1 })
+  },
+  'hand in a checkpoint of nothing': ({ id }) => answer({ kind: 'checkpoint', id, done: 0 }),
+  'hand in a checkpoint of it all': ({ id }) => {
+    answer({ kind: 'progress', id, done: 2 })
+    answer({ kind: 'checkpoint', id, done: 2 })
+  },
+  'hand in a checkpoint that is not there': (asked) => {
+    ftruncateSync(exchangeFile)
+    answer({ kind: 'progress', id: asked.id, done: 1 })
+    answer({ kind: 'checkpoint', id: asked.id, done: 1 })
+    honest(asked)
+  },
+  'hand in a checkpoint of no numbers': (asked) => {
+    writeSync(exchangeFile, Buffer.alloc(1 << 12, 0xff), 0, undefined, 0)
+    answer({ kind: 'progress', id: asked.id, done: 1 })
+    answer({ kind: 'checkpoint', id: asked.id, done: 1 })
+    honest(asked)
+  },
   'predict instead': ({ id }) => answer({ kind: 'predicted', id, length: 1 }),
   'end the site by a code': ({ id }) => answer({ kind: 'failed', id, code: 'WR_CHAIN_BROKEN', parameters: {} }),
   'have the site wait by a code': ({ id }) => answer({ kind: 'failed', id, code: 'WR_DISK', parameters: {} }),
