@@ -1,5 +1,4 @@
 /** The trainer's process: one request after another, until nobody listens. Started by sandbox.ts with no right but to compute. */
-import '@wardround/core/graph/import/planned.ts'
 import { asWardroundError } from '@wardround/core/errors.ts'
 import type { Weights } from '@wardround/core/weights.ts'
 import { letGo } from '../memory.ts'

@@ -63,18 +63,12 @@ export type TrainerOptions = {
 }
 
 const ownProgram = new URL('./program.ts', import.meta.url)
+const programOfFiles = new URL('./program-of-files.ts', import.meta.url)
 
 export function createTrainer(options: TrainerOptions = {}): Trainer {
-  const {
-    folder = tmpdir(),
-    program = ownProgram,
-    device = 'cpu',
-    idleMs = 60_000,
-    graceMs = 800,
-    checkpointMs = 30_000,
-  } = options
+  const { folder = tmpdir(), program, device = 'cpu', idleMs = 60_000, graceMs = 800, checkpointMs = 30_000 } = options
   const limits = limitsFor(options.limits ?? {})
-  const kept = keptProcess({ folder, program, limits, device })
+  const kept = keptProcess({ folder, limits, device }, (ofFiles) => program ?? (ofFiles ? programOfFiles : ownProgram))
   let nextId = 1
   let idleSince: NodeJS.Timeout | undefined
   const line = waitingLine((idle) => {
@@ -85,7 +79,7 @@ export function createTrainer(options: TrainerOptions = {}): Trainer {
   /** In its turn; `take` has the result from the exchange, before the next one's turn. */
   const call = <T>(asked: Asked, how: How, take: Taking<T>): Promise<T> =>
     line.wait(async () => {
-      const process = await kept.started()
+      const process = await kept.started('onnx' in asked.request.model)
       const { sandbox } = process
       const answer = await converse(process, asked, { ...how, id: nextId++, minutes: limits.minutes, graceMs })
       return take(answer, sandbox.exchange).catch((error: unknown) => {
@@ -129,11 +123,13 @@ type Taking<T> = (answer: Finished, exchange: Exchange) => Promise<T>
 
 const closed = (): WardroundError => new WardroundError('WR_TRAINING_FAILED', { problem: trainerWords.closed() })
 
-/** The process there is, or a new one. */
-function keptProcess(options: SandboxOptions) {
+/** The process there is, or a new one; one that reads models from files does everything else, too. */
+function keptProcess(options: Omit<SandboxOptions, 'program'>, programFor: (ofFiles: boolean) => URL) {
   let process: Promise<TrainerProcess> | undefined
-  const start = async (): Promise<TrainerProcess> => {
-    const sandbox = await startSandbox(options)
+  let readsFiles = false
+  const start = async (ofFiles: boolean): Promise<TrainerProcess> => {
+    const sandbox = await startSandbox({ ...options, program: programFor(ofFiles) })
+    readsFiles = ofFiles
     sandbox.hold(false)
     return { sandbox, datasets: datasetsThere(), folder: options.folder }
   }
@@ -141,16 +137,17 @@ function keptProcess(options: SandboxOptions) {
     sandbox.hold(true)
     await sandbox.ended
   }
-  const after = async (before: Promise<TrainerProcess> | undefined): Promise<TrainerProcess> => {
+  const after = async (before: Promise<TrainerProcess> | undefined, ofFiles: boolean): Promise<TrainerProcess> => {
     const there = await before?.catch(() => undefined)
-    if (there?.sandbox.alive()) return there
+    if (there?.sandbox.alive() && (readsFiles || !ofFiles)) return there
+    there?.sandbox.end(closed())
     // Only one at a time has memory.
     if (there !== undefined) await ended(there)
-    return start()
+    return start(ofFiles)
   }
   return {
-    started(): Promise<TrainerProcess> {
-      process = after(process)
+    started(ofFiles = false): Promise<TrainerProcess> {
+      process = after(process, ofFiles)
       return process
     },
     /** Resolves when it has ended. */
