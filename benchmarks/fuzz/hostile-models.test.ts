@@ -35,7 +35,6 @@ const sound = [
   'a sum of a hundred thousand',
   'wide sums in a row',
   'a bundle of a hundred thousand',
-  'thousands of weights',
   'constants that are worked out for long',
   'recurrent layers over thousands of steps',
 ]

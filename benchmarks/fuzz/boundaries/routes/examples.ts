@@ -8,7 +8,7 @@ import {
   updateBytes,
 } from '../../../../packages/coordinator/src/testing/study.ts'
 import { type Recipe, reporting } from './recipe.ts'
-import { openTasks, publishedPlanHash, studyIds, trained } from './world.ts'
+import { firstWeights, openTasks, publishedPlanHash, studyIds, trained } from './world.ts'
 
 const anyStudy = [studyIds.published, studyIds.ended, studyIds.blocked, ...studyIds.train, ...studyIds.prepare]
 const ofStudies = (rest: Partial<Recipe> = {}): Partial<Recipe>[] =>
@@ -63,7 +63,14 @@ const examples: Readonly<Record<RouteName, readonly Partial<Recipe>[]>> = {
     { body: { json: { plan: smallPlan({ name: 'fresh' }) } } },
     { body: { json: { plan: smallPlan({ name: 'robust', strategy: { trimmedMean: {} } }) } } },
   ],
-  giveWeights: ofStudies({ query: { offset: 0, sizeBytes: '$size' }, body: { text: 'study.json' } }),
+  giveWeights: [
+    ...ofStudies({ query: { offset: 0, sizeBytes: '$size' }, body: { text: 'study.json' } }),
+    {
+      params: { study: studyIds.imported },
+      query: { offset: 0, sizeBytes: '$size' },
+      body: { base64: firstWeights.toBase64() },
+    },
+  ],
   studies: [{}],
   study: ofStudies(),
   start: [

@@ -1,7 +1,10 @@
 /** A coordinator with studies in every state, for whoever sends it something. Names of studies and tasks are the same each time. */
 import type { Store } from '@wardround/coordinator/store/store.ts'
-import type { ParsedStudy } from '@wardround/core/protocol/plan.ts'
+import { plannedModel } from '@wardround/core/graph/import/planned.ts'
+import { smallFile } from '@wardround/core/graph/testing/small-file.ts'
+import { type ParsedStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
 import { type TaskKind, taskSchema } from '@wardround/core/protocol/task.ts'
+import { encodeWeights } from '@wardround/core/safetensors.ts'
 import { type TestClock, testClock, turn } from '../../../../packages/coordinator/src/testing/clock.ts'
 import {
   except,
@@ -10,7 +13,8 @@ import {
   testFederation,
   testWorld,
 } from '../../../../packages/coordinator/src/testing/federation.ts'
-import { parsedPlan, studyIdOf, survey } from '../../../../packages/coordinator/src/testing/study.ts'
+import { sha256 } from '../../../../packages/coordinator/src/testing/requests.ts'
+import { parsedPlan, smallPlan, studyIdOf, survey } from '../../../../packages/coordinator/src/testing/study.ts'
 
 /** Who waits for an answer has waited at once; deadlines of studies do not come. */
 function hastyClock(): TestClock {
@@ -35,6 +39,11 @@ const waiting = {
 const published = parsedPlan({ name: 'published' })
 const ended = parsedPlan({ name: 'ended', rounds: { maximum: 1 } })
 const blocked = parsedPlan({ name: 'blocked' })
+const fromFile = plannedModel(smallFile())
+/** The first weights of the study whose model is from a file; nobody has handed them in. */
+export const firstWeights = encodeWeights(fromFile.weights)
+const onnx = { graph: fromFile.graph, weights: { sha256: sha256(firstWeights), sizeBytes: firstWeights.length } }
+const imported = validatePlan({ ...smallPlan({ name: 'imported' }), model: { onnx } })
 
 export const studyIds = {
   prepare: waiting.prepare.map(studyIdOf),
@@ -44,6 +53,7 @@ export const studyIds = {
   published: studyIdOf(published),
   ended: studyIdOf(ended),
   blocked: studyIdOf(blocked),
+  imported: studyIdOf(imported),
 } as const
 export const trained: ParsedStudy = waiting.train[0] ?? published
 export const publishedPlanHash = published.planHash
@@ -83,6 +93,7 @@ export async function openWorld(): Promise<RouteWorld> {
   await federation.start(await federation.publish(blocked, workers))
   await bringTo(federation, blocked, () => ({ report: { kind: 'prepare', survey: survey([finding]) } }))
   await federation.publish(published, workers)
+  await federation.publish(imported)
   await federation.site('gone').call('leave', { body: {} })
   const { token } = await federation.account('createToken', { body: { site: 'new' } })
   const [round] = await plain.store.rounds(studyIds.ended)
