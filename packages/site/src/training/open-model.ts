@@ -1,15 +1,12 @@
 /** Models from files, for prediction. By themselves: a trainer's process reads none. */
 
-// First of all: what follows loads the runtime.
-import './no-telemetry.ts'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { decodeModel } from '@wardround/core/graph/decode-model.ts'
 import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import { checkGraph } from '@wardround/core/graph/safelist.ts'
 import { sizeOf } from '@wardround/core/weights.ts'
-import * as ort from 'onnxruntime-node'
-import { floats, floatsOf, bytes as levels } from './session.ts'
-import { sessionOptions } from './session-options.ts'
+import type { Tensor } from 'onnxruntime-node'
+import { floats, floatsOf, bytes as levels, openBytes, texts } from './session.ts'
 
 /** Of a finished model's input: numbers or text [rows, 1], or an image's levels [rows, …extents]. */
 export type ColumnValues = Float32Array | readonly string[] | Uint8Array
@@ -23,12 +20,10 @@ export async function openModel(
   const { graph, opset } = decodeModel(bytes)
   checkGraph(graph)
   // What was checked, not what was read: a file can mean more to another reader than to ours.
-  const session = await ort.InferenceSession.create(encodeModel(graph, {}, opset), sessionOptions('little')).catch(
-    (error: unknown) => {
-      const problem = error instanceof Error ? error.message : 'ONNX Runtime does not take it'
-      throw new WardroundError('WR_GRAPH_INVALID', { problem }, { cause: error })
-    },
-  )
+  const session = await openBytes(encodeModel(graph, {}, opset)).catch((error: unknown) => {
+    const problem = error instanceof Error ? error.message : 'ONNX Runtime does not take it'
+    throw new WardroundError('WR_GRAPH_INVALID', { problem }, { cause: error })
+  })
   const output = graph.outputs[0]?.name ?? ''
   const extents = new Map(graph.inputs.map(({ name, shape }) => [name, shape.slice(1).map(Number)]))
   return async (columns) => {
@@ -43,8 +38,8 @@ export async function openModel(
   }
 }
 
-function columnTensor(data: ColumnValues, extents: readonly number[]): ort.Tensor {
+function columnTensor(data: ColumnValues, extents: readonly number[]): Tensor {
   if (data instanceof Float32Array) return floats(data, [data.length, 1])
   if (data instanceof Uint8Array) return levels(data, [data.length / sizeOf(extents), ...extents])
-  return new ort.Tensor('string', [...data], [data.length, 1])
+  return texts(data, [data.length, 1])
 }

@@ -33,6 +33,12 @@ export async function openSession(
   )
 }
 
+/** Of a graph that somebody has checked. */
+export const openBytes = (model: Uint8Array): Promise<Session> =>
+  ort.InferenceSession.create(model, sessionOptions('little'))
+
+export const texts = (data: readonly string[], shape: readonly number[]): ort.Tensor =>
+  new ort.Tensor('string', [...data], shape)
 export const floats = (data: Float32Array, shape: readonly number[]): ort.Tensor =>
   new ort.Tensor('float32', data, shape)
 export const bytes = (data: Uint8Array, shape: readonly number[]): ort.Tensor => new ort.Tensor('uint8', data, shape)
