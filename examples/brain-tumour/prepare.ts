@@ -10,7 +10,7 @@ import { type Dealt, deal, partitions, type Splitting } from './partition.ts'
 /** `packed`: 64 × 64 pixels, all in one file; `files`: JPEG files of 128 × 128. */
 export type Form = 'packed' | 'files'
 
-type Data = { readonly images: readonly Image[]; readonly folder: string; readonly form: Form }
+export type Data = { readonly images: readonly Image[]; readonly folder: string; readonly form: Form }
 
 /** Writes CLINIC.csv and CLINIC.yaml for each clinic into `to`, which is made anew, and says their names. */
 export function writeSites({ images, folder, form }: Data, to: string, splitting: Splitting): string[] {

@@ -3,13 +3,14 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { publicResults } from '@wardround/cli/federation.ts'
-import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
+import { WardroundError } from '@wardround/core/errors.ts'
 import type { Estimate } from '@wardround/core/metrics/schema.ts'
 import { parseStudy } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
 import type { Study } from '@wardround/core/study/study.ts'
-import { createTrainer } from '@wardround/site/training/trainer.ts'
-import { type Bed, runStudy } from './federation.ts'
+import type { Bed } from '../shared/federation.ts'
+import { chosenOf, inBed, runProgram, tableOf } from '../shared/program.ts'
+import { runStudy } from './federation.ts'
 import { type Row, rowOf } from './figures.ts'
 import { type Image, readImages, type Split, splits, usualFolder } from './images.ts'
 import { type Partition, partitions } from './partition.ts'
@@ -70,17 +71,8 @@ async function runAll(
   return { rows, first }
 }
 
-function table(lines: readonly (readonly string[])[]): string {
-  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? []
-  const text = lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
-  return `${text.map((line) => line.trimEnd()).join('\n')}\n`
-}
-
-function oneOf<T extends string>(option: string, known: readonly T[], typed: string | undefined): readonly T[] {
-  const chosen = known.filter((name) => typed === undefined || name === typed)
-  if (chosen.length > 0) return chosen
-  throw new WardroundError('WR_USAGE', { problem: brainWords.unknown(option, typed ?? '', known), command: 'simulate' })
-}
+const oneOf = <T extends string>(option: string, known: readonly T[], typed: string | undefined): readonly T[] =>
+  chosenOf(known, typed, brainWords.unknown(option, typed ?? '', known))
 
 async function main(args: string[]): Promise<void> {
   const startedAt = performance.now()
@@ -94,26 +86,11 @@ async function main(args: string[]): Promise<void> {
   })
   const folder = resolve(values.data ?? usualFolder())
   const images = await readImages(folder)
-  const interrupted = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort())
-  const trainer = createTrainer()
-  try {
-    const found = await runAll(runs, { images, folder }, { trainer, signal: interrupted.signal })
-    const seconds = (performance.now() - startedAt) / 1000
-    const shown = table([brainWords.heads(), ...found.rows.map(brainWords.figures)])
-    if (values.json) process.stdout.write(`${JSON.stringify(documentOf({ ...found, seconds }))}\n`)
-    else process.stdout.write(`${shown}\n${brainWords.method()}\n${brainWords.seconds(seconds)}\n`)
-  } finally {
-    await trainer.close()
-  }
+  const found = await inBed((bed) => runAll(runs, { images, folder }, bed))
+  const seconds = (performance.now() - startedAt) / 1000
+  const shown = tableOf([brainWords.heads(), ...found.rows.map(brainWords.figures)])
+  if (values.json) process.stdout.write(`${JSON.stringify(documentOf({ ...found, seconds }))}\n`)
+  else process.stdout.write(`${shown}\n${brainWords.method()}\n${brainWords.seconds(seconds)}\n`)
 }
 
-if (import.meta.main) {
-  try {
-    await main(process.argv.slice(2))
-  } catch (error) {
-    const { code, sentences, exitCode } = asWardroundError(error)
-    process.stderr.write(`${code}: ${sentences.what}\n  ${sentences.why}\n  ${sentences.next}\n`)
-    process.exitCode = exitCode
-  }
-}
+if (import.meta.main) await runProgram(main)

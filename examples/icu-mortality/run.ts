@@ -2,12 +2,13 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { publicResults } from '@wardround/cli/federation.ts'
-import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
+import { WardroundError } from '@wardround/core/errors.ts'
 import { parseStudy } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
 import type { Study } from '@wardround/core/study/study.ts'
-import { createTrainer } from '@wardround/site/training/trainer.ts'
-import { type Bed, runStudy } from './federation.ts'
+import type { Bed } from '../shared/federation.ts'
+import { chosenOf, inBed, runProgram, tableOf, usage } from '../shared/program.ts'
+import { runStudy } from './federation.ts'
 import { type Row, rowOf } from './figures.ts'
 import { type Federation, federations } from './prepare.ts'
 import { readStays, type Stay, usualFolder } from './stays.ts'
@@ -59,25 +60,14 @@ async function runAll({ stays, splits, ...asked }: Asked, bed: Bed): Promise<Fou
   return { rows, first }
 }
 
-function table(lines: readonly (readonly string[])[]): string {
-  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? []
-  const text = lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
-  return `${text.map((line) => line.trimEnd()).join('\n')}\n`
-}
-
 const shown = (rows: readonly Row[], splits: number): string =>
   [
-    table([icuWords.heads(), ...rows.map(icuWords.figures)]),
-    table([icuWords.differenceHeads(splits), ...rows.map((row) => icuWords.differences(row, splits))]),
+    tableOf([icuWords.heads(), ...rows.map(icuWords.figures)]),
+    tableOf([icuWords.differenceHeads(splits), ...rows.map((row) => icuWords.differences(row, splits))]),
   ].join('\n')
 
-function oneOf<T extends string>(option: string, known: readonly T[], typed: string | undefined): readonly T[] {
-  const chosen = known.filter((name) => typed === undefined || name === typed)
-  if (chosen.length === 0) throw usage(icuWords.unknown(option, typed ?? '', known))
-  return chosen
-}
-
-const usage = (problem: string): WardroundError => new WardroundError('WR_USAGE', { problem, command: 'simulate' })
+const oneOf = <T extends string>(option: string, known: readonly T[], typed: string | undefined): readonly T[] =>
+  chosenOf(known, typed, icuWords.unknown(option, typed ?? '', known))
 
 async function main(args: string[]): Promise<void> {
   const startedAt = performance.now()
@@ -88,31 +78,16 @@ async function main(args: string[]): Promise<void> {
   if (!Number.isInteger(splits) || splits < 1)
     throw usage(icuWords.unknown('splits', values.splits ?? '', ['1', '2', '…']))
   const stays = await readStays(values.data ?? usualFolder())
-  const interrupted = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort())
-  const trainer = createTrainer()
-  try {
-    const asked = {
-      stays,
-      splits,
-      federations: oneOf('federation', federations, values.federation),
-      models: oneOf('model', models, values.model),
-    }
-    const { rows, first } = await runAll(asked, { trainer, signal: interrupted.signal })
-    const seconds = (performance.now() - startedAt) / 1000
-    if (values.json) process.stdout.write(`${JSON.stringify(documentOf({ rows, first, seconds }))}\n`)
-    else process.stdout.write(`${shown(rows, splits)}\n${icuWords.method()}\n${icuWords.seconds(seconds)}\n`)
-  } finally {
-    await trainer.close()
+  const asked = {
+    stays,
+    splits,
+    federations: oneOf('federation', federations, values.federation),
+    models: oneOf('model', models, values.model),
   }
+  const { rows, first } = await inBed((bed) => runAll(asked, bed))
+  const seconds = (performance.now() - startedAt) / 1000
+  if (values.json) process.stdout.write(`${JSON.stringify(documentOf({ rows, first, seconds }))}\n`)
+  else process.stdout.write(`${shown(rows, splits)}\n${icuWords.method()}\n${icuWords.seconds(seconds)}\n`)
 }
 
-if (import.meta.main) {
-  try {
-    await main(process.argv.slice(2))
-  } catch (error) {
-    const { code, sentences, exitCode } = asWardroundError(error)
-    process.stderr.write(`${code}: ${sentences.what}\n  ${sentences.why}\n  ${sentences.next}\n`)
-    process.exitCode = exitCode
-  }
-}
+if (import.meta.main) await runProgram(main)

@@ -15,6 +15,7 @@ import type { SiteContext } from './context.ts'
 import { guarded, readWhole, remove } from './files.ts'
 import { letGo } from './memory.ts'
 import type { CheckpointForm, Checkpoints, Passing } from './training/checkpoints.ts'
+import { digestOf } from './training/datasets-there.ts'
 import type { Checkpoint, Dataset } from './training/messages.ts'
 
 type Place = Pick<SiteContext, 'disk' | 'folder'>
@@ -42,9 +43,7 @@ export function taskCheckpoints(
   /** Large records take a while: not before somebody needs it. Another version may count in another order. */
   const of = (): string => {
     known ??= createHash('sha256')
-      .update(canonicalJson({ task, version, rows: data.rows, width: data.width }))
-      .update(new Uint8Array(data.features.buffer, data.features.byteOffset, data.features.byteLength))
-      .update(new Uint8Array(data.target.buffer, data.target.byteOffset, data.target.byteLength))
+      .update(canonicalJson({ task, version, data: digestOf(data) }))
       .digest('hex')
     return known
   }

@@ -20,8 +20,6 @@ export type Approval = {
   readonly grant: KeptFile<z.output<typeof signedSchema>>
 }
 
-export type StudyFolder = ReturnType<typeof studyFolder>
-
 export function studyFolder({ disk, folder }: { disk: Disk; folder: string }, study: string) {
   const path = (...parts: string[]): string => join(folder, 'studies', study, ...parts)
   const kept = <T extends z.ZodType>(name: string, schema: T): KeptFile<z.output<T>> => {

@@ -214,15 +214,18 @@ const pick = ({ type, shape }: TypedShape): TypedShape => ({ type, shape })
 /** What the outputs need, and nothing else: a gradient rule may make parts that nobody asks for. */
 function live(state: State, outputs: readonly string[]): Pick<Graph, 'nodes' | 'initializers'> {
   const wanted = new Set(outputs)
-  const nodes = state.nodes
-    .toReversed()
-    .filter((node) => {
-      if (!node.outputs.some((output) => wanted.has(output))) return false
-      for (const name of namedIn(node)) wanted.add(name)
-      return true
-    })
-    .toReversed()
+  const nodes = neededFor(wanted, state.nodes)
   return { nodes, initializers: [...state.initializers.values()].filter(({ name }) => wanted.has(name)) }
+}
+
+/** Nodes that `wanted` needs, whose names are added to it. */
+export function neededFor(wanted: Set<string>, nodes: readonly Node[]): readonly Node[] {
+  const needed = nodes.toReversed().filter((node) => {
+    if (!node.outputs.some((output) => wanted.has(output))) return false
+    for (const name of namedIn(node)) wanted.add(name)
+    return true
+  })
+  return needed.toReversed()
 }
 
 /** Names that a node and its subgraphs use; some are of the subgraphs themselves. */

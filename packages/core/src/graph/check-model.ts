@@ -45,7 +45,7 @@ function checkedNetwork(model: ModelSpec, inputs: Inputs): Network {
 }
 
 /** Whether an example of the study is one to the model. Layers take whatever there is. Errors: WR_STUDY_INVALID. */
-export function checkInputs(model: ModelSpec, { input }: Network, inputs: Inputs): void {
+function checkInputs(model: ModelSpec, { input }: Network, inputs: Inputs): void {
   const wanted = extentsOf(inputs)
   if (input.join() !== wanted.join()) throw misfit(modelField(model), importedWords.otherInput(input, wanted))
 }

@@ -4,7 +4,7 @@
  * (hoist.ts). Random draws come in as inputs: the graph itself is deterministic.
  */
 import type { TensorSpec } from '../weights.ts'
-import { type GraphBuilder, graphBuilder, namedIn } from './builder.ts'
+import { type GraphBuilder, graphBuilder, namedIn, neededFor } from './builder.ts'
 import { hoist } from './hoist.ts'
 import { type Attribute, type Graph, int, ints, type Node, subgraph, type ValueInfo } from './ir.ts'
 import type { DrawSpec } from './layers/layer.ts'
@@ -204,14 +204,7 @@ type Inner = {
 /** What is left in the loop. Its inputs are what is carried, then what is scanned. */
 function innerGraph({ b, graph, carried, unpacked }: Body, { nodes, outputs, isScanned }: Inner): Graph {
   const wanted = new Set(outputs)
-  const left = nodes
-    .toReversed()
-    .filter((node) => {
-      if (!node.outputs.some((output) => wanted.has(output))) return false
-      for (const name of namedIn(node)) wanted.add(name)
-      return true
-    })
-    .toReversed()
+  const left = neededFor(wanted, nodes)
   // Outside, the tensors in a vector have the same names.
   const other = (name: string): string => (unpacked.includes(name) ? `step/${name}` : name)
   const valued = (name: string): ValueInfo => ({ name, type: b.info(name).type, shape: b.info(name).shape })

@@ -7,8 +7,9 @@ export type ModelInputs = {
   readonly width: number
   /** Channels, height and width, where records are images. */
   readonly extents?: readonly number[]
-  /** What makes model inputs of levels. */
+  /** What makes model inputs of levels; of pooled hospitals each one's, in turn. */
   readonly pixelScale?: PixelScale
+  /** [rows]: 0 or 1, a class index, or a value. */
   readonly target: Float32Array<ArrayBuffer>
   readonly patients: readonly string[]
 }

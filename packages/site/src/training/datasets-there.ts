@@ -42,7 +42,8 @@ const plain = (data: Dataset | PredictRequest['data']): Dataset => ({
   ...(data.group === undefined ? {} : { group: data.group }),
 })
 
-function digestOf({ features, rows, width, extents, pixelScale, target, group }: Dataset): string {
+/** Of all that a trainer is given of records. */
+export function digestOf({ features, rows, width, extents, pixelScale, target, group }: Dataset): string {
   const hash = createHash('sha256').update(`${rows} ${width} ${extents ?? ''} ${target.length} ${group?.length ?? ''} `)
   const scale = pixelScale === undefined ? [] : [pixelScale.mean, pixelScale.deviation]
   for (const part of [features, ...scale, target, ...(group === undefined ? [] : [group])])

@@ -1,20 +1,10 @@
 /** What is asked of a trainer. */
-import type { PixelScale } from '@wardround/core/preparation/inputs.ts'
+import type { ModelInputs } from '@wardround/core/preparation/inputs.ts'
 import type { ModelSpec, TrainingSpec } from '@wardround/core/study/model.ts'
 import type { Weights } from '@wardround/core/weights.ts'
 
 /** Model inputs with their targets. */
-export type Dataset = {
-  /** [rows, width], row-major; of images their levels. */
-  readonly features: Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>
-  readonly rows: number
-  readonly width: number
-  /** Channels, height and width, where records are images. */
-  readonly extents?: readonly number[]
-  /** Where features are levels, what they are scaled by; with `groups`, of each hospital in turn. */
-  readonly pixelScale?: PixelScale
-  /** [rows]: 0 or 1, a class index, or a value. */
-  readonly target: Float32Array<ArrayBuffer>
+export type Dataset = Omit<ModelInputs, 'patients'> & {
   /** [rows]: which hospital's personal biases apply; only with `groups`. */
   readonly group?: Int32Array<ArrayBuffer>
 }

@@ -12,6 +12,7 @@ import { groupsOf } from '../shapes/windows.ts'
 import { coveredExtents, spatialOf, type Windows, windowCounts, windowsOf } from '../windows.ts'
 import { overTime } from './recurrent/over-time.ts'
 import { fixedShape, inputOf, ofFirstOutput, type SingleRule } from './rule.ts'
+import { splitPairs } from './split-pairs.ts'
 
 const convolution: SingleRule = (node, dy, b) => {
   const [x, w, bias] = [inputOf(node, 0), inputOf(node, 1), node.inputs[2]]
@@ -263,18 +264,7 @@ function phasesOf(
     whole,
     b.axes([0, channels, ...steps.flatMap((count, axis) => [count, strides[axis] ?? 1])]),
   ])
-  const parts = strides.reduce<readonly string[]>(
-    (made, size, axis) =>
-      size === 1
-        ? made
-        : made.flatMap((part) =>
-            b.several('Split', [part, b.axes(new Array<number>(size).fill(1))], {
-              outputs: size,
-              attributes: { axis: int(3 + 2 * axis) },
-            }),
-          ),
-    [paired],
-  )
+  const parts = splitPairs(b, paired, { sizes: strides, from: 3 })
   const flat = parts.map((part) => b.node('Reshape', [part, b.axes([0, channels, ...steps])]))
   return (first) => flat[first.reduce((index, place, axis) => index * (strides[axis] ?? 1) + place, 0)] ?? ''
 }

@@ -9,6 +9,7 @@ import { refused } from '../shapes/rule.ts'
 import { coveredExtents, type Pooling, poolingOf, spatialOf, type Windows } from '../windows.ts'
 import { scaled } from './elementwise.ts'
 import { fixedShape, inputOf, ofFirstOutput, outputOf, type SingleRule } from './rule.ts'
+import { splitPairs } from './split-pairs.ts'
 
 const maxPool: SingleRule = (node, dy, b) => {
   const x = inputOf(node, 0)
@@ -60,7 +61,10 @@ function toFirsts(b: GraphBuilder, { x, y, dy, pooling: { windows, counts } }: T
   const paired = b.node('Reshape', [cut(b, x, { extents, covered }), pairs(kernel)])
   const one = pairs(kernel.map(() => 1))
   const largest = b.node('Reshape', [y, one])
-  const parts = firsts(b, partsOf(b, paired, kernel), { largest, left: b.node('Reshape', [dy, one]) })
+  const parts = firsts(b, splitPairs(b, paired, { sizes: kernel, from: 2 }), {
+    largest,
+    left: b.node('Reshape', [dy, one]),
+  })
   const whole = b.node('Reshape', [interleaved(b, parts, kernel), b.axes([0, channels, ...covered])])
   const rest = extents.map((extent, axis) => extent - (covered[axis] ?? 0))
   return rest.every((count) => count === 0)
@@ -76,21 +80,6 @@ function cut(b: GraphBuilder, x: string, { extents, covered }: Cut): string {
   const axes = extents.map((_, axis) => axis + 2)
   return b.node('Slice', [x, b.axes(axes.map(() => 0)), b.axes(covered), b.axes(axes)])
 }
-
-/** The elements at each place of the windows, the last axis fastest: first whole rows, then out of each. Split is many times as fast as Slice. */
-const partsOf = (b: GraphBuilder, paired: string, kernel: readonly number[]): readonly string[] =>
-  kernel.reduce<readonly string[]>(
-    (parts, size, axis) =>
-      size === 1
-        ? parts
-        : parts.flatMap((part) =>
-            b.several('Split', [part, b.axes(new Array<number>(size).fill(1))], {
-              outputs: size,
-              attributes: { axis: int(2 + 2 * axis) },
-            }),
-          ),
-    [paired],
-  )
 
 /** What each place gets of the gradient: the first as large as the largest all of it. A product with 0 or 1 is faster than Where. */
 function firsts(
@@ -109,7 +98,7 @@ function firsts(
   })
 }
 
-/** Undoes partsOf(). */
+/** Undoes splitPairs(). */
 function interleaved(b: GraphBuilder, parts: readonly string[], kernel: readonly number[]): string {
   let joined = parts
   for (const [axis, size] of [...kernel.entries()].toReversed()) {

@@ -253,7 +253,7 @@ const named = (ops: readonly string[], rule: StandingRule): Readonly<Record<stri
 
 const axisInput = ({ node, b }: Use): number | undefined => integers(b.constant(node.inputs[1] ?? ''))?.[0]
 
-export const standingRules: Readonly<Record<string, StandingRule>> = {
+const standingRules: Readonly<Record<string, StandingRule>> = {
   ...named(
     [
       ...[
