@@ -1,19 +1,12 @@
 /** Inputs of a finished model that are images, for the records of a table. */
 import { WardroundError } from '@wardround/core/errors.ts'
+import { imageFormSchema } from '@wardround/core/study/study.ts'
 import type { SiteConfig } from '@wardround/site/config.ts'
 import { sourceOf } from '@wardround/site/data/images/readers.ts'
 import { z } from 'zod'
 
-const extent = z.int().min(1).max(4096)
 /** What a model's file says of them: by column, what its images are brought to. */
-export const wantedImages = z.record(
-  z.string(),
-  z.strictObject({
-    size: z.tuple([extent, extent]),
-    channels: z.union([z.literal(1), z.literal(3)]),
-    fit: z.enum(['pad', 'stretch']),
-  }),
-)
+export const wantedImages = z.record(z.string(), imageFormSchema)
 export type WantedImages = z.output<typeof wantedImages>
 
 /** A record of a table by column name. */

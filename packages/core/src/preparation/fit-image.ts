@@ -3,7 +3,7 @@
  * those of Pillow's `convert`, and `resize` with `BILINEAR` of the width and then of the height, which take the mean over what becomes one pixel
  * (checked against it: fixtures/make_images.py).
  */
-import type { ImageColumn } from '../study/study.ts'
+import type { ImageForm } from '../study/study.ts'
 
 /** Levels 0 to 255, row by row, a pixel's channels side by side: 1 grey, 3 red, green and blue. */
 export type Picture = {
@@ -14,10 +14,7 @@ export type Picture = {
 }
 
 /** Levels [channels, height, width]. */
-export function fitImage(
-  picture: Picture,
-  { size: [height, width], channels, fit }: Omit<ImageColumn, 'type'>,
-): Uint8Array {
+export function fitImage(picture: Picture, { size: [height, width], channels, fit }: ImageForm): Uint8Array {
   const planes = channels === 1 ? [greyOf(picture)] : [0, 1, 2].map((channel) => planeOf(picture, channel))
   const inner = fit === 'stretch' ? { width, height } : contained(picture, { width, height })
   const [left, top] = [(width - inner.width) >> 1, (height - inner.height) >> 1]

@@ -31,16 +31,19 @@ const categoryColumn = z.strictObject({
 const largestImage = 2 ** 24
 const extent = z.int().min(1).max(4096)
 
-const imageColumn = z
-  .strictObject({
-    type: z.literal('image'),
-    /** Height and width in pixels, to which every hospital brings its images. */
-    size: z.tuple([extent, extent]),
-    /** 1: grey; 3: red, green and blue. */
-    channels: z.union([z.literal(1), z.literal(3)]).default(1),
-    /** What becomes of other proportions: black is put beside the image, or it is stretched. */
-    fit: z.enum(['pad', 'stretch']).default('pad'),
-  })
+/** What every hospital brings its images to. */
+export const imageFormSchema = z.strictObject({
+  /** Height and width in pixels. */
+  size: z.tuple([extent, extent]),
+  /** 1: grey; 3: red, green and blue. */
+  channels: z.union([z.literal(1), z.literal(3)]).default(1),
+  /** What becomes of other proportions: black is put beside the image, or it is stretched. */
+  fit: z.enum(['pad', 'stretch']).default('pad'),
+})
+export type ImageForm = z.output<typeof imageFormSchema>
+
+const imageColumn = imageFormSchema
+  .extend({ type: z.literal('image') })
   .refine(({ size: [height, width], channels }) => height * width * channels <= largestImage, 'a smaller image')
 
 export const columnSchema = z.discriminatedUnion('type', [numberColumn, categoryColumn, imageColumn])

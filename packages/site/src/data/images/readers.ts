@@ -3,11 +3,11 @@ import { resolve } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Disk } from '@wardround/core/ports.ts'
 import type { RawImage } from '@wardround/core/preparation/table.ts'
-import type { Study } from '@wardround/core/study/study.ts'
+import type { ImageForm, Study } from '@wardround/core/study/study.ts'
 import { configWords } from '@wardround/core/words/en/config.ts'
 import type { ColumnConfig, SiteConfig } from '../../config.ts'
 import type { SourceRecord } from '../connector.ts'
-import { folderSource, type ImageSource, packedSource, type Wanted } from './source.ts'
+import { folderSource, type ImageSource, packedSource } from './source.ts'
 import { imageStore } from './store.ts'
 
 /** A folder of this site's own. */
@@ -52,7 +52,7 @@ type ImageConfig = Extract<ColumnConfig, { folder: string } | { packed: string }
 /** What names an image, by what it is made into. */
 export async function sourceOf(
   own: ImageConfig,
-  wanted: Wanted,
+  wanted: ImageForm,
   { folder, keep }: Omit<Place, 'config'>,
 ): Promise<ImageSource> {
   const { size, channels, fit } = wanted

@@ -58,7 +58,9 @@ export function imageStore(
 const isSame = (a: FileStamp, b: FileStamp): boolean => a.sizeBytes === b.sizeBytes && a.changedMs === b.changedMs
 
 function fileOf(entries: ReadonlyMap<string, Entry>): readonly Uint8Array[] {
-  const rows = [...entries].map(([name, { stamp, image }]) => ({ row: rowOf(name, stamp), image }))
+  // Files are read side by side: in order of name, what is written is a matter of what there is alone.
+  const ordered = [...entries].toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const rows = ordered.map(([name, { stamp, image }]) => ({ row: rowOf(name, stamp), image }))
   const levels = rows.flatMap(({ image }) => (typeof image === 'string' ? [] : [image]))
   const head: Head = {
     sha256: digestOf(levels),
