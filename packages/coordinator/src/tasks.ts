@@ -139,9 +139,12 @@ export function standing(
   }
 }
 
-/** Closes tasks whose deadline has passed; their sites hear WR_TASK_CLOSED if they still come, and what they had begun to send is dropped. */
+/**
+ * Closes tasks whose deadline has passed; their sites hear it, if they listen, or WR_TASK_CLOSED if they still come, and what they had begun to send is
+ * dropped.
+ */
 export async function closeLate(
-  { store, blobs, clock }: Pick<Context, 'store' | 'blobs' | 'clock'>,
+  { store, blobs, clock, notifier }: Pick<Context, 'store' | 'blobs' | 'clock' | 'notifier'>,
   tasks: readonly TaskRow[],
 ): Promise<void> {
   if (tasks.length === 0) return
@@ -149,6 +152,7 @@ export async function closeLate(
     for (const { id } of tasks)
       await tables.settleTask(id, { state: 'late', result: null, counted_in: null, settled_at: clock.steadyNow() })
   })
+  wakeSites({ notifier }, tasks)
   for (const { id } of tasks) await blobs.staged.discard(id)
 }
 

@@ -2,23 +2,21 @@
 
 import { WardroundError } from '@wardround/core/errors.ts'
 import { parseJson } from '@wardround/core/json.ts'
-import type { RouteAnswer } from '@wardround/core/protocol/routes.ts'
 import { verify } from '@wardround/core/protocol/signing.ts'
 import { grantSchema } from '@wardround/core/protocol/task.ts'
 import type { Context } from '../context.ts'
-import { enclosing } from '../enclosing.ts'
 import { givenWeights } from '../first-weights.ts'
-import type { Caller, Handlers } from '../handlers.ts'
+import type { Handlers } from '../handlers.ts'
 import { hindranceNotes } from '../hindrances.ts'
 import { takeReport } from '../intake.ts'
 import { mend, readMended } from '../mending.ts'
+import { nextTasks } from '../next-task.ts'
 import { offerDocument } from '../offers.ts'
 import { receiveUpdate } from '../receiving.ts'
 import { studyOf } from '../running.ts'
 import { sendPieces } from '../send-blob.ts'
 import type { TaskRow } from '../store/schema.ts'
 import { commonFacts } from '../task-document.ts'
-import { freshTask } from '../tasks.ts'
 
 type Names = 'offers' | 'decide' | 'nextTask' | 'blob' | 'uploadState' | 'upload' | 'report' | 'progress'
 
@@ -29,17 +27,9 @@ const wholeBytes = 1 << 16
 export const pieceLimitBytes = 4 << 20
 
 export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
-  const { store, blobs, notifier, bytesDown } = context
+  const { store, blobs, bytesDown } = context
   const hindrances = hindranceNotes(context)
-  const enclosedWith = enclosing(context)
-  const nextTask = async (caller: Caller, waitSeconds: number): Promise<RouteAnswer<'nextTask'>> => {
-    const { name, signal } = caller
-    const limits = { waitMs: waitSeconds * 1000, signal }
-    const task = await notifier.until(`site/${name}`, () => store.openTask(name), limits)
-    return task === undefined
-      ? { task: null }
-      : { task: freshTask(context, task), ...(await enclosedWith(task, caller)) }
-  }
+  const nextTask = nextTasks(context)
   return {
     async offers(_, caller) {
       const rows = (await store.studies()).filter(({ state }) => state !== 'ended')
@@ -57,7 +47,7 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
     },
     async nextTask({ query }, caller) {
       if (query.hindered !== undefined) await hindrances.note(caller.name, query.hindered)
-      return nextTask(caller, query.wait)
+      return nextTask(caller, { waitSeconds: query.wait })
     },
     async blob({ params }, caller, reply) {
       const start = rangeStart(caller.headers.range)
@@ -90,12 +80,15 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
         announcedBytes: caller.announcedBytes,
         blob: { sha256, sizeBytes },
       })
-      return { receivedBytes, ...(receivedBytes < sizeBytes ? { task: null } : await nextTask(caller, wait)) }
+      return {
+        receivedBytes,
+        ...(receivedBytes < sizeBytes ? { task: null } : await nextTask(caller, { waitSeconds: wait, done: task.id })),
+      }
     },
     async report({ params, query, body }, caller) {
       const task = await ownTask(context, params.task, caller.name)
       await takeReport(context, task, { report: body, sizeBytes: caller.rawBody.length })
-      return nextTask(caller, query.wait)
+      return nextTask(caller, { waitSeconds: query.wait, done: task.id })
     },
     async progress({ params, body }, caller) {
       const task = await openTask(context, params.task, caller.name)

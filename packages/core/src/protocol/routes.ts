@@ -3,6 +3,7 @@
  * them. `by` says who may call: anybody, a joined site (signed proof) or an account (bearer secret).
  */
 import { z } from 'zod'
+import { mostAtOnce } from './at-work.ts'
 import { enclosedSchema } from './enclosed.ts'
 import { eventSchema } from './events.ts'
 import { resultsSchema } from './results.ts'
@@ -109,7 +110,8 @@ export const routes = {
     summary:
       'The next signed task for this site; waits for one up to `wait` seconds. With `hindered` a site says why it cannot go on for now: a request without a body, which it need not write down',
     query: z.strictObject({ wait: waitSeconds, hindered: hindranceSchema.optional() }),
-    answer: nextTask,
+    // Of the tasks that the asker says it is at work on (at-work.ts), those that are open no more.
+    answer: nextTask.extend({ closed: z.array(taskIdSchema).min(1).max(mostAtOnce).optional() }),
   },
   blob: {
     method: 'GET',

@@ -1,0 +1,59 @@
+/** What a site that asks for work gets: its oldest open task, or, where it says what it is at work on, the oldest of another study, and which of those it need not go on with. */
+import { type AtWork, atWorkHeader, atWorkIn } from '@wardround/core/protocol/at-work.ts'
+import type { RouteAnswer } from '@wardround/core/protocol/routes.ts'
+import type { Context } from './context.ts'
+import { enclosing } from './enclosing.ts'
+import type { Caller } from './handlers.ts'
+import type { FormedTask } from './store/schema.ts'
+import type { Store } from './store/store.ts'
+import { freshTask } from './tasks.ts'
+
+export type Asking = {
+  readonly waitSeconds: number
+  /** The task whose result the site has just brought: it is at work on that one no more, whatever its request says. */
+  readonly done?: string
+}
+
+type Found = { readonly task: FormedTask | undefined; readonly closed: readonly string[] }
+
+export function nextTasks(context: Context) {
+  const { store, notifier } = context
+  const enclosedWith = enclosing(context)
+  return async (caller: Caller, { waitSeconds, done }: Asking): Promise<RouteAnswer<'nextTask'>> => {
+    const { name, headers, signal } = caller
+    const atWork = atWorkOf(headers)
+    const look = async (): Promise<Found | undefined> => {
+      if (atWork !== undefined) return beside(await store.openTasksOfSite(name), atWork, done)
+      const task = await store.openTask(name)
+      return task && { task, closed: [] }
+    }
+    const { task, closed = [] } =
+      (await notifier.until(`site/${name}`, look, { waitMs: waitSeconds * 1000, signal })) ?? {}
+    return {
+      ...(task === undefined
+        ? { task: null }
+        : { task: freshTask(context, task), ...(await enclosedWith(task, caller)) }),
+      ...(closed.length === 0 ? {} : { closed: [...closed] }),
+    }
+  }
+}
+
+/** What is no list of tasks says nothing: a result that came with it counts. */
+function atWorkOf(headers: Caller['headers']): AtWork | undefined {
+  const text = headers[atWorkHeader]
+  return text === undefined ? undefined : atWorkIn(text)
+}
+
+/** undefined: nothing to say. Whoever brings a result has a place free with it, and hears of others when it asks for them. */
+function beside(
+  open: Awaited<ReturnType<Store['openTasksOfSite']>>,
+  { room, tasks }: AtWork,
+  done?: string,
+): Found | undefined {
+  const others = tasks.filter((id) => id !== done)
+  const closed = done === undefined ? others.filter((id) => open.every((task) => task.id !== id)) : []
+  const busy = new Set(open.filter(({ id }) => others.includes(id)).map(({ study }) => study))
+  const free = done === undefined && room === 0 ? [] : open.filter(({ study }) => !busy.has(study))
+  const [task] = free.toSorted((a, b) => a.issued_at - b.issued_at || (a.id < b.id ? -1 : 1))
+  return task === undefined && closed.length === 0 ? undefined : { task, closed }
+}
