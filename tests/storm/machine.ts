@@ -50,6 +50,8 @@ export function siteMachine(given: MachineOptions, random: Random, stopped: Abor
     dataFolder: folder,
     dataset: datasetOf(name),
     pieceBytes: study.pieceBytes,
+    // Half of them listen while they are at work.
+    ...(seededRandom([seed, 'at once', name]).below(2) === 0 ? {} : { atOnce: 1 }),
     trainer: stormTrainer(newClock(), seededRandom([seed, 'training', name]), study.trainingMs),
     entropy: seededEntropy(seed, name),
     ed25519: given.ed25519,

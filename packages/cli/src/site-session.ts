@@ -2,9 +2,11 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
+import { siteWords } from '@wardround/core/words/en/site.ts'
 import { type OpenSite, openSite, type SiteOptions } from '@wardround/site/agent.ts'
 import { readConfig } from '@wardround/site/config.ts'
 import type { SiteLog } from '@wardround/site/context.ts'
+import { atOnceOn, trainerPool } from '@wardround/site/training/pool.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
 import { siteFolder } from './homes.ts'
 import type { Runtime } from './runtime.ts'
@@ -23,12 +25,16 @@ export function siteOptions(runtime: Runtime, options: SiteCommandOptions, log: 
   const folder = siteFolder(runtime, options.dir)
   const path = configPath(folder, options.config)
   const config = readConfig(path)
+  const { device, atOnce: asked } = config.training
+  const atOnce = atOnceOn(asked)
+  if (asked !== undefined && asked > atOnce) log('warn', siteWords.fewerAtOnce(asked, atOnce))
   return {
     folder,
     config,
     dataFolder: dirname(path),
     // What is handed to it may be records: they stay on the disk that this hospital chose for its site.
-    trainer: createTrainer({ folder, limits: config.training, device: config.training.device }),
+    trainer: trainerPool(atOnce, (cores) => createTrainer({ folder, limits: config.training, device, cores })),
+    atOnce,
     clock,
     entropy,
     ed25519,

@@ -136,6 +136,8 @@ async function settle(
     }
     return eager || !(await tables.waits(study, kind, round))
   })
+  // Its site may listen for what becomes of it, while it is at work on others.
+  context.notifier.wake(`site/${site}`)
   // The last to report moves the study on; until then there is nothing to do but wait.
   if (last) context.advance(study)
   if (failed) await context.blobs.staged.discard(id)

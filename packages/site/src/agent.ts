@@ -1,12 +1,11 @@
-/** The site's loop: ask for work, do it, ask again. Outbound only; whatever goes wrong is waited out and said. */
+/** A site as a program: what its tasks work with, and its life from lock to lock. Outbound only; whatever goes wrong is waited out and said. */
 import { join } from 'node:path'
 import { asWardroundError, WardroundError } from '@wardround/core/errors.ts'
 import type { Network, SiteWorld } from '@wardround/core/ports.ts'
-import type { Signed } from '@wardround/core/protocol/signing.ts'
 import { siteWords } from '@wardround/core/words/en/site.ts'
 import { approvedPlans } from './approvals.ts'
-import { blobFetcher } from './blob.ts'
-import { type Client, createClient, type Patience, persistently, pollSeconds } from './client.ts'
+import { type BlobFetcher, blobFetcher } from './blob.ts'
+import { type Client, clientLine, type Patience, persistently } from './client.ts'
 import type { SiteConfig } from './config.ts'
 import type { SiteContext, SiteLog } from './context.ts'
 import { type DatasetCache, datasetCache } from './dataset.ts'
@@ -14,11 +13,14 @@ import { type Errand, journalled } from './egress/release.ts'
 import { heldBlob } from './held-blob.ts'
 import { httpsNetwork } from './http.ts'
 import { membershipOf, siteKeys } from './identity.ts'
+import { createJobs } from './jobs.ts'
 import { openJournal } from './journal.ts'
 import { createOutbox } from './outbox.ts'
 import { progressReader } from './progress.ts'
+import { type ReceivedFiles, receivedFiles } from './received.ts'
 import { clearScratch } from './scratch.ts'
-import { runTask } from './task.ts'
+import { workSideBySide } from './side-by-side.ts'
+import { sharedTrainer, type TrainerPool } from './training/pool.ts'
 import type { Trainer } from './training/trainer.ts'
 
 export type SiteOptions = SiteWorld & {
@@ -27,7 +29,10 @@ export type SiteOptions = SiteWorld & {
   readonly config: SiteConfig
   /** Where data.file is looked for. */
   readonly dataFolder: string
-  readonly trainer: Trainer
+  /** One for all tasks, or one for each. */
+  readonly trainer: Trainer | TrainerPool
+  /** Tasks of different studies at the same time, which are listened for. Absent: one, and nobody listens, so that on virtual time nobody sleeps while somebody works. */
+  readonly atOnce?: number
   readonly version: string
   readonly log: SiteLog
   readonly signal?: AbortSignal
@@ -39,11 +44,15 @@ export type SiteOptions = SiteWorld & {
   readonly pieceBytes?: number
 }
 
-export type OpenSite = SiteContext & { close(): Promise<void> }
+export type OpenSite = SiteContext & {
+  /** What a task of a study works with while others do beside it, until it is over. */
+  beside(study: string): { readonly site: SiteContext; over(): void }
+  close(): Promise<void>
+}
 
 /** Errors: WR_NOT_JOINED, WR_CHAIN_BROKEN, WR_PERMISSION. */
 export async function openSite(options: SiteOptions): Promise<OpenSite> {
-  const { folder, config, clock, entropy, ed25519, disk, version, log } = options
+  const { folder, config, clock, entropy, ed25519, disk, version, log, signal, atOnce } = options
   const membership = membershipOf(disk, folder)
   const keys = siteKeys(folder, options)
   const progress = progressReader()
@@ -52,58 +61,39 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
   const network = options.network ?? closable
   if (network === undefined) throw new WardroundError('WR_INTERNAL', { what: 'no way to the coordinator' })
   const approvedPlan = approvedPlans({ folder, disk, keys, membership, ed25519 })
-  let errand: Errand = { to: membership.url, study: '', planHash: '' }
-  const onSend: ReturnType<typeof journalled> = (request) => {
-    // The grant may have been taken back since the task began, also between two tries and two pieces.
-    if (errand.result !== undefined) approvedPlan(errand.study, errand.planHash)
-    journalled(journal, errand)(request)
-  }
-  const held = heldBlob()
-  const client = createClient({
-    held,
-    network,
-    identity: { kind: 'site', site: membership.site, keys, coordinatorKey: membership.coordinatorKey },
-    clock,
-    entropy,
-    version,
-    onSend,
-  })
-  const { signal } = options
-  const patience: Patience = {
-    clock,
-    entropy,
-    signal,
-    onWait: (error, waitMs) => {
-      log('warn', siteWords.waitingFor(error.sentences, Math.ceil(waitMs / 1000)), error)
-      if (error.code === 'WR_DISK') void tellHindered(client, log)
-    },
-    onBack: () => log('info', siteWords.back()),
-  }
-  return {
-    folder,
-    version,
-    membership,
-    keys,
-    journal,
-    progress,
-    config,
-    clock,
-    entropy,
-    ed25519,
-    disk,
-    log,
-    trainer: options.trainer,
-    client,
+  const [jobs, held] = [createJobs(options), heldBlob(atOnce)]
+  const identity = { kind: 'site', site: membership.site, keys, coordinatorKey: membership.coordinatorKey } as const
+  const line = clientLine({ held, network, identity, clock, entropy, version, atWork: jobs.text })
+  const sender = (): Sender => senderOn(line, { to: membership.url, journal, approvedPlan })
+  const own = sender()
+  const patience = patienceOf(options, own.client)
+  const files = receivedFiles({ disk, folder, patience }, atOnce)
+  const fetcher = (client: Client, from: ReceivedFiles): BlobFetcher =>
+    blobFetcher({ client, patience, disk, folder }, held, { files: from })
+  const trainers = 'take' in options.trainer ? options.trainer : sharedTrainer(options.trainer)
+  const world = { clock, entropy, ed25519, disk }
+  const site: SiteContext = {
+    ...{ ...world, folder, version, membership, keys, journal, progress, config, log, signal, patience, jobs },
+    ...own,
+    trainer: trainers.trainer,
     approvedPlan,
-    fetchBlob: blobFetcher({ client, patience, disk, folder }, held),
+    fetchBlob: fetcher(own.client, files),
     outbox: createOutbox(disk, folder),
     dataset: options.dataset ?? ownDataset(options, membership.site),
     pieceBytes: options.pieceBytes,
-    signal,
-    errand: (next) => {
-      errand = { to: membership.url, ...next }
+  }
+  return {
+    ...site,
+    beside(study) {
+      const [lent, taken, sends] = [trainers.take(study), files.forTask(), sender()]
+      return {
+        site: { ...site, ...sends, trainer: lent.trainer, fetchBlob: fetcher(sends.client, taken) },
+        over() {
+          lent.giveBack()
+          taken.over()
+        },
+      }
     },
-    patience,
     close: async () => {
       journal.close()
       await closable?.close()
@@ -111,8 +101,46 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
   }
 }
 
-const ownDataset = ({ config, dataFolder, disk, folder }: SiteOptions, site: string): DatasetCache =>
-  datasetCache({ config, folder: dataFolder, site, keep: { disk, folder: join(folder, 'images') } })
+type Sender = Pick<SiteContext, 'client' | 'errand'>
+
+/** A client of its own, and what is said of what leaves by it. */
+function senderOn(
+  line: ReturnType<typeof clientLine>,
+  { to, journal, approvedPlan }: Pick<SiteContext, 'journal' | 'approvedPlan'> & { readonly to: string },
+): Sender {
+  let errand: Errand = { to, study: '', planHash: '' }
+  const client = line((request) => {
+    // The grant may have been taken back since the task began, also between two tries and two pieces.
+    if (errand.result !== undefined) approvedPlan(errand.study, errand.planHash)
+    journalled(journal, errand)(request)
+  })
+  return {
+    client,
+    errand: (next) => {
+      errand = { to, ...next }
+    },
+  }
+}
+
+const patienceOf = ({ clock, entropy, signal, log }: SiteOptions, client: Client): Patience => ({
+  clock,
+  entropy,
+  signal,
+  onWait: (error, waitMs) => {
+    log('warn', siteWords.waitingFor(error.sentences, Math.ceil(waitMs / 1000)), error)
+    if (error.code === 'WR_DISK') void tellHindered(client, log)
+  },
+  onBack: () => log('info', siteWords.back()),
+})
+
+const ownDataset = ({ config, dataFolder, disk, folder, atOnce }: SiteOptions, site: string): DatasetCache =>
+  datasetCache({
+    config,
+    folder: dataFolder,
+    site,
+    keep: { disk, folder: join(folder, 'images') },
+    ...(atOnce === undefined ? {} : { studies: atOnce }),
+  })
 
 /** Tells the coordinator, if it can be told, why nothing comes: by a request without a body, which no journal need record. */
 async function tellHindered(client: Client, log: SiteLog): Promise<void> {
@@ -135,29 +163,12 @@ export async function runSite(options: SiteOptions): Promise<void> {
 }
 
 async function runLocked(options: SiteOptions): Promise<void> {
-  const site = await openSite(options)
+  const gone = new AbortController()
+  const signal = options.signal === undefined ? gone.signal : AbortSignal.any([options.signal, gone.signal])
+  const site = await openSite({ ...options, signal })
   const work = async (): Promise<void> => {
     await persistently(async () => clearScratch(site), site.patience)
-    await loop(site)
+    await workSideBySide(site, () => gone.abort('gone'))
   }
   await work().finally(site.close)
-}
-
-async function loop(site: SiteContext): Promise<void> {
-  const { client, patience, signal } = site
-  const options = signal === undefined ? {} : { signal }
-  const ask = () => client.call('nextTask', { query: { wait: pollSeconds } }, options)
-  site.log('info', siteWords.waiting())
-  let task: Signed | null = null
-  while (signal?.aborted !== true) {
-    try {
-      // What came with the thanks for the last task need not be asked for.
-      task ??= (await persistently(ask, patience)).task
-      const given: Signed | null = task
-      if (given !== null) task = await persistently(() => runTask(site, given), patience)
-    } catch (error) {
-      if (signal?.aborted || asWardroundError(error).code === 'WR_CANCELLED') return
-      throw error
-    }
-  }
 }

@@ -1,18 +1,17 @@
 /** Bytes from the coordinator, by their digest: received into a file of this site, and read from there. */
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Disk } from '@wardround/core/ports.ts'
 import type { BlobRef } from '@wardround/core/protocol/task.ts'
 import { decodeWeights, headerLimitBytes } from '@wardround/core/safetensors.ts'
-import { sealing } from '@wardround/core/seal.ts'
-import { createSeals, type Proof, type Seals } from '@wardround/core/seals.ts'
+import type { Proof } from '@wardround/core/seals.ts'
 import { dimensionOf, type TensorSpec, type Weights } from '@wardround/core/weights.ts'
 import { siteWords } from '@wardround/core/words/en/site.ts'
 import type { SiteContext } from './context.ts'
 import { download, intoFile, intoMemory } from './download.ts'
-import { guarded, readPart, remove } from './files.ts'
+import { readPart, remove } from './files.ts'
 import { type HeldBlob, heldBlob } from './held-blob.ts'
+import { type ReceivedFiles, receivedFiles } from './received.ts'
 
 type Needs = Pick<SiteContext, 'client' | 'patience' | 'disk' | 'folder'>
 
@@ -48,26 +47,16 @@ export async function fetchWeights(
 /** A blob of at most so many bytes is received into memory, where it stays: a file would have to be written, read and hashed again for each use. */
 const heldLimitBytes = 8 << 20
 
-/**
- * Receives each blob once, as long as it is among the last two that were asked for: the weights that a round measures are those that the next one trains,
- * and with them may come what corrects its gradients. What is small, or came with a task, is in memory.
- */
+/** Receives each blob once, for as long as it stays (received.ts). What is small, or came with a task, is in memory. */
 export function blobFetcher(
   site: Needs,
   held: HeldBlob = heldBlob(),
-  { limitBytes } = { limitBytes: heldLimitBytes },
+  {
+    limitBytes = heldLimitBytes,
+    files = receivedFiles(site),
+  }: { readonly limitBytes?: number; readonly files?: ReceivedFiles } = {},
 ): BlobFetcher {
-  const { disk, folder } = site
-  const all = join(folder, 'received')
-  /** Its key is long, and small blobs need none. null: not asked for yet. */
-  let seals: Seals | undefined | null = null
-  const sealed = (): Seals | undefined => {
-    if (seals !== null) return seals
-    const start = sealing(site.patience.entropy)
-    seals = start && createSeals(start)
-    return seals
-  }
-  let last = ''
+  const { disk } = site
   return async (ref, into) => {
     const known = held.get(ref)
     if (known !== undefined) return inMemory(known)
@@ -76,21 +65,12 @@ export function blobFetcher(
       held.keep(ref.sha256, bytes)
       return inMemory(bytes)
     }
-    const path = join(all, ref.sha256)
-    const isNew = disk.sizeBytes(path) !== ref.sizeBytes
-    if (isNew) {
-      for (const name of disk.list(all).filter((name) => name !== last)) {
-        remove(disk, join(all, name))
-        seals?.forget(name)
-      }
-      const unfinished = `${path}.new`
+    const { path, isNew, seals } = await files.file(ref, async (unfinished, sealed) => {
       const file = { path: unfinished, sizeBytes: ref.sizeBytes, into }
-      const { seal } = await download(site, ref, () => intoFile(disk, { ...file, seal: sealed()?.start() }))
-      guarded(path, () => disk.rename(unfinished, path))
-      if (seal !== undefined) seals?.keep(ref.sha256, seal.digest())
-    }
-    last = ref.sha256
-    held.fetched(last)
+      const { seal } = await download(site, ref, () => intoFile(disk, { ...file, seal: sealed?.start() }))
+      return seal?.digest()
+    })
+    held.fetched(ref.sha256)
     return {
       sizeBytes: ref.sizeBytes,
       filled: isNew && into !== undefined,

@@ -4,6 +4,7 @@ import { base64urlnopad } from '@wardround/core/base64.ts'
 import { remoteError, WardroundError } from '@wardround/core/errors.ts'
 import { parseJson } from '@wardround/core/json.ts'
 import type { Clock, Entropy, HttpResponse, Network } from '@wardround/core/ports.ts'
+import { atWorkHeader } from '@wardround/core/protocol/at-work.ts'
 import { enclosedSchema, holdsHeader, holdsNone } from '@wardround/core/protocol/enclosed.ts'
 import { prove } from '@wardround/core/protocol/proof.ts'
 import {
@@ -32,16 +33,20 @@ export type ClientOptions = {
   readonly version: string
   /** Where weights are kept that come with a task. Absent: it takes none. */
   readonly held?: Pick<HeldBlob, 'sha256' | 'take'>
-  /** Called with each body before its first byte leaves; throwing keeps it here. */
-  readonly onSend?: (request: {
-    readonly name: RouteName
-    readonly method: string
-    readonly path: string
-    readonly body: Uint8Array
-    /** Of the body, in hexadecimal. */
-    readonly sha256: string
-  }) => void
+  /** What it is at work on, as a head says it (protocol/at-work.ts); undefined where there is nothing to say. */
+  readonly atWork?: () => string | undefined
+  readonly onSend?: OnSend
 }
+
+/** Called with each body before its first byte leaves; throwing keeps it here. */
+export type OnSend = (request: {
+  readonly name: RouteName
+  readonly method: string
+  readonly path: string
+  readonly body: Uint8Array
+  /** Of the body, in hexadecimal. */
+  readonly sha256: string
+}) => void
 
 type CallOptions = {
   readonly signal?: AbortSignal
@@ -63,22 +68,33 @@ export type Client = {
   ): Promise<HttpResponse>
 }
 
-export function createClient(options: ClientOptions): Client {
-  /** What to add to our clock to get the coordinator's. */
-  let offsetMs = 0
+export const createClient = (options: ClientOptions): Client => clientLine(options)(options.onSend)
+
+/** Clients with one clock, each of which tells another of what leaves. */
+export function clientLine(options: Omit<ClientOptions, 'onSend'>): (onSend?: OnSend) => Client {
+  const offset: Offset = { ms: 0 }
+  return (onSend) => clientOn(onSend === undefined ? options : { ...options, onSend }, offset)
+}
+
+/** What to add to our clock to get the coordinator's. */
+type Offset = { ms: number }
+
+function clientOn(options: ClientOptions, offset: Offset): Client {
   const send = async (
     name: RouteName,
     prepared: Prepared,
     { signal, range }: { signal?: AbortSignal | undefined; range?: number },
   ): Promise<HttpResponse> => {
+    const atWork = options.atWork?.()
     const headers: Record<string, string> = {
       'wardround-version': options.version,
-      ...authorization(options, prepared, options.clock.steadyNow() + offsetMs),
+      ...authorization(options, prepared, options.clock.steadyNow() + offset.ms),
       ...(prepared.body === undefined
         ? {}
         : { 'content-type': prepared.json ? 'application/json' : 'application/octet-stream' }),
       ...(range === undefined || range === 0 ? {} : { range: `bytes=${range}-` }),
       ...(options.held === undefined ? {} : { [holdsHeader]: options.held.sha256() ?? holdsNone }),
+      ...(atWork === undefined ? {} : { [atWorkHeader]: atWork }),
     }
     const { method, path, body } = prepared
     if (body !== undefined) options.onSend?.({ name, method, path, body, sha256: prepared.sha256 })
@@ -97,7 +113,7 @@ export function createClient(options: ClientOptions): Client {
   }
   /** Once more where our clock is off: the refusal says by how much. */
   const sendCorrected: typeof send = async (name, prepared, rest) => {
-    const usedMs = offsetMs
+    const usedMs = offset.ms
     try {
       return await send(name, prepared, rest)
     } catch (error) {
@@ -107,7 +123,7 @@ export function createClient(options: ClientOptions): Client {
           : Number.NaN
       if (!Number.isFinite(skewMs)) throw error
       // From what this request went by: of several that are refused at once, each would correct what another has corrected already.
-      offsetMs = usedMs - skewMs
+      offset.ms = usedMs - skewMs
       return send(name, prepared, rest)
     }
   }
@@ -127,7 +143,7 @@ export function createClient(options: ClientOptions): Client {
       if (given.success) options.held?.take(given.data.enclosed)
       return parsed.data as RouteAnswer<typeof name>
     },
-    coordinatorNow: () => options.clock.steadyNow() + offsetMs,
+    coordinatorNow: () => options.clock.steadyNow() + offset.ms,
     download: (name, input, { start = 0, signal } = {}) =>
       sendCorrected(name, prepare(name, input, {}), { signal, range: start }),
   }

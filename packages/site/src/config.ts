@@ -1,6 +1,7 @@
 /** `site.yaml`: where this hospital's data is, what its columns are called and measured in, and what may leave. */
 import { existsSync, readFileSync } from 'node:fs'
 import { WardroundError } from '@wardround/core/errors.ts'
+import { mostAtOnce } from '@wardround/core/protocol/at-work.ts'
 import { configWords } from '@wardround/core/words/en/config.ts'
 import { isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml'
 import { z } from 'zod'
@@ -80,6 +81,8 @@ const trainingSchema = z.strictObject({
   minutes: z.number().positive().max(30_000).optional(),
   /** `webgpu`: a GPU, through Vulkan, Metal or Direct3D. Its results are not those of other machines to the bit. */
   device: z.enum(devices).default('cpu'),
+  /** Trainings of different studies at the same time, each in a process of its own; as training/pool.ts says where it is left out. */
+  atOnce: z.int().min(1).max(mostAtOnce).optional(),
 })
 
 export const configSchema = z.strictObject({

@@ -9,6 +9,7 @@ import type { SiteConfig } from './config.ts'
 import type { DatasetCache } from './dataset.ts'
 import type { Errand } from './egress/release.ts'
 import type { Membership } from './identity.ts'
+import type { Jobs } from './jobs.ts'
 import type { Journal } from './journal.ts'
 import type { Outbox } from './outbox.ts'
 import type { ProgressReader } from './progress.ts'
@@ -38,4 +39,6 @@ export type SiteContext = SiteWorld & {
   /** Says under which plan the next bodies leave, and as which task's result, for the journal. */
   readonly errand: (errand: Omit<Errand, 'to'>) => void
   readonly patience: Patience
+  /** What this site is at work on. */
+  readonly jobs: Jobs
 }

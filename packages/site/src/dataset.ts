@@ -1,4 +1,4 @@
-/** A study's records at this site, read and prepared once, and again only when the file has changed. */
+/** Studies' records at this site, each study's read and prepared once, and again only when the file has changed. */
 
 import type { ModelInputs } from '@wardround/core/preparation/inputs.ts'
 import type { Preparation } from '@wardround/core/preparation/schema.ts'
@@ -25,41 +25,52 @@ export type DatasetCache = {
   prepared(study: Study, planHash: string, preparation: Preparation): Promise<Prepared>
 }
 
-/** `site` names the random streams of the split. `folder` is where site.yaml stands, `keep` where decoded images are kept. */
-export function datasetCache({
-  config,
-  folder,
-  site,
-  keep,
-}: {
-  config: SiteConfig
-  folder: string
-  site: string
-  keep?: Keep
-}): DatasetCache {
-  let recordsKey = ''
-  let records: Records | undefined
-  let preparedKey = ''
-  let prepared: Prepared | undefined
-  const loadRecords = async (study: Study, planHash: string): Promise<Records> => {
-    const key = `${planHash} ${fingerprint(config, folder)}`
-    if (records !== undefined && key === recordsKey) return records
-    const loaded = await loadTable({ config, folder, study, keep })
-    const fresh = { ...loaded, split: splitPatients(loaded.table, study, site) }
-    records = fresh
-    recordsKey = key
-    return fresh
+type Place = {
+  readonly config: SiteConfig
+  /** Where site.yaml stands. */
+  readonly folder: string
+  /** Names the random streams of the split. */
+  readonly site: string
+  /** Where decoded images are kept. */
+  readonly keep?: Keep
+  /** Of so many the data stays in memory: of those that were asked for last. */
+  readonly studies?: number
+}
+
+type Kept = {
+  readonly key: string
+  readonly records: Records
+  prepared?: { readonly key: string; readonly value: Prepared }
+}
+
+export function datasetCache({ config, folder, site, keep, studies = 1 }: Place): DatasetCache {
+  /** By plan hash; the one that was used last is the last. */
+  const kept = new Map<string, Kept>()
+  const loaded = async (study: Study, planHash: string): Promise<Kept> => {
+    const key = fingerprint(config, folder)
+    const known = kept.get(planHash)
+    kept.delete(planHash)
+    // Before another is read, and after others were meanwhile: only so many have memory.
+    keepLast(studies - 1)
+    const own = known?.key === key ? known : { key, records: await read(study) }
+    kept.set(planHash, own)
+    keepLast(studies)
+    return own
+  }
+  const keepLast = (count: number): void => {
+    for (const old of [...kept.keys()].slice(0, Math.max(0, kept.size - count))) kept.delete(old)
+  }
+  const read = async (study: Study): Promise<Records> => {
+    const records = await loadTable({ config, folder, study, keep })
+    return { ...records, split: splitPatients(records.table, study, site) }
   }
   return {
-    records: loadRecords,
+    records: async (study, planHash) => (await loaded(study, planHash)).records,
     async prepared(study, planHash, preparation) {
-      const loaded = await loadRecords(study, planHash)
-      const key = `${recordsKey} ${JSON.stringify(preparation)}`
-      if (prepared === undefined || key !== preparedKey) {
-        prepared = preparedWith(loaded, preparation)
-        preparedKey = key
-      }
-      return prepared
+      const own = await loaded(study, planHash)
+      const key = JSON.stringify(preparation)
+      if (own.prepared?.key !== key) own.prepared = { key, value: preparedWith(own.records, preparation) }
+      return own.prepared.value
     },
   }
 }

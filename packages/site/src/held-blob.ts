@@ -6,10 +6,11 @@ export type HeldBlob = ReturnType<typeof heldBlob>
 
 type Held = { readonly sha256: string; readonly bytes: Uint8Array<ArrayBuffer> }
 
-/** Those that were asked for, or came, last. */
-const mostHeld = 2
+/** Of each study, those that were asked for, or came, last. */
+const heldOfStudy = 2
 
-export function heldBlob() {
+export function heldBlob(studies = 1) {
+  const mostHeld = heldOfStudy * studies
   let last: string | undefined
   let held: readonly Held[] = []
   const keep = (sha256: string, bytes: Uint8Array<ArrayBuffer>): void => {

@@ -5,6 +5,7 @@ import { Agent, type AgentOptions, request } from 'node:https'
 import type { TLSSocket } from 'node:tls'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { HttpRequest, HttpResponse, Network } from '@wardround/core/ports.ts'
+import { mostAtOnce } from '@wardround/core/protocol/at-work.ts'
 
 /** Whom to believe that it is the coordinator. */
 export type Trust =
@@ -20,9 +21,12 @@ const silenceMs = 60_000
 
 export type ClosableNetwork = Network & { close(): Promise<void> }
 
+/** Enough for as many tasks as there may be at once, and whoever listens meanwhile. */
+const mostLines = 2 * mostAtOnce
+
 /** Errors of send(): WR_UNREACHABLE, WR_PROXY, WR_TIMEOUT, WR_CERTIFICATE_PIN, WR_CERTIFICATE_EXPIRED, WR_CANCELLED. */
 export function httpsNetwork(url: string, trust: Trust, timeoutMs = silenceMs): ClosableNetwork {
-  const agent = new Agent({ ...tlsOptions(trust), proxyEnv: process.env, keepAlive: true, maxSockets: 4 })
+  const agent = new Agent({ ...tlsOptions(trust), proxyEnv: process.env, keepAlive: true, maxSockets: mostLines })
   return {
     async send(asked) {
       try {

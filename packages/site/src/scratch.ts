@@ -10,10 +10,12 @@ import { damaged, digestOf } from './outbox.ts'
 type Place = { readonly disk: Disk; readonly folder: string }
 
 const scratchFolder = (folder: string): string => join(folder, 'scratch')
+const pathOf = ({ folder }: Place, study: string): string => join(scratchFolder(folder), `${study}.safetensors`)
 
 /** Weights in a file, which is gone once they are taken. Errors: WR_DISK, where they are not what was put, too. */
-export function scratchWeights({ disk, folder }: Place, study: string, specs: readonly TensorSpec[]): BestWeights {
-  const path = join(scratchFolder(folder), `${study}.safetensors`)
+export function scratchWeights(place: Place, study: string, specs: readonly TensorSpec[]): BestWeights {
+  const { disk } = place
+  const path = pathOf(place, study)
   let sha256 = ''
   return {
     put(weights) {
@@ -30,7 +32,13 @@ export function scratchWeights({ disk, folder }: Place, study: string, specs: re
   }
 }
 
-/** Removes what a crash has left behind. Errors: WR_PERMISSION, WR_DISK. */
+/** Of a study, whose task is over. Errors: WR_DISK. */
+export function dropScratch(place: Place, study: string): void {
+  const path = pathOf(place, study)
+  if (place.disk.sizeBytes(path) !== undefined) remove(place.disk, path)
+}
+
+/** Removes what a crash has left behind, while nobody is at work. Errors: WR_PERMISSION, WR_DISK. */
 export function clearScratch({ disk, folder }: Place): void {
   const scratch = scratchFolder(folder)
   for (const name of disk.list(scratch)) remove(disk, join(scratch, name))

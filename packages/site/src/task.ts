@@ -39,7 +39,9 @@ export async function runTask(site: SiteContext, signed: Signed): Promise<Signed
 
 /** Does it, and has the result in the outbox. */
 async function put(site: SiteContext, task: Task, study: Study): Promise<Parcel | undefined> {
-  const result = await perform(site, task, study).catch((error: unknown) => refuse(site, task, error))
+  const result = await perform(site, task, study).catch((error: unknown) =>
+    asWardroundError(error).code === 'WR_TASK_CLOSED' ? dropWork(site, task) : refuse(site, task, error),
+  )
   if (result === undefined) return undefined
   const kept = site.outbox.put(task.id, result)
   // The last task of a study clears away what one that failed has left.
@@ -47,6 +49,12 @@ async function put(site: SiteContext, task: Task, study: Study): Promise<Parcel 
   // Sending takes a while, and may have to wait for the other side. (A report may share its memory.)
   if (result.kind === 'update') letGo(result.parts)
   return kept
+}
+
+/** The coordinator has closed it, as this site has heard while it was at work: nothing of it leaves, and nobody need be told. */
+function dropWork(site: SiteContext, task: Task): undefined {
+  if (task.kind === 'train') dropCheckpoint(site, task.study)
+  site.log('warn', siteWords.unwanted(task.id))
 }
 
 /** The coordinator's signature, our address, the time. */
@@ -79,6 +87,7 @@ async function perform(site: SiteContext, task: Task, study: Study): Promise<Pac
   site.log('info', siteWords.taskAccepted(task.kind, round))
   const started = site.clock.steadyNow()
   const answer = await doTask(site, task, study)
+  site.jobs.requireWanted(task.id)
   const values = answer.values === undefined ? {} : { values: answer.values }
   requireAllowed(
     { kind: answer.release, study: study.name, round, patients: answer.patients, ...values },
@@ -138,11 +147,13 @@ async function deliver(site: SiteContext, task: Task, result: Parcel): Promise<S
   let next: Signed | null | 'damaged' = null
   try {
     const attempt = () =>
-      send(client, id, { result, waitSeconds: pollSeconds, pieceBytes, signal }).catch((error: unknown) => {
-        // What is not understood may no longer be what was put: then it is gone from the outbox, and no waiting brings it back.
-        if (isOfTheLine(asWardroundError(error)) || signal?.aborted || outbox.find(id) !== undefined) throw error
-        return 'damaged' as const
-      })
+      send(client, id, { result, waitSeconds: site.jobs.alone() ? pollSeconds : 0, pieceBytes, signal }).catch(
+        (error: unknown) => {
+          // What is not understood may no longer be what was put: then it is gone from the outbox, and no waiting brings it back.
+          if (isOfTheLine(asWardroundError(error)) || signal?.aborted || outbox.find(id) !== undefined) throw error
+          return 'damaged' as const
+        },
+      )
     next = await persistently(attempt, site.patience)
     if (next === 'damaged') throw damaged(result.path)
     site.journal.note('thanked', { task: id, study })
@@ -167,7 +178,7 @@ async function deliver(site: SiteContext, task: Task, result: Parcel): Promise<S
 type Named = Pick<Task, 'id' | 'study' | 'planHash'>
 
 /** What an unverified document calls itself: enough to refuse it by name. */
-function named({ document }: Signed): Named {
+export function named({ document }: Signed): Named {
   const parsed = taskSchema.safeParse(safeJson(document))
   return parsed.success ? parsed.data : { id: '', study: '', planHash: '' }
 }

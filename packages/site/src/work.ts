@@ -24,7 +24,7 @@ import { startingWeights } from './first-weights.ts'
 import { amountOf, classWeightsFor, trainAlone, watched, withPersonalStart } from './local-training.ts'
 import { letGo } from './memory.ts'
 import type { Result } from './outbox.ts'
-import { clearScratch, scratchWeights } from './scratch.ts'
+import { dropScratch, scratchWeights } from './scratch.ts'
 import { studyFolder } from './study-folder.ts'
 
 /** A result that is ready to leave, and what the policy needs to know of it. */
@@ -88,7 +88,7 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
     {
       handOver: true,
       checkpoints: taskCheckpoints(site, { task, data: training }),
-      stillWanted: stillApproved(site, task),
+      stillWanted: stillWanted(site, task),
       ...(site.signal === undefined ? {} : { signal: site.signal }),
     },
   )
@@ -105,11 +105,13 @@ async function train(site: SiteContext, task: Of<'train'>, study: Study): Promis
   return { result: { update }, release: 'updates', patients: patientsIn(training), values, keep }
 }
 
-/** A grant that is taken back ends the training that has begun: nothing of it could leave. */
-const stillApproved =
-  ({ approvedPlan }: SiteContext, { study, planHash }: Task) =>
-  (): void =>
-    void approvedPlan(study, planHash)
+/** A grant that is taken back ends the training that has begun, and so does a task that the coordinator has closed: nothing of it could leave, or would count. */
+const stillWanted =
+  ({ approvedPlan, jobs }: SiteContext, { id, study, planHash }: Task) =>
+  (): void => {
+    jobs.requireWanted(id)
+    approvedPlan(study, planHash)
+  }
 
 function keepPersonal(site: SiteContext, task: Of<'train'>, personal: Weights): void {
   if (personal.length === 0) return
@@ -143,16 +145,12 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
   const own = preparedWith(prepared.records, ownPreparation(study, prepared.records, site.membership.site))
   const specs = weightSpecs(study.model, inputsIn(own.training))
   const first = await startingWeights(site, task.study, { study, inputs: inputsIn(own.training) })
-  const alone = await trainAlone(
-    { ...site, site: site.membership.site, stillWanted: stillApproved(site, task) },
-    study,
-    {
-      prepared: own,
-      first,
-      maximumRounds: task.maximumRounds,
-      best: scratchWeights(site, task.study, specs),
-    },
-  ).finally(() => clearScratch(site))
+  const alone = await trainAlone({ ...site, site: site.membership.site, stillWanted: stillWanted(site, task) }, study, {
+    prepared: own,
+    first,
+    maximumRounds: task.maximumRounds,
+    best: scratchWeights(site, task.study, specs),
+  }).finally(() => dropScratch(site, task.study))
   const minimum = minimumCohort(site, study)
   const hide = (count: number): number | null => (count < minimum ? null : count)
   const [nTrain, nTest] = [hide(patientsIn(training)), hide(patientsIn(test))]

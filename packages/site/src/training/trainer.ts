@@ -52,6 +52,8 @@ export type TrainerOptions = {
   readonly folder?: string
   readonly limits?: ChosenLimits
   readonly device?: Device
+  /** Of the processor, for this trainer: others compute beside it. Training keeps to one as yet. */
+  readonly cores?: number
   /** What runs in the process: another program for tests. */
   readonly program?: URL
   /** After so long without a call the process ends. */

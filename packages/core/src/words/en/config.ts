@@ -44,10 +44,11 @@ data:
 #   scan: { column: FILE, folder: scans } # PNG or JPEG files in a folder
 policy:
   minimumCohort: 10 # nothing is said about fewer patients than this, whatever a study says
-# What training may use; otherwise half of this machine's memory, and a day a round.
+# What training may use; otherwise half of this machine's memory, a day a round, and two studies at once.
 # training:
-#   memoryMegabytes: 8000
+#   memoryMegabytes: 8000 # for each at once
 #   minutes: 240
+#   atOnce: 4 # studies that train side by side, as far as there are processor cores
 #   device: webgpu # a GPU; the same training twice may then differ in its last bits
 `,
 }
