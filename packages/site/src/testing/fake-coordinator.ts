@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { asWardroundError, type ErrorCode, WardroundError } from '@wardround/core/errors.ts'
 import type { Clock, HttpRequest, HttpResponse, Network } from '@wardround/core/ports.ts'
+import { atWorkHeader, atWorkIn } from '@wardround/core/protocol/at-work.ts'
 import { canonicalJson } from '@wardround/core/protocol/canonical.ts'
 import { holdsHeader } from '@wardround/core/protocol/enclosed.ts'
 import { parseProof, proofHolds, proofWindowMs } from '@wardround/core/protocol/proof.ts'
@@ -101,6 +102,9 @@ async function newState(now: () => number) {
     results: new Map<string, TaskResult>(),
     staged: new Map<string, Uint8Array>(),
     blobs: new Map<string, Uint8Array>(),
+    /** Wanted no more: whoever brings a result is told so, and whoever listens, if this one does. */
+    closed: new Set<string>(),
+    listens: false,
     /** What comes with each task, to whoever takes it. */
     enclosed: undefined as string | undefined,
     heard: [] as Heard[],
@@ -214,14 +218,35 @@ async function decide(state: State, body: unknown, site: string): Promise<object
 }
 
 /** Tasks stay open until their result is in, as at the real coordinator. */
-async function nextTask(state: State, waitSeconds: number, { request, clock }: Asked): Promise<object> {
-  const open = () => state.tasks.find(({ id }) => !state.results.has(id))
-  if (open() === undefined && waitSeconds > 0) await clock.sleep(waitSeconds * 1000, request.signal)
-  const found = open()
+async function nextTask(state: State, waitSeconds: number, { request, pathname, clock }: Asked): Promise<object> {
+  const atWork = state.listens ? atWorkIn(request.headers[atWorkHeader] ?? '') : undefined
+  const look = () => {
+    const open = state.tasks.filter(({ id }) => !state.results.has(id) && !state.closed.has(id))
+    const own = (id: string): boolean => atWork?.tasks.includes(id) === true
+    const busy = open.filter(({ id }) => own(id)).map(studyOf)
+    const found = atWork?.room === 0 ? undefined : open.find((task) => !busy.includes(studyOf(task)))
+    const closed = pathname.endsWith('/task')
+      ? (atWork?.tasks ?? []).filter((id) => !open.some((task) => task.id === id))
+      : []
+    return { found, closed }
+  }
+  const isNothing = ({ found, closed }: ReturnType<typeof look>): boolean => found === undefined && closed.length === 0
+  if (isNothing(look()) && waitSeconds > 0) await clock.sleep(waitSeconds * 1000, request.signal)
+  const { found, closed } = look()
   const enclosed = request.headers[holdsHeader] === undefined ? undefined : state.enclosed
   return {
     task: found === undefined ? null : { document: found.document, signature: found.signature },
     ...(found === undefined || enclosed === undefined ? {} : { enclosed }),
+    ...(closed.length === 0 ? {} : { closed }),
+  }
+}
+
+/** '' where it is no task. */
+function studyOf({ document }: Signed): string {
+  try {
+    return String(JSON.parse(document).study)
+  } catch {
+    return ''
   }
 }
 
@@ -261,7 +286,8 @@ function blobOf(state: State, sha256: string): Uint8Array {
 /** The same again changes nothing, another one is refused. */
 function settle(state: State, id: string, result: TaskResult): void {
   const known = state.results.get(id) ?? result
-  if (canonicalJson(known) !== canonicalJson(result)) throw new WardroundError('WR_TASK_CLOSED', { task: id })
+  if (state.closed.has(id) || canonicalJson(known) !== canonicalJson(result))
+    throw new WardroundError('WR_TASK_CLOSED', { task: id })
   state.results.set(id, result)
 }
 

@@ -17,7 +17,7 @@ import { parseConfig } from '../config.ts'
 import { joinNetwork } from '../join.ts'
 import { realDisk } from '../real-disk.ts'
 import type { Trainer } from '../training/trainer.ts'
-import { fakeCoordinator } from './fake-coordinator.ts'
+import { type FakeCoordinator, fakeCoordinator } from './fake-coordinator.ts'
 import { ed25519 } from './keys.ts'
 
 /** Time that passes only while somebody sleeps. */
@@ -136,27 +136,20 @@ export async function hospital({
     log: (level, message) => void said.push(`${level}: ${message}`),
   }
   await joinNetwork({ folder, token: coordinator.token('budapest'), clock, entropy, ed25519, disk, version, network })
-  const { study, plan: full, planHash } = validatePlan(plan)
-  const id = `${study.name}-${planHash.slice(0, 8)}`
-  await coordinator.offer({ study: id, planHash, plan: full })
+  const { id, study, planHash } = await offered(coordinator, plan)
   const open = (signal?: AbortSignal): Promise<OpenSite> =>
     openSite({ ...options, ...(signal === undefined ? {} : { signal }) })
   const say = async (decision: 'approved' | 'refused'): Promise<void> => {
     const site = await open()
-    const [offer] = await offeredStudies(site)
-    if (offer !== undefined) await decide(offer, decision, { ...site, site: 'budapest' })
+    for (const offer of await offeredStudies(site)) await decide(offer, decision, { ...site, site: 'budapest' })
   }
   const { shared } = splitSpecs(study.model, preparedInputs(preparation))
   const weights: Weights =
     given === undefined
       ? shared.map(({ name, shape }) => ({ name, shape, data: new Float32Array(sizeOf(shape)).fill(0.25) }))
       : []
-  const tasks = honestTasks({
-    study: id,
-    planHash,
-    now: clock.now,
-    weights: given ?? coordinator.blob(encodeWeights(weights)),
-  })
+  const common = { now: clock.now, weights: given ?? coordinator.blob(encodeWeights(weights)) }
+  const tasks = honestTasks({ study: id, planHash, ...common })
   return {
     folder,
     clock,
@@ -168,10 +161,22 @@ export async function hospital({
     planHash,
     weights,
     tasks,
+    /** The tasks of another study that is offered, with the same weights. */
+    async also(other: object) {
+      const { id, planHash } = await offered(coordinator, other)
+      return honestTasks({ study: id, planHash, ...common })
+    },
     open,
     say,
     remove: () => rmSync(folder, { recursive: true }),
   }
+}
+
+async function offered(coordinator: FakeCoordinator, written: object) {
+  const { study, plan, planHash } = validatePlan(written)
+  const id = `${study.name}-${planHash.slice(0, 8)}`
+  await coordinator.offer({ study: id, planHash, plan })
+  return { id, study, planHash }
 }
 
 /** Tasks as an honest coordinator would make them now. */

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { atOnceOn, coresEach, type Lent, trainerPool } from './pool.ts'
+import type { Trainer } from './trainer.ts'
+
+/** Trainers that are told apart by their number, in the order in which they were first taken. */
+function numbered(atOnce: number) {
+  const closed: Trainer[] = []
+  const cores: number[] = []
+  const pool = trainerPool(atOnce, (own) => {
+    cores.push(own)
+    const trainer: Trainer = {
+      train: () => assert.fail(),
+      predict: () => assert.fail(),
+      warm: () => undefined,
+      close: async () => void closed.push(trainer),
+    }
+    return trainer
+  })
+  const seen: Trainer[] = []
+  const numberOf = ({ trainer }: Lent): number => {
+    if (!seen.includes(trainer)) seen.push(trainer)
+    return seen.indexOf(trainer)
+  }
+  return { pool, numberOf, closed, cores }
+}
+
+test('studies one after another share a trainer; one that comes beside another has its own, and the same one again', () => {
+  const { pool, numberOf } = numbered(3)
+  const [a, again] = [pool.take('a'), () => pool.take('a')]
+  assert.equal(numberOf(a), 0)
+  a.giveBack()
+  const b = pool.take('b')
+  assert.equal(numberOf(b), 0)
+  const beside = again()
+  assert.equal(numberOf(beside), 1)
+  beside.giveBack()
+  b.giveBack()
+  // That of b was given back last, but this is a's.
+  assert.equal(numberOf(again()), 1)
+  assert.equal(numberOf(pool.take('b')), 0)
+  assert.equal(numberOf(pool.take('c')), 2)
+  assert.throws(() => pool.take('d'), RangeError)
+})
+
+test('whatever is taken and given back: nobody shares a trainer, and there are no more than were at work at once', () => {
+  const steps = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), fc.boolean()), { maxLength: 60 })
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 4 }), steps, (atOnce, taken) => {
+      const { pool, numberOf } = numbered(atOnce)
+      const held = new Map<string, Lent>()
+      let most = 0
+      for (const [study, takes] of taken) {
+        const own = held.get(study)
+        if (own !== undefined) {
+          own.giveBack()
+          held.delete(study)
+        }
+        if (!takes || held.size === atOnce) continue
+        const lent = pool.take(study)
+        assert.ok([...held.values()].every(({ trainer }) => trainer !== lent.trainer))
+        held.set(study, lent)
+        most = Math.max(most, held.size)
+        assert.ok(numberOf(lent) < most)
+      }
+    }),
+  )
+})
+
+test('all of them are closed', async () => {
+  const { pool, closed } = numbered(3)
+  pool.take('a')
+  await pool.close()
+  assert.equal(new Set(closed).size, 3)
+})
+
+test('no more at once than there are cores, two where nobody has said, and all cores shared out', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 16 }), fc.integer({ min: 1, max: 64 }), (asked, cores) => {
+      const atOnce = atOnceOn(asked, cores)
+      assert.ok(atOnce >= 1 && atOnce <= asked && atOnce <= cores)
+      assert.ok(atOnce === asked || atOnce === cores)
+      const each = coresEach(atOnce, cores)
+      assert.ok(each * atOnce <= cores && (each + 1) * atOnce > cores)
+    }),
+  )
+  assert.deepEqual([atOnceOn(undefined, 1), atOnceOn(undefined, 2), atOnceOn(undefined, 64)], [1, 2, 2])
+  // More trainers than cores have one each.
+  assert.equal(coresEach(4, 2), 1)
+})
+
+test('each trainer is made with its cores', () => {
+  const { cores } = numbered(2)
+  assert.deepEqual(cores, [coresEach(2), coresEach(2)])
+})
