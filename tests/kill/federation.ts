@@ -15,7 +15,7 @@ import { httpsNetwork, trustOf } from '@wardround/site/http.ts'
 import { readJournal } from '@wardround/site/journal.ts'
 import { releasedResultSchema } from '@wardround/site/progress.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
-import { approves, settled } from '../federation.ts'
+import { approves, settled, type TestSite } from '../federation.ts'
 import { clock, disk, entropy, hospital, smallTable, version } from '../support.ts'
 
 const program = (name: string): string => fileURLToPath(new URL(`${name}.ts`, import.meta.url))
@@ -93,20 +93,17 @@ export async function killFederation(folder: string, { store, plan, silenceMs }:
   await start('coordinator')
   const access = decodeToken('access', readFileSync(join(home, 'access'), 'utf8'))
   const network = httpsNetwork(access.url, trustOf(access))
-  const client = createClient({
-    network,
-    clock,
-    entropy,
-    version,
-    identity: { kind: 'account', secret: access.secret },
-  })
+  const identity = { kind: 'account', secret: access.secret } as const
+  const client = createClient({ network, clock, entropy, version, identity })
   const { id } = await client.call('publish', { body: { plan } })
   const [trainer, { signal }] = [createTrainer(), new AbortController()]
+  const sites: TestSite[] = []
   for (const name of siteNames) {
     const { token } = await client.call('createToken', { body: { site: name } })
     const own = hospital(join(folder, name), smallTable(name))
-    const { options } = await settled({ name, folder: own, token, trainer, signal })
-    await approves(options, id)
+    const site = await settled({ name, folder: own, token, trainer, signal })
+    await approves(site.options, id)
+    sites.push(site)
   }
   return {
     study: id,
@@ -116,17 +113,23 @@ export async function killFederation(folder: string, { store, plan, silenceMs }:
       assert.ok(life !== undefined, `${name} was never started`)
       return life
     },
+    /** Another study, which all approve. */
+    async also(other: ParsedStudy['plan']): Promise<string> {
+      const { id: study } = await client.call('publish', { body: { plan: other } })
+      for (const { options } of sites) await approves(options, study)
+      return study
+    },
     /** Until it is thanked for: the coordinator may be dead. */
-    begin: async (): Promise<void> => {
-      const start = () => client.call('start', { params: { study: id }, body: {} })
+    begin: async (study = id): Promise<void> => {
+      const start = () => client.call('start', { params: { study }, body: {} })
       await persistently(start, { clock, entropy }).catch((error: unknown) => {
         if (!(error instanceof WardroundError) || error.code !== 'WR_STUDY_STATE') throw error
       })
     },
-    ended: async (): Promise<boolean> =>
-      (await persistently(() => client.call('study', { params: { study: id } }), { clock, entropy })).state === 'ended',
+    ended: async (study = id): Promise<boolean> =>
+      (await persistently(() => client.call('study', { params: { study } }), { clock, entropy })).state === 'ended',
     events: async () => (await client.call('events', { query: { study: id } })).events,
-    results: () => client.call('results', { params: { study: id } }),
+    results: (study = id) => client.call('results', { params: { study } }),
     async close(): Promise<void> {
       for (const life of lives.values()) life.kill('SIGTERM')
       for (const life of lives.values()) await life.end
@@ -179,7 +182,8 @@ export async function holdsTogether(store: Store, folder: string, { id, rounds }
   for (const name of siteNames) {
     const { broken, entries } = readJournal(disk, join(folder, name, 'journal.ndjson'))
     assert.equal(broken, undefined, `the journal of ${name}`)
-    const left = entries.flatMap(({ body }) => releasedResultSchema.safeParse(body.result).data ?? [])
+    const own = entries.filter(({ body }) => body.study === id)
+    const left = own.flatMap(({ body }) => releasedResultSchema.safeParse(body.result).data ?? [])
     const digests = Map.groupBy(left, ({ task }) => task)
     // Sent again perhaps, but never anything else.
     for (const [task, sent] of digests) assert.equal(new Set(sent.map(({ sha256 }) => sha256)).size, 1, task)

@@ -9,7 +9,8 @@ import { runSite } from '@wardround/site/agent.ts'
 import { readConfig } from '@wardround/site/config.ts'
 import { httpsNetwork } from '@wardround/site/http.ts'
 import { membershipOf } from '@wardround/site/identity.ts'
-import { type Checkpoints, createTrainer } from '@wardround/site/training/trainer.ts'
+import { trainerPool } from '@wardround/site/training/pool.ts'
+import { type Checkpoints, createTrainer, type Trainer } from '@wardround/site/training/trainer.ts'
 import { clock, disk, ed25519, entropy, version } from '../support.ts'
 import { dying } from './dying.ts'
 
@@ -32,11 +33,23 @@ const mortalNetwork: Network = {
   send: (request) =>
     step(nameOf(request.method, request.path), () => network.send({ ...request, headers: older(request.headers) })),
 }
-const trainer = createTrainer({ checkpointMs: 0 })
 const mortal = (checkpoints: Checkpoints): Checkpoints => ({
   ...checkpoints,
   keep: (checkpoint) => step('checkpoint', () => checkpoints.keep(checkpoint)),
 })
+const mortalTrainer = (trainer: Trainer): Trainer => ({
+  ...trainer,
+  train: (request, { checkpoints, ...options } = {}) =>
+    step('fitting', () =>
+      trainer.train(request, {
+        ...options,
+        ...(checkpoints === undefined ? {} : { checkpoints: mortal(checkpoints) }),
+      }),
+    ),
+  predict: (...given) => step('predicting', () => trainer.predict(...given)),
+})
+const atOnce = 2
+const trainers = trainerPool(atOnce, () => mortalTrainer(createTrainer({ checkpointMs: 0 })))
 const stop = new AbortController()
 process.on('SIGTERM', () => stop.abort())
 process.stdout.write('started\n')
@@ -44,17 +57,8 @@ await runSite({
   folder,
   config: readConfig(join(folder, 'site.yaml')),
   dataFolder: folder,
-  trainer: {
-    ...trainer,
-    train: (request, { checkpoints, ...options } = {}) =>
-      step('fitting', () =>
-        trainer.train(request, {
-          ...options,
-          ...(checkpoints === undefined ? {} : { checkpoints: mortal(checkpoints) }),
-        }),
-      ),
-    predict: (...given) => step('predicting', () => trainer.predict(...given)),
-  },
+  trainer: trainers,
+  atOnce,
   // Whoever is dead is started again at once: nobody needs to wait long before trying again.
   clock: { ...clock, sleep: (delayMs, signal) => clock.sleep(Math.min(delayMs, 50), signal) },
   entropy,
@@ -69,5 +73,5 @@ await runSite({
   },
   signal: stop.signal,
 })
-await trainer.close()
+await trainers.close()
 await network.close()

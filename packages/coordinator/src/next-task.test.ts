@@ -97,6 +97,7 @@ test('whoever waits while it is at work hears at once of a round that has closed
 
 test('tasks that it is at work on and that were never open, or are done, are closed', async () => {
   const { running, first, second } = await twoStudies()
+  assert.deepEqual(await nextTask(running, ['nothing']), { task: first, closed: ['nothing'] })
   const update = updateBytes(running.parsed, new Float32Array(7).fill(1))
   await running.site('a').call('upload', pieceOf(first, update))
   assert.deepEqual(await nextTask(running, [first, second, 'nothing']), { task: null, closed: [first, 'nothing'] })

@@ -10,8 +10,8 @@ import { freshTask } from './tasks.ts'
 
 export type Asking = {
   readonly waitSeconds: number
-  /** The task whose result the site has just brought: it is at work on that one no more, whatever its request says. */
-  readonly done?: string
+  /** Who asks has just brought a result: there is room where that one was, and of others it hears when it asks for them. */
+  readonly broughtResult?: boolean
 }
 
 type Found = { readonly task: FormedTask | undefined; readonly closed: readonly string[] }
@@ -19,11 +19,11 @@ type Found = { readonly task: FormedTask | undefined; readonly closed: readonly 
 export function nextTasks(context: Context) {
   const { store, notifier } = context
   const enclosedWith = enclosing(context)
-  return async (caller: Caller, { waitSeconds, done }: Asking): Promise<RouteAnswer<'nextTask'>> => {
+  return async (caller: Caller, { waitSeconds, broughtResult = false }: Asking): Promise<RouteAnswer<'nextTask'>> => {
     const { name, headers, signal } = caller
     const atWork = atWorkOf(headers)
     const look = async (): Promise<Found | undefined> => {
-      if (atWork !== undefined) return beside(await store.openTasksOfSite(name), atWork, done)
+      if (atWork !== undefined) return beside(await store.openTasksOfSite(name), { ...atWork, broughtResult })
       const task = await store.openTask(name)
       return task && { task, closed: [] }
     }
@@ -44,16 +44,14 @@ function atWorkOf(headers: Caller['headers']): AtWork | undefined {
   return text === undefined ? undefined : atWorkIn(text)
 }
 
-/** undefined: nothing to say. Whoever brings a result has a place free with it, and hears of others when it asks for them. */
+/** undefined: nothing to say. */
 function beside(
   open: Awaited<ReturnType<Store['openTasksOfSite']>>,
-  { room, tasks }: AtWork,
-  done?: string,
+  { room, tasks, broughtResult }: AtWork & { readonly broughtResult: boolean },
 ): Found | undefined {
-  const others = tasks.filter((id) => id !== done)
-  const closed = done === undefined ? others.filter((id) => open.every((task) => task.id !== id)) : []
-  const busy = new Set(open.filter(({ id }) => others.includes(id)).map(({ study }) => study))
-  const free = done === undefined && room === 0 ? [] : open.filter(({ study }) => !busy.has(study))
+  const closed = broughtResult ? [] : tasks.filter((id) => open.every((task) => task.id !== id))
+  const busy = new Set(open.filter(({ id }) => tasks.includes(id)).map(({ study }) => study))
+  const free = broughtResult || room > 0 ? open.filter(({ study }) => !busy.has(study)) : []
   const [task] = free.toSorted((a, b) => a.issued_at - b.issued_at || (a.id < b.id ? -1 : 1))
   return task === undefined && closed.length === 0 ? undefined : { task, closed }
 }

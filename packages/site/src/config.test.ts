@@ -38,6 +38,8 @@ test('a whole site.yaml, and what is filled in', () => {
 test('every mistake is named with its line and field', () => {
   const cases: readonly (readonly [name: string, from: string, to: string, line: number, field: string])[] = [
     ['an unknown field', '  file: hungary.csv', '  file: hungary.csv\n  flie: x', 4, 'data.flie'],
+    ['nothing at once', 'memoryMegabytes: 2000', 'atOnce: 0', 12, 'training.atOnce'],
+    ['too much at once', 'memoryMegabytes: 2000', 'atOnce: 17', 12, 'training.atOnce'],
     ['less memory than any training needs', '2000', '20', 12, 'training.memoryMegabytes'],
     ['an unknown section', 'policy:', 'polices:', 9, 'polices'],
     ['no data', whole, 'name: budapest\n', 1, 'data'],

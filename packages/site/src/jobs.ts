@@ -36,6 +36,10 @@ export function createJobs({ clock, atOnce }: JobsOptions) {
     change.abort('changed')
     change = new AbortController()
   }
+  const cutUnanswered = async ({ over, cut }: Ear): Promise<void> => {
+    await clock.sleep(answerMs, over.signal)
+    if (!over.signal.aborted) cut()
+  }
   const open = (): Job[] => [...jobs.values()].filter(({ id, closed }) => !closed && id !== '')
   /** When the first of them has been at work for long enough. */
   const listenAtMs = (): number =>
@@ -58,7 +62,7 @@ export function createJobs({ clock, atOnce }: JobsOptions) {
       jobs.delete(study)
       const asked = ear
       // Its next task is not given to whoever says that it is at work on this one.
-      if (asked?.told.has(id)) void clock.sleep(answerMs, asked.over.signal).then(asked.cut)
+      if (asked?.told.has(id)) void cutUnanswered(asked)
       changed()
     },
     /** These are open no more. Whether any of them was thought to be. */

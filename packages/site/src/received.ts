@@ -43,7 +43,7 @@ export function receivedFiles(
   }
   const makeRoom = (sha256: string): void => {
     const others = recent.filter((name) => name !== sha256).slice(1 - most)
-    const kept = new Set([...others, ...coming.keys(), ...[...tasks].flatMap((names) => [...names])])
+    const kept = new Set([...others, ...[...tasks].flatMap((names) => [...names])])
     kept.delete(sha256)
     for (const name of disk.list(all).filter((name) => !kept.has(name.replace(/\.new$/, '')))) {
       remove(disk, join(all, name))

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { realDisk } from './real-disk.ts'
-import { clearScratch, scratchWeights } from './scratch.ts'
+import { clearScratch, dropScratch, scratchWeights } from './scratch.ts'
 
 const specs = [{ name: 'a.kernel', shape: [2] }]
 const weights = (...values: readonly number[]) => specs.map((spec) => ({ ...spec, data: Float32Array.from(values) }))
@@ -46,4 +46,16 @@ test('what a crash has left is cleared away', (t) => {
   writeFileSync(join(at.scratch, 'lungs.safetensors.new'), 'beg')
   clearScratch(at)
   assert.deepEqual(readdirSync(at.scratch), [])
+})
+
+test("of a task that is over nothing is left, and another study's stays", (t) => {
+  const at = place(t)
+  const [own, other] = [scratchWeights(at, 'heart', specs), scratchWeights(at, 'lungs', specs)]
+  own.put(weights(1, 2))
+  other.put(weights(3, 4))
+  dropScratch(at, 'heart')
+  // There may be none.
+  dropScratch(at, 'heart')
+  assert.deepEqual(readdirSync(at.scratch), ['lungs.safetensors'])
+  assert.deepEqual(other.take(), weights(3, 4))
 })

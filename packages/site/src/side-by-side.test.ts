@@ -150,6 +150,32 @@ test("a long training of one study does not hold up another's rounds, and each i
   }
 })
 
+test("what is sent again after another study's result is journalled as what it is", async (t) => {
+  let tried = false
+  const { at, studies } = await several(t, 2, async ({ study }) => {
+    while (study === 'study-2' && !tried) await turn()
+  })
+  const { state } = at.coordinator
+  const [one, two] = studies.map((tasks) => tasks.train(1))
+  assert.ok(one !== undefined && two !== undefined)
+  for (const task of [one, two]) await at.coordinator.give({ ...task, expiresAt: 1e14 })
+  const stop = new AbortController()
+  state.fault = ({ method, path }) => {
+    if (state.results.size === 2) stop.abort()
+    if (method !== 'PUT' || !path.includes(one.id) || state.results.has(two.id)) return undefined
+    tried = true
+    return 'lose request'
+  }
+  await runSite({ ...at.options, atOnce: 2, signal: stop.signal })
+  const { entries } = readJournal(at.options.disk, join(at.folder, 'journal.ndjson'))
+  const sent = entries.filter(({ kind, body }) => kind === 'released' && body.what === 'upload')
+  assert.ok(sent.length > 2)
+  for (const { body } of sent) {
+    const { task } = body.result as { task: string }
+    assert.ok(String(body.path).includes(task) && task.startsWith(String(body.study)), `${body.path} as ${task}`)
+  }
+})
+
 test('a coordinator that does not listen has one task after another done, and is not asked in a tight loop', async (t) => {
   let busy = 0
   const { at, studies } = await several(t, 2, async () => {

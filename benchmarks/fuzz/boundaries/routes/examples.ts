@@ -1,4 +1,5 @@
 /** Right requests to every route, to be made wrong. */
+import { atWorkHeader, atWorkText } from '@wardround/core/protocol/at-work.ts'
 import { type RouteName, routes } from '@wardround/core/protocol/routes.ts'
 import {
   finished,
@@ -39,11 +40,21 @@ const examples: Readonly<Record<RouteName, readonly Partial<Recipe>[]>> = {
     { body: { signed: grant, purpose: 'wardround-grant-v1' } },
     { body: { signed: { ...grant, decision: 'refused', reason: 'no' }, purpose: 'wardround-grant-v1' } },
   ],
-  nextTask: [{}, { query: { wait: 1 } }],
+  nextTask: [
+    {},
+    { query: { wait: 1 } },
+    { headers: { [atWorkHeader]: atWorkText({ room: 1, tasks: openTasks.train }) } },
+    { query: { wait: 1 }, headers: { [atWorkHeader]: atWorkText({ room: 0, tasks: ['nothing'] }) } },
+  ],
   blob: [{ params: { sha256: '$weights' } }, { params: { sha256: '$weights' }, headers: { range: 'bytes=8-' } }],
   uploadState: ofTasks(openTasks.train, {}),
   upload: [
     ...ofTasks(openTasks.train, { query: whole, body: update(0.5) }),
+    ...ofTasks(openTasks.train, {
+      query: { ...whole, wait: 1 },
+      body: update(0.25),
+      headers: { [atWorkHeader]: atWorkText({ room: 1, tasks: openTasks.finish }) },
+    }),
     ...ofTasks(openTasks.train, { query: { ...whole, wait: 1 }, body: update(1e6, 1) }),
     ...ofTasks(openTasks.train, { query: { ...whole, sizeBytes: 300 }, body: update(1) }),
   ],

@@ -82,13 +82,15 @@ export function siteWorkHandlers(context: Context): Pick<Handlers, Names> {
       })
       return {
         receivedBytes,
-        ...(receivedBytes < sizeBytes ? { task: null } : await nextTask(caller, { waitSeconds: wait, done: task.id })),
+        ...(receivedBytes < sizeBytes
+          ? { task: null }
+          : await nextTask(caller, { waitSeconds: wait, broughtResult: true })),
       }
     },
     async report({ params, query, body }, caller) {
       const task = await ownTask(context, params.task, caller.name)
       await takeReport(context, task, { report: body, sizeBytes: caller.rawBody.length })
-      return nextTask(caller, { waitSeconds: query.wait, done: task.id })
+      return nextTask(caller, { waitSeconds: query.wait, broughtResult: true })
     },
     async progress({ params, body }, caller) {
       const task = await openTask(context, params.task, caller.name)

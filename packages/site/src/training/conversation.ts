@@ -76,8 +76,10 @@ async function answerTo(text: string, sandbox: Sandbox, call: Call): Promise<Fin
   const late = setTimeout(() => sandbox.end(new WardroundError('WR_TRAINER_TIME', { minutes })), minutes * 60_000)
   let grace: NodeJS.Timeout | undefined
   const abort = (): void => {
-    sandbox.tell(JSON.stringify({ kind: 'cancel', id } satisfies ProgramRequest))
+    // Wanted no more, and then cancelled: one timer is all that is cleared.
+    if (grace !== undefined) return
     grace = setTimeout(() => sandbox.end(new WardroundError('WR_CANCELLED')), graceMs)
+    sandbox.tell(JSON.stringify({ kind: 'cancel', id } satisfies ProgramRequest))
   }
   let unwanted: { readonly why: unknown } | undefined
   const wanted = setInterval(() => {

@@ -44,6 +44,18 @@ test('studies one after another share a trainer; one that comes beside another h
   assert.throws(() => pool.take('d'), RangeError)
 })
 
+test('a study that comes anew has the trainer that was given back last', () => {
+  const { pool, numberOf } = numbered(3)
+  const [a, b] = [pool.take('a'), pool.take('b')]
+  assert.deepEqual([a, b].map(numberOf), [0, 1])
+  a.giveBack()
+  b.giveBack()
+  assert.deepEqual(
+    ['c', 'd', 'e'].map((study) => numberOf(pool.take(study))),
+    [1, 0, 2],
+  )
+})
+
 test('whatever is taken and given back: nobody shares a trainer, and there are no more than were at work at once', () => {
   const steps = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), fc.boolean()), { maxLength: 60 })
   fc.assert(
