@@ -1,5 +1,6 @@
 /** A site's folder opened for a command, with or without its data. */
 import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { type OpenSite, openSite, type SiteOptions } from '@wardround/site/agent.ts'
@@ -23,12 +24,13 @@ export function siteOptions(runtime: Runtime, options: SiteCommandOptions, log: 
   const folder = siteFolder(runtime, options.dir)
   const path = configPath(folder, options.config)
   const config = readConfig(path)
+  const { device, cores = availableParallelism(), ...limits } = config.training
   return {
     folder,
     config,
     dataFolder: dirname(path),
     // What is handed to it may be records: they stay on the disk that this hospital chose for its site.
-    trainer: createTrainer({ folder, limits: config.training, device: config.training.device }),
+    trainer: createTrainer({ folder, limits, device, cores }),
     clock,
     entropy,
     ed25519,

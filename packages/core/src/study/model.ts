@@ -57,7 +57,7 @@ export const trainingSchema = z.strictObject({
   augment: augmentSchema.optional(),
   /** Examples in one step. With `epochs`, the last batch of each is filled up from the start of the same shuffle. */
   batch: z.int().min(1).max(65_536),
-  /** Examples that are worked on at once, where a batch does not fit into memory: the gradients of its parts are summed before the optimizer's step. */
+  /** Examples that are worked on by themselves, where a batch does not fit into memory or several cores are to share it: the gradients of its parts are summed before the optimizer's step. */
   microbatch: z.int().min(1).max(65_536).optional(),
   /** Passes over a site's training records in one round. A study has either these or `steps` (plan.ts). */
   epochs: z.int().min(1).max(1000).optional(),

@@ -48,6 +48,7 @@ policy:
 # training:
 #   memoryMegabytes: 8000
 #   minutes: 240
+#   cores: 4 # for studies whose batches come in parts; otherwise all
 #   device: webgpu # a GPU; the same training twice may then differ in its last bits
 `,
 }
