@@ -1,7 +1,7 @@
 /** The model part of a study: a list of layers, named as Keras names them, or an ONNX file. Data, never code. */
 import { z } from 'zod'
 import { augmentSchema } from './augment.ts'
-import { layerSchema } from './layers.ts'
+import { layerSchema, loraSchema } from './layers.ts'
 import { lossSchema } from './loss.ts'
 import { longestGraph } from './model-forms.ts'
 import { optimizerSchema } from './optimizer.ts'
@@ -32,6 +32,13 @@ const onnxSchema = z.strictObject({
   weights: z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/), sizeBytes: z.int().min(1) }),
 })
 export type OnnxSpec = z.output<typeof onnxSchema>
+
+/** What a study says beside a file, and a plan no more: it is in the graph (graph/import/adapters.ts). */
+export const fileLoraSchema = loraSchema.extend({
+  /** Weights of matrix products and convolutions, by tensor name; a last `*` stands for the rest of a name. */
+  weights: z.array(z.string().min(1)).min(1),
+})
+export type FileLora = z.output<typeof fileLoraSchema>
 
 const importedSchema = z.strictObject({ onnx: onnxSchema, ...whereverGiven })
 export type ImportedModel = z.output<typeof importedSchema>
