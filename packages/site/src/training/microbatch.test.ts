@@ -1,5 +1,6 @@
 /** Batches in parts, on the runtime: near the whole batch, and the same bits however many threads work on them. */
 import assert from 'node:assert/strict'
+import type { ChildProcess } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { after, test } from 'node:test'
 import { initialWeights } from '@wardround/core/graph/initial-weights.ts'
@@ -117,18 +118,20 @@ test('what goes wrong in another thread is told as if it had been here', async (
 
 test('in a sandbox, too: threads of one process, which harm nothing that has no parts', async () => {
   const request = requestOf(models.perceptron, 3)
-  let processes = 0
-  const started = (): void => {
-    processes += 1
-  }
+  const processes: ChildProcess[] = []
+  const started = (message: unknown): void => void processes.push((message as { process: ChildProcess }).process)
   subscribe('child_process', started)
-  const several = createTrainer({ cores: 3 })
+  const several = createTrainer({ cores: 64 })
   several.warm(request)
   const found = await several.train(request)
   const whole = await several.train(requestOf(models.perceptron))
   unsubscribe('child_process', started)
   await several.close()
-  assert.equal(processes, 1)
+  // Eight examples in parts of three: nobody needs more.
+  assert.deepEqual(
+    processes.map(({ spawnargs }) => spawnargs.at(-1)),
+    ['2'],
+  )
   assert.deepEqual(found, await runner.train(request, control))
   assert.deepEqual(whole, await runner.train(requestOf(models.perceptron), control))
 })

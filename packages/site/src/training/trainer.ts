@@ -4,7 +4,7 @@
  */
 import { availableParallelism, tmpdir } from 'node:os'
 import { WardroundError } from '@wardround/core/errors.ts'
-import { isDivided } from '@wardround/core/graph/parted-step.ts'
+import { isDivided, partsOfBatch } from '@wardround/core/graph/parted-step.ts'
 import { trainerWords } from '@wardround/core/words/en/trainer.ts'
 import type { Finished } from './answers.ts'
 import type { Checkpoints } from './checkpoints.ts'
@@ -75,9 +75,9 @@ export function createTrainer(options: TrainerOptions = {}): Trainer {
   const kept = keptProcess({ folder, limits, device }, (ofFiles) => program ?? (ofFiles ? programOfFiles : ownProgram))
   // A GPU works on one part after another.
   const beside = device === 'cpu' ? cores - 1 : 0
-  const needsOf = ({ model, training }: Needing): Needs => ({
+  const needsOf = ({ model, training: { microbatch, batch } = { batch: 0 } }: Needing): Needs => ({
     ofFiles: 'onnx' in model,
-    threads: isDivided(training?.microbatch, training?.batch ?? 0) ? beside : 0,
+    threads: isDivided(microbatch, batch) ? Math.min(beside, partsOfBatch(batch, microbatch).length - 1) : 0,
   })
   let nextId = 1
   let idleSince: NodeJS.Timeout | undefined
@@ -135,7 +135,9 @@ const closed = (): WardroundError => new WardroundError('WR_TRAINING_FAILED', { 
 
 /** What a process has to have for a request; predictions need no threads. */
 type Needs = { readonly ofFiles: boolean; readonly threads: number }
-type Needing = Pick<TrainRequest, 'model'> & { readonly training?: TrainRequest['training'] }
+type Needing = Pick<TrainRequest, 'model'> & {
+  readonly training?: Pick<TrainRequest['training'], 'batch' | 'microbatch'>
+}
 
 /** The process there is, or a new one; one that reads models from files, or has threads, does everything else, too. */
 function keptProcess(options: Omit<SandboxOptions, 'program' | 'threads'>, programFor: (ofFiles: boolean) => URL) {
