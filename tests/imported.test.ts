@@ -27,7 +27,13 @@ const source = smallStudy()
   .replace(layers, 'onnx: model.onnx, personal: [norm.running_mean, norm.running_var, out.bias], frozen: [conv.*]')
   .replace('fedAvg: {}', 'fedProx: { mu: 0.1 }')
 assert.ok(source.includes('onnx: model.onnx') && source.includes('fedProx'))
-const written = (): WrittenStudy => parseStudy(source, 'study.yaml', () => readFileSync(exported))
+/** And the last kernel as it came, with an adapter. */
+const written = (): WrittenStudy =>
+  parseStudy(
+    source.replace('onnx: model.onnx', 'onnx: model.onnx, lora: { rank: 1, alpha: 2, weights: [out.weight] }'),
+    'study.yaml',
+    () => readFileSync(exported),
+  )
 
 const shown = z.looseObject({ weightsSha256: z.string(), outcome: z.literal('completed'), rounds: z.literal(3) })
 const coded = (code: string) => (error: unknown) => error instanceof WardroundError && error.code === code
@@ -90,8 +96,9 @@ test('over the wire: handed in with its plan, trained, pulled as a file that pre
   const before = tensorsOf(decodeModel(readFileSync(exported)))
   const after = tensorsOf(decodeModel(network))
   for (const [name, values] of before)
-    if (/^conv\.|running|^out\.bias/.test(name)) assert.deepEqual(after.get(name), values, name)
+    if (/^conv\.|running|^out\./.test(name)) assert.deepEqual(after.get(name), values, name)
     else if (name.includes('.')) assert.notDeepEqual(after.get(name), values, name)
+  assert.ok(after.get('loraB.out.weight')?.some((value) => value !== 0))
   const { preparation = assert.fail('no preparation') } = { preparation: results.preparation ?? undefined }
   await assertAlike(await predictedByAge(whole), await predictedFrom(network, preparation))
 

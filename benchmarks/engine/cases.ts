@@ -7,6 +7,8 @@ export type Case = {
   /** The extents of one example. */
   readonly inputs: readonly number[]
   readonly training: Pick<TrainingSpec, 'loss' | 'optimizer' | 'batch' | 'l2'>
+  /** Of a batch's examples, where there are as many threads as parts: as a study's `training.microbatch`. Else the whole batch is worked on at once. */
+  readonly microbatch?: number
   /** Examples in memory, of which each batch is gathered. */
   readonly rows: number
   /** Steps that are measured at a time; of PyTorch no more than `mostTorchSteps`. */
@@ -123,6 +125,7 @@ export const cases: readonly Case[] = [
     loss: 'categoricalCrossEntropy' as const,
     optimizer: sgd,
     batch: 32,
+    microbatch: 16,
     rows: 128,
     steps: 4,
     target: 1.3,
@@ -143,6 +146,7 @@ export const cases: readonly Case[] = [
     loss: 'categoricalCrossEntropy' as const,
     optimizer: sgd,
     batch: 32,
+    microbatch: 16,
     rows: 128,
     steps: 4,
     target: 1,

@@ -5,7 +5,10 @@ import { createInterface } from 'node:readline'
 import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import { epochGraph } from '@wardround/core/graph/epoch.ts'
 import { sizeOf, type Weights } from '@wardround/core/weights.ts'
+import { ownLane, startThreads } from '@wardround/site/training/lanes.ts'
+import { type Parted, parted } from '@wardround/site/training/parted.ts'
 import { amountOfStep, sessionOptions } from '@wardround/site/training/session-options.ts'
+import { remembered } from '@wardround/site/training/way.ts'
 import * as ort from 'onnxruntime-node'
 import { peakMbOf } from '../round-trip/process-figures.ts'
 import type { Case } from './cases.ts'
@@ -18,7 +21,7 @@ export type Told = { readonly ms: number; readonly losses: readonly number[]; re
 
 const floats = (data: Float32Array, shape: readonly number[]): ort.Tensor => new ort.Tensor('float32', data, shape)
 
-function floatsIn(path: string): Float32Array {
+function floatsIn(path: string): Float32Array<ArrayBuffer> {
   const bytes = readFileSync(path)
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
 }
@@ -33,8 +36,46 @@ function firstWeights({ weights, specs }: Files): Weights {
   })
 }
 
+type Steps = (steps: number) => Promise<readonly number[]>
+
+const batchesIn = (path: string): Int32Array<ArrayBuffer> => {
+  const bytes = readFileSync(path)
+  return new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
+}
+
+/** A batch in parts, each on a thread of its own, as a site trains what asks for it (packages/site/src/training/parted.ts). */
+async function inParts({ model, training, inputs, rows, files, threads }: Asked, microbatch: number): Promise<Steps> {
+  const { batch } = training
+  const { lanes } = await startThreads(threads - 1)
+  const indices = batchesIn(files.batches)
+  const features = floatsIn(files.features)
+  const data = { features, rows, width: sizeOf(inputs), extents: inputs, target: floatsIn(files.target) }
+  const all = { from: 0, count: indices.length / batch }
+  const way = await parted(remembered<Parted>(), {
+    request: {
+      model,
+      training: { ...training, epochs: 1, microbatch },
+      data,
+      weights: firstWeights(files),
+      epochs: 1,
+      labels: [],
+    },
+    schedule: {
+      parts: all,
+      stepsPerPart: 1,
+      indices: ({ from, count }) => indices.slice(from * batch, (from + count) * batch),
+      epochOf: () => 1,
+    },
+    batch,
+    goOn: () => undefined,
+    microbatch,
+    lanes: [ownLane('cpu'), ...lanes],
+  })
+  return async (steps) => [...(await way.advance({ from: 0, count: steps }))]
+}
+
 /** Whole epochs in one call, as a site trains a model of less than 8 MB (packages/site/src/training/scanned.ts), but for the threads. */
-async function trainer({ model, training, inputs, rows, files, threads }: Asked) {
+async function atOnce({ model, training, inputs, rows, files, threads }: Asked): Promise<Steps> {
   const { batch } = training
   const epoch = epochGraph({ model, training, inputs, batch, weighted: false })
   const session = await ort.InferenceSession.create(encodeModel(epoch.graph), {
@@ -51,9 +92,8 @@ async function trainer({ model, training, inputs, rows, files, threads }: Asked)
       ({ name, shape, initial }) => [name, floats(new Float32Array(sizeOf(shape)).fill(initial), shape)] as const,
     ),
   ])
-  const bytes = readFileSync(files.batches)
-  const indices = new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
-  return async (steps: number): Promise<readonly number[]> => {
+  const indices = batchesIn(files.batches)
+  return async (steps) => {
     const batches = new ort.Tensor('int32', indices.subarray(0, steps * batch), [steps, batch])
     const outputs = await session.run({ ...outer, ...carried, batches })
     carried = Object.fromEntries(Object.keys(carried).map((name) => [name, outputs[`next/${name}`] as ort.Tensor]))
@@ -61,7 +101,10 @@ async function trainer({ model, training, inputs, rows, files, threads }: Asked)
   }
 }
 
-let run: ((steps: number) => Promise<readonly number[]>) | undefined
+const trainer = (asked: Asked): Promise<Steps> =>
+  asked.microbatch === undefined || asked.threads === 1 ? atOnce(asked) : inParts(asked, asked.microbatch)
+
+let run: Steps | undefined
 for await (const line of createInterface(process.stdin)) {
   if (run === undefined) {
     run = await trainer(JSON.parse(line) as Asked)

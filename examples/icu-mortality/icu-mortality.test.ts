@@ -9,7 +9,7 @@ import { createTrainer } from '@wardround/site/training/trainer.ts'
 import { runStudy } from './federation.ts'
 import { rowOf } from './figures.ts'
 import { federations, minimumStays, sitesOf, testedPatients, writeSites } from './prepare.ts'
-import { documentOf, models, studyOf } from './run.ts'
+import { documentOf, models, recipeFor, studyOf } from './run.ts'
 import { readStays, type Stay, seriesColumns, usualFolder } from './stays.ts'
 
 const skip: string | false = existsSync(join(usualFolder(), 'icu_stays.csv'))
@@ -112,3 +112,19 @@ test('a round at three hospitals ends in the figures that the example tells', { 
 })
 
 const none = { value: null, low: null, high: null, n: null }
+
+test('what hospitals learn by their recipe is what all their records teach', { skip }, async () => {
+  const some = new Set([...sitesOf(stays, 'hospitals').values()].slice(0, 4).flat())
+  for (const model of models) {
+    const study = recipeFor('hospitals', studyOf(model))
+    const { overall } = await runStudy(
+      { ...study, rounds: { ...study.rounds, maximum: 4 } },
+      { stays: stays.filter((stay) => some.has(stay)), federation: 'hospitals', seed: 1 },
+      { trainer, signal: new AbortController().signal },
+    )
+    const [together, pooled] = [overall.federated.brier.value, overall.centralised?.brier.value]
+    assert.ok(Math.abs((together ?? Number.NaN) - (pooled ?? Number.NaN)) < 1e-5, `${model}: ${together} and ${pooled}`)
+    assert.notEqual(together, overall.local.brier.value)
+  }
+  assert.equal(recipeFor('regions', studyOf('mlp')).rounds.maximum, studyOf('mlp').rounds.maximum)
+})

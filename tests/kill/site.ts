@@ -49,7 +49,7 @@ const mortalTrainer = (trainer: Trainer): Trainer => ({
   predict: (...given) => step('predicting', () => trainer.predict(...given)),
 })
 const atOnce = 2
-const trainers = trainerPool(atOnce, () => mortalTrainer(createTrainer({ checkpointMs: 0 })))
+const trainers = trainerPool({ atOnce, coresEach: 1 }, () => mortalTrainer(createTrainer({ checkpointMs: 0 })))
 const stop = new AbortController()
 process.on('SIGTERM', () => stop.abort())
 process.stdout.write('started\n')

@@ -6,7 +6,7 @@ import { siteWords } from '@wardround/core/words/en/site.ts'
 import { type OpenSite, openSite, type SiteOptions } from '@wardround/site/agent.ts'
 import { readConfig } from '@wardround/site/config.ts'
 import type { SiteLog } from '@wardround/site/context.ts'
-import { atOnceOn, trainerPool } from '@wardround/site/training/pool.ts'
+import { sharesOf, trainerPool } from '@wardround/site/training/pool.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
 import { siteFolder } from './homes.ts'
 import type { Runtime } from './runtime.ts'
@@ -25,15 +25,16 @@ export function siteOptions(runtime: Runtime, options: SiteCommandOptions, log: 
   const folder = siteFolder(runtime, options.dir)
   const path = configPath(folder, options.config)
   const config = readConfig(path)
-  const { device, atOnce: asked } = config.training
-  const atOnce = atOnceOn(asked)
+  const { device, atOnce: asked, cores, ...limits } = config.training
+  const shares = sharesOf({ asked, cores })
+  const { atOnce } = shares
   if (asked !== undefined && asked > atOnce) log('warn', siteWords.fewerAtOnce(asked, atOnce))
   return {
     folder,
     config,
     dataFolder: dirname(path),
     // What is handed to it may be records: they stay on the disk that this hospital chose for its site.
-    trainer: trainerPool(atOnce, (cores) => createTrainer({ folder, limits: config.training, device, cores })),
+    trainer: trainerPool(shares, (own) => createTrainer({ folder, limits, device, cores: own })),
     atOnce,
     clock,
     entropy,

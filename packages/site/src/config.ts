@@ -79,6 +79,8 @@ const trainingSchema = z.strictObject({
   memoryMegabytes: z.int().min(200).max(1_000_000_000).optional(),
   /** For the training of one round. */
   minutes: z.number().positive().max(30_000).optional(),
+  /** How many of them, of all trainings together, where a study's batches come in parts (`microbatch`): all there are, if it is left out. No bit depends on it. */
+  cores: z.int().min(1).max(1024).optional(),
   /** `webgpu`: a GPU, through Vulkan, Metal or Direct3D. Its results are not those of other machines to the bit. */
   device: z.enum(devices).default('cpu'),
   /** Trainings of different studies at the same time, each in a process of its own; as training/pool.ts says where it is left out. */

@@ -63,6 +63,9 @@ const noTrainer: Trainer = {
 const nameOf = ({ study, ...rest }: Task): string =>
   `${study.slice(0, study.lastIndexOf('-'))}/${'round' in rest ? rest.round : 0}`
 
+/** Time passes here as fast as somebody sleeps: a task that lasts. */
+const give = (at: Hospital, task: Task): Promise<void> => at.coordinator.give({ ...task, expiresAt: 1e14 })
+
 /** Until `reached`, which is asked at each request. */
 async function runUntil(at: Hospital, reached: () => boolean, atOnce = 2): Promise<void> {
   const stop = new AbortController()
@@ -91,7 +94,7 @@ test('a task that is closed while it trains ends there: nothing of it is sent, a
   const { state } = at.coordinator
   const [tasks = assert.fail()] = studies
   const [first, second] = [tasks.train(1), tasks.train(2)]
-  for (const task of [first, second]) await at.coordinator.give(task)
+  for (const task of [first, second]) await give(at, task)
   await runUntil(at, () => state.results.size === 1)
   assert.deepEqual(trained, ['study-1/1', 'study-1/2'])
   assert.deepEqual([...state.results.keys()], [second.id])
@@ -111,7 +114,7 @@ test('what was done when its task was closed stays here, too', async (t) => {
   const { state } = at.coordinator
   const [tasks = assert.fail()] = studies
   const [first, second] = [tasks.train(1), tasks.train(2)]
-  for (const task of [first, second]) await at.coordinator.give(task)
+  for (const task of [first, second]) await give(at, task)
   await runUntil(at, () => state.results.size === 1)
   assert.equal(state.heard.filter(({ path }) => path.includes(first.id)).length, 0)
   const { entries } = readJournal(at.options.disk, join(at.folder, 'journal.ndjson'))
@@ -135,7 +138,7 @@ test("a long training of one study does not hold up another's rounds, and each i
   const [one = assert.fail(), two = assert.fail()] = studies
   const slow = one.train(1)
   const quick = rounds.flatMap((round) => [two.train(round), two.evaluate(round)])
-  for (const task of [slow, ...quick]) await at.coordinator.give(task)
+  for (const task of [slow, ...quick]) await give(at, task)
   await runUntil(at, () => state.results.size === 1 + quick.length)
   const between = rounds.flatMap((round) => [`study-2/${round} begins`, `study-2/${round} ends`])
   assert.deepEqual(order, ['study-1/1 begins', ...between, 'study-1/1 ends'])
@@ -158,7 +161,7 @@ test("what is sent again after another study's result is journalled as what it i
   const { state } = at.coordinator
   const [one, two] = studies.map((tasks) => tasks.train(1))
   assert.ok(one !== undefined && two !== undefined)
-  for (const task of [one, two]) await at.coordinator.give({ ...task, expiresAt: 1e14 })
+  for (const task of [one, two]) await give(at, task)
   const stop = new AbortController()
   state.fault = ({ method, path }) => {
     if (state.results.size === 2) stop.abort()
@@ -186,8 +189,7 @@ test('a coordinator that does not listen has one task after another done, and is
   })
   const { state } = at.coordinator
   state.listens = false
-  for (const tasks of studies)
-    for (const round of [1, 2]) await at.coordinator.give({ ...tasks.train(round), expiresAt: 1e14 })
+  for (const tasks of studies) for (const round of [1, 2]) await give(at, tasks.train(round))
   const start = at.clock.steadyNow()
   await runUntil(at, () => state.results.size === 4)
   const polls = (at.clock.steadyNow() - start) / 1000 / pollSeconds
@@ -199,7 +201,7 @@ test('a task that is over at once costs no request but its own', async (t) => {
   const { at, studies } = await several(t, 1, async () => undefined)
   const { state } = at.coordinator
   const [tasks = assert.fail()] = studies
-  for (const round of [1, 2, 3]) await at.coordinator.give(tasks.train(round))
+  for (const round of [1, 2, 3]) await give(at, tasks.train(round))
   // Time does not pass: nobody comes to listen.
   const sleep: Clock['sleep'] = (_, signal) =>
     new Promise((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }))
@@ -237,8 +239,8 @@ test('whatever is given, takes long or is closed: never two tasks of a study, ne
       })
       const { state } = at.coordinator
       state.listens = listens
-      const given = [1, 2].flatMap((round) => studies.map((tasks) => ({ ...tasks.train(round), expiresAt: 1e14 })))
-      for (const task of given) await at.coordinator.give(task)
+      const given = [1, 2].flatMap((round) => studies.map((tasks) => tasks.train(round)))
+      for (const task of given) await give(at, task)
       try {
         await runUntil(
           at,

@@ -55,7 +55,7 @@ export async function doTask(site: SiteContext, task: Task, study: Study): Promi
 
 /** The survey hides small counts itself, so the policy has nothing left to count. */
 async function prepare(site: SiteContext, task: Of<'prepare'>, study: Study): Promise<Answer> {
-  site.trainer.warm()
+  site.trainer.warm(study)
   const records = await site.dataset.records(study, task.planHash)
   const survey = surveyOf({ study, ...records, minimumCohort: minimumCohort(site, study) })
   return { result: { report: { kind: 'prepare', survey } }, release: 'statistics', patients: null }

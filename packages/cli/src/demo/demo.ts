@@ -100,7 +100,7 @@ async function federate(
     join(coordinatorFolder, 'coordinator.log'),
   )
   // While the coordinator starts.
-  trainer.warm()
+  trainer.warm(options.parsed.study)
   const { accessFile } = JSON.parse(await coordinator.firstLine()) as { accessFile: string }
   const account = await openAccount(runtime, accessFile)
   try {

@@ -6,24 +6,25 @@
  * the operators of the epoch graph in its order, and their results are the same bits.
  */
 import { sizeOf, type TensorSpec } from '../weights.ts'
-import { type GraphBuilder, graphBuilder } from './builder.ts'
+import { type GraphBuilder, graphBuilder, namedIn } from './builder.ts'
 import { type Graph, intAttribute, type Node, type Shape } from './ir.ts'
 import type { DrawSpec } from './layers/layer.ts'
 import type { StateSpec } from './optimizers/optimizer.ts'
-import { appendStep, type StepOptions, stepParts } from './step.ts'
+import { appendStep, type StepOptions, type StepParts, stepParts } from './step.ts'
 
-export type DividedStep = {
-  /**
-   * The first half. Inputs: those that it needs of the outer values, the carried ones, the batch and the draws (step.ts). Outputs: the loss, the
-   * next values of small tensors, and what the updates need.
-   */
+/** Any step that is divided so; also one whose gradients were made elsewhere (parted-step.ts). */
+export type Halves = {
+  /** The first half. Inputs: those that it needs. Outputs: the next values of small tensors, and what the updates need. */
   readonly graph: Graph
-  /** The output that is the step's data loss. */
-  readonly loss: string
   /** Of small carried tensors: which output is the next value. */
   readonly next: ReadonlyMap<string, string>
   /** The second half: one for each large weight tensor, together with its state. */
   readonly updates: readonly Update[]
+}
+
+export type DividedStep = Halves & {
+  /** The output of the first half that is the step's data loss. Its inputs are the outer values, the carried ones, the batch and the draws (step.ts). */
+  readonly loss: string
   readonly state: readonly StateSpec[]
   readonly draws: readonly DrawSpec[]
 }
@@ -56,11 +57,28 @@ export function dividedStep(
   largeValues = usualLargeValues,
 ): DividedStep {
   const parts = stepParts(options)
-  const { learnt, state, draws, carried, optimizer } = parts
   const b = graphBuilder('step/')
   for (const value of parts.outer) b.input(value)
-  const step = appendStep(b, options, parts)
-  const values = new Map(carried.map(({ name }, index) => [name, step.next[index] ?? '']))
+  const { next, loss } = appendStep(b, options, parts)
+  const halves = divide(b, { parts, next, results: [loss] }, largeValues)
+  return { ...halves, loss, state: parts.state, draws: parts.draws }
+}
+
+type Whole = {
+  readonly parts: StepParts
+  /** Of what is carried on, in order. */
+  readonly next: readonly string[]
+  /** What else the first half is to come to. */
+  readonly results: readonly string[]
+}
+
+/** A step that was appended to `b` as a whole. */
+export function divide(
+  b: GraphBuilder,
+  { parts: { learnt, carried, optimizer }, next: nextValues, results }: Whole,
+  largeValues = usualLargeValues,
+): Halves {
+  const values = new Map(carried.map(({ name }, index) => [name, nextValues[index] ?? '']))
   const updates = learnt
     .filter(({ shape }) => sizeOf(shape) >= largeValues)
     .map((spec) => {
@@ -71,8 +89,8 @@ export function dividedStep(
   const next = new Map([...values].filter(([name]) => !updated.has(name)))
   const made = new Set(b.nodes().flatMap(({ outputs }) => outputs))
   const needed = updates.flatMap(({ inputs }) => inputs.map(({ of }) => of)).filter((name) => made.has(name))
-  const graph = b.build('first-half', [...new Set([step.loss, ...next.values(), ...needed])])
-  return { graph: withoutIdleInputs(graph), loss: step.loss, next, updates, state, draws }
+  const graph = b.build('first-half', [...new Set([...results, ...next.values(), ...needed])])
+  return { graph: withoutIdleInputs(graph), next, updates }
 }
 
 /** Operators of which each value depends on the values in its own place alone. */
@@ -128,7 +146,7 @@ const isProductOfColumns = (node: Node): boolean =>
   intAttribute(node, 'transB', 0) === 0
 
 /** Whatever only updates read. */
-function withoutIdleInputs(graph: Graph): Graph {
-  const used = new Set(graph.nodes.flatMap(({ inputs }) => inputs))
+export function withoutIdleInputs(graph: Graph): Graph {
+  const used = new Set([...graph.nodes.flatMap(namedIn), ...graph.outputs.map(({ name }) => name)])
   return { ...graph, inputs: graph.inputs.filter(({ name }) => used.has(name)) }
 }

@@ -19,12 +19,13 @@ export type Rows = {
   readonly group?: string
 }
 
+/** Without `batch` there are no other examples than those of the step. */
 export function pickRows(
   b: GraphBuilder,
   options: StepOptions,
-  { batch, context }: { readonly batch: string; readonly context: Context },
+  { batch, context }: { readonly batch?: string; readonly context: Context },
 ): Rows {
-  const pick = (name: string): string => b.node('Gather', [name, batch])
+  const pick = (name: string): string => (batch === undefined ? name : b.node('Gather', [name, batch]))
   const features = pick('features')
   const group = options.groups === undefined ? undefined : pick('group')
   return {
@@ -86,7 +87,7 @@ export function appendPenalties(
   return [l2, proximal].filter((term) => term !== undefined)
 }
 
-/** Of the weights that a penalty holds. */
+/** Of the weights that a penalty holds, by their names. */
 export function penaltyGradients(b: GraphBuilder, options: StepOptions, parts: StepParts): ReadonlyMap<string, string> {
   const before = b.nodes().length
   const terms = appendPenalties(b, options, parts)

@@ -1,7 +1,6 @@
 /** One step of training as nodes of a graph: gather the batch, forward, loss, gradients, optimizer. */
 import type { ModelSpec, TrainingSpec } from '../study/model.ts'
 import type { TensorSpec } from '../weights.ts'
-import { isDivided } from './accumulate.ts'
 import { augmentDraws } from './augment.ts'
 import type { GraphBuilder } from './builder.ts'
 import { clipGradients } from './clip-gradients.ts'
@@ -9,7 +8,6 @@ import { differentiate } from './differentiate.ts'
 import type { ValueInfo } from './ir.ts'
 import type { Context, DrawSpec } from './layers/layer.ts'
 import { sum } from './losses/penalties.ts'
-import { appendInParts } from './microbatches.ts'
 import { extentsOf, type Inputs, type Network, networkOf, weightSpecs } from './network.ts'
 import { appendDataLoss, appendPenalties, pickRows, travelling } from './objective.ts'
 import type { Optimizer, StateSpec } from './optimizers/optimizer.ts'
@@ -21,7 +19,7 @@ import { appendPrivateGradients } from './private-step.ts'
 
 export type StepOptions = {
   readonly model: ModelSpec
-  readonly training: Pick<TrainingSpec, 'loss' | 'optimizer' | 'l2' | 'clipGradients' | 'augment' | 'microbatch'>
+  readonly training: Pick<TrainingSpec, 'loss' | 'optimizer' | 'l2' | 'clipGradients' | 'augment'>
   /** What an example is to the model. */
   readonly inputs: Inputs
   /** Whether features are an image's levels. */
@@ -107,23 +105,49 @@ export type Step = { readonly next: readonly string[]; readonly loss: string }
 
 /** Appends a step to `b`, which knows the outer values already. Carried inputs, or what is taken out of them, have the names of the weights. */
 export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepParts): Step {
-  const { learnt, packing: [packed] = [] } = parts
-  const carried = carriedBy(parts)
-  for (const value of carried) b.input(value)
-  if (packed !== undefined) unpack(b, packed.value.name, packed.tensors)
+  appendCarried(b, parts)
   const batch = b.input({ name: batchInput, type: 'int32', shape: [options.batch] })
-  const draws = new Map(
-    parts.draws.map((layer) => [
-      layer.name,
-      b.input({ name: drawsInput(layer), type: 'float32', shape: [options.batch, ...layer.extents] }),
-    ]),
-  )
-  const rate = options.scheduled ? b.input({ name: rateInput, type: 'float32', shape: [] }) : undefined
+  const draws = drawsInputs(b, parts, options.batch)
   const kept = new Map<string, string>()
   const keep = (tensor: string, next: string): void => void kept.set(tensor, next)
   const draw: NonNullable<Context['draw']> = ({ name }) => draws.get(name)
-  const given = { parts, batch, draw, keep }
-  const { data, gradients } = appendGradients(b, options, given)
+  const { data, gradients } = appendGradients(b, options, { parts, batch, draw, keep })
+  return { next: appendUpdate(b, options, { parts, gradients, kept }), loss: data }
+}
+
+/** What is carried on, and the tensors in it. */
+export function appendCarried(b: GraphBuilder, parts: StepParts): void {
+  for (const value of carriedBy(parts)) b.input(value)
+  const [packed] = parts.packing ?? []
+  if (packed !== undefined) unpack(b, packed.value.name, packed.tensors)
+}
+
+/** By the layers' names. */
+export const drawsInputs = (b: GraphBuilder, { draws }: StepParts, examples: number): ReadonlyMap<string, string> =>
+  new Map(
+    draws.map((layer) => [
+      layer.name,
+      b.input({ name: drawsInput(layer), type: 'float32', shape: [examples, ...layer.extents] }),
+    ]),
+  )
+
+/** What the examples of a step come to. */
+type Learnt = {
+  readonly parts: StepParts
+  /** Of what is learnt, in order, with penalties. */
+  readonly gradients: readonly string[]
+  /** The next values of what layers keep up themselves. */
+  readonly kept: ReadonlyMap<string, string>
+}
+
+/** From gradients to the next value of each carried one: corrections, clipping, the optimizer. */
+export function appendUpdate(
+  b: GraphBuilder,
+  options: StepOptions,
+  { parts, gradients, kept }: Learnt,
+): readonly string[] {
+  const { learnt, packing: [packed] = [] } = parts
+  const rate = options.scheduled ? b.input({ name: rateInput, type: 'float32', shape: [] }) : undefined
   const corrected = new Set(options.corrected ? travelling(options, learnt).map(({ name }) => name) : [])
   const correct = (name: string, gradient: string): string =>
     corrected.has(name) ? b.node('Add', [gradient, `correction/${name}`]) : gradient
@@ -136,8 +160,7 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
   const next = parts.optimizer.step(b, parameters, rate)
   // What is frozen, or neither learnt nor kept up by a layer, stays as it is.
   const held = new Set(parts.network.weights.flatMap(({ name, frozen }) => (frozen === true ? [name] : [])))
-  const nextOf = (name: string): string => (held.has(name) ? name : (next.get(name) ?? kept.get(name) ?? name))
-  return { next: carried.map(({ name }) => nextOf(name)), loss: data }
+  return carriedBy(parts).map(({ name }) => (held.has(name) ? name : (next.get(name) ?? kept.get(name) ?? name)))
 }
 
 /** Uniform draws of the model's for the examples of the step, and where layers put what they keep up themselves. */
@@ -152,11 +175,10 @@ export type StepGiven = {
 export type Gradients = { readonly data: string; readonly gradients: readonly string[] }
 
 function appendGradients(b: GraphBuilder, options: StepOptions, given: StepGiven): Gradients {
-  const { privacy, training } = options
-  if (privacy !== undefined) return appendPrivateGradients(b, { ...options, privacy }, given)
-  return isDivided(training.microbatch, options.batch)
-    ? appendInParts(b, options, given)
-    : appendAtOnce(b, options, given)
+  const { privacy } = options
+  return privacy === undefined
+    ? appendAtOnce(b, options, given)
+    : appendPrivateGradients(b, { ...options, privacy }, given)
 }
 
 function appendAtOnce(b: GraphBuilder, options: StepOptions, { parts, batch, ...context }: StepGiven): Gradients {

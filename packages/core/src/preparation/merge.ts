@@ -28,7 +28,7 @@ export function mergeSurveys(surveys: Surveys, study: Study): Merged {
   const columns = mergedColumns(surveys, study)
   const unusable = orderedColumns(study.data.columns).filter((_, index) => columns[index] === undefined)
   if (unusable.length > 0) {
-    const reasons = unusable.map(([column]): Finding => ({ code: 'allMissing', severity: 'error', column }))
+    const reasons = unusable.map(([column]): Finding => ({ code: 'nothingCounted', severity: 'error', column }))
     return {
       preparation: undefined,
       findings: Object.fromEntries(sites.map((site) => [site, [...(findings[site] ?? []), ...reasons]])),

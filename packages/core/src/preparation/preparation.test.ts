@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type Study, studySchema } from '../study/study.ts'
+import { preflightSentence } from '../words/en/preflight.ts'
 import { medianOf, mergeMoments, mergeSurveys } from './merge.ts'
 import type { Survey } from './schema.ts'
 import { splitPatients } from './split.ts'
@@ -290,4 +291,19 @@ test('bad cells become findings with the column and a count', () => {
   ])
   const { findings: gone } = tableOf([{ who: 'a', y: '1', age: null, sex: null }], ['who', 'y', 'age'])
   assert.ok(gone.some(({ code, column }) => code === 'missingColumn' && column === 'sex'))
+})
+
+test('a category that has one code everywhere stops the study, and is not called empty', () => {
+  const rows = Array.from({ length: 60 }, (_, index) => ({ who: `p${index}`, y: `${index % 2}`, age: '50', sex: '1' }))
+  const { table, findings } = tableOf(rows)
+  const survey = surveyOf({ study, table, findings, split: splitPatients(table, study, 'a'), minimumCohort: 5 })
+  const merged = mergeSurveys({ north: survey, south: survey }, study)
+  assert.equal(merged.preparation, undefined)
+  for (const site of ['north', 'south'])
+    assert.deepEqual(
+      merged.findings[site]?.filter(({ severity }) => severity === 'error'),
+      [{ code: 'nothingCounted', severity: 'error', column: 'sex' }],
+    )
+  const [told] = merged.findings.north?.filter(({ severity }) => severity === 'error') ?? []
+  assert.match(preflightSentence('north', told ?? assert.fail()), /sex that may be counted.*the same code.*a number/)
 })

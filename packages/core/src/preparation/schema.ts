@@ -19,6 +19,7 @@ export const findingCodes = [
   'unknownCategory',
   'outOfRange',
   'allMissing',
+  'nothingCounted',
   'mostlyMissing',
   'constant',
   'oneClass',

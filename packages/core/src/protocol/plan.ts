@@ -2,8 +2,8 @@
 import { isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml'
 import { WardroundError } from '../errors.ts'
 import { checkModel, modelField } from '../graph/check-model.ts'
-import { epochGraph } from '../graph/epoch.ts'
 import { type Inputs, networkOf } from '../graph/network.ts'
+import { partedStep } from '../graph/parted-step.ts'
 import { flawIn } from '../json.ts'
 import { plannedInputs, specialColumns } from '../preparation/encoding.ts'
 import { isMeasuredLoss, lossesFor, lossName, type Outcome, outcomeOf } from '../study/outcome.ts'
@@ -232,7 +232,7 @@ function partsRefused({ model, training }: Study, inputs: Inputs): string | unde
   const { microbatch } = training
   if (microbatch === undefined) return undefined
   try {
-    epochGraph({ model, training, inputs, batch: microbatch + 1, weighted: training.classWeights !== undefined })
+    partedStep({ model, training, inputs, batch: microbatch + 1, weighted: training.classWeights !== undefined })
     return undefined
   } catch (error) {
     if (!(error instanceof WardroundError) || error.code !== 'WR_GRAPH_REFUSED') throw error

@@ -178,3 +178,35 @@ test('a plan that came from elsewhere is checked as the file was', () => {
     assert.match(found.field, /^model/)
   }
 })
+
+test('adapters stand in the plan as nodes and weights of its graph, beside frozen ones', () => {
+  const asked = (more: string): string => source.replace('small.onnx', `small.onnx\n  ${more}`)
+  const planOf = (more: string) => {
+    const { study, plan, planHash } = parsed(file(), asked(more))
+    assert.equal(validatePlan(plan).planHash, planHash)
+    assert.deepEqual(Object.keys(study.model).toSorted(), ['frozen', 'onnx', 'personal'])
+    return study
+  }
+  const frozenIn = (more: string) => planOf(more).model.frozen
+  const lora = 'lora: { rank: 2, alpha: 4, weights: [hidden.weight] }'
+  assert.deepEqual(frozenIn(lora), ['hidden.weight'])
+  assert.deepEqual(frozenIn(`${lora}\n  frozen: [out.*, hidden.weight]`), ['out.*', 'hidden.weight'])
+  // All of the file's own: adapters alone are learnt.
+  const all = ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
+  const own = planOf(`${lora}\n  frozen: ["*"]`)
+  assert.deepEqual(own.model.frozen, all)
+  assert.match(describePlan(own).join('\n'), /10 that are learnt, 11 that are frozen.*40 B of weights to each site/)
+  assert.deepEqual(planOf(`${lora}\n  frozen: ["*"]\n  personal: [loraB.hidden.weight]`).model.personal, [
+    'loraB.hidden.weight',
+  ])
+  const placed = (more: string) => {
+    const { line, field } = problemOf(() => parsed(file(), asked(more)))
+    return [line - source.slice(0, source.indexOf('onnx:')).split('\n').length, field]
+  }
+  assert.deepEqual(placed('lora: { rank: 2, alpha: 4, weights: [hidden.bias] }'), [1, 'model.lora.weights'])
+  assert.deepEqual(placed('personal: []\n  lora: { rank: 0, alpha: 4, weights: [hidden.weight] }'), [
+    2,
+    'model.lora.rank',
+  ])
+  assert.deepEqual(placed('lora: { rank: 1, weights: [hidden.weight] }'), [1, 'model.lora.alpha'])
+})

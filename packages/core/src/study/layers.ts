@@ -16,15 +16,14 @@ const units = z.int().min(1).max(65_536)
 const extent = z.int().min(1).max(4096)
 
 /** Hu et al. 2021: the layer's own weights are frozen, and a product of two thin matrices is learnt beside its kernel. */
-const lora = z
-  .strictObject({
-    /** How many rows and columns the thin ones have. */
-    rank: z.int().min(1).max(1024),
-    /** What they make is multiplied by alpha / rank. */
-    alpha: z.number().positive().max(10_000),
-  })
-  .optional()
-export type LoraSpec = NonNullable<z.output<typeof lora>>
+export const loraSchema = z.strictObject({
+  /** How many rows and columns the thin ones have. */
+  rank: z.int().min(1).max(1024),
+  /** What they make is multiplied by alpha / rank. */
+  alpha: z.number().positive().max(10_000),
+})
+export type LoraSpec = z.output<typeof loraSchema>
+const lora = loraSchema.optional()
 
 const dense = z.strictObject({
   /** Number of outputs: of an example, or of each of its steps where it has any. */

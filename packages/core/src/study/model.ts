@@ -1,7 +1,7 @@
 /** The model part of a study: a list of layers, named as Keras names them, or an ONNX file. Data, never code. */
 import { z } from 'zod'
 import { augmentSchema } from './augment.ts'
-import { layerSchema } from './layers.ts'
+import { layerSchema, loraSchema } from './layers.ts'
 import { lossSchema } from './loss.ts'
 import { longestGraph } from './model-forms.ts'
 import { optimizerSchema } from './optimizer.ts'
@@ -33,6 +33,13 @@ const onnxSchema = z.strictObject({
 })
 export type OnnxSpec = z.output<typeof onnxSchema>
 
+/** What a study says beside a file, and a plan no more: it is in the graph (graph/import/adapters.ts). */
+export const fileLoraSchema = loraSchema.extend({
+  /** Weights of matrix products and convolutions, by tensor name; a last `*` stands for the rest of a name. */
+  weights: z.array(z.string().min(1)).min(1),
+})
+export type FileLora = z.output<typeof fileLoraSchema>
+
 const importedSchema = z.strictObject({ onnx: onnxSchema, ...whereverGiven })
 export type ImportedModel = z.output<typeof importedSchema>
 
@@ -57,7 +64,7 @@ export const trainingSchema = z.strictObject({
   augment: augmentSchema.optional(),
   /** Examples in one step. With `epochs`, the last batch of each is filled up from the start of the same shuffle. */
   batch: z.int().min(1).max(65_536),
-  /** Examples that are worked on at once, where a batch does not fit into memory: the gradients of its parts are summed before the optimizer's step. */
+  /** Examples that are worked on by themselves, where a batch does not fit into memory or several cores are to share it: the gradients of its parts are summed before the optimizer's step. */
   microbatch: z.int().min(1).max(65_536).optional(),
   /** Passes over a site's training records in one round. A study has either these or `steps` (plan.ts). */
   epochs: z.int().min(1).max(1000).optional(),

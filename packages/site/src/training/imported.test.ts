@@ -1,6 +1,7 @@
 /** A model from a file in the trainer: predictions of many records come a part at a time, and steps are those of the same layers. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { isAdapter } from '@wardround/core/graph/import/adapters.ts'
 import { plannedModel } from '@wardround/core/graph/import/planned.ts'
 import { imageFile, smallFile } from '@wardround/core/graph/testing/small-file.ts'
 import { seededRandom } from '@wardround/core/random.ts'
@@ -89,5 +90,45 @@ test('steps come to what they come to with the same layers', async () => {
     assert.notDeepEqual(data, weights[index]?.data)
     for (const [place, value] of data.entries())
       assert.ok(Math.abs(value - (own.weights[index]?.data[place] ?? 0)) < 1e-6)
+  }
+})
+
+test('of a model with adapters these alone are learnt, in parts of a batch, too', async () => {
+  const rows = 20
+  const planned = plannedModel(smallFile({ inputs: 2 }), {
+    rank: 1,
+    alpha: 2,
+    weights: ['hidden.weight', 'out.weight'],
+  })
+  const adapted = modelSchema.parse({
+    onnx: { graph: planned.graph, weights: { sha256: '0'.repeat(64), sizeBytes: 1 } },
+    frozen: weights.map(({ name }) => name),
+  })
+  const target = Float32Array.from({ length: rows }, (_, row) => Number(Math.sin(row * 2 * 0.37) > 0))
+  for (const microbatch of [undefined, 3]) {
+    const training = trainingSchema.parse({
+      loss: 'binaryCrossEntropy',
+      optimizer: { adam: { rate: 0.05 } },
+      batch: 10,
+      epochs: 20,
+      microbatch,
+    })
+    const { weights: learnt, lossPerEpoch } = await createRunner().train(
+      {
+        model: adapted,
+        training,
+        data: { features: features(rows), rows, width: 2, target },
+        weights: structuredClone(planned.weights),
+        labels: ['lora'],
+        epochs: 20,
+      },
+      { cancelled: () => false, progress: () => undefined, between: () => undefined },
+    )
+    for (const [index, { name, data }] of learnt.entries()) {
+      const first = planned.weights[index]?.data
+      if (isAdapter(name)) assert.notDeepEqual(data, first, name)
+      else assert.deepEqual(data, first, name)
+    }
+    assert.ok((lossPerEpoch.at(-1) ?? 1) < 0.9 * (lossPerEpoch[0] ?? 0), `${lossPerEpoch}`)
   }
 })

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { atOnceOn, coresEach, type Lent, trainerPool } from './pool.ts'
+import { type Lent, sharesOf, trainerPool } from './pool.ts'
 import type { Trainer } from './trainer.ts'
 
 /** Trainers that are told apart by their number, in the order in which they were first taken. */
 function numbered(atOnce: number) {
   const closed: Trainer[] = []
   const cores: number[] = []
-  const pool = trainerPool(atOnce, (own) => {
+  const pool = trainerPool({ atOnce, coresEach: 3 }, (own) => {
     cores.push(own)
     const trainer: Trainer = {
       train: () => assert.fail(),
@@ -88,21 +88,25 @@ test('all of them are closed', async () => {
 })
 
 test('no more at once than there are cores, two where nobody has said, and all cores shared out', () => {
+  const [some, many] = [fc.integer({ min: 1, max: 16 }), fc.integer({ min: 1, max: 64 })]
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 16 }), fc.integer({ min: 1, max: 64 }), (asked, cores) => {
-      const atOnce = atOnceOn(asked, cores)
-      assert.ok(atOnce >= 1 && atOnce <= asked && atOnce <= cores)
-      assert.ok(atOnce === asked || atOnce === cores)
-      const each = coresEach(atOnce, cores)
-      assert.ok(each * atOnce <= cores && (each + 1) * atOnce > cores)
+    fc.property(some, fc.option(many, { nil: undefined }), many, (asked, cores, machine) => {
+      const { atOnce, coresEach } = sharesOf({ asked, cores }, machine)
+      const all = cores ?? machine
+      assert.equal(atOnce, Math.min(asked, all, machine))
+      assert.ok(coresEach * atOnce <= all && (coresEach + 1) * atOnce > all)
     }),
   )
-  assert.deepEqual([atOnceOn(undefined, 1), atOnceOn(undefined, 2), atOnceOn(undefined, 64)], [1, 2, 2])
-  // More trainers than cores have one each.
-  assert.equal(coresEach(4, 2), 1)
+  assert.deepEqual(
+    [1, 2, 64].map((machine) => sharesOf({}, machine)),
+    [
+      { atOnce: 1, coresEach: 1 },
+      { atOnce: 2, coresEach: 1 },
+      { atOnce: 2, coresEach: 32 },
+    ],
+  )
 })
 
 test('each trainer is made with its cores', () => {
-  const { cores } = numbered(2)
-  assert.deepEqual(cores, [coresEach(2), coresEach(2)])
+  assert.deepEqual(numbered(2).cores, [3, 3])
 })

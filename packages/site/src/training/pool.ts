@@ -12,12 +12,17 @@ export type TrainerPool = {
   close(): Promise<void>
 }
 
-/** How many trainings a machine does at once: as many as it was asked to, or two, and never more than it has cores. */
-export const atOnceOn = (asked = 2, cores = availableParallelism()): number => Math.max(1, Math.min(asked, cores))
+/** What a machine's cores are shared out to: so many trainings at once, each with so many of them. */
+export type Shares = { readonly atOnce: number; readonly coresEach: number }
 
-/** Cores for each of so many. */
-export const coresEach = (atOnce: number, cores = availableParallelism()): number =>
-  Math.max(1, Math.floor(cores / atOnce))
+/** As many as were asked for, or two, and never more than there are cores; of those, as many as training may use. */
+export function sharesOf(
+  { asked = 2, cores }: { readonly asked?: number | undefined; readonly cores?: number | undefined },
+  machine = availableParallelism(),
+): Shares {
+  const atOnce = Math.max(1, Math.min(asked, machine, cores ?? machine))
+  return { atOnce, coresEach: Math.max(1, Math.floor((cores ?? machine) / atOnce)) }
+}
 
 type Place = {
   readonly trainer: Trainer
@@ -27,11 +32,10 @@ type Place = {
 }
 
 /** So many, each started at its first call: of those that nobody has, the last that was given back, before another is started. */
-export function trainerPool(atOnce: number, create: (cores: number) => Trainer): TrainerPool {
-  const cores = coresEach(atOnce)
+export function trainerPool({ atOnce, coresEach }: Shares, create: (cores: number) => Trainer): TrainerPool {
   /** The last that was given back is the first. */
   let places: readonly Place[] = Array.from({ length: atOnce }, () => ({
-    trainer: create(cores),
+    trainer: create(coresEach),
     study: '',
     taken: false,
   }))

@@ -6,16 +6,19 @@ import type { Answer } from './answers.ts'
 import { isDevice } from './device.ts'
 import { putNow, takeIn } from './exchange.ts'
 import { isFailureCode, sentenceLength } from './failures.ts'
+import { ownLane, startThreads } from './lanes.ts'
 import { lineReader } from './lines.ts'
 import type { Dataset, PredictRequest, TrainRequest } from './messages.ts'
 import { type CheckpointRequest, exchangeFile, type WorkRequest } from './program-requests.ts'
 import { giveUpRights } from './rights.ts'
 import { createRunner } from './run.ts'
 
+const [, , asked, threads] = process.argv
+const device = isDevice(asked) ? asked : 'cpu'
+const beside = Number(threads) > 0 ? await startThreads(Number(threads)) : undefined
 giveUpRights()
 
-const [, , device] = process.argv
-const runner = createRunner(isDevice(device) ? device : 'cpu')
+const runner = createRunner(device, [ownLane(device), ...(beside?.lanes ?? [])])
 /** By digest. The other side says what to keep. */
 const datasets = new Map<string, Dataset>()
 let cancelled = 0

@@ -1,12 +1,15 @@
 /** Training and prediction as calls of graphs. Runs inside the trainer's process; sessions are kept for graphs seen before. */
 import { WardroundError } from '@wardround/core/errors.ts'
+import { isDivided } from '@wardround/core/graph/parted-step.ts'
 import { predictionGraph } from '@wardround/core/graph/prediction.ts'
 import { inputsIn } from '@wardround/core/preparation/inputs.ts'
 import { firstNotFinite } from '@wardround/core/vector.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
 import type { Device } from './device.ts'
 import { featureFeeds, weightFeeds } from './feeds.ts'
+import { type Lanes, ownLane } from './lanes.ts'
 import type { Checkpoint, PredictRequest, TrainRequest, TrainResult } from './messages.ts'
+import { type Parted, parted } from './parted.ts'
 import { scheduleOf } from './plan.ts'
 import { type Epoch, scanned } from './scanned.ts'
 import { floatsOf, integers, openSession, type Session } from './session.ts'
@@ -34,15 +37,19 @@ export type Runner = {
 const largeModel = 1 << 21
 const isLarge = (weights: readonly TensorSpec[]): boolean => dimensionOf(weights) >= largeModel
 
-export function createRunner(device: Device = 'cpu'): Runner {
+/** Parts of a batch are worked on in `lanes` (parted.ts). */
+export function createRunner(device: Device = 'cpu', lanes: Lanes = [ownLane(device)]): Runner {
   const epochs = remembered<Epoch>()
   const divided = remembered<Divided>()
+  const inParts = remembered<Parted>()
   const predictions = remembered<Session>()
   // Pooled data sets are trained on where a federation is simulated, never by a site.
-  const wayOf = (options: WayOptions): Promise<Way> =>
-    isLarge(options.request.weights) && options.request.groups === undefined
-      ? stepwise(divided, options)
-      : scanned(epochs, options)
+  const wayOf = (options: WayOptions): Promise<Way> => {
+    const { training, weights, groups } = options.request
+    if (isDivided(training.microbatch, options.batch))
+      return parted(inParts, { ...options, microbatch: training.microbatch, lanes })
+    return isLarge(weights) && groups === undefined ? stepwise(divided, options) : scanned(epochs, options)
+  }
   return {
     async train(request, control) {
       const batch = Math.min(request.training.batch, request.data.rows)

@@ -56,7 +56,7 @@ async function endOf(hostile: Trainer, labels: readonly string[]): Promise<Wardr
 const memoryMegabytes = 300
 
 async function withHostile<T>(work: (hostile: Trainer) => Promise<T>, minutes = 10): Promise<T> {
-  const hostile = createTrainer({ program, folder, limits: { memoryMegabytes, minutes } })
+  const hostile = createTrainer({ program, folder, limits: { memoryMegabytes, minutes }, cores: 2 })
   try {
     return await work(hostile)
   } finally {
@@ -92,6 +92,26 @@ test('whatever is not computing ends the process, even if it catches the error, 
       const { code, parameters } = await endOf(hostile, [act, on])
       assert.deepEqual([act, code, parameters.what], [act, 'WR_TRAINER_DENIED', what])
     }
+  })
+  assert.equal(existsSync(mine), false)
+  assert.equal(heard, 0)
+})
+
+test('nor may a thread do more that works on parts of batches', async () => {
+  const inParts = (...labels: string[]): TrainRequest => {
+    const { training, ...rest } = request(...labels)
+    return { ...rest, training: { ...training, batch: 2, microbatch: 1 } }
+  }
+  await withHostile(async (hostile) => {
+    // Node has no such thing for threads.
+    for (const [act, on, what] of denials)
+      for (const where of act === 'become another program' ? [''] : ['in a thread: ', ''])
+        await assert.rejects(hostile.train(inParts(`${where}${act}`, on)), (error) => {
+          assert.ok(error instanceof WardroundError, String(error))
+          assert.deepEqual([where, act, error.code, error.parameters.what], [where, act, 'WR_TRAINER_DENIED', what])
+          return true
+        })
+    assert.equal((await hostile.train(inParts('in a thread: take its time'))).steps, 2)
   })
   assert.equal(existsSync(mine), false)
   assert.equal(heard, 0)

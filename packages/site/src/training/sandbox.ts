@@ -24,6 +24,8 @@ export type SandboxOptions = {
   readonly folder: string
   readonly limits: TrainerLimits
   readonly device: Device
+  /** Threads beside the program's own, which it is to start at once, before it gives up the right to. */
+  readonly threads: number
 }
 
 /** Who waits for an answer. */
@@ -153,7 +155,7 @@ function lastOf(limit: number, tooMuch: () => void) {
 }
 
 /** The program's own files, and those of the libraries it loads. */
-function argumentsFor({ program, limits, device }: SandboxOptions): string[] {
+function argumentsFor({ program, limits, device, threads }: SandboxOptions): string[] {
   const core = dirname(fileURLToPath(import.meta.resolve('@wardround/core/errors.ts')))
   const site = fileURLToPath(new URL('../../', import.meta.url))
   const runtime = fileURLToPath(import.meta.resolve('onnxruntime-node'))
@@ -166,12 +168,15 @@ function argumentsFor({ program, limits, device }: SandboxOptions): string[] {
     ...compiled.map((folder) => `--allow-fs-write=${join(folder, '/')}`),
     // ONNX Runtime is one. Given up once it is loaded.
     '--allow-addons',
+    // Node asks whether a thread may be debugged when it starts one. Both are given up once they are there.
+    ...(threads > 0 ? ['--allow-worker', '--allow-inspector'] : []),
     '--no-warnings',
     '--disallow-code-generation-from-strings',
     `--max-old-space-size=${limits.memoryMegabytes}`,
     `--import=${new URL('./lockdown.ts', import.meta.url).href}`,
     fileURLToPath(program),
     device,
+    String(threads),
   ]
 }
 

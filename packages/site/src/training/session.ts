@@ -34,8 +34,8 @@ export async function openSession(
 }
 
 /** Of a graph that somebody has checked. */
-export const openBytes = (model: Uint8Array): Promise<Session> =>
-  ort.InferenceSession.create(model, sessionOptions('little'))
+export const openBytes = (model: Uint8Array, amount: Amount = 'little'): Promise<Session> =>
+  ort.InferenceSession.create(model, sessionOptions(amount))
 
 export const texts = (data: readonly string[], shape: readonly number[]): ort.Tensor =>
   new ort.Tensor('string', [...data], shape)

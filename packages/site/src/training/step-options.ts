@@ -22,7 +22,6 @@ export const stepOptions = ({
     l2: training.l2,
     ...(training.clipGradients === undefined ? {} : { clipGradients: training.clipGradients }),
     ...(training.augment === undefined ? {} : { augment: training.augment }),
-    ...(training.microbatch === undefined ? {} : { microbatch: training.microbatch }),
   },
   inputs: inputsIn(data),
   ...(data.pixelScale === undefined ? {} : { pixels: true }),

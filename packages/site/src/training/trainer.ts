@@ -2,8 +2,9 @@
  * Training behind a promise: one process with ONNX Runtime and no rights (sandbox.ts), started at the first call and kept while there are calls. One request after another, so that two never
  * share the machine's processors. However the process ends, the next call has a fresh one.
  */
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { WardroundError } from '@wardround/core/errors.ts'
+import { isDivided, partsOfBatch } from '@wardround/core/graph/parted-step.ts'
 import { trainerWords } from '@wardround/core/words/en/trainer.ts'
 import type { Finished } from './answers.ts'
 import type { Checkpoints } from './checkpoints.ts'
@@ -42,8 +43,8 @@ export type Trainer = {
   ): Promise<TrainResult>
   /** Probabilities [rows] or [rows, classes], or values [rows], row-major. */
   predict(request: PredictRequest, options?: HandingOver): Promise<Float32Array<ArrayBuffer>>
-  /** Starts the process, which loads the runtime: whoever knows that training is near need not wait for that then. */
-  warm(): void
+  /** Starts the process for a study, which loads the runtime: whoever knows that training is near need not wait for that then. */
+  warm(study: Pick<TrainRequest, 'model' | 'training'>): void
   close(): Promise<void>
 }
 
@@ -53,6 +54,7 @@ export type TrainerOptions = {
   readonly limits?: ChosenLimits
   readonly device?: Device
   /** Of the processor, for this trainer: others compute beside it. Training keeps to one as yet. */
+  /** How many parts of a batch (`microbatch`) may be worked on at once; all that the machine has, unless said otherwise. No bit depends on it. */
   readonly cores?: number
   /** What runs in the process: another program for tests. */
   readonly program?: URL
@@ -70,7 +72,14 @@ const programOfFiles = new URL('./program-of-files.ts', import.meta.url)
 export function createTrainer(options: TrainerOptions = {}): Trainer {
   const { folder = tmpdir(), program, device = 'cpu', idleMs = 60_000, graceMs = 800, checkpointMs = 30_000 } = options
   const limits = limitsFor(options.limits ?? {})
+  const { cores = availableParallelism() } = options
   const kept = keptProcess({ folder, limits, device }, (ofFiles) => program ?? (ofFiles ? programOfFiles : ownProgram))
+  // A GPU works on one part after another.
+  const beside = device === 'cpu' ? cores - 1 : 0
+  const needsOf = ({ model, training: { microbatch, batch } = { batch: 0 } }: Needing): Needs => ({
+    ofFiles: 'onnx' in model,
+    threads: isDivided(microbatch, batch) ? Math.min(beside, partsOfBatch(batch, microbatch).length - 1) : 0,
+  })
   let nextId = 1
   let idleSince: NodeJS.Timeout | undefined
   const line = waitingLine((idle) => {
@@ -81,7 +90,7 @@ export function createTrainer(options: TrainerOptions = {}): Trainer {
   /** In its turn; `take` has the result from the exchange, before the next one's turn. */
   const call = <T>(asked: Asked, how: How, take: Taking<T>): Promise<T> =>
     line.wait(async () => {
-      const process = await kept.started('onnx' in asked.request.model)
+      const process = await kept.started(needsOf(asked.request))
       const { sandbox } = process
       const answer = await converse(process, asked, { ...how, id: nextId++, minutes: limits.minutes, graceMs })
       return take(answer, sandbox.exchange).catch((error: unknown) => {
@@ -111,7 +120,7 @@ export function createTrainer(options: TrainerOptions = {}): Trainer {
       return call({ kind: 'predict', request }, how, (answer, exchange) => predictedIn(exchange, request, answer))
     },
     // Whoever trains is told what goes wrong.
-    warm: () => void kept.started().catch(() => undefined),
+    warm: (study) => void kept.started(needsOf(study)).catch(() => undefined),
     async close() {
       line.fail(closed())
       clearTimeout(idleSince)
@@ -125,13 +134,19 @@ type Taking<T> = (answer: Finished, exchange: Exchange) => Promise<T>
 
 const closed = (): WardroundError => new WardroundError('WR_TRAINING_FAILED', { problem: trainerWords.closed() })
 
-/** The process there is, or a new one; one that reads models from files does everything else, too. */
-function keptProcess(options: Omit<SandboxOptions, 'program'>, programFor: (ofFiles: boolean) => URL) {
+/** What a process has to have for a request; predictions need no threads. */
+type Needs = { readonly ofFiles: boolean; readonly threads: number }
+type Needing = Pick<TrainRequest, 'model'> & {
+  readonly training?: Pick<TrainRequest['training'], 'batch' | 'microbatch'>
+}
+
+/** The process there is, or a new one; one that reads models from files, or has threads, does everything else, too. */
+function keptProcess(options: Omit<SandboxOptions, 'program' | 'threads'>, programFor: (ofFiles: boolean) => URL) {
   let process: Promise<TrainerProcess> | undefined
-  let readsFiles = false
-  const start = async (ofFiles: boolean): Promise<TrainerProcess> => {
-    const sandbox = await startSandbox({ ...options, program: programFor(ofFiles) })
-    readsFiles = ofFiles
+  let has: Needs = { ofFiles: false, threads: 0 }
+  const start = async ({ ofFiles, threads }: Needs): Promise<TrainerProcess> => {
+    const sandbox = await startSandbox({ ...options, threads, program: programFor(ofFiles) })
+    has = { ofFiles, threads }
     sandbox.hold(false)
     return { sandbox, datasets: datasetsThere(), folder: options.folder }
   }
@@ -139,17 +154,18 @@ function keptProcess(options: Omit<SandboxOptions, 'program'>, programFor: (ofFi
     sandbox.hold(true)
     await sandbox.ended
   }
-  const after = async (before: Promise<TrainerProcess> | undefined, ofFiles: boolean): Promise<TrainerProcess> => {
+  const after = async (before: Promise<TrainerProcess> | undefined, needs: Needs): Promise<TrainerProcess> => {
     const there = await before?.catch(() => undefined)
-    if (there?.sandbox.alive() && (readsFiles || !ofFiles)) return there
+    const isEnough = has.threads >= needs.threads && (has.ofFiles || !needs.ofFiles)
+    if (there?.sandbox.alive() && isEnough) return there
     there?.sandbox.end(closed())
     // Only one at a time has memory.
     if (there !== undefined) await ended(there)
-    return start(ofFiles)
+    return start(needs)
   }
   return {
-    started(ofFiles = false): Promise<TrainerProcess> {
-      process = after(process, ofFiles)
+    started(needs: Needs): Promise<TrainerProcess> {
+      process = after(process, needs)
       return process
     },
     /** Resolves when it has ended. */

@@ -1,12 +1,13 @@
 /** A model of a file as a plan holds it: a graph without weights, in base64, which everybody who has the plan reads for himself. */
-import type { OnnxSpec } from '../../study/model.ts'
+import type { FileLora, OnnxSpec } from '../../study/model.ts'
 import { longestGraph } from '../../study/model-forms.ts'
-import type { NamedTensor, Weights } from '../../weights.ts'
+import type { Weights } from '../../weights.ts'
 import { importedWords } from '../../words/en/imported.ts'
 import { decodeModel } from '../decode-model.ts'
 import { encodeModel } from '../encode-model.ts'
 import type { ElementType, Graph } from '../ir.ts'
 import { type Network, readFilesBy } from '../network.ts'
+import { type Adapted, withAdapters } from './adapters.ts'
 import { type Bare, bareOf, renamed } from './bare.ts'
 import { invalid, refused, shown } from './known.ts'
 import { withoutLastActivation } from './last-activation.ts'
@@ -18,22 +19,25 @@ export type Planned = {
   readonly graph: OnnxSpec['graph']
   /** First values, in model order; they have the file's memory. */
   readonly weights: Weights
+  /** Those that stay as they are, since they have adapters. */
+  readonly frozen: readonly string[]
 }
 
-/** What a plan says of a file. Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED. */
-export function plannedModel(file: Uint8Array): Planned {
+/** What a plan says of a file, and of adapters in it. Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED. */
+export function plannedModel(file: Uint8Array, lora?: FileLora): Planned {
   const model = decodeModel(file)
   requireOpset(model.opset)
   const { bare, weights } = bareOf(model)
   const names = new Map(weights.map(({ name }) => [name, planName(name)]))
-  const graph = encodeModel(renamed(bare.graph, names), {}, bare.opset).toBase64()
-  if (graph.length > longestGraph) throw refused(importedWords.tooLarge(kibOf(graph.length), kibOf(longestGraph)))
-  return {
-    graph,
-    weights: weights.map(
-      ({ name, shape, data }): NamedTensor => ({ name: planName(name), shape, data: Float32Array.from(data) }),
-    ),
+  const own: Adapted = {
+    graph: renamed(bare.graph, names),
+    weights: weights.map(({ name, shape, data }) => ({ name: planName(name), shape, data: Float32Array.from(data) })),
+    frozen: [],
   }
+  const adapted = lora === undefined ? own : withAdapters(own.graph, own.weights, lora)
+  const graph = encodeModel(adapted.graph, {}, bare.opset).toBase64()
+  if (graph.length > longestGraph) throw refused(importedWords.tooLarge(kibOf(graph.length), kibOf(longestGraph)))
+  return { ...adapted, graph }
 }
 
 const kibOf = (base64Length: number): number => Math.floor((base64Length * 3) / 4 / 1024)

@@ -49,6 +49,7 @@ policy:
 #   memoryMegabytes: 8000 # for each at once
 #   minutes: 240
 #   atOnce: 4 # studies that train side by side, as far as there are processor cores
+#   cores: 4 # for all of them together, where batches come in parts; otherwise all there are
 #   device: webgpu # a GPU; the same training twice may then differ in its last bits
 `,
 }

@@ -22,6 +22,12 @@ export const importedWords = {
   unreadable: (file: string, what: string) => `${file} cannot be read: ${what}`,
   notFinite: (name: string) => `${printable(name)} in the file holds a value that is no number, or infinite`,
   noFiles: () => 'a file is named here, and only a study that is itself a file can name one',
+  noAdapter: (name: string, possible: readonly string[]) =>
+    possible.length === 0
+      ? 'nothing in the file is a weight that an example is multiplied by: there is nothing to put adapters on'
+      : printable(
+          `${name} is no weight of a matrix product or a convolution; there are ${possible.slice(0, 12).join(', ')}${possible.length > 12 ? ` and ${possible.length - 12} more` : ''}`,
+        ),
   untrainable: ([first, ...others]: readonly Obstacle[]) => {
     if (first === undefined) return 'the model cannot be trained'
     const { what, way } = obstacleWords(first)

@@ -30,8 +30,8 @@ export const siteWords = {
   dropped: (task: string) => `${task} came too late; the next round counts again`,
   unwanted: (task: string) =>
     `${task} is wanted no more: its round has closed without it, or its study has ended. Nothing of it was sent`,
-  fewerAtOnce: (asked: number, cores: number) =>
-    `site.yaml asks for ${asked} trainings at once; this machine has processor cores for ${cores}, and does so many`,
+  fewerAtOnce: (asked: number, atOnce: number) =>
+    `site.yaml asks for ${asked} trainings at once; there are processor cores for ${atOnce}, so ${atOnce} it is`,
   receivedDamaged: () => 'What was read from it is not what was received. It is received again.',
   workDamaged: () => 'What was read from it is not what was written. The task is done again.',
   findings: (sentence: string) => sentence,

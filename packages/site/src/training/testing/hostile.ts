@@ -3,7 +3,7 @@
  * these it answers as a trainer does, with zeros.
  */
 import { ftruncateSync, readFile, readFileSync, writeFileSync, writeSync } from 'node:fs'
-import { Worker } from 'node:worker_threads'
+import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import { exchangeFile } from '../program-requests.ts'
 import { giveUpRights } from '../rights.ts'
 
@@ -42,6 +42,10 @@ const quietly =
 /** `process` as C++ has it, without the types that would keep one from trying. */
 const bare = process as unknown as Record<string, (...args: readonly unknown[]) => unknown>
 
+/** As many as the site has allowed: one is enough, which does what it is told (at the end). */
+const threads = isMainThread ? Number(process.argv[3]) : 0
+const thread = threads > 0 ? new Worker(new URL(import.meta.url)) : undefined
+
 const attempts: Readonly<Record<string, (on: string) => unknown>> = {
   /** Longer than it takes until somebody looks. */
   'take its time': () => new Promise((resolve) => setTimeout(resolve, 150)),
@@ -58,7 +62,10 @@ const attempts: Readonly<Record<string, (on: string) => unknown>> = {
   'import a database': () => import('node:sqlite'),
   spawn: () => import('node:child_process'),
   'become another program': () => bare.execve?.('/bin/true', ['true'], {}),
-  'start a thread': () => new Worker('0', { eval: true }),
+  'start a thread': () => {
+    if (threads > 0 || !isMainThread) giveUpRights()
+    return new Worker('0', { eval: true })
+  },
   'kill the site': () => process.kill(process.ppid, 'SIGKILL'),
   'kill the site by its binding': () => bare._kill?.(process.ppid, 9),
   'open a debugger in the site': () => bare._debugProcess?.(process.ppid),
@@ -147,15 +154,40 @@ const acts: Readonly<Record<string, (asked: Asked) => void | Promise<void>>> = {
   },
 }
 
+/** The same, but by a thread beside. */
+const inThread =
+  (act: string) =>
+  async (asked: Asked): Promise<void> => {
+    const heard = new Promise((resolve) => thread?.once('message', resolve))
+    thread?.postMessage({ act, on: asked.request.labels?.[1] ?? '' })
+    await heard
+    honest(asked)
+  }
+
+const whatItDoes = (act: string): ((asked: Asked) => void | Promise<void>) => {
+  const [, own] = /^in a thread: (.*)$/.exec(act) ?? []
+  if (own !== undefined) return inThread(own)
+  const attempt = attempts[act]
+  return attempt === undefined ? (acts[act] ?? honest) : quietly(attempt)
+}
+
+parentPort?.on('message', async ({ act, on }: { act: string; on: string }) => {
+  try {
+    await attempts[act]?.(on)
+  } catch {
+    // Nobody is to know.
+  }
+  parentPort?.postMessage('done')
+})
+
 let text = ''
-process.stdin.setEncoding('utf8').on('data', (piece) => {
+const hear = (piece: unknown): void => {
   text += String(piece)
   for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
     const asked = JSON.parse(text.slice(0, end)) as Asked
     text = text.slice(end + 1)
     const [act = ''] = asked.request?.labels ?? []
-    const attempt = attempts[act]
-    const done = attempt === undefined ? (acts[act] ?? honest) : quietly(attempt)
-    if (asked.request !== undefined) void done(asked)
+    if (asked.request !== undefined) void whatItDoes(act)(asked)
   }
-})
+}
+if (isMainThread) process.stdin.setEncoding('utf8').on('data', hear)

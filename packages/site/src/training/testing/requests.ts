@@ -48,7 +48,6 @@ export const requests = fc
     corrected: fc.boolean(),
     personal: fc.boolean(),
     batch: fc.integer({ min: 1, max: 40 }),
-    microbatch: fc.constantFrom(undefined, undefined, 7),
     rows: fc.integer({ min: 1, max: 60 }),
     amount: fc.constantFrom({ epochs: 2 }, { steps: 3, from: 2 }),
     seed: fc.nat(),
@@ -64,7 +63,6 @@ export const requests = fc
       clipGradients,
       l2,
       batch,
-      microbatch,
       rows,
       inputs,
       amount,
@@ -78,7 +76,6 @@ export const requests = fc
         clipGradients,
         l2,
         batch,
-        microbatch,
         epochs: 1,
       })
       const classes = outcomeOf(parsed.loss) === 'multiclass' ? 3 : 1
