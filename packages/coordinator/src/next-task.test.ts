@@ -106,15 +106,15 @@ test('tasks that it is at work on and that were never open, or are done, are clo
   await closed(running)
 })
 
-test('thanks for a result bring no task of a study that is at work, and one even where there was no room', async () => {
+test('thanks for a result bring the task of another study than those that are at work, where there is room', async () => {
   const { running, first, second } = await twoStudies()
   const update = updateBytes(running.parsed, new Float32Array(7).fill(1))
-  const upload = (tasks: readonly string[], task = first) =>
-    told(running, 'upload', { ...pieceOf(task, update), atWork: atWorkText({ room: 0, tasks }) })
-  assert.deepEqual(await upload([first, second]), { task: null, closed: undefined })
-  assert.deepEqual(await upload([first]), { task: second, closed: undefined })
+  const upload = (tasks: readonly string[], room = 1) =>
+    told(running, 'upload', { ...pieceOf(first, update), atWork: atWorkText({ room, tasks }) })
+  assert.deepEqual(await upload([second]), { task: null, closed: undefined })
+  assert.deepEqual(await upload(['nothing'], 0), { task: null, closed: undefined })
   // Nothing of others: that is asked for by nextTask alone.
-  assert.deepEqual(await upload([first, 'nothing']), { task: second, closed: undefined })
+  assert.deepEqual(await upload(['nothing']), { task: second, closed: undefined })
   await closed(running)
 })
 

@@ -10,7 +10,7 @@ import { freshTask } from './tasks.ts'
 
 export type Asking = {
   readonly waitSeconds: number
-  /** Who asks has just brought a result: there is room where that one was, and of others it hears when it asks for them. */
+  /** Who asks has just brought a result: of other tasks it hears when it asks for them. */
   readonly broughtResult?: boolean
 }
 
@@ -51,7 +51,7 @@ function beside(
 ): Found | undefined {
   const closed = broughtResult ? [] : tasks.filter((id) => open.every((task) => task.id !== id))
   const busy = new Set(open.filter(({ id }) => tasks.includes(id)).map(({ study }) => study))
-  const free = broughtResult || room > 0 ? open.filter(({ study }) => !busy.has(study)) : []
+  const free = room > 0 ? open.filter(({ study }) => !busy.has(study)) : []
   const [task] = free.toSorted((a, b) => a.issued_at - b.issued_at || (a.id < b.id ? -1 : 1))
   return task === undefined && closed.length === 0 ? undefined : { task, closed }
 }

@@ -63,8 +63,9 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
   const approvedPlan = approvedPlans({ folder, disk, keys, membership, ed25519 })
   const [jobs, held] = [createJobs(options), heldBlob(atOnce)]
   const identity = { kind: 'site', site: membership.site, keys, coordinatorKey: membership.coordinatorKey } as const
-  const line = clientLine({ held, network, identity, clock, entropy, version, atWork: jobs.text })
-  const sender = (): Sender => senderOn(line, { to: membership.url, journal, approvedPlan })
+  const line = clientLine({ held, network, identity, clock, entropy, version })
+  const sender = (study?: string): Sender =>
+    senderOn(line, { to: membership.url, journal, approvedPlan, atWork: () => jobs.text(study) })
   const own = sender()
   const patience = patienceOf(options, own.client)
   const files = receivedFiles({ disk, folder, patience }, atOnce)
@@ -85,7 +86,7 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
   return {
     ...site,
     beside(study) {
-      const [lent, taken, sends] = [trainers.take(study), files.forTask(), sender()]
+      const [lent, taken, sends] = [trainers.take(study), files.forTask(), sender(study)]
       return {
         site: { ...site, ...sends, trainer: lent.trainer, fetchBlob: fetcher(sends.client, taken) },
         over() {
@@ -102,17 +103,21 @@ export async function openSite(options: SiteOptions): Promise<OpenSite> {
 }
 
 type Sender = Pick<SiteContext, 'client' | 'errand'>
+type Sending = Pick<SiteContext, 'journal' | 'approvedPlan'> & {
+  readonly to: string
+  readonly atWork: () => string | undefined
+}
 
 /** A client of its own, and what is said of what leaves by it. */
-function senderOn(
-  line: ReturnType<typeof clientLine>,
-  { to, journal, approvedPlan }: Pick<SiteContext, 'journal' | 'approvedPlan'> & { readonly to: string },
-): Sender {
+function senderOn(line: ReturnType<typeof clientLine>, { to, journal, approvedPlan, atWork }: Sending): Sender {
   let errand: Errand = { to, study: '', planHash: '' }
-  const client = line((request) => {
-    // The grant may have been taken back since the task began, also between two tries and two pieces.
-    if (errand.result !== undefined) approvedPlan(errand.study, errand.planHash)
-    journalled(journal, errand)(request)
+  const client = line({
+    atWork,
+    onSend(request) {
+      // The grant may have been taken back since the task began, also between two tries and two pieces.
+      if (errand.result !== undefined) approvedPlan(errand.study, errand.planHash)
+      journalled(journal, errand)(request)
+    },
   })
   return {
     client,

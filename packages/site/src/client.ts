@@ -39,7 +39,7 @@ export type ClientOptions = {
 }
 
 /** Called with each body before its first byte leaves; throwing keeps it here. */
-export type OnSend = (request: {
+type OnSend = (request: {
   readonly name: RouteName
   readonly method: string
   readonly path: string
@@ -68,12 +68,14 @@ export type Client = {
   ): Promise<HttpResponse>
 }
 
-export const createClient = (options: ClientOptions): Client => clientLine(options)(options.onSend)
+export const createClient = (options: ClientOptions): Client => clientLine(options)(options)
 
-/** Clients with one clock, each of which tells another of what leaves. */
-export function clientLine(options: Omit<ClientOptions, 'onSend'>): (onSend?: OnSend) => Client {
+type Own = Pick<ClientOptions, 'atWork' | 'onSend'>
+
+/** Clients with one clock, each with what it says, and tells of what leaves, for itself. */
+export function clientLine(options: Omit<ClientOptions, keyof Own>): (own: Own) => Client {
   const offset: Offset = { ms: 0 }
-  return (onSend) => clientOn(onSend === undefined ? options : { ...options, onSend }, offset)
+  return (own) => clientOn({ ...options, ...own }, offset)
 }
 
 /** What to add to our clock to get the coordinator's. */

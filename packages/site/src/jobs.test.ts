@@ -68,7 +68,10 @@ test('what is at work is said with the room that there is; what is closed, or ha
   jobs.begin(a1)
   jobs.begin({ id: '', study: '' })
   assert.deepEqual(said(), { room: 2, tasks: [a1.id] })
+  // By itself: there is room where it is.
+  assert.equal(jobs.text('a'), undefined)
   jobs.begin(b1)
+  assert.deepEqual(atWorkIn(jobs.text('a') ?? ''), { room: 2, tasks: [b1.id] })
   assert.deepEqual([jobs.hear([a1.id, 'another']), jobs.hear([a1.id])], [true, false])
   assert.deepEqual(said(), { room: 1, tasks: [b1.id] })
   assert.throws(

@@ -45,10 +45,13 @@ export function createJobs({ clock, atOnce }: JobsOptions) {
   const listenAtMs = (): number =>
     atOnce === undefined ? Number.POSITIVE_INFINITY : Math.min(...open().map(({ sinceMs }) => sinceMs + listenAfterMs))
   return {
-    /** For the head of a request; undefined where there is nothing to say. */
-    text(): string | undefined {
-      const tasks = open().map(({ id }) => id)
-      return atOnce === undefined || tasks.length === 0 ? undefined : atWorkText({ room: atOnce - jobs.size, tasks })
+    /** For the head of a request, or of one of a study's own task, which asks for what comes after it; undefined where there is nothing to say. */
+    text(asking?: string): string | undefined {
+      const own = asking === undefined ? undefined : jobs.get(asking)
+      const others = open().filter((job) => job !== own)
+      if (atOnce === undefined || others.length === 0) return undefined
+      const room = atOnce - jobs.size + (own === undefined ? 0 : 1)
+      return atWorkText({ room, tasks: others.map(({ id }) => id) })
     },
     /** False where its study is at work already, or there is no room. */
     begin({ id, study }: { id: string; study: string }): boolean {
