@@ -1,6 +1,6 @@
 /**
  * A site as `wardround site run` runs it, that kills itself (SIGKILL) at a point of a test's choice. Arguments: its folder; the point, or nothing:
- * `before` or `after` a request, training, or a checkpoint of it, of which there are as many as can be; after how many milliseconds of silence a line is dead, or nothing. Prints a line when it has started.
+ * `before` or `after` a request, training, or a checkpoint of it, of which there are as many as can be, or `after at work on two`, a checkpoint of one of two; after how many milliseconds of silence a line is dead, or nothing. Prints a line when it has started.
  */
 import { join } from 'node:path'
 import type { HttpRequest, Network } from '@wardround/core/ports.ts'
@@ -16,6 +16,7 @@ import { dying } from './dying.ts'
 
 const [, , folder = '', point = '', silenceMs] = process.argv
 const step = dying(point)
+const atWorkOnTwo = 'after at work on two'
 
 /** `task`, `weights`, `update`, or `report` with the kind of its task. */
 function nameOf(method: string, path: string): string {
@@ -35,17 +36,28 @@ const mortalNetwork: Network = {
 }
 const mortal = (checkpoints: Checkpoints): Checkpoints => ({
   ...checkpoints,
-  keep: (checkpoint) => step('checkpoint', () => checkpoints.keep(checkpoint)),
+  keep: (checkpoint) =>
+    step(point === atWorkOnTwo ? 'at work on two' : 'checkpoint', () => checkpoints.keep(checkpoint)),
 })
+/** Where it is to die at work on two, neither begins without the other. */
+const both = Promise.withResolvers<void>()
+let trainings = 0
+const together = async (): Promise<void> => {
+  trainings += 1
+  if (trainings === 2) both.resolve()
+  await both.promise
+}
 const mortalTrainer = (trainer: Trainer): Trainer => ({
   ...trainer,
-  train: (request, { checkpoints, ...options } = {}) =>
-    step('fitting', () =>
+  train: async (request, { checkpoints, ...options } = {}) => {
+    if (point === atWorkOnTwo) await together()
+    return step('fitting', () =>
       trainer.train(request, {
         ...options,
         ...(checkpoints === undefined ? {} : { checkpoints: mortal(checkpoints) }),
       }),
-    ),
+    )
+  },
   predict: (...given) => step('predicting', () => trainer.predict(...given)),
 })
 const atOnce = 2

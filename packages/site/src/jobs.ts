@@ -41,6 +41,7 @@ export function createJobs({ clock, atOnce }: JobsOptions) {
     if (!over.signal.aborted) cut()
   }
   const open = (): Job[] => [...jobs.values()].filter(({ id, closed }) => !closed && id !== '')
+  const isWanted = (task: string): boolean => [...jobs.values()].every(({ id, closed }) => !closed || id !== task)
   /** When the first of them has been at work for long enough. */
   const listenAtMs = (): number =>
     atOnce === undefined ? Number.POSITIVE_INFINITY : Math.min(...open().map(({ sinceMs }) => sinceMs + listenAfterMs))
@@ -74,10 +75,10 @@ export function createJobs({ clock, atOnce }: JobsOptions) {
       for (const job of news) job.closed = true
       return news.length > 0
     },
+    isWanted,
     /** Errors: WR_TASK_CLOSED. */
     requireWanted(task: string): void {
-      if ([...jobs.values()].some(({ id, closed }) => closed && id === task))
-        throw new WardroundError('WR_TASK_CLOSED', { task })
+      if (!isWanted(task)) throw new WardroundError('WR_TASK_CLOSED', { task })
     },
     /** Whether nobody else would hear of the next task: whoever brings a result may wait for it. */
     alone: (): boolean => jobs.size <= 1 && ear === undefined,

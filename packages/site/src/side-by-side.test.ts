@@ -126,6 +126,22 @@ test('what was done when its task was closed stays here, too', async (t) => {
   assert.equal(existsSync(join(at.folder, 'studies', first.study, 'personal', '1.safetensors')), false)
 })
 
+test('of a task that is closed nothing is told, whatever ended the work on it', async (t) => {
+  const { at, studies } = await several(t, 1, async ({ task }) => {
+    if (task !== 'study-1/1') return
+    state.closed.add(first.id)
+    for (let turns = 0; turns < 100; turns++) await turn()
+    throw new Error('it went wrong, too')
+  })
+  const { state } = at.coordinator
+  const [tasks = assert.fail()] = studies
+  const [first, second] = [tasks.train(1), tasks.train(2)]
+  for (const task of [first, second]) await give(at, task)
+  await runUntil(at, () => state.results.size === 1)
+  assert.equal(state.heard.filter(({ path }) => path.includes(first.id)).length, 0)
+  assert.equal(at.said.filter((line) => line.includes(`${first.id} is wanted no more`)).length, 1)
+})
+
 test("a long training of one study does not hold up another's rounds, and each is journalled as its own", async (t) => {
   const order: string[] = []
   const rounds = [1, 2, 3]

@@ -39,8 +39,11 @@ export async function runTask(site: SiteContext, signed: Signed): Promise<Signed
 
 /** Does it, and has the result in the outbox. */
 async function put(site: SiteContext, task: Task, study: Study): Promise<Parcel | undefined> {
+  // Of a task that is closed nothing is told, whatever ended the work on it: the coordinator may have given it no weights any more.
   const result = await perform(site, task, study).catch((error: unknown) =>
-    asWardroundError(error).code === 'WR_TASK_CLOSED' ? dropWork(site, task) : refuse(site, task, error),
+    site.jobs.isWanted(task.id) || endsOrWaits.has(asWardroundError(error).code)
+      ? refuse(site, task, error)
+      : dropWork(site, task),
   )
   if (result === undefined) return undefined
   const kept = site.outbox.put(task.id, result)
