@@ -23,7 +23,7 @@ export type Verdict = {
   readonly problem: string | undefined
   readonly outcome: string | undefined
   readonly weightsSha256: string | undefined
-  /** Which updates counted in which round. */
+  /** Which updates counted in which round, and whose surveys the preparation is made of: a study may have begun before everybody had approved. */
   readonly counted: readonly string[]
   readonly traceHash: string
   readonly events: number
@@ -122,11 +122,14 @@ async function summaryOf(store: Store) {
   const [study] = await store.studies()
   const tasks = study === undefined ? [] : await store.studyTasks(study.id)
   const results = JSON.parse(study?.results ?? 'null') as { weightsSha256: string } | null
+  const surveyed = tasks
+    .filter(({ kind, state, round }) => kind === 'prepare' && state === 'reported' && round === study?.attempt)
+    .map(({ site }) => `${site} was surveyed`)
   const counting = tasks.filter(({ counted_in }) => counted_in !== null)
   return {
     outcome: study?.outcome ?? undefined,
     weightsSha256: results?.weightsSha256,
-    counted: counting.map(({ id, counted_in }) => `${id} ${counted_in}`).toSorted(),
+    counted: [...counting.map(({ id, counted_in }) => `${id} ${counted_in}`), ...surveyed].toSorted(),
     late: counting.filter(({ counted_in, round }) => (counted_in ?? 0) > round).length,
   }
 }
