@@ -60,7 +60,7 @@ export type StepParts = {
   /** Goes into a step and comes out of it: the weights, then the state. */
   readonly carried: readonly ValueInfo[]
   /** Those of them that are carried as one (packing.ts). */
-  readonly packing?: Packing
+  readonly packing?: Packing | undefined
 }
 
 export function stepParts(options: StepOptions): StepParts {
@@ -97,20 +97,26 @@ export const drawsInput = (layer: Pick<DrawSpec, 'name'>): string => `step/draws
 export const rateInput = 'step/rate'
 
 /** What a step carries on: what is left by itself, and what is packed. */
-export function carriedBy({ carried, packing = [] }: StepParts): readonly ValueInfo[] {
-  const packed = new Set(packing.flatMap(({ tensors }) => tensors.map(({ name }) => name)))
-  return [...carried.filter(({ name }) => !packed.has(name)), ...packing.map(({ value }) => value)]
+export function carriedBy({ carried, packing }: StepParts): readonly ValueInfo[] {
+  const vectors = packing?.vectors ?? []
+  const packed = new Set(vectors.flatMap(({ tensors }) => tensors.map(({ name }) => name)))
+  return [...carried.filter(({ name }) => !packed.has(name)), ...vectors.map(({ value }) => value)]
 }
+
+/** What a step takes gradients with respect to. */
+const piecesOf = ({ learnt, packing }: StepParts): readonly TensorSpec[] => packing?.pieces ?? learnt
 
 /** The value names of what is carried on, in order, and of the step's data loss, before the step and without penalties. */
 export type Step = { readonly next: readonly string[]; readonly loss: string }
 
 /** Appends a step to `b`, which knows the outer values already. Carried inputs, or what is taken out of them, have the names of the weights. */
 export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepParts): Step {
-  const { learnt, packing: [packed] = [] } = parts
+  const { learnt } = parts
+  const [packed] = parts.packing?.vectors ?? []
+  const pieces = piecesOf(parts)
   const carried = carriedBy(parts)
   for (const value of carried) b.input(value)
-  if (packed !== undefined) unpack(b, packed.value.name, packed.tensors)
+  if (packed !== undefined) unpack(b, packed.value.name, pieces)
   const batch = b.input({ name: batchInput, type: 'int32', shape: [options.batch] })
   const draws = new Map(
     parts.draws.map((layer) => [
@@ -127,11 +133,11 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
   const corrected = new Set(options.corrected ? travelling(options, learnt).map(({ name }) => name) : [])
   const correct = (name: string, gradient: string): string =>
     corrected.has(name) ? b.node('Add', [gradient, `correction/${name}`]) : gradient
-  const corrections = learnt.map(({ name }, index) => correct(name, gradients[index] ?? ''))
+  const corrections = pieces.map(({ name }, index) => correct(name, gradients[index] ?? ''))
   const clipped = clipGradients(b, options.training.clipGradients, corrections)
   const parameters =
     packed === undefined
-      ? learnt.map(({ name }, index) => ({ name, gradient: clipped[index] ?? '' }))
+      ? pieces.map(({ name }, index) => ({ name, gradient: clipped[index] ?? '' }))
       : [{ name: packed.value.name, gradient: pack(b, clipped) }]
   const next = parts.optimizer.step(b, parameters, rate)
   // What is frozen, or neither learnt nor kept up by a layer, stays as it is.
@@ -159,10 +165,12 @@ function appendGradients(b: GraphBuilder, options: StepOptions, given: StepGiven
     : appendAtOnce(b, options, given)
 }
 
-function appendAtOnce(b: GraphBuilder, options: StepOptions, { parts, batch, ...context }: StepGiven): Gradients {
+function appendAtOnce(b: GraphBuilder, options: StepOptions, { parts, batch, draw, keep }: StepGiven): Gradients {
+  const { packing } = parts
+  const context = { draw, keep, ...(packing?.joined && { joined: packing.joined }) }
   const rows = pickRows(b, options, { batch, context })
   const data = appendDataLoss(b, options, { network: parts.network, context, rows })
   const terms = [data, ...appendPenalties(b, options, parts)]
-  const names = parts.learnt.map(({ name }) => name)
+  const names = piecesOf(parts).map(({ name }) => name)
   return { data, gradients: differentiate(b, sum(b, terms), names) }
 }

@@ -18,15 +18,17 @@ const drawsPerCall = 4_000_000
 
 export type Epoch = { readonly epoch: EpochGraph; readonly session: Session }
 
-/** `mostSteps` is another number for tests. */
+/** Tests choose another number, and bits that are those of a step by itself (core/graph/joined.ts). */
+type Choice = { readonly mostSteps?: number; readonly joins?: boolean }
+
 export async function scanned(
   epochs: Remembered<Epoch>,
   { request, schedule, batch, goOn, device }: WayOptions,
-  mostSteps = stepsPerCall,
+  { mostSteps = stepsPerCall, joins = true }: Choice = {},
 ): Promise<Way> {
   const options = stepOptions(request)
   const { epoch, session } = await epochs(options, async () => {
-    const made = epochGraph(options)
+    const made = epochGraph(options, { joins })
     const amount = amountOfStep(batch, extentsOf(options.inputs))
     return { epoch: made, session: await openSession(made.graph, { amount, ...(device && { device }) }) }
   })
