@@ -11,12 +11,13 @@ import { joinedOf } from './joined.ts'
 import type { DrawSpec } from './layers/layer.ts'
 import { counter, type StateSpec } from './optimizers/optimizer.ts'
 import { pack, packingOf, unpack } from './packing.ts'
-import { countedInput, noiseInput } from './private-step.ts'
 import {
   appendStep,
   batchInput,
   carriedBy,
+  countedInput,
   drawsInput,
+  noiseInput,
   rateInput,
   type StepOptions,
   type StepParts,

@@ -1,4 +1,5 @@
 /** One step of training as nodes of a graph: gather the batch, forward, loss, gradients, optimizer. */
+import { WardroundError } from '../errors.ts'
 import type { ModelSpec, TrainingSpec } from '../study/model.ts'
 import type { TensorSpec } from '../weights.ts'
 import { isDivided } from './accumulate.ts'
@@ -17,7 +18,6 @@ import { optimizerOf } from './optimizers/registry.ts'
 import { type Packing, pack, unpack } from './packing.ts'
 import type { PrivacyOptions } from './per-example/private-gradients.ts'
 import { pixelScaleInputs } from './pixels.ts'
-import { appendPrivateGradients } from './private-step.ts'
 
 export type StepOptions = {
   readonly model: ModelSpec
@@ -95,6 +95,9 @@ function outerValues(options: StepOptions, learnt: readonly TensorSpec[]): Value
 export const batchInput = 'step/batch'
 export const drawsInput = (layer: Pick<DrawSpec, 'name'>): string => `step/draws/${layer.name}`
 export const rateInput = 'step/rate'
+/** Of a private step: 1 for an example that is in the batch, 0 for one that only fills it up, [batch, 1]; and standard normal draws in a weight's shape. */
+export const countedInput = 'step/counted'
+export const noiseInput = ({ name }: Pick<TensorSpec, 'name'>): string => `step/noise/${name}`
 
 /** What a step carries on: what is left by itself, and what is packed. */
 export function carriedBy({ carried, packing }: StepParts): readonly ValueInfo[] {
@@ -156,6 +159,20 @@ export type StepGiven = {
 
 /** Of a step: the data loss without penalties, and the gradients of what is learnt, with them. */
 export type Gradients = { readonly data: string; readonly gradients: readonly string[] }
+
+type PrivateGradients = (
+  b: GraphBuilder,
+  options: StepOptions & { readonly privacy: PrivacyOptions },
+  given: StepGiven,
+) => Gradients
+let appendPrivateGradients: PrivateGradients = () => {
+  throw new WardroundError('WR_INTERNAL', { what: 'a private step before private-step.ts was loaded' })
+}
+
+/** How a step's gradients become private. private-step.ts says it when it is loaded: it is a tenth of what a trainer's process would load, and most need not. */
+export function makePrivateBy(append: PrivateGradients): void {
+  appendPrivateGradients = append
+}
 
 function appendGradients(b: GraphBuilder, options: StepOptions, given: StepGiven): Gradients {
   const { privacy, training } = options
