@@ -1,10 +1,10 @@
 /** Our side, a process of its own: a line (Asked), then a line of JSON for each line that says how many steps (Told). */
 import '@wardround/site/training/no-telemetry.ts'
 import { readFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import { epochGraph } from '@wardround/core/graph/epoch.ts'
 import { sizeOf, type Weights } from '@wardround/core/weights.ts'
+import { lineReader } from '@wardround/site/training/lines.ts'
 import { amountOfStep, sessionOptions } from '@wardround/site/training/session-options.ts'
 import * as ort from 'onnxruntime-node'
 import { peakMbOf } from '../round-trip/process-figures.ts'
@@ -62,13 +62,24 @@ async function trainer({ model, training, inputs, rows, files, threads }: Asked)
 }
 
 let run: ((steps: number) => Promise<readonly number[]>) | undefined
-for await (const line of createInterface(process.stdin)) {
+
+async function handle(line: string): Promise<void> {
   if (run === undefined) {
     run = await trainer(JSON.parse(line) as Asked)
-    continue
+    return
   }
   const from = performance.now()
   const losses = await run(Number(line))
   const told: Told = { ms: performance.now() - from, losses, peakMb: peakMbOf(process.pid) }
   process.stdout.write(`${JSON.stringify(told)}\n`)
 }
+
+let queue: Promise<void> = Promise.resolve()
+// As a trainer's process listens: Node's own reader of lines takes as long to load as ten modules.
+const reader = lineReader(Number.POSITIVE_INFINITY, {
+  line: (text) => {
+    queue = queue.then(() => handle(text))
+  },
+  tooLong: () => undefined,
+})
+process.stdin.setEncoding('utf8').on('data', (piece) => reader(String(piece)))
