@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import { epochGraph } from '@wardround/core/graph/epoch.ts'
 import { sizeOf, type Weights } from '@wardround/core/weights.ts'
+import { letGo } from '@wardround/site/memory.ts'
 import { lineReader } from '@wardround/site/training/lines.ts'
 import { amountOfStep, sessionOptions } from '@wardround/site/training/session-options.ts'
 import * as ort from 'onnxruntime-node'
@@ -56,6 +57,7 @@ async function trainer({ model, training, inputs, rows, files, threads }: Asked)
   return async (steps: number): Promise<readonly number[]> => {
     const batches = new ort.Tensor('int32', indices.subarray(0, steps * batch), [steps, batch])
     const outputs = await session.run({ ...outer, ...carried, batches })
+    letGo(Object.values(carried).map(({ data }) => data as Float32Array))
     carried = Object.fromEntries(Object.keys(carried).map((name) => [name, outputs[`next/${name}`] as ort.Tensor]))
     return [...((outputs.losses as ort.Tensor).data as Float32Array)]
   }
