@@ -1,11 +1,12 @@
 /** Our side, a process of its own: a line (Asked), then a line of JSON for each line that says how many steps (Told). */
 import '@wardround/site/training/no-telemetry.ts'
 import { readFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import { epochGraph } from '@wardround/core/graph/epoch.ts'
 import { sizeOf, type Weights } from '@wardround/core/weights.ts'
+import { letGo } from '@wardround/site/memory.ts'
 import { ownLane, startThreads } from '@wardround/site/training/lanes.ts'
+import { lineReader } from '@wardround/site/training/lines.ts'
 import { type Parted, parted } from '@wardround/site/training/parted.ts'
 import { amountOfStep, sessionOptions } from '@wardround/site/training/session-options.ts'
 import { remembered } from '@wardround/site/training/way.ts'
@@ -96,6 +97,7 @@ async function atOnce({ model, training, inputs, rows, files, threads }: Asked):
   return async (steps) => {
     const batches = new ort.Tensor('int32', indices.subarray(0, steps * batch), [steps, batch])
     const outputs = await session.run({ ...outer, ...carried, batches })
+    letGo(Object.values(carried).map(({ data }) => data as Float32Array))
     carried = Object.fromEntries(Object.keys(carried).map((name) => [name, outputs[`next/${name}`] as ort.Tensor]))
     return [...((outputs.losses as ort.Tensor).data as Float32Array)]
   }
@@ -105,13 +107,24 @@ const trainer = (asked: Asked): Promise<Steps> =>
   asked.microbatch === undefined || asked.threads === 1 ? atOnce(asked) : inParts(asked, asked.microbatch)
 
 let run: Steps | undefined
-for await (const line of createInterface(process.stdin)) {
+
+async function handle(line: string): Promise<void> {
   if (run === undefined) {
     run = await trainer(JSON.parse(line) as Asked)
-    continue
+    return
   }
   const from = performance.now()
   const losses = await run(Number(line))
   const told: Told = { ms: performance.now() - from, losses, peakMb: peakMbOf(process.pid) }
   process.stdout.write(`${JSON.stringify(told)}\n`)
 }
+
+let queue: Promise<void> = Promise.resolve()
+// As a trainer's process listens: Node's own reader of lines takes as long to load as ten modules.
+const reader = lineReader(Number.POSITIVE_INFINITY, {
+  line: (text) => {
+    queue = queue.then(() => handle(text))
+  },
+  tooLong: () => undefined,
+})
+process.stdin.setEncoding('utf8').on('data', (piece) => reader(String(piece)))

@@ -8,7 +8,9 @@ import { z } from 'zod'
 import type { Asked, Told } from './ours.ts'
 
 export type Command = readonly [program: string, ...args: string[]]
-export const ours: Command = [process.execPath, fileURLToPath(new URL('ours.ts', import.meta.url))]
+/** As a trainer's process is started (packages/site/src/training/lockdown.ts). */
+const places = `--import=${import.meta.resolve('@wardround/site/training/places.ts')}`
+export const ours: Command = [process.execPath, places, fileURLToPath(new URL('ours.ts', import.meta.url))]
 export const theirs = (python: string): Command => [python, fileURLToPath(new URL('torch_side.py', import.meta.url))]
 
 export type Side = {
@@ -30,7 +32,8 @@ export function startSide([program, ...args]: Command, asked: Asked): Side {
     async run(steps) {
       child.stdin.write(`${steps}\n`)
       const { value, done } = await lines.next()
-      if (done === true) throw new WardroundError('WR_INTERNAL', { what: `${args[0]} ended with ${(await exit)[0]}` })
+      if (done === true)
+        throw new WardroundError('WR_INTERNAL', { what: `${args.at(-1)} ended with ${(await exit)[0]}` })
       return toldSchema.parse(JSON.parse(value))
     },
     async end() {

@@ -5,6 +5,7 @@
 import '@wardround/site/training/no-telemetry.ts'
 import { epochGraph } from '@wardround/core/graph/epoch.ts'
 import { initialWeights } from '@wardround/core/graph/initial-weights.ts'
+import '@wardround/core/graph/private-step.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { sizeOf } from '@wardround/core/weights.ts'
 import { openSession } from '@wardround/site/training/session.ts'

@@ -107,6 +107,19 @@ test('a study is checked with its own optimizer and batch', async () => {
   assert.equal(other.cost?.learnt, own.cost?.learnt)
 })
 
+test('where a batch is worked on in parts, memory is that of one', async () => {
+  const parted = join(folder, 'parted.yaml')
+  writeFileSync(
+    parted,
+    JSON.stringify({ ...testPlan, name: 'parted', training: { ...testPlan.training, microbatch: 1 } }),
+  )
+  const [whole, one, parts] = [await checked([study]), await checked([study, '--batch', '1']), await checked([parted])]
+  assert.deepEqual(parts.cost?.operations, whole.cost?.operations)
+  assert.deepEqual(parts.cost?.memoryBytes, one.cost?.memoryBytes)
+  assert.notDeepEqual(parts.cost?.memoryBytes, whole.cost?.memoryBytes)
+  assert.match((await ran(['model', 'check', parted])).stdout, /for each part of 1 that is worked on at the same time/)
+})
+
 test('what is personal or frozen does not travel', async () => {
   const shared = join(folder, 'shared.yaml')
   const plan = (model: object) => JSON.stringify({ ...testPlan, name: 'small', model: { ...testPlan.model, ...model } })

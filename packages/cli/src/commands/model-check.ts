@@ -1,10 +1,9 @@
 /** `wardround model check FILE`: whether a model can be trained, what it costs, and what stands in its way. */
 import { basename } from 'node:path'
 import type { ImportCheck } from '@wardround/core/graph/inspect/check-import.ts'
-import { type Cost, costOf } from '@wardround/core/graph/inspect/cost.ts'
+import { type Cost, costOf, studyCost } from '@wardround/core/graph/inspect/cost.ts'
 import { counted } from '@wardround/core/graph/inspect/names.ts'
-import { probeStep, studyStep } from '@wardround/core/graph/inspect/probe-step.ts'
-import { splitSpecs } from '@wardround/core/graph/network.ts'
+import { probeStep } from '@wardround/core/graph/inspect/probe-step.ts'
 import { type OptimizerSpec, optimizerName, optimizerSchema } from '@wardround/core/study/optimizer.ts'
 import { modelCheckWords } from '@wardround/core/words/en/model.ts'
 import { obstacleWords, remarkWords } from '@wardround/core/words/en/model-check.ts'
@@ -39,8 +38,7 @@ function checkedStudy(
   { study, inputs }: Extract<ModelFile, { kind: 'study' }>,
   batch = study.training.batch,
 ): Outcome {
-  const probe = studyStep(study, { inputs, batch })
-  const cost = costOf(probe, splitSpecs(study.model, inputs).shared)
+  const { probe, cost } = studyCost(study, { inputs, batch })
   const operators = counted(probe.forward.graph.nodes)
   return {
     data: { trainable: true, operators, obstacles: [], cutShort: false, remarks: [], cost },

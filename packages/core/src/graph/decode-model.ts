@@ -5,7 +5,6 @@
 import { WireType } from '@bufbuild/protobuf/wire'
 import { WardroundError } from '../errors.ts'
 import { readTensor } from './decode-tensor.ts'
-import { shown } from './import/known.ts'
 import { type Attribute, type Dim, elementTypes, type Graph, type Node, type Tensor, type ValueInfo } from './ir.ts'
 import { attributeTypes, dataTypes } from './onnx-types.ts'
 import {
@@ -20,6 +19,7 @@ import {
   readWhole,
   safe,
 } from './reading.ts'
+import { shown } from './shown.ts'
 
 export type Model = {
   readonly graph: Graph

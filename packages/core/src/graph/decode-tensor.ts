@@ -2,10 +2,10 @@
 import { WireType } from '@bufbuild/protobuf/wire'
 import { WardroundError } from '../errors.ts'
 import { sizeOf } from '../weights.ts'
-import { shown } from './import/known.ts'
 import { type ElementType, elementTypes, type Tensor } from './ir.ts'
 import { dataTypes } from './onnx-types.ts'
 import { type Budget, fields, invalid, messageUnits, readPacked, readText, safe } from './reading.ts'
+import { shown } from './shown.ts'
 
 /** Errors: WR_GRAPH_INVALID; WR_GRAPH_REFUSED for values in another file. */
 export function readTensor(bytes: Uint8Array, budget: Budget): Tensor {

@@ -7,15 +7,17 @@ import type { TensorSpec } from '../weights.ts'
 import { type GraphBuilder, graphBuilder, namedIn, neededFor } from './builder.ts'
 import { hoist } from './hoist.ts'
 import { type Attribute, type Graph, int, ints, type Node, subgraph, type ValueInfo } from './ir.ts'
+import { joinedOf } from './joined.ts'
 import type { DrawSpec } from './layers/layer.ts'
 import { counter, type StateSpec } from './optimizers/optimizer.ts'
 import { pack, packingOf, unpack } from './packing.ts'
-import { countedInput, noiseInput } from './private-step.ts'
 import {
   appendStep,
   batchInput,
   carriedBy,
+  countedInput,
   drawsInput,
+  noiseInput,
   rateInput,
   type StepOptions,
   type StepParts,
@@ -37,22 +39,24 @@ export type EpochGraph = {
 const losses = 'losses'
 const nextOf = (name: string): string => `next/${name}`
 
-export function epochGraph(options: StepOptions): EpochGraph {
+/** `joins` is whether a first layer's kernel and bias may be one matrix; without, the bits are those of a step by itself (divided-step.ts). */
+export function epochGraph(options: StepOptions, { joins = true }: { readonly joins?: boolean } = {}): EpochGraph {
   const own = stepParts(options)
   const { weights, state, draws, carried } = own
-  const packing = packingOf(own)
+  const joined = joins ? joinedOf(options, own) : undefined
+  const packing = packingOf({ ...own, ...(joined && { joined }) })
   const parts: StepParts = { ...own, packing }
   const b = graphBuilder()
   for (const value of [...parts.outer, ...carried]) b.input(value)
   const scanned = scannedInputs(b, options, parts)
-  for (const { value, tensors } of packing)
+  for (const { value, tensors } of packing?.vectors ?? [])
     pack(
       b,
       tensors.map(({ name }) => name),
-      value.name,
+      value,
     )
   appendSteps(b, bodyOf(options, parts), scanned)
-  for (const { value, tensors } of packing)
+  for (const { value, tensors } of packing?.vectors ?? [])
     unpack(
       b,
       nextOf(value.name),
@@ -125,7 +129,7 @@ function bodyOf(options: StepOptions, parts: StepParts): Body {
     carried: counted.map(({ value }) => value),
     next: own,
     loss,
-    unpacked: parts.packing?.[0]?.tensors.map(({ name }) => name) ?? [],
+    unpacked: parts.packing?.pieces.map(({ name }) => name).filter((name) => made.has(name)) ?? [],
   }
 }
 

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { graphBuilder } from './builder.ts'
 import { hoist } from './hoist.ts'
-import { int } from './ir.ts'
+import { run } from './interpreter/interpret.ts'
+import { float32 } from './interpreter/values.ts'
+import { int, text } from './ir.ts'
 
 const none = int(0)
 
@@ -97,4 +99,24 @@ test('what differs from step to step is broadcast as in a single step, or not mo
     before.flatMap(({ node }) => node.outputs),
     ['row', 'same', 'scalar'],
   )
+})
+
+test('examples get what is behind their values before the loop, all of them at once', () => {
+  const b = graphBuilder()
+  b.input({ name: 'x', type: 'float32', shape: [2, 3] })
+  const longer = b.node('Pad', ['x', b.axes([1, 0, 0, 2]), b.scalar(7)], { name: 'longer' })
+  const mirrored = b.node('Pad', ['x', b.axes([0, 0, 0, 1])], { name: 'mirrored', attributes: { mode: text('edge') } })
+  const { before } = hoist(b, { graph: b.build('step', [longer, mirrored]), scanned: ['x'], next: [longer, mirrored] })
+  assert.deepEqual(
+    before.flatMap(({ node }) => node.outputs),
+    ['longer'],
+  )
+  const outer = graphBuilder()
+  outer.input({ name: 'xs', type: 'float32', shape: ['steps', 2, 3] })
+  const value = before[0]?.stacked(outer, ['xs', longer, outer.scalar(7)]) ?? assert.fail()
+  assert.deepEqual(outer.shape(value), ['steps', 3, 5])
+  const given = float32([1, 2, 3], [1, 2, 3, 4, 5, 6])
+  assert.deepEqual(run(outer.build('all', [value]), { xs: given }), {
+    [value]: float32([1, 3, 5], [7, 7, 7, 7, 7, 1, 2, 3, 7, 7, 4, 5, 6, 7, 7]),
+  })
 })

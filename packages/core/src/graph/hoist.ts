@@ -28,7 +28,7 @@ type Step = {
 }
 
 /** Values of one step where they are kept for all steps: more are not worth the memory. */
-const mostValues = 1 << 10
+export const mostHoisted = 1 << 10
 
 /** `b` has made the step, and knows its values. */
 export function hoist(b: GraphBuilder, { graph, scanned, next }: Step): Hoisted {
@@ -40,7 +40,7 @@ export function hoist(b: GraphBuilder, { graph, scanned, next }: Step): Hoisted 
   })
   const body = { ...b, isStacked: (name: string): boolean => varying.has(name) }
   const isSmall = (name: string): boolean =>
-    b.shape(name).every((extent) => typeof extent === 'number') && sizeOf(b.shape(name).map(Number)) <= mostValues
+    b.shape(name).every((extent) => typeof extent === 'number') && sizeOf(b.shape(name).map(Number)) <= mostHoisted
 
   const early = new Set(scanned)
   const movedBefore = (node: Node): Stacked | undefined => {

@@ -6,7 +6,7 @@ import type { LayersModel, ModelSpec, OnnxSpec } from '../study/model.ts'
 import type { TensorSpec } from '../weights.ts'
 import type { GraphBuilder } from './builder.ts'
 import { appendLayers } from './layers/branches.ts'
-import type { Context, DrawSpec, Extents, WeightSpec } from './layers/layer.ts'
+import type { Affine, Context, DrawSpec, Extents, WeightSpec } from './layers/layer.ts'
 import { kindOf, resolveLayers } from './layers/resolve.ts'
 
 /** The extents of one example; of a table's row, how many inputs it has. */
@@ -18,6 +18,8 @@ export type Network = {
   /** In model order. */
   readonly weights: readonly WeightSpec[]
   readonly draws: readonly DrawSpec[]
+  /** Of its first layer, if nothing else sees what comes in. */
+  readonly entrance?: Affine
   /** What the model itself says that its outputs go through: the losses do that by themselves. */
   readonly activation: Activation
   /** Appends the model to `b`, which knows its weights by name: from `x` [batch, …input] to its *logits* [batch, …output], before `activation`. */
@@ -52,6 +54,7 @@ function networkOfLayers({ layers: specs }: Pick<LayersModel, 'layers'>, input: 
     weights: layers.flatMap(({ weights }) => weights),
     draws: layers.flatMap(({ draws }) => draws),
     activation,
+    ...(layers[0]?.affine && { entrance: layers[0].affine }),
     append: (b, x, context) => appendLayers(b, layers, { x, context }),
   }
 }

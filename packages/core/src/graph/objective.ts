@@ -3,6 +3,7 @@ import type { TensorSpec } from '../weights.ts'
 import { appendAugmentation, augmentDraws } from './augment.ts'
 import type { GraphBuilder } from './builder.ts'
 import { flowBack } from './differentiate.ts'
+import { withOnes } from './joined.ts'
 import type { Context } from './layers/layer.ts'
 import { appendL2, appendProximal, sum } from './losses/penalties.ts'
 import { appendLoss } from './losses/registry.ts'
@@ -26,7 +27,7 @@ export function pickRows(
   { batch, context }: { readonly batch?: string; readonly context: Context },
 ): Rows {
   const pick = (name: string): string => (batch === undefined ? name : b.node('Gather', [name, batch]))
-  const features = pick('features')
+  const features = context.joined === undefined ? pick('features') : withOnes(b, pick('features'))
   const group = options.groups === undefined ? undefined : pick('group')
   return {
     features: options.pixels ? appendImages(b, options, { features, group, context }) : features,

@@ -5,10 +5,17 @@
 import { sizeOf, type TensorSpec } from '../weights.ts'
 import type { GraphBuilder } from './builder.ts'
 import { int, type ValueInfo } from './ir.ts'
+import type { Joined } from './joined.ts'
 import type { Optimizer } from './optimizers/optimizer.ts'
 
-/** The weights first, then their states. None: every tensor is carried by itself. */
-export type Packing = readonly Packed[]
+export type Packing = {
+  /** The weights first, then their states. */
+  readonly vectors: readonly Packed[]
+  /** What a step takes out of the weights: they themselves, but for two that are joined. */
+  readonly pieces: readonly TensorSpec[]
+  /** The first piece, if it is a kernel and a bias. */
+  readonly joined?: Joined
+}
 type Packed = { readonly value: ValueInfo; readonly tensors: readonly TensorSpec[] }
 
 const packed = 'packed'
@@ -16,28 +23,42 @@ const packed = 'packed'
 /** Taking a tensor out and putting its gradient in is two copies, and as much time as one or two nodes. */
 const [mostValuesEach, fewestSaved] = [1 << 10, 2]
 
-export function packingOf({ learnt, optimizer }: { learnt: readonly TensorSpec[]; optimizer: Optimizer }): Packing {
+type Small = { readonly learnt: readonly TensorSpec[]; readonly optimizer: Optimizer; readonly joined?: Joined }
+
+/** undefined: every tensor is carried by itself. */
+export function packingOf({ learnt, optimizer, joined }: Small): Packing | undefined {
   const length = learnt.reduce((sum, { shape }) => sum + sizeOf(shape), 0)
-  const vector = { name: packed, shape: [length] }
+  const isOne = joined !== undefined && learnt.length === 2
+  const vector = { name: packed, shape: isOne ? joined.shape : [length] }
   const kinds = optimizer.state([vector]).filter(({ name }) => name.startsWith(packed))
-  const isWorthIt = kinds.length * (learnt.length - 1) >= fewestSaved && length <= mostValuesEach * learnt.length
-  if (!optimizer.isElementwise || !isWorthIt) return []
-  return [vector, ...kinds].map(({ name, shape }) => ({
-    value: { name, type: 'float32', shape },
-    tensors: learnt.map((tensor) => ({ ...tensor, name: `${tensor.name}${name.slice(packed.length)}` })),
-  }))
+  const isWorthIt = isOne || kinds.length * (learnt.length - 1) >= fewestSaved
+  if (!optimizer.isElementwise || !isWorthIt || length > mostValuesEach * learnt.length) return undefined
+  return {
+    vectors: [vector, ...kinds].map(({ name, shape }) => ({
+      value: { name, type: 'float32', shape },
+      tensors: learnt.map((tensor) => ({ ...tensor, name: `${tensor.name}${name.slice(packed.length)}` })),
+    })),
+    pieces: isOne ? [vector] : joined === undefined ? learnt : [joined, ...learnt.slice(2)],
+    ...(joined && { joined: isOne ? { ...joined, ...vector } : joined }),
+  }
 }
 
-/** Tensors as one vector. */
-export function pack(b: GraphBuilder, tensors: readonly string[], name?: string): string {
+/** Tensors as one vector, or as `whole`; what is one by itself stays as it is. */
+export function pack(b: GraphBuilder, tensors: readonly string[], whole?: Pick<ValueInfo, 'name' | 'shape'>): string {
+  if (tensors.length === 1 && whole === undefined) return tensors[0] ?? ''
   const flat = tensors.map((tensor) =>
     b.shape(tensor).length === 1 ? tensor : b.node('Reshape', [tensor, b.axes([-1])]),
   )
-  return b.node('Concat', flat, { attributes: { axis: int(0) }, ...(name === undefined ? {} : { name }) })
+  const concat = (name?: string): string =>
+    b.node('Concat', flat, { attributes: { axis: int(0) }, ...(name === undefined ? {} : { name }) })
+  if (whole === undefined || whole.shape.length === 1) return concat(whole?.name)
+  return b.node('Reshape', [concat(), b.axes(whole.shape.map(Number))], { name: whole.name })
 }
 
-/** The tensors in a vector, which get their names. */
-export function unpack(b: GraphBuilder, vector: string, tensors: readonly TensorSpec[]): void {
+/** The tensors in a vector, or in what has another shape, which get their names; one that has its name already is there. */
+export function unpack(b: GraphBuilder, whole: string, tensors: readonly TensorSpec[]): void {
+  if (tensors[0]?.name === whole) return
+  const vector = b.shape(whole).length === 1 ? whole : b.node('Reshape', [whole, b.axes([-1])])
   const isVector = ({ shape }: TensorSpec): boolean => shape.length === 1
   const outputs = tensors.map((tensor) => (isVector(tensor) ? tensor.name : b.unused('Split')))
   b.several('Split', [vector, b.axes(tensors.map(({ shape }) => sizeOf(shape)))], { outputs })

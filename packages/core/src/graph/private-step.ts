@@ -1,16 +1,11 @@
 /** The gradients of a step that is differentially private (docs/decisions/0035-private-steps.md): what an example has of them is clipped, and noise is added. */
 import { WardroundError } from '../errors.ts'
-import type { TensorSpec } from '../weights.ts'
 import type { GraphBuilder } from './builder.ts'
 import { int } from './ir.ts'
 import { appendDataLoss, penaltyGradients, pickRows } from './objective.ts'
 import type { Objective } from './per-example/clipped-sums.ts'
 import { type PrivacyOptions, privateGradients } from './per-example/private-gradients.ts'
-import type { Gradients, StepGiven, StepOptions } from './step.ts'
-
-/** Of a private step: 1 for an example that is in the batch, 0 for one that only fills it up, [batch, 1]; and standard normal draws in a weight's shape. */
-export const countedInput = 'step/counted'
-export const noiseInput = ({ name }: Pick<TensorSpec, 'name'>): string => `step/noise/${name}`
+import { countedInput, type Gradients, makePrivateBy, noiseInput, type StepGiven, type StepOptions } from './step.ts'
 
 type PrivateOptions = StepOptions & { readonly privacy: PrivacyOptions }
 
@@ -18,7 +13,7 @@ type PrivateOptions = StepOptions & { readonly privacy: PrivacyOptions }
  * Penalties hold weights to where they are known to be anyway, and are no example's: their gradients are added after the noise. `data` is the mean over the examples
  * that count; it is not private, and must stay where the data is. Errors: WR_GRAPH_REFUSED.
  */
-export function appendPrivateGradients(b: GraphBuilder, options: PrivateOptions, given: StepGiven): Gradients {
+function appendPrivateGradients(b: GraphBuilder, options: PrivateOptions, given: StepGiven): Gradients {
   if (options.training.clipGradients !== undefined)
     throw new WardroundError('WR_GRAPH_REFUSED', {
       problem: 'the gradients of a private step are clipped example by example: leave out clipGradients',
@@ -42,6 +37,8 @@ export function appendPrivateGradients(b: GraphBuilder, options: PrivateOptions,
     }),
   }
 }
+
+makePrivateBy(appendPrivateGradients)
 
 /** The data loss, in which an example that only fills up the batch weighs nothing: it is weighed before it is clipped, so that no weight is a way past the bound. */
 function objectiveOf(

@@ -1,9 +1,9 @@
 /** What a site lets ONNX Runtime execute: known operators of ONNX's own domain, within bounds. Everything else is refused. */
 import { WardroundError } from '../errors.ts'
 import { sizeOf } from '../weights.ts'
-import { shown } from './import/known.ts'
 import type { Graph, Node } from './ir.ts'
 import { shapedOperators } from './shapes/registry.ts'
+import { shown } from './shown.ts'
 
 export type GraphLimits = { readonly nodes: number; readonly depth: number; readonly tensorValues: number }
 

@@ -20,7 +20,7 @@ const softmaxes: ReadonlySet<string> = new Set(['Softmax', 'LogSoftmax'])
 
 /** undefined where that is another operator's work, or a bit could change. */
 export const exactlyStacked = (node: Node, body: Body): Stacked | undefined =>
-  exact.has(node.op) ? inPlace(node, body) : node.op === 'Gather' ? gathered(node, body) : undefined
+  exact.has(node.op) ? inPlace(node, body) : moving[node.op]?.(node, body)
 
 /** undefined where that is another operator's work. */
 export function stacked(node: Node, body: Body): Stacked | undefined {
@@ -47,6 +47,18 @@ function gathered(node: Node, body: Body): Stacked | undefined {
   const isFirst = intAttribute(node, 'axis', 0) === 0
   return isFirst && !body.isStacked(table) && body.isStacked(indices) ? as(node) : undefined
 }
+
+/** By counts that are known, with what is the same for every step. */
+function padded({ op, inputs, attributes }: Node, body: Body): Stacked | undefined {
+  const [, pads = '', ...rest] = inputs
+  const given = body.constant(pads)
+  if (given?.type !== 'int64' || attributes.mode !== undefined || rest.some(body.isStacked)) return undefined
+  const counts = [...given.data].map(Number)
+  const shifted = [0, ...counts.slice(0, counts.length / 2), 0, ...counts.slice(counts.length / 2)]
+  return (outer, [x = '', , ...others]) => outer.node(op, [x, outer.axes(shifted), ...others])
+}
+
+const moving: Readonly<Record<string, typeof gathered>> = { Gather: gathered, Pad: padded }
 
 function reduced({ op, inputs, attributes }: Node, body: Body): Stacked | undefined {
   const [x = '', given] = inputs

@@ -1,4 +1,5 @@
 /** One step of training as nodes of a graph: gather the batch, forward, loss, gradients, optimizer. */
+import { WardroundError } from '../errors.ts'
 import type { ModelSpec, TrainingSpec } from '../study/model.ts'
 import type { TensorSpec } from '../weights.ts'
 import { augmentDraws } from './augment.ts'
@@ -15,7 +16,6 @@ import { optimizerOf } from './optimizers/registry.ts'
 import { type Packing, pack, unpack } from './packing.ts'
 import type { PrivacyOptions } from './per-example/private-gradients.ts'
 import { pixelScaleInputs } from './pixels.ts'
-import { appendPrivateGradients } from './private-step.ts'
 
 export type StepOptions = {
   readonly model: ModelSpec
@@ -58,7 +58,7 @@ export type StepParts = {
   /** Goes into a step and comes out of it: the weights, then the state. */
   readonly carried: readonly ValueInfo[]
   /** Those of them that are carried as one (packing.ts). */
-  readonly packing?: Packing
+  readonly packing?: Packing | undefined
 }
 
 export function stepParts(options: StepOptions): StepParts {
@@ -93,12 +93,19 @@ function outerValues(options: StepOptions, learnt: readonly TensorSpec[]): Value
 export const batchInput = 'step/batch'
 export const drawsInput = (layer: Pick<DrawSpec, 'name'>): string => `step/draws/${layer.name}`
 export const rateInput = 'step/rate'
+/** Of a private step: 1 for an example that is in the batch, 0 for one that only fills it up, [batch, 1]; and standard normal draws in a weight's shape. */
+export const countedInput = 'step/counted'
+export const noiseInput = ({ name }: Pick<TensorSpec, 'name'>): string => `step/noise/${name}`
 
 /** What a step carries on: what is left by itself, and what is packed. */
-export function carriedBy({ carried, packing = [] }: StepParts): readonly ValueInfo[] {
-  const packed = new Set(packing.flatMap(({ tensors }) => tensors.map(({ name }) => name)))
-  return [...carried.filter(({ name }) => !packed.has(name)), ...packing.map(({ value }) => value)]
+export function carriedBy({ carried, packing }: StepParts): readonly ValueInfo[] {
+  const vectors = packing?.vectors ?? []
+  const packed = new Set(vectors.flatMap(({ tensors }) => tensors.map(({ name }) => name)))
+  return [...carried.filter(({ name }) => !packed.has(name)), ...vectors.map(({ value }) => value)]
 }
+
+/** What a step takes gradients with respect to. */
+const piecesOf = ({ learnt, packing }: StepParts): readonly TensorSpec[] => packing?.pieces ?? learnt
 
 /** The value names of what is carried on, in order, and of the step's data loss, before the step and without penalties. */
 export type Step = { readonly next: readonly string[]; readonly loss: string }
@@ -118,8 +125,8 @@ export function appendStep(b: GraphBuilder, options: StepOptions, parts: StepPar
 /** What is carried on, and the tensors in it. */
 export function appendCarried(b: GraphBuilder, parts: StepParts): void {
   for (const value of carriedBy(parts)) b.input(value)
-  const [packed] = parts.packing ?? []
-  if (packed !== undefined) unpack(b, packed.value.name, packed.tensors)
+  const [packed] = parts.packing?.vectors ?? []
+  if (packed !== undefined) unpack(b, packed.value.name, piecesOf(parts))
 }
 
 /** By the layers' names. */
@@ -134,7 +141,7 @@ export const drawsInputs = (b: GraphBuilder, { draws }: StepParts, examples: num
 /** What the examples of a step come to. */
 type Learnt = {
   readonly parts: StepParts
-  /** Of what is learnt, in order, with penalties. */
+  /** Of what is learnt, or of the pieces of it that are taken out of a vector, in order, with penalties. */
   readonly gradients: readonly string[]
   /** The next values of what layers keep up themselves. */
   readonly kept: ReadonlyMap<string, string>
@@ -146,16 +153,18 @@ export function appendUpdate(
   options: StepOptions,
   { parts, gradients, kept }: Learnt,
 ): readonly string[] {
-  const { learnt, packing: [packed] = [] } = parts
+  const { learnt } = parts
+  const pieces = piecesOf(parts)
+  const [packed] = parts.packing?.vectors ?? []
   const rate = options.scheduled ? b.input({ name: rateInput, type: 'float32', shape: [] }) : undefined
   const corrected = new Set(options.corrected ? travelling(options, learnt).map(({ name }) => name) : [])
   const correct = (name: string, gradient: string): string =>
     corrected.has(name) ? b.node('Add', [gradient, `correction/${name}`]) : gradient
-  const corrections = learnt.map(({ name }, index) => correct(name, gradients[index] ?? ''))
+  const corrections = pieces.map(({ name }, index) => correct(name, gradients[index] ?? ''))
   const clipped = clipGradients(b, options.training.clipGradients, corrections)
   const parameters =
     packed === undefined
-      ? learnt.map(({ name }, index) => ({ name, gradient: clipped[index] ?? '' }))
+      ? pieces.map(({ name }, index) => ({ name, gradient: clipped[index] ?? '' }))
       : [{ name: packed.value.name, gradient: pack(b, clipped) }]
   const next = parts.optimizer.step(b, parameters, rate)
   // What is frozen, or neither learnt nor kept up by a layer, stays as it is.
@@ -174,6 +183,20 @@ export type StepGiven = {
 /** Of a step: the data loss without penalties, and the gradients of what is learnt, with them. */
 export type Gradients = { readonly data: string; readonly gradients: readonly string[] }
 
+type PrivateGradients = (
+  b: GraphBuilder,
+  options: StepOptions & { readonly privacy: PrivacyOptions },
+  given: StepGiven,
+) => Gradients
+let appendPrivateGradients: PrivateGradients = () => {
+  throw new WardroundError('WR_INTERNAL', { what: 'a private step before private-step.ts was loaded' })
+}
+
+/** How a step's gradients become private. private-step.ts says it when it is loaded: it is a tenth of what a trainer's process would load, and most need not. */
+export function makePrivateBy(append: PrivateGradients): void {
+  appendPrivateGradients = append
+}
+
 function appendGradients(b: GraphBuilder, options: StepOptions, given: StepGiven): Gradients {
   const { privacy } = options
   return privacy === undefined
@@ -181,10 +204,12 @@ function appendGradients(b: GraphBuilder, options: StepOptions, given: StepGiven
     : appendPrivateGradients(b, { ...options, privacy }, given)
 }
 
-function appendAtOnce(b: GraphBuilder, options: StepOptions, { parts, batch, ...context }: StepGiven): Gradients {
+function appendAtOnce(b: GraphBuilder, options: StepOptions, { parts, batch, draw, keep }: StepGiven): Gradients {
+  const { packing } = parts
+  const context = { draw, keep, ...(packing?.joined && { joined: packing.joined }) }
   const rows = pickRows(b, options, { batch, context })
   const data = appendDataLoss(b, options, { network: parts.network, context, rows })
   const terms = [data, ...appendPenalties(b, options, parts)]
-  const names = parts.learnt.map(({ name }) => name)
+  const names = piecesOf(parts).map(({ name }) => name)
   return { data, gradients: differentiate(b, sum(b, terms), names) }
 }

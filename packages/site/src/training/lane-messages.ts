@@ -1,5 +1,5 @@
 /** What is said between a trainer's thread and one beside it. Values go through memory that both see. */
-import type { Amount } from './session-options.ts'
+import type { SessionOptions } from './session-options.ts'
 
 /** The memory of an input or output, and what it is. */
 export type SharedValue = {
@@ -14,7 +14,7 @@ export type LaneRequest =
       readonly kind: 'open'
       readonly session: number
       readonly model: Uint8Array
-      readonly amount: Amount
+      readonly options: SessionOptions
       readonly inputs: readonly SharedValue[]
       readonly outputs: readonly SharedValue[]
     }

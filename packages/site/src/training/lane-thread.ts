@@ -23,9 +23,9 @@ function tensorOf({ data, shape }: SharedValue): Tensor {
 
 async function answer(request: LaneRequest): Promise<LaneAnswer> {
   if (request.kind === 'open') {
-    const { session, model, amount, inputs, outputs } = request
+    const { session, model, options, inputs, outputs } = request
     const feeds = Object.fromEntries(inputs.map((value) => [value.name, tensorOf(value)]))
-    sessions.set(session, { session: await openBytes(model, amount), feeds, outputs })
+    sessions.set(session, { session: await openBytes(model, options), feeds, outputs })
     return { kind: 'done' }
   }
   const opened = sessions.get(request.session)

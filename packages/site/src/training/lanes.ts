@@ -9,7 +9,7 @@ import type { Device } from './device.ts'
 import type { Feeds } from './feeds.ts'
 import type { LaneAnswer, LaneRequest, SharedValue } from './lane-messages.ts'
 import { floatsIn, openSession } from './session.ts'
-import type { Amount } from './session-options.ts'
+import { type Amount, optionsFor } from './session-options.ts'
 
 /** Computes graphs of float outputs whose extents are all known, one call after another. */
 export type Lane = { open(graph: Graph, amount: Amount): Promise<LaneSession> }
@@ -58,7 +58,14 @@ async function laneOf(worker: Worker): Promise<Lane> {
       checkGraph(graph)
       const [inputs, outputs] = [graph.inputs.map(sharedValue), graph.outputs.map(sharedValue)]
       const session = opened++
-      await ask({ kind: 'open', session, model: encodeModel(graph), amount, inputs, outputs })
+      await ask({
+        kind: 'open',
+        session,
+        model: encodeModel(graph),
+        options: optionsFor(graph, amount),
+        inputs,
+        outputs,
+      })
       const results = outputs.map(({ data }) => data).filter((data) => data instanceof Float32Array)
       return {
         async run(feeds) {

@@ -6,6 +6,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import { writeSync } from 'node:fs'
 import { isBuiltin, registerHooks } from 'node:module'
 import { deniedKinds, deniedLine } from './denied.ts'
+import './places.ts'
 
 const { pid } = process
 /** By which process.kill() does it: it is replaced below. */

@@ -11,6 +11,7 @@ import {
   type Values,
 } from '@wardround/core/graph/interpreter/values.ts'
 import type { Graph } from '@wardround/core/graph/ir.ts'
+import '@wardround/core/graph/private-step.ts'
 import { drawn } from '@wardround/core/graph/testing/draws.ts'
 import { clippedGraph, drawFeeds, normOf } from '@wardround/core/graph/testing/per-example.ts'
 import { usesAtOnce, usesOneByOne } from '@wardround/core/graph/testing/per-example-uses.ts'

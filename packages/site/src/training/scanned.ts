@@ -2,11 +2,12 @@
 import { type EpochGraph, epochGraph } from '@wardround/core/graph/epoch.ts'
 import { extentsOf } from '@wardround/core/graph/network.ts'
 import { sizeOf } from '@wardround/core/weights.ts'
+import { letGo } from '../memory.ts'
 import { type Feeds, firstCarried, outerFeeds } from './feeds.ts'
 import type { TrainRequest } from './messages.ts'
 import { dropoutDraws, type Parts, type Schedule } from './plan.ts'
 import { stepRates } from './rates.ts'
-import { floats, floatsIn, floatsOf, integers, openSession, type Session } from './session.ts'
+import { floats, floatsIn, integers, openSession, type Session } from './session.ts'
 import { amountOfStep } from './session-options.ts'
 import { stepOptions } from './step-options.ts'
 import { carriedWeights, type Remembered, type Way, type WayOptions } from './way.ts'
@@ -18,21 +19,25 @@ const drawsPerCall = 4_000_000
 
 export type Epoch = { readonly epoch: EpochGraph; readonly session: Session }
 
-/** `mostSteps` is another number for tests. */
+/** Tests choose another number, and bits that are those of a step by itself (core/graph/joined.ts). */
+type Choice = { readonly mostSteps?: number; readonly joins?: boolean }
+
 export async function scanned(
   epochs: Remembered<Epoch>,
   { request, schedule, batch, goOn, device }: WayOptions,
-  mostSteps = stepsPerCall,
+  { mostSteps = stepsPerCall, joins = true }: Choice = {},
 ): Promise<Way> {
   const options = stepOptions(request)
   const { epoch, session } = await epochs(options, async () => {
-    const made = epochGraph(options)
+    const made = epochGraph(options, { joins })
     const amount = amountOfStep(batch, extentsOf(options.inputs))
     return { epoch: made, session: await openSession(made.graph, { amount, ...(device && { device }) }) }
   })
   const { stepsPerPart } = schedule
   const fixed = asked(epoch, outerFeeds(request))
   let carried: Feeds = firstCarried(request, epoch.state)
+  /** Whether what is carried is of a call before, and not what others may look at, too. */
+  let isOwn = false
   return {
     pace: partsPerCall(epoch, stepsPerPart * batch, stepsPerPart),
     async advance(parts) {
@@ -41,9 +46,11 @@ export async function scanned(
       for (let from = 0; from < losses.length; from += mostSteps) {
         goOn()
         const outputs = await session.run({ ...fixed, ...carried, ...stepsOf(feeds, from, from + mostSteps) })
+        if (isOwn) letGo(Object.values(carried).map(floatsIn))
         carried = Object.fromEntries(
-          Object.entries(carried).map(([name, { dims }]) => [name, floats(floatsOf(outputs, `next/${name}`), dims)]),
+          Object.entries(carried).map(([name, { dims }]) => [name, floats(floatsIn(outputs[`next/${name}`]), dims)]),
         )
+        isOwn = true
         losses.set(floatsIn(outputs.losses), from)
       }
       return losses

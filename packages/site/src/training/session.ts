@@ -9,7 +9,7 @@ import { checkGraph } from '@wardround/core/graph/safelist.ts'
 import { trainerWords } from '@wardround/core/words/en/trainer.ts'
 import * as ort from 'onnxruntime-node'
 import type { Device } from './device.ts'
-import { type Amount, sessionOptions } from './session-options.ts'
+import { type Amount, optionsFor, type SessionOptions, sessionOptions } from './session-options.ts'
 
 export type Outputs = ort.InferenceSession.OnnxValueMapType
 export type Session = { run(feeds: Readonly<Record<string, ort.Tensor>>): Promise<Outputs> }
@@ -22,7 +22,7 @@ export async function openSession(
   { amount = 'little', device = 'cpu' }: SessionChoice = {},
 ): Promise<Session> {
   checkGraph(graph)
-  const chosen = sessionOptions(amount)
+  const chosen = optionsFor(graph, amount)
   if (device === 'cpu') return ort.InferenceSession.create(encodeModel(graph), chosen)
   // What the GPU cannot do, such as the Scan around an epoch's steps, ONNX Runtime does on the processor by itself.
   return ort.InferenceSession.create(encodeModel(graph), { ...chosen, executionProviders: [device] }).catch(
@@ -34,8 +34,8 @@ export async function openSession(
 }
 
 /** Of a graph that somebody has checked. */
-export const openBytes = (model: Uint8Array, amount: Amount = 'little'): Promise<Session> =>
-  ort.InferenceSession.create(model, sessionOptions(amount))
+export const openBytes = (model: Uint8Array, options: SessionOptions = sessionOptions('little')): Promise<Session> =>
+  ort.InferenceSession.create(model, options)
 
 export const texts = (data: readonly string[], shape: readonly number[]): ort.Tensor =>
   new ort.Tensor('string', [...data], shape)

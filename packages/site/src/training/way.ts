@@ -1,4 +1,7 @@
-/** A way to run a training request's steps. Whichever is taken, the weights' bits are the same, and the losses to all but the last. */
+/**
+ * A way to run a training request's steps. Whichever is taken, the weights' bits are the same, and the losses to all but the last; but for small models, which go one way alone, where their
+ * first layer's kernel and bias are one (core/graph/joined.ts).
+ */
 import type { TensorSpec, Weights } from '@wardround/core/weights.ts'
 import type { Device } from './device.ts'
 import type { Feeds } from './feeds.ts'

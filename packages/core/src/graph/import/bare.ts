@@ -2,7 +2,8 @@
 import { sizeOf } from '../../weights.ts'
 import type { Model } from '../decode-model.ts'
 import type { Graph, Node, ValueInfo } from '../ir.ts'
-import { refused, shown } from './known.ts'
+import { shown } from '../shown.ts'
+import { refused } from './known.ts'
 import { type FloatTensor, isFloat, withOwnWeights } from './own-weights.ts'
 import { type Role, rolesOf } from './roles.ts'
 

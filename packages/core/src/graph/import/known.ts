@@ -4,6 +4,7 @@ import type { GraphBuilder } from '../builder.ts'
 import { fromTensor, toTensor, type Value } from '../interpreter/values.ts'
 import type { Tensor } from '../ir.ts'
 import { mostAxes } from '../shapes/rule.ts'
+import { shown } from '../shown.ts'
 
 export type Known = { readonly constant: Value } | { readonly name: string }
 
@@ -70,6 +71,3 @@ export function constantOf(tensor: Tensor): Value {
 export const invalid = (problem: string, cause?: unknown): WardroundError =>
   new WardroundError('WR_GRAPH_INVALID', { problem }, { cause })
 export const refused = (problem: string): WardroundError => new WardroundError('WR_GRAPH_REFUSED', { problem })
-
-/** A name out of a file, as far as a person wants to see it. */
-export const shown = (name: string): string => (name.length > 60 ? `${name.slice(0, 60)}…` : name)

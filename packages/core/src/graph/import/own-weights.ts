@@ -2,7 +2,8 @@
 import { type NamedTensor, sizeOf } from '../../weights.ts'
 import type { Model } from '../decode-model.ts'
 import type { Graph, Tensor } from '../ir.ts'
-import { invalid, shown } from './known.ts'
+import { shown } from '../shown.ts'
+import { invalid } from './known.ts'
 
 export type FloatTensor = Extract<Tensor, { type: 'float32' }>
 

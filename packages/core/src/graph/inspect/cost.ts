@@ -1,8 +1,12 @@
 /** What a step of training costs: numbers to plan with. */
+
+import type { Study } from '../../study/study.ts'
 import { dimensionOf, type TensorSpec } from '../../weights.ts'
+import { type Inputs, splitSpecs } from '../network.ts'
+import { isDivided } from '../parted-step.ts'
 import { peakOf } from './liveness.ts'
 import { operationsOf } from './operations.ts'
-import type { ProbeStep } from './probe-step.ts'
+import { type ProbeStep, studyStep } from './probe-step.ts'
 
 export type Cost = {
   readonly batch: number
@@ -18,12 +22,28 @@ export type Cost = {
   readonly roundBytes: { readonly down: number; readonly up: number }
   /** Floating-point operations, a multiplication and an addition being two. */
   readonly operations: { readonly forward: number; readonly step: number }
+  /** Examples that are worked on at once, where a study says so: what follows is of these. */
+  readonly microbatch?: number
   readonly memoryBytes: {
     /** Weights and the optimizer's state. */
     readonly carried: number
     /** All that is there at the worst moment of a step: what is carried among it. */
     readonly peak: number
   }
+}
+
+/** Of a study, for a batch of this size. Errors: WR_STUDY_INVALID. */
+export function studyCost(
+  study: Pick<Study, 'model' | 'training'>,
+  { inputs, batch }: { readonly inputs: Inputs; readonly batch: number },
+): { readonly probe: ProbeStep; readonly cost: Cost } {
+  const travelling = splitSpecs(study.model, inputs).shared
+  const probe = studyStep(study, { inputs, batch })
+  const cost = costOf(probe, travelling)
+  const { microbatch } = study.training
+  if (!isDivided(microbatch, batch)) return { probe, cost }
+  const { memoryBytes } = costOf(studyStep(study, { inputs, batch: microbatch }), travelling)
+  return { probe, cost: { ...cost, microbatch, memoryBytes } }
 }
 
 const bytesOf = (values: number): number => 4 * values

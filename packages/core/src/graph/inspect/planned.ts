@@ -6,10 +6,8 @@ import { decodeModel } from '../decode-model.ts'
 import { networkOfBare, trialBatch } from '../import/network.ts'
 import { plannedGraph } from '../import/planned.ts'
 import type { Extents } from '../layers/layer.ts'
-import { splitSpecs } from '../network.ts'
-import { type Cost, costOf } from './cost.ts'
+import { type Cost, studyCost } from './cost.ts'
 import { counted, type OperatorCount } from './names.ts'
-import { studyStep } from './probe-step.ts'
 import { type Survey, surveyModel } from './survey.ts'
 import { type Trace, tracer } from './trace.ts'
 
@@ -34,8 +32,8 @@ export function tracedPlan({ graph }: OnnxSpec): { readonly trace: Trace; readon
 export function plannedFacts({ model, training, data }: Study): PlannedFacts | undefined {
   if (!('onnx' in model)) return undefined
   const inputs = plannedInputs(data.columns)
-  const step = studyStep({ model, training }, { inputs, batch: training.batch })
-  const { input, output } = step.network
+  const { probe, cost } = studyCost({ model, training }, { inputs, batch: training.batch })
+  const { input, output } = probe.network
   const operators = counted(plannedGraph(model.onnx).nodes)
-  return { input, output, operators, cost: costOf(step, splitSpecs(model, inputs).shared) }
+  return { input, output, operators, cost }
 }

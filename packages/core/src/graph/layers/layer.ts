@@ -2,6 +2,7 @@
 import { WardroundError } from '../../errors.ts'
 import type { TensorSpec } from '../../weights.ts'
 import type { GraphBuilder } from '../builder.ts'
+import type { Joined } from '../joined.ts'
 
 export type Extents = readonly number[]
 
@@ -26,9 +27,13 @@ export type Layer = {
   readonly output: Extents
   readonly weights: readonly WeightSpec[]
   readonly draws: readonly DrawSpec[]
+  /** Where vectors come in, and go into nothing but a product with a matrix, to which something is added: what these are called. */
+  readonly affine?: Affine
   /** Appends the layer to `b`, which knows its weights by their names: from `x` [batch, …input] to the name of [batch, …output]. */
   append(b: GraphBuilder, x: string, context: Context): string
 }
+
+export type Affine = { readonly kernel: string; readonly bias: string }
 
 export type Context = {
   /** While training: the name of a layer's draws [batch, …extents]. Absent: dropout does nothing. */
@@ -38,6 +43,8 @@ export type Context = {
   /** The name of each example's row in the personal bias tables, int32 [batch]. */
   readonly group?: string
   readonly personal?: readonly string[]
+  /** While training: a first layer's kernel and bias, if they are one matrix. Its examples have a 1 behind their values. */
+  readonly joined?: Joined
 }
 
 /** What a layer is made from: its name, and the extents of what comes in. */

@@ -72,8 +72,8 @@ export const modelCheckWords = {
     `A round: ${sizeInWords(down)} of weights to each site, ${sizeInWords(up)} from each`,
   step: ({ batch, operations: { forward, step } }: Cost) =>
     `A step with ${batch === 1 ? 'one example' : `${batch} examples`}: ${inUnits(step, 'FLOP')}, ${inUnits(forward, 'FLOP')} of them forwards`,
-  memory: ({ memoryBytes: { carried, peak } }: Cost, optimizer: string) =>
-    `Its memory, by estimate: ${sizeInWords(peak)}, ${sizeInWords(carried)} of it weights and what the optimizer (${optimizer}) keeps; plan with twice as much`,
+  memory: ({ microbatch, memoryBytes: { carried, peak } }: Cost, optimizer: string) =>
+    `Its memory, by estimate: ${sizeInWords(peak)}${microbatch === undefined ? '' : ` for each part of ${microbatch} that is worked on at the same time`}, ${sizeInWords(carried)} of it weights and what the optimizer (${optimizer}) keeps; plan with twice as much`,
   obstaclesHeading: () => 'In the way:',
   obstacle: ({ what, way }: { what: string; way: string }) => [`  - ${what}`, `    ${way}`],
   cutShort: () => 'There may be more: what comes behind these could not be looked at.',
