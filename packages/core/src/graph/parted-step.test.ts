@@ -8,7 +8,7 @@ import { sizeOf } from '../weights.ts'
 import { run } from './interpreter/interpret.ts'
 import { float32, type NumberValue, numbers, range, type Values } from './interpreter/values.ts'
 import type { Graph } from './ir.ts'
-import { gradientInput, isDivided, partedStep, partsOfBatch } from './parted-step.ts'
+import { gradientInput, isDivided, lastInput, partedStep, partsOfBatch } from './parted-step.ts'
 import { checkGraph } from './safelist.ts'
 import { drawsInput, rateInput, type StepOptions } from './step.ts'
 import { drawn } from './testing/draws.ts'
@@ -59,7 +59,9 @@ function inParts(options: StepOptions, microbatch: number, feeds: Values): Value
   let carried: Values = Object.fromEntries(parts.carried.map(({ name }) => [name, of(name)]))
   const losses = range(steps).map((step) => {
     const own = oneOf(batches, step).data
-    let sums: readonly (readonly number[])[] = []
+    let sums: readonly (readonly number[])[] = parts.learnt.map(({ shape }) => range(sizeOf(shape)).map(() => 0))
+    let last: readonly (readonly number[])[] = []
+    let loss = 0
     let from = 0
     for (const examples of partsOfBatch(batch, microbatch)) {
       const places = range(examples).map((at) => from + at)
@@ -75,21 +77,20 @@ function inParts(options: StepOptions, microbatch: number, feeds: Values): Value
       const graph = part(examples)
       const outputs = runWith(graph, { ...carried, ...Object.fromEntries([...picked, ...draws]) })
       const found = graph.outputs.map(({ name }) => numbers(outputs[name] ?? assert.fail(name)).data)
-      sums =
-        from === 0
-          ? found
-          : sums.map((sum, index) => sum.map((value, at) => value + (found[index]?.[at] ?? Number.NaN)))
+      if (from > 0) sums = sums.map((sum, index) => sum.map((value, at) => value + (last[index]?.[at] ?? Number.NaN)))
+      last = found.slice(0, -1)
+      loss += found.at(-1)?.[0] ?? Number.NaN
       from += examples
     }
     assert.equal(from, batch)
-    const gradients = parts.learnt.map((spec, index): [string, NumberValue] => [
-      gradientInput(spec),
-      float32(spec.shape, sums[index] ?? []),
+    const gradients = parts.learnt.flatMap((spec, index): [string, NumberValue][] => [
+      [gradientInput(spec), float32(spec.shape, sums[index] ?? [])],
+      [lastInput(spec), float32(spec.shape, last[index] ?? [])],
     ])
     const rate: Values = options.scheduled ? { [rateInput]: oneOf(of('rates'), step) } : {}
     const next = runWith(update.graph, { ...feeds, ...carried, ...rate, ...Object.fromEntries(gradients) })
     carried = Object.fromEntries([...update.next].map(([name, output]) => [name, next[output] ?? assert.fail(output)]))
-    return sums.at(-1)?.[0] ?? Number.NaN
+    return loss
   })
   return {
     ...Object.fromEntries(Object.entries(carried).map(([name, value]) => [`next/${name}`, value])),

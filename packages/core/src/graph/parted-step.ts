@@ -21,7 +21,7 @@ export type PartedStep = {
    * what is learnt, in order, then of the data loss [].
    */
   part(examples: number): Graph
-  /** From `gradient/<weight>`, the sums of the parts', to what is carried on. */
+  /** From `gradient/<weight>`, the sums of all parts' but the last, and `last/<weight>`, the last one's, to what is carried on. */
   readonly update: Halves
 }
 
@@ -35,7 +35,9 @@ export function partsOfBatch(batch: number, microbatch: number): readonly number
   return Array.from({ length: count }, (_, part) => (part === 0 ? batch - (count - 1) * microbatch : microbatch))
 }
 
-export const gradientInput = ({ name }: { readonly name: string }): string => `gradient/${name}`
+type Named = { readonly name: string }
+export const gradientInput = ({ name }: Named): string => `gradient/${name}`
+export const lastInput = ({ name }: Named): string => `last/${name}`
 
 /** Tensors of `largeValues` values and more are updated some rows at a time (divided-step.ts). Errors: WR_GRAPH_REFUSED for what goes by the whole batch. */
 export function partedStep(options: PartedOptions, largeValues?: number): PartedStep {
@@ -82,7 +84,10 @@ function updateHalves(options: PartedOptions, parts: StepParts, largeValues: num
   const b = graphBuilder('step/')
   for (const value of outer) b.input(value)
   appendCarried(b, parts)
-  const summed = learnt.map((spec) => b.input({ name: gradientInput(spec), type: 'float32', shape: spec.shape }))
+  const given = ({ shape }: StepParts['learnt'][number], name: string): string =>
+    b.input({ name, type: 'float32', shape })
+  // Of two parts, which are what there mostly is, the runtime then makes the sum on its way.
+  const summed = learnt.map((spec) => b.node('Add', [given(spec, gradientInput(spec)), given(spec, lastInput(spec))]))
   const penalties = penaltyGradients(b, options, parts)
   const gradients = learnt.map(({ name }, index) => {
     const [sum = '', penalty] = [summed[index], penalties.get(name)]

@@ -3,9 +3,15 @@
  * comes from, and then the step is taken as one of halves: the bits are the same for any number of lanes.
  */
 import { extentsOf } from '@wardround/core/graph/network.ts'
-import { gradientInput, type PartedStep, partedStep, partsOfBatch } from '@wardround/core/graph/parted-step.ts'
+import {
+  gradientInput,
+  lastInput,
+  type PartedStep,
+  partedStep,
+  partsOfBatch,
+} from '@wardround/core/graph/parted-step.ts'
 import { drawsInput } from '@wardround/core/graph/step.ts'
-import { sizeOf } from '@wardround/core/weights.ts'
+import { sizeOf, type TensorSpec } from '@wardround/core/weights.ts'
 import type { Tensor } from 'onnxruntime-node'
 import { type DrawnStep, drawnSteps } from './drawn-steps.ts'
 import { type Feeds, firstCarried, outerFeeds } from './feeds.ts'
@@ -42,24 +48,15 @@ export async function parted(
   })
   const fixed = outerFeeds(request)
   const rows = rowsOf(step, fixed)
-  const sums = emptySums(step)
-  const gradients = Object.fromEntries(
-    step.parts.learnt.map((spec, index) => [
-      gradientInput(spec),
-      floats(sums[index] ?? missing(spec.name), spec.shape),
-    ]),
-  )
+  const sums = sumsOf(step)
   let carried: Feeds = firstCarried({ ...request, weights: ownWeights(request) }, step.parts.state)
   const runStep = async (drawn: DrawnStep): Promise<number> => {
-    await workOn(sums, {
-      parts,
-      lanes: lanes.length,
-      feeds: (part) => ({ ...fixed, ...carried, ...rows(drawn, part) }),
-    })
+    const work = { parts, lanes: lanes.length, feeds: (part: Part) => ({ ...fixed, ...carried, ...rows(drawn, part) }) }
+    const { loss, gradients } = await sums(work)
     const known = { ...fixed, ...gradients, ...rateFeed(drawn.rate) }
     const done = await runHalves(update, { known, carried, range })
     carried = done.carried
-    return sums.at(-1)?.[0] ?? Number.NaN
+    return loss
   }
   return {
     pace: 1,
@@ -98,24 +95,41 @@ async function openParts(
   return opened
 }
 
-/** The gradients of what is learnt, in order, then the loss. */
-const emptySums = ({ parts: { learnt } }: PartedStep): readonly Float32Array<ArrayBuffer>[] =>
-  [...learnt.map(({ shape }) => shape), []].map((shape) => new Float32Array(sizeOf(shape)))
-
 type Work = {
   readonly parts: readonly Part[]
   readonly lanes: number
   feeds(part: Part): Feeds
 }
 
-/** As many parts at once as there are lanes; summed from the first to the last. */
-async function workOn(sums: readonly Float32Array[], { parts, lanes, feeds }: Work): Promise<void> {
-  for (const sum of sums) sum.fill(0)
-  for (let from = 0; from < parts.length; from += lanes) {
-    const found = await Promise.all(parts.slice(from, from + lanes).map((part) => part.session.run(feeds(part))))
-    for (const values of found)
-      for (const [index, sum] of sums.entries()) add(sum, values[index] ?? missing('gradient'))
+/** As many parts at once as there are lanes. What the parts before the last come to is summed here, from the first on; the last one's is added by the update. */
+function sumsOf({ parts: { learnt } }: PartedStep) {
+  // What a lane has given is good until it is asked again.
+  const kept = learnt.map(({ shape }) => new Float32Array(sizeOf(shape)))
+  return async ({ parts, lanes, feeds }: Work): Promise<{ loss: number; gradients: Feeds }> => {
+    let [sums, last, loss]: [Results, Results, number] = [kept, kept, 0]
+    for (let from = 0; from < parts.length; from += lanes) {
+      const found = await Promise.all(parts.slice(from, from + lanes).map((part) => part.session.run(feeds(part))))
+      for (const [index, values] of found.entries()) {
+        const part = from + index
+        // Float32, as the gradients.
+        loss = Math.fround(loss + (values.at(-1)?.[0] ?? Number.NaN))
+        if (part === parts.length - 1) last = values
+        else if (part > 0) addAll(kept, values)
+        else if (parts.length === 2 && lanes > 1) sums = values
+        else for (const [at, sum] of kept.entries()) sum.set(values[at] ?? missing('gradient'))
+      }
+    }
+    const given = (all: Results, nameOf: (spec: TensorSpec) => string) =>
+      learnt.map((spec, index) => [nameOf(spec), floats(all[index] ?? missing(spec.name), spec.shape)] as const)
+    return { loss, gradients: Object.fromEntries([...given(sums, gradientInput), ...given(last, lastInput)]) }
   }
+}
+
+/** Gradients of what is learnt, in order; then, of a part, its loss. */
+type Results = readonly Float32Array[]
+
+function addAll(sums: Results, values: Results): void {
+  for (const [index, sum] of sums.entries()) add(sum, values[index] ?? missing('gradient'))
 }
 
 function add(sum: Float32Array, values: Float32Array): void {
