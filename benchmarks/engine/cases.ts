@@ -180,6 +180,7 @@ export const cases: readonly Case[] = [
     loss: 'binaryCrossEntropy' as const,
     optimizer: adam,
     batch: 8,
+    microbatch: 4,
     rows: 64,
     steps: 4,
     target: 1,
