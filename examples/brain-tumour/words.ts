@@ -20,6 +20,7 @@ export const brainWords = {
     'node examples/brain-tumour/run.ts [--json] [--data FOLDER] [--model cnn|reference] [--split NAME] [--partition NAME]',
   unknown: (option: string, value: string, known: readonly string[]) =>
     `--${option} ${value} is none of: ${known.join(', ')}.`,
+  unknownCandidate: (typed: string, known: readonly string[]) => `${typed} is none of: ${known.join('; ')}.`,
   running: (model: string, split: string, partition: string) => `${model}, ${split} split, ${partition} …`,
   heads: () => [
     'model',
