@@ -1,6 +1,6 @@
 /**
- * How the recipe was chosen: node examples/brain-tumour/choose.ts [--division N] [CANDIDATE…]
- * Each candidate runs in a federation of four even clinics on training images alone, divided again (division.ts); the federated accuracy on those held back decides.
+ * How the recipe was chosen: node examples/brain-tumour/choose.ts [--division N] [--partition NAME] [CANDIDATE…]
+ * Each candidate runs in a federation of four clinics on training images alone, divided again (division.ts); the federated accuracy on those held back decides.
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -11,6 +11,7 @@ import { chosenOf, inBed, runProgram } from '../shared/program.ts'
 import { dividedAgain } from './division.ts'
 import { runStudy } from './federation.ts'
 import { readImages, usualFolder } from './images.ts'
+import { partitions } from './partition.ts'
 import { brainWords } from './words.ts'
 
 /** Fields of a study document that differ from one candidate to another. */
@@ -35,12 +36,13 @@ const layersWith = (dense: number, dropout: number): readonly object[] => [
   { dense: 4, name: 'output' },
 ]
 
-/** Fifteen rounds of three epochs, whose rate falls along half a cosine. */
-const falling = (change: object = {}): Recipe => ({
-  rounds: 15,
-  epochs: 3,
-  training: { schedule: { cosine: { length: 15, final: 0.05 } }, ...change },
+/** A rate that falls along half a cosine. */
+const falling = (change: object = {}, [rounds, epochs]: readonly [number, number] = [15, 3]): Recipe => ({
+  rounds,
+  epochs,
+  training: { schedule: { cosine: { length: rounds, final: 0.05 } }, ...change },
 })
+const larger = { batch: 32, optimizer: { adam: { rate: 0.002 } } }
 
 /** Those that README.md has figures of: rounds × epochs at most one and a half times 10 × 3, which the example had before. */
 export const candidates: Readonly<Record<string, Recipe>> = {
@@ -48,12 +50,13 @@ export const candidates: Readonly<Record<string, Recipe>> = {
   '15x3 falling': falling(),
   '15x3 falling, flipped': falling({ augment: { flip: 'horizontal' } }),
   '15x3 falling, moved': falling({ augment: { shift: 0.04, rotation: 8 } }),
-  '15x3 falling, batch 32, rate 0.002': falling({ batch: 32, optimizer: { adam: { rate: 0.002 } } }),
+  '15x3 falling, batch 32, rate 0.002': falling(larger),
   '15x3 falling, smoothed, AdamW': falling({
     loss: { categoricalCrossEntropy: { labelSmoothing: 0.1 } },
     optimizer: { adamW: { rate: 0.001, weightDecay: 0.05 } },
   }),
   '15x3 falling, dense 128': { ...falling(), layers: layersWith(128, 0.5) },
+  '45x1 falling, batch 32, rate 0.002': falling(larger, [45, 1]),
 }
 
 const file = 'study.yaml'
@@ -82,14 +85,17 @@ const lineOf = (candidate: string, { overall, bytesUp, bytesDown, rounds }: Resu
   })
 
 async function main(args: string[]): Promise<void> {
-  const options = { division: { type: 'string' } } as const
+  const text = { type: 'string' } as const
+  const options = { division: text, partition: text } as const
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
   const names = Object.keys(candidates)
   const wanted = positionals.flatMap((typed) => chosenOf(names, typed, brainWords.unknownCandidate(typed, names)))
-  const seed = Number(values.division ?? 1)
+  const { division = '1', partition: even = 'iid' } = values
+  const [partition = 'iid'] = chosenOf(partitions, even, brainWords.unknown('partition', even, partitions))
+  const seed = Number(division)
   const folder = usualFolder()
   const images = dividedAgain(await readImages(folder), seed)
-  const asked = { images, folder, form: 'packed', split: 'clean', partition: 'iid', seed, pooled: false } as const
+  const asked = { images, folder, form: 'packed', split: 'clean', partition, seed, pooled: false } as const
   process.stdout.write(brainWords.candidateHeads())
   await inBed(async (bed) => {
     for (const [name, recipe] of Object.entries(candidates)) {
