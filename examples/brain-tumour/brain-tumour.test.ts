@@ -3,10 +3,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { splitSpecs } from '@wardround/core/graph/network.ts'
 import { plannedInputs } from '@wardround/core/preparation/encoding.ts'
 import { dimensionOf } from '@wardround/core/weights.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
+import { candidates, studyWith } from './choose.ts'
+import { dividedAgain } from './division.ts'
 import { runStudy } from './federation.ts'
 import { rowOf } from './figures.ts'
 import { type Image, readImages, splits, usualFolder } from './images.ts'
@@ -122,6 +125,40 @@ test('clinics say where their images are, and count nearly equal ones as one pat
     new Set(patients('clean')).size,
     new Set(images.filter(({ part }) => part.clean).map(({ group }) => group)).size,
   )
+})
+
+test('a recipe is chosen by images that every split trains on, a fifth of each class held back with all that is nearly the same', {
+  skip,
+}, () => {
+  const divided = dividedAgain(images, 1)
+  const parts = new Map(divided.map(({ index, part }) => [index, part.clean]))
+  const before = new Map(images.map((image) => [image.index, image]))
+  assert.equal(parts.size, divided.length)
+  for (const image of images) {
+    const isTrained = splits.every((split) => image.part[split] === 'training')
+    assert.equal(parts.has(image.index), isTrained)
+  }
+  for (const { index, part, ...image } of divided) {
+    assert.deepEqual({ ...image, index, part: before.get(index)?.part }, before.get(index))
+    assert.deepEqual([part.published, part.unleaked], [undefined, undefined])
+  }
+  for (const own of Map.groupBy(divided, ({ group }) => group).values())
+    assert.equal(new Set(own.map(({ part }) => part.clean)).size, 1)
+  for (const own of Map.groupBy(divided, ({ label }) => label).values()) {
+    const share = own.filter(({ part }) => part.clean === 'test').length / own.length
+    assert.ok(Math.abs(share - 0.2) < 0.03, `${share}`)
+  }
+  assert.deepEqual(dividedAgain(images, 1), divided)
+  assert.notDeepEqual(dividedAgain(images, 2), divided)
+})
+
+test('the recipe of study.yaml is a candidate, and each candidate asks for less than a tenth of the reference’s bytes and half as much again of what the first cost', () => {
+  const recipes = Object.values(candidates).map(studyWith)
+  assert.ok(recipes.some((recipe) => isDeepStrictEqual(recipe, studyOf('cnn'))))
+  for (const { model, data, training, rounds } of recipes) {
+    assert.ok(dimensionOf(splitSpecs(model, plannedInputs(data.columns)).shared) * 4 * 2 * clinics.length < 7.9e6)
+    assert.ok((training.epochs ?? Infinity) * rounds.maximum <= 1.5 * 10 * 3)
+  }
 })
 
 test('a round of a few images, from packed levels and from files, ends in the figures that the example tells', {

@@ -7,11 +7,20 @@ const interval = ({ value, low, high }: Estimate): string =>
   value === null ? '–' : `${percent(value)} (${percent(low)}–${percent(high)})`
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(2)
 
+type Candidate = {
+  readonly candidate: string
+  readonly federated: Estimate
+  readonly single: Estimate
+  readonly bytesPerRound: number
+  readonly seconds: number
+}
+
 export const brainWords = {
   usage: () =>
     'node examples/brain-tumour/run.ts [--json] [--data FOLDER] [--model cnn|reference] [--split NAME] [--partition NAME]',
   unknown: (option: string, value: string, known: readonly string[]) =>
     `--${option} ${value} is none of: ${known.join(', ')}.`,
+  unknownCandidate: (typed: string, known: readonly string[]) => `${typed} is none of: ${known.join('; ')}.`,
   running: (model: string, split: string, partition: string) => `${model}, ${split} split, ${partition} …`,
   heads: () => [
     'model',
@@ -39,5 +48,9 @@ export const brainWords = {
   ],
   method: () =>
     'Accuracy in percent, with 95 % intervals by resampling test images. Single clinic: four models, each tested on a quarter of the test images.',
+  candidateHeads: () =>
+    '| candidate | accuracy federated | single clinic | MB a round | s |\n| --- | --- | --- | --- | --- |\n',
+  candidate: ({ candidate, federated, single, bytesPerRound, seconds }: Candidate) =>
+    `| ${candidate} | ${interval(federated)} | ${percent(single.value)} | ${megabytes(bytesPerRound)} | ${seconds.toFixed(0)} |\n`,
   seconds: (seconds: number) => `${seconds.toFixed(0)} s`,
 } as const
