@@ -305,5 +305,8 @@ test('a category that has one code everywhere stops the study, and is not called
       [{ code: 'nothingCounted', severity: 'error', column: 'sex' }],
     )
   const [told] = merged.findings.north?.filter(({ severity }) => severity === 'error') ?? []
-  assert.match(preflightSentence('north', told ?? assert.fail()), /sex that may be counted.*the same code.*a number/)
+  assert.match(
+    preflightSentence('north', told ?? assert.fail()),
+    /^north: .* sex that may be counted.*the same code.*a number/,
+  )
 })

@@ -13,8 +13,8 @@ const sentences: Record<FindingCode, (where: Where) => string> = {
   outOfRange: ({ site, column, records }) =>
     `${site}: ${column} lies outside the plausible range in ${records}; they count as missing. Check the unit.`,
   allMissing: ({ site, column }) => `${site}: ${column} is empty. The federation's value is put in its place.`,
-  nothingCounted: ({ column }) =>
-    `No hospital has anything in ${column} that may be counted: there are no values, or of too few patients, or, of a category, all have the same code. Leave it out of the study, or make a category of two codes a number (range: [0, 1]).`,
+  nothingCounted: ({ site, column }) =>
+    `${site}: neither here nor at another hospital is there anything in ${column} that may be counted: there are no values, or of too few patients, or, of a category, all have the same code. Leave it out of the study, or make a category of two codes a number (range: [0, 1]).`,
   mostlyMissing: ({ site, column, records }) => `${site}: ${column} is missing in ${records}, more than half.`,
   constant: ({ site, column }) => `${site}: ${column} has one and the same value everywhere; it teaches nothing there.`,
   oneClass: ({ site, column }) =>
