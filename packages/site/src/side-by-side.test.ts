@@ -104,12 +104,14 @@ test('a task that is closed while it trains ends there: nothing of it is sent, a
   assert.equal(existsSync(join(at.folder, 'studies', first.study, 'checkpoint')), false)
 })
 
-test('what was done when its task was closed stays here, too', async (t) => {
+/** The first of two tasks is closed while it is at work, and ends by `end`; nothing of it has been sent when the second one is over. */
+async function closedAtWork(t: TestContext, end: () => void) {
   const { at, studies } = await several(t, 1, async ({ task }) => {
     if (task !== 'study-1/1') return
     state.closed.add(first.id)
     // It never asks whether it is wanted, and has heard of it all the same.
     for (let turns = 0; turns < 100; turns++) await turn()
+    end()
   })
   const { state } = at.coordinator
   const [tasks = assert.fail()] = studies
@@ -117,6 +119,11 @@ test('what was done when its task was closed stays here, too', async (t) => {
   for (const task of [first, second]) await give(at, task)
   await runUntil(at, () => state.results.size === 1)
   assert.equal(state.heard.filter(({ path }) => path.includes(first.id)).length, 0)
+  return { at, first, second }
+}
+
+test('what was done when its task was closed stays here, too', async (t) => {
+  const { at, first, second } = await closedAtWork(t, () => undefined)
   const { entries } = readJournal(at.options.disk, join(at.folder, 'journal.ndjson'))
   const results = entries.flatMap(({ body }) => (body.result === undefined ? [] : [body.result as { task: string }]))
   assert.deepEqual(
@@ -127,18 +134,9 @@ test('what was done when its task was closed stays here, too', async (t) => {
 })
 
 test('of a task that is closed nothing is told, whatever ended the work on it', async (t) => {
-  const { at, studies } = await several(t, 1, async ({ task }) => {
-    if (task !== 'study-1/1') return
-    state.closed.add(first.id)
-    for (let turns = 0; turns < 100; turns++) await turn()
+  const { at, first } = await closedAtWork(t, () => {
     throw new Error('it went wrong, too')
   })
-  const { state } = at.coordinator
-  const [tasks = assert.fail()] = studies
-  const [first, second] = [tasks.train(1), tasks.train(2)]
-  for (const task of [first, second]) await give(at, task)
-  await runUntil(at, () => state.results.size === 1)
-  assert.equal(state.heard.filter(({ path }) => path.includes(first.id)).length, 0)
   assert.equal(at.said.filter((line) => line.includes(`${first.id} is wanted no more`)).length, 1)
 })
 

@@ -30,7 +30,7 @@ export function* initialRanges(
   }
 }
 
-function fill(values: Float32Array, initial: Initial, random: Random): void {
+export function fill(values: Float32Array, initial: Initial, random: Random): void {
   if ('constant' in initial) values.fill(initial.constant)
   else for (let i = 0; i < values.length; i++) values[i] = (2 * random.uniform() - 1) * initial.uniform
 }

@@ -88,8 +88,21 @@ export function appendPenalties(
   return [l2, proximal].filter((term) => term !== undefined)
 }
 
+/** Gradients of what is learnt, in order, that were made without penalties; with them. */
+export function withPenalties(
+  b: GraphBuilder,
+  options: StepOptions,
+  { parts, gradients }: { readonly parts: StepParts; readonly gradients: readonly string[] },
+): readonly string[] {
+  const penalties = penaltyGradients(b, options, parts)
+  return parts.learnt.map(({ name }, index) => {
+    const [gradient = '', penalty] = [gradients[index], penalties.get(name)]
+    return penalty === undefined ? gradient : b.node('Add', [gradient, penalty])
+  })
+}
+
 /** Of the weights that a penalty holds, by their names. */
-export function penaltyGradients(b: GraphBuilder, options: StepOptions, parts: StepParts): ReadonlyMap<string, string> {
+function penaltyGradients(b: GraphBuilder, options: StepOptions, parts: StepParts): ReadonlyMap<string, string> {
   const before = b.nodes().length
   const terms = appendPenalties(b, options, parts)
   if (terms.length === 0) return new Map()

@@ -9,7 +9,7 @@ import { differentiate } from './differentiate.ts'
 import { divide, type Halves, withoutIdleInputs } from './divided-step.ts'
 import type { Graph, ValueInfo } from './ir.ts'
 import type { Network } from './network.ts'
-import { appendDataLoss, penaltyGradients, pickRows } from './objective.ts'
+import { appendDataLoss, pickRows, withPenalties } from './objective.ts'
 import { appendCarried, appendUpdate, drawsInputs, type StepOptions, type StepParts, stepParts } from './step.ts'
 
 export type PartedOptions = Omit<StepOptions, 'privacy'>
@@ -88,11 +88,7 @@ function updateHalves(options: PartedOptions, parts: StepParts, largeValues: num
     b.input({ name, type: 'float32', shape })
   // Of two parts, which are what there mostly is, the runtime then makes the sum on its way.
   const summed = learnt.map((spec) => b.node('Add', [given(spec, gradientInput(spec)), given(spec, lastInput(spec))]))
-  const penalties = penaltyGradients(b, options, parts)
-  const gradients = learnt.map(({ name }, index) => {
-    const [sum = '', penalty] = [summed[index], penalties.get(name)]
-    return penalty === undefined ? sum : b.node('Add', [sum, penalty])
-  })
+  const gradients = withPenalties(b, options, { parts, gradients: summed })
   return divide(
     b,
     { parts, next: appendUpdate(b, options, { parts, gradients, kept: new Map() }), results: [] },

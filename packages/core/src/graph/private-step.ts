@@ -2,7 +2,7 @@
 import { WardroundError } from '../errors.ts'
 import type { GraphBuilder } from './builder.ts'
 import { int } from './ir.ts'
-import { appendDataLoss, penaltyGradients, pickRows } from './objective.ts'
+import { appendDataLoss, pickRows, withPenalties } from './objective.ts'
 import type { Objective } from './per-example/clipped-sums.ts'
 import { type PrivacyOptions, privateGradients } from './per-example/private-gradients.ts'
 import { countedInput, type Gradients, makePrivateBy, noiseInput, type StepGiven, type StepOptions } from './step.ts'
@@ -28,14 +28,8 @@ function appendPrivateGradients(b: GraphBuilder, options: PrivateOptions, given:
   })
   const count = b.node('ReduceSum', [counted], { attributes: { keepdims: int(0) } })
   const share = b.node('Div', [b.scalar(options.batch), b.node('Max', [count, b.scalar(1)])])
-  const penalties = penaltyGradients(b, options, given.parts)
-  return {
-    data: b.node('Mul', [loss, share]),
-    gradients: gradients.map((gradient, index) => {
-      const penalty = penalties.get(learnt[index]?.name ?? '')
-      return penalty === undefined ? gradient : b.node('Add', [gradient, penalty])
-    }),
-  }
+  const all = withPenalties(b, options, { parts: given.parts, gradients })
+  return { data: b.node('Mul', [loss, share]), gradients: all }
 }
 
 makePrivateBy(appendPrivateGradients)

@@ -8,7 +8,7 @@ import { drawn } from '@wardround/core/graph/testing/draws.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { modelSchema, trainingSchema } from '@wardround/core/study/model.ts'
 import fc from 'fast-check'
-import { type Lanes, ownLane, startThreads } from './lanes.ts'
+import { type Lane, type Lanes, ownLane, startThreads } from './lanes.ts'
 import type { TrainRequest } from './messages.ts'
 import { type Parted, parted } from './parted.ts'
 import { scheduleOf } from './plan.ts'
@@ -107,8 +107,12 @@ test('whatever is asked for, neither threads nor the ranges of large tensors can
 test('what goes wrong in another thread is told as if it had been here', async () => {
   const [lane = assert.fail()] = threads.lanes
   const wrong = { name: 'g', inputs: [], outputs: [], initializers: [], nodes: [] }
-  const run = async (): Promise<void> => void (await (await lane.open(wrong, 'little')).run({}))
-  await assert.rejects(run(), Error)
+  const problemAt = async (at: Lane): Promise<string> =>
+    at.open(wrong, 'little').then(
+      () => assert.fail('it takes what has no nodes'),
+      (error: Error) => error.message,
+    )
+  assert.equal(await problemAt(lane), await problemAt(ownLane('cpu')))
   // And it goes on.
   assert.deepEqual(
     (await createRunner('cpu', [lane]).train(requestOf(models.perceptron, 3), control)).weights,

@@ -7,11 +7,11 @@ import { sizeOf, type Weights } from '../../weights.ts'
 import { graphBuilder } from '../builder.ts'
 import { run } from '../interpreter/interpret.ts'
 import { float32, numbers, range, type Values } from '../interpreter/values.ts'
-import type { Graph } from '../ir.ts'
 import { networkOf } from '../network.ts'
+import { formMade } from '../testing/form-made.ts'
 import { floats, node, smallFile } from '../testing/small-file.ts'
 import { isAdapter } from './adapters.ts'
-import { type Planned, plannedForm, plannedModel, plannedNetwork } from './planned.ts'
+import { type Planned, plannedModel, plannedNetwork } from './planned.ts'
 
 const exportsOf = ['residual', 'lstm', 'vit'].map(
   (name) => [name, readFileSync(new URL(`../fixtures/exports/${name}.onnx`, import.meta.url))] as const,
@@ -36,22 +36,6 @@ function made(planned: Planned, weights: Weights): readonly number[] {
   for (const { name, shape } of network.weights) b.input({ name, type: 'float32', shape })
   const y = b.node('Identity', [network.append(b, x, {})], { name: 'y' })
   return numbers(run(b.build('network', [y]), { x: features, ...valuesOf(weights) }).y ?? assert.fail()).data
-}
-
-/** The same as others run the plan's graph. */
-function formMade(planned: Planned, weights: Weights): readonly number[] {
-  const features = examplesFor(plannedNetwork(planned))
-  const { nodes, initializers, output } = plannedForm(planned, { input: 'x', prefix: 'p/', loosened: true })
-  const feeds = { x: features, ...valuesOf(weights) }
-  const inputs = Object.entries(feeds).map(([name, { shape }]) => ({ name, type: 'float32' as const, shape }))
-  const graph: Graph = {
-    name: 'form',
-    inputs,
-    outputs: [{ name: output, type: 'float32', shape: [] }],
-    nodes,
-    initializers,
-  }
-  return numbers(run(graph, feeds)[output] ?? assert.fail()).data
 }
 
 function assertNear(found: readonly number[], wanted: readonly number[]): void {
@@ -97,7 +81,8 @@ for (const [name, file] of exportsOf)
     )
     const wanted = made(plain, merged(learnt, lora))
     assertNear(made(adapted, learnt), wanted)
-    if (name !== 'lstm') assertNear(formMade(adapted, learnt), wanted)
+    const x = examplesFor(plannedNetwork(adapted))
+    if (name !== 'lstm') assertNear(formMade(adapted, { x, ...valuesOf(learnt) }), wanted)
     assert.notDeepEqual(wanted, made(plain, plain.weights))
     // The same again.
     assert.deepEqual(plannedModel(file, lora), adapted)

@@ -2,11 +2,13 @@
  * LoRA (Hu et al. 2021) for a model of a file: W + (alpha / rank)·A·B takes the place of a weight W, of which A and B alone are learnt. They are nodes and weights of the plan's graph like those that
  * the file has: whoever approves the plan sees them, and nobody who trains need know what they are.
  */
-import { type Random, seededRandom } from '../../random.ts'
+import { seededRandom } from '../../random.ts'
 import type { FileLora } from '../../study/model.ts'
 import { type NamedTensor, sizeOf, type Weights } from '../../weights.ts'
 import { importedWords } from '../../words/en/imported.ts'
+import { fill } from '../initial-weights.ts'
 import type { Graph, Node, Tensor, ValueInfo } from '../ir.ts'
+import { firstOfA } from '../layers/adapter.ts'
 import { misfit } from '../layers/layer.ts'
 import { isNamed } from '../network.ts'
 import { namesIn, renamed } from './bare.ts'
@@ -104,6 +106,8 @@ function adapterOf({ name, shape: [rows = 1, ...rest] }: NamedTensor, { rank, pr
     shape: [1 + rest.length],
     data: BigInt64Array.from([rows, ...rest], BigInt),
   }
+  const start = new Float32Array(rows * rank)
+  fill(start, firstOfA(rows), seededRandom(['lora', name]))
   return {
     of: name,
     sum,
@@ -115,11 +119,8 @@ function adapterOf({ name, shape: [rows = 1, ...rest] }: NamedTensor, { rank, pr
       node('Add', [name, isMatrix ? scaled : shaped], sum),
     ],
     weights: [
-      { name: a, shape: [rows, rank], data: drawn(rows * rank, Math.sqrt(3 / rows), seededRandom(['lora', name])) },
+      { name: a, shape: [rows, rank], data: start },
       { name: b, shape: [rank, columns], data: new Float32Array(rank * columns) },
     ],
   }
 }
-
-const drawn = (length: number, bound: number, random: Random): Float32Array<ArrayBuffer> =>
-  Float32Array.from({ length }, () => (2 * random.uniform() - 1) * bound)

@@ -10,6 +10,7 @@ import { run } from '../interpreter/interpret.ts'
 import { float32, numbers, type Values } from '../interpreter/values.ts'
 import { float, type Graph, int } from '../ir.ts'
 import { appendStep, stepParts } from '../step.ts'
+import { formMade } from '../testing/form-made.ts'
 import { floats, node, smallFile } from '../testing/small-file.ts'
 import { importModel } from './network.ts'
 import { plannedForm, plannedGraph, plannedModel, plannedNetwork } from './planned.ts'
@@ -58,26 +59,13 @@ function bothMade(file: Uint8Array, batch: number): { form: readonly number[]; n
   const weights: Values = Object.fromEntries(
     planned.weights.map(({ name, shape, data }) => [name, float32(shape, [...data])]),
   )
-  const { nodes, initializers, input, output } = plannedForm(planned, { input: 'x', prefix: 'p/', loosened: true })
-  assert.equal(input, 'x')
-  const inputs = Object.entries({ x: features, ...weights }).map(([name, { shape }]) => ({
-    name,
-    type: 'float32' as const,
-    shape,
-  }))
-  const graph: Graph = {
-    name: 'form',
-    inputs,
-    outputs: [{ name: output, type: 'float32', shape: [] }],
-    nodes,
-    initializers,
-  }
   const b = graphBuilder()
   const x = b.input({ name: 'x', type: 'float32', shape: features.shape })
   for (const { name, shape } of network.weights) b.input({ name, type: 'float32', shape })
   const y = b.node('Identity', [network.append(b, x, {})], { name: 'y' })
-  const made = (of: Graph, name: string) => numbers(run(of, { x: features, ...weights })[name] ?? assert.fail()).data
-  return { form: made(graph, output), network: made(b.build('network', [y]), 'y') }
+  const feeds = { x: features, ...weights }
+  const made = numbers(run(b.build('network', [y]), feeds).y ?? assert.fail()).data
+  return { form: formMade(planned, feeds), network: made }
 }
 
 for (const [name, file] of exportsOf.filter(([each]) => each !== 'unet'))

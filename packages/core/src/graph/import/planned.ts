@@ -24,7 +24,7 @@ export type Planned = {
   readonly frozen: readonly string[]
 }
 
-/** What a plan says of a file, and of adapters in it. Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED. */
+/** What a plan says of a file, and of adapters in it. Errors: WR_GRAPH_INVALID, WR_GRAPH_REFUSED; WR_STUDY_INVALID (adapters.ts). */
 export function plannedModel(file: Uint8Array, lora?: FileLora): Planned {
   const model = decodeModel(file)
   requireOpset(model.opset)

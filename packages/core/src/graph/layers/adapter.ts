@@ -3,7 +3,7 @@
 import type { LoraSpec } from '../../study/layers.ts'
 import { sizeOf } from '../../weights.ts'
 import type { GraphBuilder } from '../builder.ts'
-import { kernel, parameter, type WeightSpec } from './layer.ts'
+import { type Initial, kernel, parameter, type WeightSpec } from './layer.ts'
 
 export type Adapter = {
   /** The layer's weights: its own frozen, and `NAME.loraA` [rows, rank] and `NAME.loraB` [rank, columns] behind them. */
@@ -11,6 +11,9 @@ export type Adapter = {
   /** The name of the kernel that the layer computes with. */
   kernel(b: GraphBuilder): string
 }
+
+/** Where A [rows, rank] starts. */
+export const firstOfA = (rows: number): Initial => ({ uniform: Math.sqrt(3 / rows) })
 
 /** `own` are the layer's weights, the kernel first: a matrix, or one when all axes but the first are taken together. */
 export function adapted(name: string, own: readonly WeightSpec[], lora: LoraSpec | undefined): Adapter {
@@ -23,7 +26,7 @@ export function adapted(name: string, own: readonly WeightSpec[], lora: LoraSpec
   return {
     weights: [
       ...[first, ...others].map((spec) => ({ ...spec, learnt: false, frozen: true })),
-      kernel(a, [rows, rank], { uniform: Math.sqrt(3 / rows) }),
+      kernel(a, [rows, rank], firstOfA(rows)),
       { ...parameter(thin, [rank, columns], 0), penalised: true },
     ],
     kernel(b) {
