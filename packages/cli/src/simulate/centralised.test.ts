@@ -14,7 +14,7 @@ import { testCsv, testEntropy, testPlan } from '@wardround/site/testing/hospital
 import { ed25519 } from '@wardround/site/testing/keys.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
 import { virtualClock } from '../testing/virtual-clock.ts'
-import { trainCentralised, withCentralised } from './centralised.ts'
+import { pool, trainCentralised, withCentralised } from './centralised.ts'
 import { type SimulatedSite, simulate } from './federation.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'wardround-centralised-'))
@@ -103,4 +103,19 @@ test('of one hospital the pooled model, the federated one and its own are one an
     close(only.centralised?.[metric].value ?? Number.NaN, value)
   }
   assert.equal(only.nTest, 18, 'three tenths of thirty with and of thirty without')
+})
+
+test('of pooled times until an event each record keeps its own', () => {
+  const part = (rows: number, target: readonly number[]) => ({
+    features: new Float32Array(rows),
+    rows,
+    width: 1,
+    target: Float32Array.from(target),
+    targetWidth: 2,
+    patients: Array.from({ length: rows }, (_, row) => `p${row}`),
+  })
+  const { target, targetWidth, group } = pool([part(2, [5, 1, 7, 0]), part(1, [6, 1])])
+  assert.deepEqual([...target], [5, 1, 7, 0, 6, 1])
+  assert.equal(targetWidth, 2)
+  assert.deepEqual([...group], [0, 0, 1])
 })

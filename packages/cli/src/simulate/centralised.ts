@@ -82,16 +82,16 @@ export async function trainCentralised(options: CentralisedOptions): Promise<Cen
 type Pooled = ModelInputs & { readonly group: Int32Array<ArrayBuffer> }
 
 /** All hospitals' records one after another, with whose each is. */
-function pool(parts: readonly ModelInputs[]): Pooled {
+export function pool(parts: readonly ModelInputs[]): Pooled {
   const rows = parts.reduce((sum, part) => sum + part.rows, 0)
   const width = parts[0]?.width ?? 0
-  const { extents, pixelScale } = parts[0] ?? {}
+  const { extents, pixelScale, targetWidth } = parts[0] ?? {}
   const features = pixelScale === undefined ? new Float32Array(rows * width) : new Uint8Array(rows * width)
-  const [target, group] = [new Float32Array(rows), new Int32Array(rows)]
+  const [target, group] = [new Float32Array(rows * (targetWidth ?? 1)), new Int32Array(rows)]
   let row = 0
   for (const [index, part] of parts.entries()) {
     features.set(part.features, row * width)
-    target.set(part.target, row)
+    target.set(part.target, row * (targetWidth ?? 1))
     group.fill(index, row, row + part.rows)
     row += part.rows
   }
@@ -104,6 +104,7 @@ function pool(parts: readonly ModelInputs[]): Pooled {
     ...(extents === undefined ? {} : { extents }),
     ...(pixelScale === undefined ? {} : { pixelScale: scalesOf(parts) }),
     target,
+    ...(targetWidth === undefined ? {} : { targetWidth }),
     group,
     patients,
   }

@@ -64,6 +64,8 @@ const fitting: Record<Outcome, readonly Activation[]> = {
   binary: ['linear', 'sigmoid'],
   multiclass: ['linear', 'softmax'],
   regression: ['linear'],
+  survival: ['linear'],
+  segmentation: ['linear', 'sigmoid', 'softmax'],
 }
 
 function checkOutputs(model: ModelSpec, { weights, activation, output }: Network, loss: Loss): void {

@@ -138,7 +138,8 @@ const metadataOf = ({ study, planHash }: Pick<ExportOptions, 'study' | 'planHash
   study: study.name,
   planHash,
   question: study.question,
-  classes: JSON.stringify(classLabels(study.data.target)),
+  // Of how soon something happens there are no probabilities.
+  classes: JSON.stringify('time' in study.data.target ? [] : classLabels(study.data.target)),
   units: JSON.stringify(unitsOf(study)),
   ...imagesOf(study),
 })

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { WardroundError } from '../errors.ts'
+import { modelSchema, trainingSchema } from '../study/model.ts'
 import { layersIn } from '../study/model-forms.ts'
 import { sizeOf } from '../weights.ts'
 import { run } from './interpreter/interpret.ts'
@@ -24,6 +25,16 @@ function assertNear(found: Values, wanted: Values, tolerance: number): void {
         `${name}: ${one.data[index]} and ${expected}`,
       )
   }
+}
+
+const studyOfTimes = {
+  model: modelSchema.parse({ layers: [{ dense: 1 }] }),
+  training: trainingSchema.parse({
+    loss: 'coxPartialLikelihood',
+    optimizer: { sgd: { rate: 0.1 } },
+    batch: 4,
+    epochs: 1,
+  }),
 }
 
 /** Constants are Float32, a third among them: what a mean is multiplied by. */
@@ -134,6 +145,14 @@ test("in parts of three, with one left over, PyTorch's training is found again",
     compared += 1
   }
   assert.ok(compared >= 4)
+})
+
+test('a loss that compares all examples of a batch has no parts', () => {
+  const { model, training } = studyOfTimes
+  assert.throws(
+    () => partedStep({ model, training, inputs: 2, batch: 4, weighted: false }),
+    (error: unknown) => error instanceof WardroundError && error.code === 'WR_GRAPH_REFUSED',
+  )
 })
 
 test('parts are a batch together, and only the first may be smaller than asked for', () => {

@@ -4,6 +4,7 @@
  * last, whoever has worked on them: the number of cores cannot be told by the bits. Penalties are of no part, and come with the update.
  */
 import { WardroundError } from '../errors.ts'
+import { outcomeOf } from '../study/outcome.ts'
 import { type GraphBuilder, graphBuilder } from './builder.ts'
 import { differentiate } from './differentiate.ts'
 import { divide, type Halves, withoutIdleInputs } from './divided-step.ts'
@@ -41,6 +42,7 @@ export const lastInput = ({ name }: Named): string => `last/${name}`
 
 /** Tensors of `largeValues` values and more are updated some rows at a time (divided-step.ts). Errors: WR_GRAPH_REFUSED for what goes by the whole batch. */
 export function partedStep(options: PartedOptions, largeValues?: number): PartedStep {
+  if (outcomeOf(options.training.loss) === 'survival') refuseComparison()
   const parts = stepParts(options)
   if (parts.network.weights.some(isStatistic)) refuseStatistics()
   return {
@@ -103,5 +105,12 @@ const isStatistic = (weight: Network['weights'][number]): boolean => !weight.lea
 function refuseStatistics(): never {
   throw new WardroundError('WR_GRAPH_REFUSED', {
     problem: 'batch normalisation goes by the whole batch, and its parts are worked on by themselves',
+  })
+}
+
+/** Its loss would compare the examples of a part alone: another loss. */
+function refuseComparison(): never {
+  throw new WardroundError('WR_GRAPH_REFUSED', {
+    problem: 'the partial likelihood compares all examples of a batch, and its parts are worked on by themselves',
   })
 }

@@ -15,6 +15,8 @@ const outcomeActivation: Record<Outcome, Activation> = {
   binary: 'sigmoid',
   multiclass: 'softmax',
   regression: 'linear',
+  survival: 'linear',
+  segmentation: 'softmax',
 }
 
 export type PredictionOptions = {

@@ -1,6 +1,7 @@
 /** One step of training as nodes of a graph: gather the batch, forward, loss, gradients, optimizer. */
 import { WardroundError } from '../errors.ts'
 import type { ModelSpec, TrainingSpec } from '../study/model.ts'
+import { outcomeOf } from '../study/outcome.ts'
 import type { TensorSpec } from '../weights.ts'
 import { augmentDraws } from './augment.ts'
 import type { GraphBuilder } from './builder.ts'
@@ -51,7 +52,7 @@ export type StepParts = {
   readonly draws: readonly DrawSpec[]
   readonly optimizer: Optimizer
   /**
-   * The same for every step: `features` [rows, …inputs] (of images uint8, with what they are scaled by: pixels.ts), `target` [rows, 1], `weight` [rows, 1] if weighted, `group` int32 [rows] with groups,
+   * The same for every step: `features` [rows, …inputs] (of images uint8, with what they are scaled by: pixels.ts), `target` [rows, 1] or of survival [rows, 2], `weight` [rows, 1] if weighted, `group` int32 [rows] with groups,
    * `anchor/<weight>` with a proximal term, `correction/<weight>` with a correction.
    */
   readonly outer: readonly ValueInfo[]
@@ -81,7 +82,7 @@ function outerValues(options: StepOptions, learnt: readonly TensorSpec[]): Value
   return [
     { name: 'features', type: options.pixels ? 'uint8' : 'float32', shape: ['rows', ...extentsOf(options.inputs)] },
     ...(options.pixels ? pixelScaleInputs(extentsOf(options.inputs), options.groups) : []),
-    { name: 'target', type: 'float32', shape: ['rows', 1] },
+    { name: 'target', type: 'float32', shape: ['rows', outcomeOf(options.training.loss) === 'survival' ? 2 : 1] },
     ...(options.weighted ? [{ name: 'weight', type: 'float32' as const, shape: ['rows', 1] }] : []),
     ...(options.groups === undefined ? [] : [{ name: 'group', type: 'int32' as const, shape: ['rows'] }]),
     ...anchored.map(({ name, shape }) => ({ name: `anchor/${name}`, type: 'float32' as const, shape })),

@@ -37,6 +37,8 @@ export function statisticOf(loss: Loss, scored: Scored): Statistic {
       return multiclassStatistic(scored)
     case 'regression':
       return regressionStatistic(scored)
+    default:
+      throw new WardroundError('WR_INTERNAL', { what: `figures of ${outcomeOf(loss)}` })
   }
 }
 

@@ -9,9 +9,17 @@ export const orderedColumns = (columns: Study['data']['columns']): readonly (rea
 /** Columns that are read beside the inputs: whose record it is, the outcome, and the part of a given split. */
 export const specialColumns = ({ data: { patient, target, split } }: Pick<Study, 'data'>): readonly string[] => [
   patient,
-  target.column,
+  ...targetColumns(target),
   ...('column' in split ? [split.column] : []),
 ]
+
+/** Where the outcome is. */
+export const targetColumns = (target: TargetSpec): readonly string[] =>
+  'time' in target ? [target.time.column, target.event.column] : [target.column]
+
+/** What says what a record counts as; of a survival target its event, beside which there is its time. */
+export const countedTarget = (target: TargetSpec): CountedTarget => ('time' in target ? target.event : target)
+export type CountedTarget = Exclude<TargetSpec, { readonly time: unknown }>
 
 /** A category's codes in alphabetical order; the first is the reference. */
 export const orderedCodes = (values: Readonly<Record<string, string>>): readonly string[] =>
@@ -32,6 +40,7 @@ const inputsOfColumn = (spec: ColumnSpec): number =>
 
 /** The classes that a target is divided into, in order of their index; none for a number. */
 export function classLabels(target: TargetSpec): readonly string[] {
+  if ('time' in target) return ['censored', 'event']
   if ('positive' in target) return ['negative', 'positive']
   if ('classes' in target) return orderedCodes(target.classes)
   return []
@@ -40,7 +49,7 @@ export function classLabels(target: TargetSpec): readonly string[] {
 export type TargetRule = (text: string) => number
 
 /** From a target's text to 0 or 1, a class index, or a value; NaN where it is none of them. */
-export function targetRule(target: TargetSpec): TargetRule {
+export function targetRule(target: CountedTarget): TargetRule {
   if ('positive' in target) return positiveRule(target.positive)
   if ('classes' in target) {
     const codes = orderedCodes(target.classes)

@@ -9,8 +9,10 @@ export type ModelInputs = {
   readonly extents?: readonly number[]
   /** What makes model inputs of levels; of pooled hospitals each one's, in turn. */
   readonly pixelScale?: PixelScale
-  /** [rows]: 0 or 1, a class index, or a value. */
+  /** [rows]: 0 or 1, a class index, or a value; or [rows, 2], row-major: a time, and 1 for an event there or 0 for the end of observation. */
   readonly target: Float32Array<ArrayBuffer>
+  /** Values of a record's target; absent: one. */
+  readonly targetWidth?: number
   readonly patients: readonly string[]
 }
 

@@ -1,7 +1,22 @@
 /** A hospital's records as typed columns, with what preflight noticed on the way. Made row by row, so that text is not kept. */
 import { parseNumber } from '../numbers.ts'
-import { type ColumnSpec, type ImageColumn, type SplitPart, type Study, splitParts } from '../study/study.ts'
-import { classLabels, orderedCodes, orderedColumns, specialColumns, targetRule } from './encoding.ts'
+import {
+  type ColumnSpec,
+  type ImageColumn,
+  type SplitPart,
+  type Study,
+  splitParts,
+  type TargetSpec,
+} from '../study/study.ts'
+import {
+  type CountedTarget,
+  classLabels,
+  countedTarget,
+  orderedCodes,
+  orderedColumns,
+  specialColumns,
+  targetRule,
+} from './encoding.ts'
 import type { Finding, FindingCode } from './schema.ts'
 
 /** A record under the study's column names; null where the hospital's data says that it is missing. */
@@ -24,8 +39,10 @@ export type TypedColumn =
 export type TypedTable = {
   readonly rows: number
   readonly patients: readonly string[]
-  /** 0 or 1, a class index, or a value. */
+  /** 0 or 1 (of a survival target: for an event), a class index, or a value. */
   readonly target: Float32Array<ArrayBuffer>
+  /** Each row's, of a survival target: until when it was seen. */
+  readonly times?: Float32Array<ArrayBuffer>
   readonly columns: Readonly<Record<string, TypedColumn>>
   /** Each row's, where the study has the split given. */
   readonly parts?: readonly SplitPart[]
@@ -53,20 +70,19 @@ export function tableBuilder(study: Study, available: ReadonlySet<string>): Tabl
   const imageColumns = here.flatMap(([name, { type }]) =>
     type === 'image' ? [{ name, images: [] as Uint8Array[] }] : [],
   )
-  const ruleOf = targetRule(study.data.target)
+  const outcomeOf = outcomeReader(study)
   const patients: string[] = []
   const target: number[] = []
+  const times: number[] = []
   const partOf = partReader(study)
   const parts: SplitPart[] = []
   const seen = new Set<string>()
   return {
     add({ values, images = {} }) {
       const patient = values[study.data.patient] ?? null
-      const outcome = values[study.data.target.column] ?? null
       if (patient === null) return tally.note('patientMissing', 'warning', study.data.patient)
-      if (outcome === null) return tally.note('targetMissing', 'warning', study.data.target.column)
-      const label = ruleOf(outcome)
-      if (Number.isNaN(label)) return tally.note('notNumber', 'error', study.data.target.column)
+      const { label, time, problem: unclear } = outcomeOf(values)
+      if (unclear !== undefined) return tally.note(...unclear)
       const { part, problem } = partOf(values)
       if (problem !== undefined) return tally.note(...problem)
       for (const { name } of imageColumns) {
@@ -80,6 +96,7 @@ export function tableBuilder(study: Study, available: ReadonlySet<string>): Tabl
       if (part !== undefined) parts.push(part)
       patients.push(patient)
       target.push(label)
+      if (time !== undefined) times.push(time)
       for (const reader of readers) {
         const text = values[reader.name] ?? null
         const { value, problem } = text === null ? reader.missing : reader.read(text)
@@ -87,7 +104,7 @@ export function tableBuilder(study: Study, available: ReadonlySet<string>): Tabl
         reader.values.push(value)
       }
       if (readers.length === 0) return
-      const row = JSON.stringify([patient, label, readers.map((reader) => reader.values.at(-1))])
+      const row = JSON.stringify([patient, label, time, readers.map((reader) => reader.values.at(-1))])
       if (seen.has(row)) tally.note('duplicateRows', 'warning')
       seen.add(row)
     },
@@ -96,6 +113,7 @@ export function tableBuilder(study: Study, available: ReadonlySet<string>): Tabl
         rows: patients.length,
         patients,
         target: Float32Array.from(target),
+        ...('time' in study.data.target ? { times: Float32Array.from(times) } : {}),
         columns: Object.fromEntries([
           ...readers.map(({ name, type, values }) => [name, typed(type, values)] as const),
           ...imageColumns.map(({ name, images }) => [name, { type: 'image', images }] as const),
@@ -113,6 +131,30 @@ const typed = (type: 'number' | 'category', values: readonly number[]): TypedCol
 type Read = { readonly value: number; readonly problem?: FindingCode }
 
 type Problem = readonly [code: FindingCode, severity: Finding['severity'], column: string]
+
+type Outcome = { readonly label: number; readonly time?: number; readonly problem?: Problem }
+
+/** What a record counts as, and of a survival target the time beside it; or the first column that does not say. */
+function outcomeReader({ data: { target } }: Study): (values: RawRecord['values']) => Outcome {
+  const counted = valueReader(countedTarget(target))
+  if (!('time' in target)) return counted
+  const timed = valueReader(target.time)
+  return (values) => {
+    const { label: time, problem } = timed(values)
+    return problem === undefined ? { ...counted(values), time } : { label: Number.NaN, problem }
+  }
+}
+
+function valueReader(target: CountedTarget): (values: RawRecord['values']) => Outcome {
+  const rule = targetRule(target)
+  return (values) => {
+    const text = values[target.column] ?? null
+    const label = text === null ? Number.NaN : rule(text)
+    if (!Number.isNaN(label)) return { label }
+    const code = text === null ? (['targetMissing', 'warning'] as const) : (['notNumber', 'error'] as const)
+    return { label, problem: [...code, target.column] }
+  }
+}
 
 /** The part of the split that a record says it is in; neither part nor problem where the split is drawn. */
 function partReader({ data: { split } }: Study) {
@@ -189,11 +231,16 @@ function tableFindings(study: Study, table: TypedTable): LocalFinding[] {
   const divided = dividedRecords(table)
   if ('column' in study.data.split && divided > 0)
     findings.push({ code: 'partMixed', severity: 'error', column: study.data.split.column, records: divided })
-  if (classLabels(study.data.target).length > 0 && new Set(table.target).size < 2) {
-    findings.push({ code: 'oneClass', severity: 'error', column: study.data.target.column, records: table.rows })
+  if (hasOneClass(study.data.target, table)) {
+    const { column } = countedTarget(study.data.target)
+    findings.push({ code: 'oneClass', severity: 'error', column, records: table.rows })
   }
   return findings
 }
+
+/** Where all have the event there is still who had it first. */
+const hasOneClass = (target: TargetSpec, table: TypedTable): boolean =>
+  'time' in target ? !table.target.includes(1) : classLabels(target).length > 0 && new Set(table.target).size < 2
 
 /** Records of patients who are in more than one part of a given split. */
 function dividedRecords({ patients, parts = [] }: TypedTable): number {

@@ -59,9 +59,16 @@ export function transform(
     rows: rows.length,
     width,
     ...(image === undefined ? {} : { extents: image.extents, pixelScale: scaleOf(scales.image ?? image) }),
-    target: Float32Array.from(rows, (row) => table.target[row] ?? 0),
+    ...targetOf(table, rows),
     patients: Array.from(rows, (row) => table.patients[row] ?? ''),
   }
+}
+
+function targetOf({ target, times }: TypedTable, rows: Int32Array): Pick<ModelInputs, 'target' | 'targetWidth'> {
+  if (times === undefined) return { target: Float32Array.from(rows, (row) => target[row] ?? 0) }
+  const both = new Float32Array(rows.length * 2)
+  for (const [index, row] of rows.entries()) both.set([times[row] ?? 0, target[row] ?? 0], index * 2)
+  return { target: both, targetWidth: 2 }
 }
 
 const scaleOf = ({ mean, standardDeviation }: Levels): PixelScale => ({

@@ -2,10 +2,11 @@
 import { isMap, isScalar, LineCounter, parseDocument, type Node as YamlNode } from 'yaml'
 import { WardroundError } from '../errors.ts'
 import { checkModel, modelField } from '../graph/check-model.ts'
+import { comparedBatch } from '../graph/losses/cox.ts'
 import { type Inputs, networkOf } from '../graph/network.ts'
 import { partedStep } from '../graph/parted-step.ts'
 import { flawIn } from '../json.ts'
-import { plannedInputs, specialColumns } from '../preparation/encoding.ts'
+import { plannedInputs, specialColumns, targetColumns } from '../preparation/encoding.ts'
 import { isMeasuredLoss, lossesFor, lossName, type Outcome, outcomeOf } from '../study/outcome.ts'
 import { type Study, studySchema, type TargetSpec } from '../study/study.ts'
 import { problemWords } from '../words/en/study.ts'
@@ -175,10 +176,12 @@ function crossIssues(study: Study): Issue[] {
   for (const special of specialColumns(study)) {
     if (Object.hasOwn(data.columns, special)) report(['data', 'columns', special], problemWords.leak(special))
   }
-  if (data.patient === data.target.column) report(['data', 'target', 'column'], problemWords.leak(data.patient))
-  if ('column' in data.split && [data.patient, data.target.column].includes(data.split.column))
+  if (targetColumns(data.target).includes(data.patient))
+    report(['data', 'target', ...columnPath(data.target, data.patient)], problemWords.leak(data.patient))
+  if ('column' in data.split && [data.patient, ...targetColumns(data.target)].includes(data.split.column))
     report(['data', 'split', 'column'], problemWords.splitBy(data.split.column))
   const outcome = outcomeOfTarget(data.target)
+  issues.push(...survivalIssues(study))
   if (outcomeOf(training.loss) !== outcome)
     report(['training', 'loss'], problemWords.lossFor(lossesFor(outcome), lossName(training.loss)))
   if ((training.epochs === undefined) === (training.steps === undefined))
@@ -227,6 +230,28 @@ function crossIssues(study: Study): Issue[] {
   return issues
 }
 
+/** Where in a target it names a column. */
+const columnPath = (target: TargetSpec, column: string): readonly string[] =>
+  'time' in target ? [target.time.column === column ? 'time' : 'event', 'column'] : ['column']
+
+/** What does not go with times until an event: there are no classes, and a batch is compared within itself. */
+function survivalIssues({ data: { target }, training, rounds }: Study): readonly Issue[] {
+  if (!('time' in target)) return []
+  const issues: Issue[] = []
+  const report = (path: readonly string[], problem: string): number => issues.push({ path, problem })
+  const { time, event } = target
+  if (time.column === event.column)
+    report(['data', 'target', 'event', 'column'], problemWords.timeIsEvent(event.column))
+  if (time.range[0] >= time.range[1]) report(['data', 'target', 'time', 'range'], problemWords.emptyRange())
+  if (training.classWeights !== undefined) report(['training', 'classWeights'], problemWords.timesUnweighted())
+  if (training.batch < 2 || training.batch > comparedBatch)
+    report(['training', 'batch'], problemWords.comparedBatch(comparedBatch))
+  // An outcome that has no AUROC is told so of every loss.
+  if (rounds.stop !== undefined && !['loss', 'auroc'].includes(rounds.stop.metric))
+    report(['rounds', 'stop', 'metric'], problemWords.metricFor(rounds.stop.metric))
+  return issues
+}
+
 /** Why a batch of this model cannot be worked on in parts, if that is asked for. */
 function partsRefused({ model, training }: Study, inputs: Inputs): string | undefined {
   const { microbatch } = training
@@ -247,7 +272,7 @@ const correctors = ['scaffold', 'fedDyn']
 const keepers = ['scaffold', 'fedDyn']
 
 const outcomeOfTarget = (target: TargetSpec): Outcome =>
-  'positive' in target ? 'binary' : 'classes' in target ? 'multiclass' : 'regression'
+  'time' in target ? 'survival' : 'positive' in target ? 'binary' : 'classes' in target ? 'multiclass' : 'regression'
 
 /** The field that makes it another algorithm than plain gradient descent. */
 const unlikePlainDescent = ({ optimizer, schedule }: Study['training']): string =>

@@ -1,8 +1,8 @@
 /** What a loss says of its outcome. By itself: a trainer's process starts without the forms of a study. */
 import type { Loss } from './loss.ts'
 
-/** Of what a model predicts: one of two outcomes, one of several, or a number. */
-export type Outcome = 'binary' | 'multiclass' | 'regression'
+/** Of what a model predicts: one of two outcomes, one of several, a number, how soon something happens, or what each place of an image belongs to. */
+export type Outcome = 'binary' | 'multiclass' | 'regression' | 'survival' | 'segmentation'
 
 /** Every loss that a study may name, and what it is about. */
 const outcomes = {
@@ -13,6 +13,9 @@ const outcomes = {
   meanSquaredError: 'regression',
   meanAbsoluteError: 'regression',
   huber: 'regression',
+  coxPartialLikelihood: 'survival',
+  dice: 'segmentation',
+  diceCrossEntropy: 'segmentation',
 } as const satisfies Record<string, Outcome>
 export type LossName = keyof typeof outcomes
 export const lossNames = Object.keys(outcomes) as readonly LossName[]

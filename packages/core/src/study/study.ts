@@ -67,7 +67,9 @@ const numberTarget = z.strictObject({
   unit: z.string().min(1).max(40),
   range: z.tuple([z.number(), z.number()]),
 })
-export const targetSchema = z.union([binaryTarget, classTarget, numberTarget])
+/** Until when a record was seen, and whether that is when it happened: otherwise it is censored. */
+const survivalTarget = z.strictObject({ time: numberTarget, event: binaryTarget })
+export const targetSchema = z.union([binaryTarget, classTarget, numberTarget, survivalTarget])
 export type TargetSpec = z.output<typeof targetSchema>
 
 const drawnSplit = z.strictObject({

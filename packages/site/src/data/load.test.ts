@@ -112,6 +112,23 @@ test('a target that is a number is converted like a column', async () => {
   assert.deepEqual([...table.target], [180.156, 99.0858].map(Math.fround))
 })
 
+test('of times until an event, the time is converted like a column, and the event is a code or a number like an outcome', async () => {
+  const time = { column: 'stay', unit: 'mo', range: [0, 1000] }
+  const csv = 'who;STAY;DIED;chol;sex\na;1,5;1,0;200,5;0\nb;2,0;0,0;210,5;1\n'
+  const config = 'columns: { stay: { column: STAY, unit: a }, died: { column: DIED } }'
+  const { table } = await load(csv, config, studyOf({ time, event: { column: 'died', positive: '>= 1' } }))
+  assert.deepEqual(
+    [[...(table.times ?? [])], [...table.target]],
+    [
+      [18, 24],
+      [1, 0],
+    ],
+  )
+  const coded = 'columns: { stay: { column: STAY, unit: a }, died: { column: DIED, codes: { "1,0": yes, "0,0": no } } }'
+  const own = await load(csv, coded, studyOf({ time, event: { column: 'died', positive: 'in yes' } }))
+  assert.deepEqual([...own.table.target], [1, 0])
+})
+
 test('each row is a patient of its own where the file names nobody, and batches do not start again', async () => {
   const csv = `ill,chol,sex\n${'0,200,0\n1,201,1\n'.repeat(800)}`
   const { table } = await load(csv, 'columns: { who: { rowNumber: true } }')

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { parseNumber } from '@wardround/core/numbers.ts'
-import { specialColumns } from '@wardround/core/preparation/encoding.ts'
+import { countedTarget, specialColumns } from '@wardround/core/preparation/encoding.ts'
 import { type LocalFinding, type RawImage, type TypedTable, tableBuilder } from '@wardround/core/preparation/table.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import { configWords } from '@wardround/core/words/en/config.ts'
@@ -128,9 +128,11 @@ function cellReader(name: string, { own, config, decimal, kind, unit }: CellOpti
 function numberUnit({ data }: Study, name: string): string | undefined {
   const column = data.columns[name]
   if (column !== undefined) return column.type === 'number' ? column.unit : undefined
-  if (name !== data.target.column) return undefined
-  if ('range' in data.target) return data.target.unit
-  return 'positive' in data.target && !data.target.positive.startsWith('in ') ? '1' : undefined
+  const counted = countedTarget(data.target)
+  const target = 'time' in data.target && name === data.target.time.column ? data.target.time : counted
+  if (name !== target.column) return undefined
+  if ('range' in target) return target.unit
+  return 'positive' in target && !target.positive.startsWith('in ') ? '1' : undefined
 }
 
 /** `1,5` → `1.5`. Where the decimal sign is a comma, `1.234` could mean two things: it is no number. */

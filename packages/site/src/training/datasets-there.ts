@@ -39,6 +39,7 @@ const plain = (data: Dataset | PredictRequest['data']): Dataset => ({
   ...(data.extents === undefined ? {} : { extents: data.extents }),
   ...(data.pixelScale === undefined ? {} : { pixelScale: data.pixelScale }),
   target: 'target' in data ? data.target : nothing,
+  ...('target' in data && data.targetWidth !== undefined ? { targetWidth: data.targetWidth } : {}),
   ...(data.group === undefined ? {} : { group: data.group }),
 })
 

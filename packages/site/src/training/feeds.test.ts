@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { modelSchema, trainingSchema } from '@wardround/core/study/model.ts'
+import { outerFeeds } from './feeds.ts'
+import type { Dataset } from './messages.ts'
 import { stepOptions } from './step-options.ts'
 
 test('whatever a study says of a step reaches its graph, and what is no part of a graph does not', () => {
@@ -32,4 +34,24 @@ test('whatever a study says of a step reaches its graph, and what is no part of 
   // One graph for all schedules: rates are fed.
   assert.deepEqual(optionsOf({ schedule: { cosine: { length: 9, over: 'steps' } } }), steps.at(-1))
   assert.deepEqual(optionsOf({ epochs: 3 }), steps[0])
+})
+
+test('a target has as many values of each record as its data set says', () => {
+  const targetOf = (data: Pick<Dataset, 'target' | 'targetWidth'>) =>
+    outerFeeds({
+      model: modelSchema.parse({ layers: [{ dense: 1 }] }),
+      training: trainingSchema.parse({
+        loss: 'coxPartialLikelihood',
+        optimizer: { sgd: { rate: 0.1 } },
+        batch: 4,
+      }),
+      data: { features: new Float32Array(3), rows: 3, width: 1, ...data },
+      weights: [],
+      epochs: 1,
+      labels: [],
+    }).target
+  assert.deepEqual(targetOf({ target: Float32Array.of(1, 0, 1) })?.dims, [3, 1])
+  const both = targetOf({ target: Float32Array.of(5, 1, 3, 0, 9, 1), targetWidth: 2 })
+  assert.deepEqual(both?.dims, [3, 2])
+  assert.deepEqual([...(both?.data ?? [])], [5, 1, 3, 0, 9, 1])
 })

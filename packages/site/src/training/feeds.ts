@@ -19,7 +19,7 @@ function dataFeeds({ data, classWeights, groups }: TrainRequest): Feeds {
   const weight = classWeights && Float32Array.from(data.target, (label) => classWeights[label] ?? 1)
   return {
     ...featureFeeds(data, groups),
-    target: floats(data.target, [data.rows, 1]),
+    target: floats(data.target, [data.rows, data.targetWidth ?? 1]),
     ...(weight === undefined ? {} : { weight: floats(weight, [data.rows, 1]) }),
     ...(data.group === undefined ? {} : { group: integers(data.group, [data.rows]) }),
   }

@@ -9,7 +9,7 @@ import { int, ints } from '../ir.ts'
 import { asNumber, type LossInputs, requireShape } from './loss.ts'
 
 /** Who is compared with whom is a matrix of the batch. */
-const largestBatch = 4096
+export const comparedBatch = 4096
 /** Stands for −∞ where somebody is not in a risk set: its exponential is 0, and differences of it are numbers. */
 const nobody = -1e30
 
@@ -19,9 +19,9 @@ const nobody = -1e30
  */
 export function coxPartialLikelihood(b: GraphBuilder, { logits, target }: LossInputs): string {
   const batch = b.shape(logits)[0]
-  if (typeof batch !== 'number' || batch > largestBatch)
+  if (typeof batch !== 'number' || batch > comparedBatch)
     throw new WardroundError('WR_GRAPH_REFUSED', {
-      problem: `the partial likelihood compares all examples of a batch; it can have ${largestBatch}, not ${batch}`,
+      problem: `the partial likelihood compares all examples of a batch; it can have ${comparedBatch}, not ${batch}`,
     })
   requireShape(b, logits, [batch, 1])
   requireShape(b, target, [batch, 2])

@@ -198,3 +198,12 @@ test('a study without numbers, or without categories, does not speak of them', (
   assert.doesNotMatch(releases({ data: { ...data, columns: { ward } } }).leaves, /coarse histogram/)
   assert.doesNotMatch(releases({ data: { ...data, columns: { age } } }).leaves, /how often each code/)
 })
+
+test('of times until an event it is told what is read, and that their order leaves', () => {
+  const target = { time: { column: 'days', unit: 'd', range: [0, 999] }, event: { column: 'died', positive: '= 1' } }
+  const change = { data: { ...data, target }, training: { ...base.training, loss: 'coxPartialLikelihood' } }
+  assert.match(planOf(change), /how long until died \(.* when = 1; .*\), by days \(a number in d\)/)
+  const { leaves } = releases(change)
+  assert.match(leaves, /the concordance with its interval/)
+  assert.match(leaves, /how many pairs of patients were put in the right order, and the partial likelihood/)
+})

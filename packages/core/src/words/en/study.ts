@@ -81,6 +81,11 @@ export const problemWords = {
   statisticsCorrected: (name: string) =>
     `strategy.${name} corrects gradients, and the running statistics of batchNormalization have none; groupNormalization goes with every strategy`,
   statisticsOfOne: () => 'batchNormalization needs at least two records in a batch',
+  timeIsEvent: (column: string) => `${column} already says the time; what happened then is a column of its own`,
+  emptyRange: () => 'the first must be below the second',
+  timesUnweighted: () => 'the partial likelihood has no weights of examples: leave this out',
+  comparedBatch: (most: number) =>
+    `the partial likelihood compares the records of a batch with one another: from 2 to ${most}`,
   microbatchOverBatch: (batch: number) => `a part of a batch of ${batch} cannot be larger than it`,
   amount: () => 'say how much a hospital trains in a round: in epochs or in steps, one of the two',
   metricFor: (metric: string) => `${metric} cannot be measured on this target`,
@@ -123,6 +128,8 @@ function columnText(name: string, spec: ColumnSpec): string {
 }
 
 const targetText = ({ target }: Study['data']): string => {
+  if ('time' in target)
+    return `how long until ${target.event.column} (counted as the event when ${target.event.positive}; otherwise observed without it), by ${target.time.column} (a number in ${target.time.unit})`
   if ('positive' in target) return `${target.column} (counted as positive when ${target.positive})`
   if ('classes' in target) return `${target.column} (one of ${Object.values(target.classes).join(', ')})`
   return `${target.column} (a number in ${target.unit})`
@@ -182,6 +189,9 @@ const lossNames: Readonly<Record<LossName, string>> = {
   meanSquaredError: 'the square of its error',
   meanAbsoluteError: 'the size of its error',
   huber: "Huber's function of its error",
+  coxPartialLikelihood: "Cox's partial likelihood of who had the event before whom, among the records of a step",
+  dice: 'how far the areas that it marks miss the true ones (Dice)',
+  diceCrossEntropy: 'how far the areas that it marks miss the true ones (Dice), and the cross-entropy of each pixel',
 }
 
 const lossText = (loss: Loss): string => {
@@ -288,17 +298,17 @@ export function describePlan(study: Study): readonly string[] {
 
 /** metrics/schema.ts, in words: what a site says of a model's predictions. */
 const statisticText = (target: Study['data']['target']): string => {
+  if ('time' in target) return 'how many pairs of patients were put in the right order, and the partial likelihood'
   if ('positive' in target)
     return `a histogram of predicted probabilities by outcome (${scoreBins} bins, each with the sums of its probabilities and of their squared errors; a bin may hold one patient)`
   if ('classes' in target) return 'how often each class was taken for each (a figure may be about one patient)'
   return 'sums of the errors and of the outcomes, and of their squares'
 }
-const figuresText = (target: Study['data']['target']): string =>
-  'positive' in target
-    ? 'accuracy, AUROC and Brier score with intervals'
-    : 'classes' in target
-      ? 'accuracy and Brier score'
-      : 'the mean squared error'
+const figuresText = (target: Study['data']['target']): string => {
+  if ('time' in target) return 'the concordance with its interval'
+  if ('positive' in target) return 'accuracy, AUROC and Brier score with intervals'
+  return 'classes' in target ? 'accuracy and Brier score' : 'the mean squared error'
+}
 
 /** Exactly what leaves a hospital, and what never does. */
 export function describeReleases(

@@ -1,0 +1,73 @@
+/** Studies of how soon something happens: what goes with them, and what is refused. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { WardroundError } from '../errors.ts'
+import { parseStudy } from './plan.ts'
+
+const example = readFileSync(new URL('../../../../examples/heart-disease/study.yaml', import.meta.url), 'utf8')
+const target =
+  'target: { time: { column: days, unit: d, range: [0, 10000] }, event: { column: died, positive: "= 1" } }'
+const source = example
+  .replace(/ {2}target: \{.*\}/, `  ${target}`)
+  .replace('binaryCrossEntropy', 'coxPartialLikelihood')
+
+function changed(from: string, to: string): string {
+  assert.ok(source.includes(from), from)
+  return source.replace(from, to)
+}
+
+function problemsOf(text: string): readonly string[] {
+  try {
+    parseStudy(text)
+  } catch (error) {
+    assert.ok(error instanceof WardroundError && error.code === 'WR_STUDY_INVALID', String(error))
+    const { issues } = error.parameters
+    return Array.isArray(issues) ? issues.map(String) : assert.fail('no issues')
+  }
+  return []
+}
+
+test('a study may ask how soon something happens', () => {
+  const { study } = parseStudy(source)
+  assert.deepEqual(study.data.target, {
+    time: { column: 'days', unit: 'd', range: [0, 10_000] },
+    event: { column: 'died', positive: '= 1' },
+  })
+  for (const batch of [2, 4096]) assert.deepEqual(problemsOf(changed('batch: 32', `batch: ${batch}`)), [])
+})
+
+const refused: readonly [from: string, to: string, problem: RegExp][] = [
+  ['coxPartialLikelihood', 'binaryCrossEntropy', /training\.loss: this target goes with coxPartialLikelihood/],
+  ['batch: 32', 'batch: 1', /training\.batch: .* from 2 to 4096/],
+  ['batch: 32', 'batch: 4097', /training\.batch: .* from 2 to 4096/],
+  ['batch: 32', 'batch: 32\n  classWeights: balanced', /training\.classWeights: .*no weights of examples/],
+  ['batch: 32', 'batch: 32\n  microbatch: 8', /training\.microbatch: .*compares all examples/],
+  ['fedProx: { mu: 0.1 }', 'qFedAvg: { q: 1, lipschitz: 1 }', /training\.loss: strategy\.qFedAvg weighs/],
+  ['metric: loss', 'metric: auroc', /rounds\.stop\.metric: auroc cannot/],
+  ['metric: loss', 'metric: accuracy', /rounds\.stop\.metric: accuracy cannot/],
+  ['metric: loss', 'metric: brier', /rounds\.stop\.metric: brier cannot/],
+  ['column: died', 'column: days', /data\.target\.event\.column: days already says the time/],
+  ['column: died', 'column: patient_id', /data\.target\.event\.column: patient_id cannot be an input/],
+  ['column: days', 'column: patient_id', /data\.target\.time\.column: patient_id cannot be an input/],
+  ['column: died', 'column: age', /data\.columns\.age: age cannot be an input/],
+  ['column: days', 'column: age', /data\.columns\.age: age cannot be an input/],
+  ['[0, 10000]', '[1, 1]', /data\.target\.time\.range: the first must be below/],
+  [', event: { column: died, positive: "= 1" }', '', /data\.target\.event: this field is missing/],
+  ['dense: 1, name', 'dense: 2, name', /model\.layers: .*one output, not 2/],
+  ['dense: 1, name', 'dense: 1, activation: sigmoid, name', /model\.layers: .*not sigmoid/],
+]
+for (const [from, to, problem] of refused)
+  test(`${from} → ${to} is refused, and nothing else is`, () => {
+    const found = problemsOf(changed(from, to))
+    assert.equal(found.length, 1, found.join('\n'))
+    assert.match(found[0] ?? '', problem)
+  })
+
+test('a given split has a column of its own', () => {
+  for (const column of ['days', 'died'])
+    assert.match(
+      problemsOf(source.replace(/ {2}split: \{.*\}/, `  split: { column: ${column} }`)).join('\n'),
+      /data\.split\.column: .*a column of its own/,
+    )
+})
