@@ -97,7 +97,12 @@ export async function findingSentences(client: Client, study: string): Promise<s
 /** The entries that scripts read: figures without the statistics they came from. */
 export function publicResults(results: Results) {
   type Model = Results['overall']['federated']
-  const model = ({ accuracy, auroc, brier }: Model) => ({ accuracy, auroc, brier })
+  const model = ({ accuracy, auroc, brier, concordance }: Model) => ({
+    accuracy,
+    auroc,
+    brier,
+    ...(concordance === undefined ? {} : { concordance }),
+  })
   const optional = (value: Model | null) => (value === null ? null : model(value))
   return {
     study: results.study,

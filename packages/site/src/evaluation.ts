@@ -1,8 +1,8 @@
 /** Models measured on this site's patients; nothing is said about fewer than the minimum. */
 import { WardroundError } from '@wardround/core/errors.ts'
-import { bootstrap, type Estimates, withoutIntervals } from '@wardround/core/metrics/intervals.ts'
+import { bootstrap, withoutIntervals } from '@wardround/core/metrics/intervals.ts'
 import { type RoundFigure, roundFigure } from '@wardround/core/metrics/round-figure.ts'
-import type { Estimate } from '@wardround/core/metrics/schema.ts'
+import { type Estimates, noEstimate } from '@wardround/core/metrics/schema.ts'
 import { type Scored, statisticOf } from '@wardround/core/metrics/statistic.ts'
 import type { ModelInputs } from '@wardround/core/preparation/inputs.ts'
 import type { ModelResult } from '@wardround/core/protocol/task.ts'
@@ -63,7 +63,7 @@ export type Compared = { readonly results: readonly ModelResult[]; readonly diff
 
 /**
  * Several models on the same test patients: figures with intervals, and each later model's paired difference to the first. Classes
- * have intervals from the bootstrap; numbers have their value alone.
+ * and times have intervals from the bootstrap; numbers have their value alone.
  */
 export function compare(
   study: Study,
@@ -84,6 +84,5 @@ export function compare(
   }
 }
 
-const hiddenEstimate: Estimate = { value: null, low: null, high: null, n: null }
-export const nothing = (): Estimates => ({ accuracy: hiddenEstimate, auroc: hiddenEstimate, brier: hiddenEstimate })
+export const nothing = (): Estimates => ({ accuracy: noEstimate, auroc: noEstimate, brier: noEstimate })
 export const hiddenResult = (): ModelResult => ({ ...nothing(), statistic: null })

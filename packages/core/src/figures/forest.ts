@@ -1,5 +1,5 @@
 /** Estimates as points with their 95 % intervals, a row for each: models side by side, and the paired difference against zero. */
-import type { Estimate } from '../metrics/schema.ts'
+import { type Estimate, estimateIn } from '../metrics/schema.ts'
 import type { Results, SiteResult } from '../protocol/results.ts'
 import { figureWords, type ModelName } from '../words/en/figures.ts'
 import { groupsOf } from './groups.ts'
@@ -24,8 +24,8 @@ export function forest(results: Compared, metric: MetricName): Element | undefin
   const groups = groupsOf(results).map(
     ({ name, models }): RowGroup => ({
       name,
-      n: models[0]?.result[metric].n ?? null,
-      rows: models.map(({ model, result }) => ({ name, model, estimate: result[metric] })),
+      n: models[0] === undefined ? null : estimateIn(models[0].result, metric).n,
+      rows: models.map(({ model, result }) => ({ name, model, estimate: estimateIn(result, metric) })),
     }),
   )
   const [overall, ...sites] = groups
@@ -42,7 +42,7 @@ export function differenceForest({ sites }: Compared, metric: MetricName): Eleme
   const rows = sites.map(({ name, difference }) => ({
     name,
     model: 'federated' as const,
-    estimate: difference[metric],
+    estimate: estimateIn(difference, metric),
   }))
   return draw(
     rows.map((row) => ({ name: row.name, n: row.estimate.n, rows: [row] })),

@@ -1,16 +1,18 @@
 /**
  * Percentile bootstrap over patients (Efron and Tibshirani 1993, section 13.3): patients are drawn with replacement, all records of
  * one together, and the 2.5th and 97.5th percentile of the figure over the resamples are the interval. Two models are compared on the same
- * resamples. A resample with one class has no AUROC and is left out of its percentiles.
+ * resamples. A resample with one class has no AUROC, one without an event no concordance; it is left out of its percentiles.
  */
 
 import { type Random, seededRandom } from '../random.ts'
 import type { MetricName } from '../study/study.ts'
+import { concordanceOf } from './concordance.ts'
 import { binomial, multinomial } from './multinomial.ts'
 import {
   type BinaryStatistic,
-  type Estimate,
+  type Estimates,
   type MulticlassStatistic,
+  noEstimate,
   type ScoreCell,
   type Statistic,
   scoreBins,
@@ -20,8 +22,10 @@ import { binnedAuroc, summarise } from './summary.ts'
 
 export const resamples = 1000
 
-export type Estimates = Readonly<Record<MetricName, Estimate>>
-type Values = Record<MetricName, number | null>
+/** The concordance only of times. */
+type Values = Readonly<Record<Exclude<MetricName, 'concordance'>, number | null>> & {
+  readonly concordance?: number | null
+}
 /** Models on the same records: each, and each later one's difference to the first. */
 export type Compared = { readonly estimates: readonly Estimates[]; readonly differences: readonly Estimates[] }
 
@@ -61,8 +65,20 @@ function ascending(scores: Float32Array): Int32Array {
 
 /** Figures of one model as a function of how often each record counts. */
 type Evaluator = (weight: Float64Array) => Values
-const evaluatorOf = (scored: Scored): Evaluator =>
-  scored.scores.length > scored.target.length ? classEvaluator(scored) : evaluator(scored)
+function evaluatorOf(scored: Scored): Evaluator {
+  const [scores, targets] = [scored.scores.length, scored.target.length]
+  return scores > targets ? classEvaluator(scored) : scores < targets ? timesEvaluator(scored) : evaluator(scored)
+}
+
+/** Times and events. Two draws of one record are no pair. */
+function timesEvaluator(scored: Scored): Evaluator {
+  requireFinite(scored.scores)
+  const weigh = concordanceOf(scored)
+  return (weight) => {
+    const { comparable, concordant } = weigh(weight)
+    return { ...none, concordance: comparable === 0 ? null : concordant / comparable }
+  }
+}
 
 /** Several classes: the most probable is the answer, the first of several that are. */
 function classEvaluator({ scores, target }: Scored): Evaluator {
@@ -84,7 +100,7 @@ function classEvaluator({ scores, target }: Scored): Evaluator {
       }
       return all === 0 ? null : sum / all
     }
-    return { accuracy: mean(right), auroc: null, brier: mean(squares) }
+    return { ...none, accuracy: mean(right), brier: mean(squares) }
   }
 }
 
@@ -99,13 +115,18 @@ function evaluator({ scores, target }: Scored): Evaluator {
       squares += w * (score - label) ** 2
     }
     const share = (part: number): number | null => (sum === 0 ? null : part / sum)
-    return { accuracy: share(right), auroc: rankedAuroc({ scores, target }, order, weight), brier: share(squares) }
+    return {
+      ...none,
+      accuracy: share(right),
+      auroc: rankedAuroc({ scores, target }, order, weight),
+      brier: share(squares),
+    }
   }
 }
 
 /**
  * Figures of several models on the same records, each with its interval, and each later model's difference to the first.
- * `labels` name the random stream. For two or more classes. Errors: WR_WEIGHTS_NOT_FINITE for predictions that are not finite.
+ * `labels` name the random stream. For classes, and for times. Errors: WR_WEIGHTS_NOT_FINITE for predictions that are not finite.
  */
 export function bootstrap(
   models: readonly Scored[],
@@ -145,18 +166,24 @@ export function withoutIntervals(statistics: readonly Statistic[]): Compared {
 
 const none: Values = { accuracy: null, auroc: null, brier: null }
 const minus = (a: Values, b: Values): Values =>
-  mapNames((name) => (a[name] === null || b[name] === null ? null : a[name] - b[name]))
-const mapNames = <T>(of: (name: MetricName) => T): Record<MetricName, T> => ({
+  mapValues(a, (name) => {
+    const [minuend, subtrahend] = [a[name] ?? null, b[name] ?? null]
+    return minuend === null || subtrahend === null ? null : minuend - subtrahend
+  })
+/** Of the metrics that there are. */
+const mapValues = <T>(values: Values, of: (name: MetricName) => T) => ({
   accuracy: of('accuracy'),
   auroc: of('auroc'),
   brier: of('brier'),
+  ...(values.concordance === undefined ? {} : { concordance: of('concordance') }),
 })
 
 const estimatesFrom = ({ observed, drawn, n }: { observed: Values; drawn: readonly Values[]; n: number }): Estimates =>
-  mapNames((name) => {
-    const values = drawn.map((values) => values[name]).filter((value) => value !== null)
-    if (observed[name] === null || values.length === 0) return { value: observed[name], low: null, high: null, n }
-    return { value: observed[name], ...percentiles(values), n }
+  mapValues(observed, (name) => {
+    const values = drawn.map((values) => values[name] ?? null).filter((value) => value !== null)
+    const value = observed[name] ?? null
+    if (value === null || values.length === 0) return { value, low: null, high: null, n }
+    return { value, ...percentiles(values), n }
   })
 
 /** The 2.5th and 97.5th percentile, with linear interpolation (Hyndman and Fan 1996, type 7: NumPy's default). */
@@ -202,7 +229,7 @@ export function pooledEstimates(
   merged: Statistic | null,
   labels: readonly (string | number)[],
 ): Estimates {
-  if (merged === null) return mapNames(() => ({ value: null, low: null, high: null, n: null }))
+  if (merged === null) return { accuracy: noEstimate, auroc: noEstimate, brier: noEstimate }
   const observed = valuesOf(merged)
   const binary = parts.filter((part) => part.kind === 'binary')
   // A stream for each: with one for all, hospitals of like counts would move together.
@@ -237,8 +264,8 @@ function accuracies(parts: readonly MulticlassStatistic[], labels: readonly (str
 }
 
 const valuesOf = (statistic: Statistic): Values => {
-  const { accuracy, auroc, brier } = summarise(statistic)
-  return { accuracy, auroc, brier }
+  const { accuracy, auroc, brier, concordance } = summarise(statistic)
+  return { accuracy, auroc, brier, ...(statistic.kind === 'survival' ? { concordance } : {}) }
 }
 
 type DrawnCell = { label: 0 | 1; bin: number; count: number; meanSquaredError: number }
@@ -271,5 +298,5 @@ function cellValues(cells: readonly DrawnCell[]): Values {
   }
   const list = (label: 0 | 1): Pick<ScoreCell, 'bin' | 'count'>[] =>
     [...merged[label]].map(([bin, count]) => ({ bin, count }))
-  return { accuracy: right / records, auroc: binnedAuroc(list(0), list(1)), brier: squares / records }
+  return { ...none, accuracy: right / records, auroc: binnedAuroc(list(0), list(1)), brier: squares / records }
 }

@@ -6,6 +6,7 @@ import {
   type BinaryStatistic,
   type MulticlassStatistic,
   type RegressionStatistic,
+  type SurvivalStatistic,
   scoreBins,
   statisticSchema,
 } from './schema.ts'
@@ -47,8 +48,19 @@ const regression: RegressionStatistic = {
   patients: 2,
 }
 
+const survival: SurvivalStatistic = {
+  kind: 'survival',
+  records: 3,
+  // Two of three records had the event: each comes before the third, and one before the other.
+  events: 2,
+  comparablePairs: 3,
+  concordantPairs: 2.5,
+  lossSum: 1.5,
+  patients: 3,
+}
+
 test('right statistics are accepted, empty ones too', () => {
-  for (const statistic of [binary, multiclass, regression]) assert.ok(accepts(statistic), statistic.kind)
+  for (const statistic of [binary, multiclass, regression, survival]) assert.ok(accepts(statistic), statistic.kind)
   assert.ok(accepts({ kind: 'binary', negative: [], positive: [], lossSum: 0, patients: 0 }))
 })
 
@@ -56,7 +68,7 @@ const poisons = [Number.NaN, Number.POSITIVE_INFINITY, -1, 1e308, '1', null, und
 
 test('no number of a statistic can be poisoned, left out or of another type', () => {
   // Truths may be negative numbers: with a sum of −1 the regression is as good.
-  for (const statistic of [binary, multiclass, regression])
+  for (const statistic of [binary, multiclass, regression, survival])
     for (const key of Object.keys(statistic))
       for (const poison of poisons)
         if (key !== 'targetSum' || poison !== -1)
@@ -79,7 +91,7 @@ test('no number of a statistic can be poisoned, left out or of another type', ()
 })
 
 test('unknown fields are refused', () => {
-  for (const statistic of [binary, multiclass, regression])
+  for (const statistic of [binary, multiclass, regression, survival])
     assert.equal(accepts({ ...statistic, names: ['a patient'] }), false)
   assert.equal(accepts({ ...binary, positive: [{ ...binary.positive[0], names: ['a patient'] }] }), false)
 })
@@ -104,6 +116,7 @@ test('patients are no more than records, and none only where there are none', ()
     [binary, 4],
     [multiclass, 6],
     [regression, 2],
+    [survival, 3],
   ] as const) {
     assert.ok(accepts({ ...statistic, patients: records }))
     assert.ok(accepts({ ...statistic, patients: 1 }))
@@ -135,6 +148,21 @@ test('sums of several classes and of numbers fit their records', () => {
   assert.ok(accepts({ ...regression, absoluteErrorSum: 4.47 }))
   assert.equal(accepts({ ...regression, absoluteErrorSum: 4.48 }), false)
   assert.equal(accepts({ ...regression, targetSum: -10.3 }), false)
+})
+
+test('pairs and events fit their records', () => {
+  assert.ok(accepts({ ...survival, concordantPairs: 3 }))
+  assert.ok(accepts({ ...survival, events: 0, comparablePairs: 0, concordantPairs: 0, lossSum: 0 }))
+  for (const [changes, why] of [
+    [{ concordantPairs: 3.5 }, 'more in order than there are'],
+    [{ concordantPairs: 2.25 }, 'a quarter of a pair'],
+    // Two events before two other records each.
+    [{ comparablePairs: 5 }, 'more pairs than records make'],
+    [{ events: 4, comparablePairs: 3 }, 'more events than records'],
+    [{ events: 0, comparablePairs: 0, concordantPairs: 0 }, 'a loss of no event'],
+    [{ lossSum: 1e40 }, 'a loss that no two numbers differ by'],
+  ] as const)
+    assert.equal(accepts({ ...survival, ...changes }), false, why)
 })
 
 test('whatever is accepted has finite figures, merged with as much again too', () => {

@@ -16,6 +16,22 @@ export const estimateSchema = z.strictObject({
 })
 export type Estimate = z.output<typeof estimateSchema>
 
+/** What there is no figure of. */
+export const noEstimate: Estimate = { value: null, low: null, high: null, n: null }
+
+/** A model's figures. Those of classes are always there, and null where a model has none; the concordance only of times. */
+export const estimateFields = {
+  accuracy: estimateSchema,
+  auroc: estimateSchema,
+  brier: estimateSchema,
+  concordance: estimateSchema.exactOptional(),
+} as const
+
+const estimatesSchema = z.strictObject(estimateFields)
+export type Estimates = Readonly<z.output<typeof estimatesSchema>>
+
+export const estimateIn = (estimates: Estimates, metric: keyof Estimates): Estimate => estimates[metric] ?? noEstimate
+
 /** Equal bins of predicted probability; 0.5 is an edge. */
 export const scoreBins = 200
 
@@ -146,5 +162,42 @@ export const regressionStatisticSchema = z
   .refine(({ records, patients }) => patientsHold(patients, records), patientsProblem)
 export type RegressionStatistic = z.output<typeof regressionStatisticSchema>
 
-export const statisticSchema = z.union([binaryStatisticSchema, multiclassStatisticSchema, regressionStatisticSchema])
+/** Larger than any difference of two Float32 numbers. */
+const greatestLoss = 2 ** 130
+
+/** Times until an event: pairs of a hospital's own records, and its own partial likelihood (concordance.ts). */
+export const survivalStatisticSchema = z
+  .strictObject({
+    kind: z.literal('survival'),
+    records: count,
+    events: count,
+    /** Pairs of whom it is known who had the event first, and those of them that were told so; equal predictions count a half. */
+    comparablePairs: z
+      .int()
+      .min(0)
+      .max(2 ** 52),
+    concordantPairs: finite.min(0),
+    /** −Σ log partial likelihood. */
+    lossSum: finite.min(0),
+    patients: count,
+  })
+  .refine(
+    ({ records, events, comparablePairs, concordantPairs, lossSum }) =>
+      events <= records &&
+      // Each has an event, and a second record.
+      comparablePairs <= events * Math.max(0, records - 1) &&
+      concordantPairs <= comparablePairs &&
+      Number.isInteger(2 * concordantPairs) &&
+      lossSum <= events * greatestLoss,
+    'pairs and sums that fit the records',
+  )
+  .refine(({ records, patients }) => patientsHold(patients, records), patientsProblem)
+export type SurvivalStatistic = z.output<typeof survivalStatisticSchema>
+
+export const statisticSchema = z.union([
+  binaryStatisticSchema,
+  multiclassStatisticSchema,
+  regressionStatisticSchema,
+  survivalStatisticSchema,
+])
 export type Statistic = z.output<typeof statisticSchema>

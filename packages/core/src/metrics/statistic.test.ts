@@ -98,6 +98,7 @@ test('no records: no figures, and no failure', () => {
     accuracy: null,
     auroc: null,
     brier: null,
+    concordance: null,
   })
   assert.equal(mergeStatistics([]), null)
   assert.equal(summarise(statisticOf('meanSquaredError', scoredOf([], []))).loss, null)

@@ -3,6 +3,7 @@ import { WardroundError } from '../errors.ts'
 import type { Loss } from '../study/loss.ts'
 import { outcomeOf } from '../study/outcome.ts'
 import { firstNotFinite } from '../vector.ts'
+import { concordanceOf, partialLikelihood } from './concordance.ts'
 import {
   type BinaryStatistic,
   logLossOf,
@@ -10,13 +11,14 @@ import {
   type RegressionStatistic,
   type ScoreCell,
   type Statistic,
+  type SurvivalStatistic,
   scoreBins,
 } from './schema.ts'
 
 export type Scored = {
-  /** [rows] probabilities of the positive class or values, or [rows, classes] probabilities. */
+  /** [rows] probabilities of the positive class, values or log-hazards, or [rows, classes] probabilities. */
   readonly scores: Float32Array
-  /** [rows] */
+  /** [rows], or [rows, 2] times and events. */
   readonly target: Float32Array
   /** [rows] whose record it is. */
   readonly patients: readonly string[]
@@ -37,7 +39,9 @@ export function statisticOf(loss: Loss, scored: Scored): Statistic {
       return multiclassStatistic(scored)
     case 'regression':
       return regressionStatistic(scored)
-    default:
+    case 'survival':
+      return survivalStatistic(scored)
+    case 'segmentation':
       throw new WardroundError('WR_INTERNAL', { what: `figures of ${outcomeOf(loss)}` })
   }
 }
@@ -98,6 +102,21 @@ function regressionStatistic({ scores, target, patients }: Scored): RegressionSt
   return { kind: 'regression', records: target.length, ...sums, patients: new Set(patients).size }
 }
 
+function survivalStatistic({ patients, ...scored }: Scored): SurvivalStatistic {
+  const { comparable, concordant } = concordanceOf(scored)()
+  const { lossSum, events } = partialLikelihood(scored)
+  return {
+    kind: 'survival',
+    records: scored.scores.length,
+    comparablePairs: comparable,
+    concordantPairs: concordant,
+    events,
+    // It is none below 0, but for rounding.
+    lossSum: Math.max(0, lossSum),
+    patients: new Set(patients).size,
+  }
+}
+
 /** The statistic of all parts together; patients are assumed to be in one part only, as sites' patients are. Errors: WR_BODY_INVALID for parts of different kinds. */
 export function mergeStatistics(parts: readonly Statistic[]): Statistic | null {
   return parts.reduce<Statistic | null>((merged, part) => (merged === null ? part : mergeTwo(merged, part)), null)
@@ -135,6 +154,17 @@ function mergeTwo(a: Statistic, b: Statistic): Statistic {
       absoluteErrorSum: a.absoluteErrorSum + b.absoluteErrorSum,
       targetSum: a.targetSum + b.targetSum,
       targetSquareSum: a.targetSquareSum + b.targetSquareSum,
+    }
+  }
+  if (a.kind === 'survival' && b.kind === 'survival') {
+    return {
+      kind: 'survival',
+      ...common,
+      records: a.records + b.records,
+      events: a.events + b.events,
+      comparablePairs: a.comparablePairs + b.comparablePairs,
+      concordantPairs: a.concordantPairs + b.concordantPairs,
+      lossSum: a.lossSum + b.lossSum,
     }
   }
   throw new WardroundError('WR_BODY_INVALID', {

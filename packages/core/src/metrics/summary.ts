@@ -5,18 +5,21 @@ import {
   type RegressionStatistic,
   type ScoreCell,
   type Statistic,
+  type SurvivalStatistic,
   scoreBins,
 } from './schema.ts'
 
 export type Figures = {
   /** Records. */
   readonly records: number
-  /** Mean log loss, or mean squared error for a number. */
+  /** Mean log loss; of a number the mean squared error; of times the negative log partial likelihood an event. */
   readonly loss: number | null
   readonly accuracy: number | null
   /** From bins of probability: at most half the pairs within a bin away from the exact figure. */
   readonly auroc: number | null
   readonly brier: number | null
+  /** Of the pairs of a hospital's records of whom it is known who had the event first, the share that was told so (Harrell et al. 1982). */
+  readonly concordance: number | null
 }
 
 export type RocPoint = { readonly falsePositiveRate: number; readonly truePositiveRate: number }
@@ -30,6 +33,8 @@ export function summarise(statistic: Statistic): Figures {
       return multiclassFigures(statistic)
     case 'regression':
       return regressionFigures(statistic)
+    case 'survival':
+      return survivalFigures(statistic)
   }
 }
 
@@ -51,6 +56,7 @@ function binaryFigures({ negative, positive, lossSum }: BinaryStatistic): Figure
     accuracy: ratio(right, records),
     auroc: binnedAuroc(negative, positive),
     brier: ratio(squares, records),
+    concordance: null,
   }
 }
 
@@ -80,6 +86,7 @@ function multiclassFigures({ confusion, lossSum, squaredErrorSum }: MulticlassSt
     accuracy: ratio(right, records),
     auroc: null,
     brier: ratio(squaredErrorSum, records),
+    concordance: null,
   }
 }
 
@@ -89,6 +96,22 @@ const regressionFigures = ({ records, squaredErrorSum }: RegressionStatistic): F
   accuracy: null,
   auroc: null,
   brier: null,
+  concordance: null,
+})
+
+const survivalFigures = ({
+  records,
+  events,
+  lossSum,
+  comparablePairs,
+  concordantPairs,
+}: SurvivalStatistic): Figures => ({
+  records,
+  loss: ratio(lossSum, events),
+  accuracy: null,
+  auroc: null,
+  brier: null,
+  concordance: ratio(concordantPairs, comparablePairs),
 })
 
 /** The ROC curve from (0, 0) to (1, 1), one point a bin edge, from the highest threshold down. */

@@ -1,12 +1,12 @@
 /** The result of a study: what report, console and `study results` show, and nothing that a site did not release. */
 import { z } from 'zod'
-import { estimateSchema } from '../metrics/schema.ts'
+import { estimateFields, estimateSchema } from '../metrics/schema.ts'
 import { preparationSchema } from '../preparation/schema.ts'
 import { outcomeSchema, roundSiteSchema, stopReasonSchema } from './events.ts'
 import { modelResultSchema, sha256Schema, siteNameSchema, studyIdSchema } from './task.ts'
 
 const people = z.int().min(0).nullable()
-const difference = z.strictObject({ accuracy: estimateSchema, auroc: estimateSchema, brier: estimateSchema })
+const difference = z.strictObject(estimateFields)
 
 /** One hospital. `centralised` exists only in demo and simulation, where all data is one's own. */
 export const siteResultSchema = z.strictObject({

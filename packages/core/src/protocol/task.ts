@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { roundFigureSchema } from '../metrics/round-figure.ts'
-import { estimateSchema, statisticSchema } from '../metrics/schema.ts'
+import { estimateFields, statisticSchema } from '../metrics/schema.ts'
 import { preparationSchema, surveySchema } from '../preparation/schema.ts'
 
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/)
@@ -87,9 +87,7 @@ const people = z
 
 /** One model on one site's test patients. */
 export const modelResultSchema = z.strictObject({
-  accuracy: estimateSchema,
-  auroc: estimateSchema,
-  brier: estimateSchema,
+  ...estimateFields,
   /** What merges into the overall figures and draws ROC and calibration; null where the cohort is too small to say. */
   statistic: statisticSchema.nullable(),
 })
@@ -126,7 +124,7 @@ const reports = [
     local: modelResultSchema,
     federated: modelResultSchema,
     /** Federated minus local on the same patients, paired; better only where the interval leaves zero out. */
-    difference: z.strictObject({ accuracy: estimateSchema, auroc: estimateSchema, brier: estimateSchema }),
+    difference: z.strictObject(estimateFields),
     /** Rounds that training alone took until its own stop rule. */
     localRounds: z.int().min(0),
   }),

@@ -1,6 +1,6 @@
 /** The metrics that a result has, and whether joining changed them. */
 import { modelsOf } from '../figures/groups.ts'
-import type { Estimate } from '../metrics/schema.ts'
+import { type Estimate, estimateIn } from '../metrics/schema.ts'
 import { summarise } from '../metrics/summary.ts'
 import type { Results, SiteResult } from '../protocol/results.ts'
 import type { ModelResult } from '../protocol/task.ts'
@@ -8,12 +8,14 @@ import type { Verdict } from '../words/en/figures.ts'
 
 export type Metric = keyof SiteResult['difference']
 
-const better = { accuracy: 'higher', auroc: 'higher', brier: 'lower' } as const
+const better = { accuracy: 'higher', auroc: 'higher', brier: 'lower', concordance: 'higher' } as const
 
 /** Metrics that have a value anywhere; a hidden one still has its column if another hospital shows it. */
 export const knownMetrics = ({ sites, overall }: Pick<Results, 'sites' | 'overall'>): readonly Metric[] =>
   (Object.keys(better) as Metric[]).filter((metric) =>
-    [...sites, overall].some((models) => modelsOf(models).some(({ result }) => result[metric].value !== null)),
+    [...sites, overall].some((models) =>
+      modelsOf(models).some(({ result }) => estimateIn(result, metric).value !== null),
+    ),
   )
 
 /** A model of numbers has none of the metrics; its mean squared error is in its statistic. */

@@ -1,6 +1,7 @@
 /** The table that hospitals want: a block for each, a line for each model, and the paired difference with its verdict under them. */
 import { type Group, modelsOf, type NamedModel } from '../figures/groups.ts'
 import { type Element, h, type Markup } from '../figures/markup.ts'
+import { estimateIn } from '../metrics/schema.ts'
 import type { Results, SiteResult } from '../protocol/results.ts'
 import type { Verdict } from '../words/en/figures.ts'
 import { reportWords } from '../words/en/report.ts'
@@ -30,7 +31,8 @@ type SiteVerdict = {
 }
 
 const verdictsOf = ({ sites }: Results, metric: Metric): readonly SiteVerdict[] =>
-  sites.map(({ name, difference: { [metric]: estimate } }) => {
+  sites.map(({ name, difference }) => {
+    const estimate = estimateIn(difference, metric)
     const verdict = verdictOf(metric, estimate)
     return {
       name,
@@ -100,14 +102,14 @@ const modelRow = ({ model, result }: NamedModel, metrics: readonly Metric[]): El
     h('th', { scope: 'row' }, reportWords.model(model)),
     metrics.length === 0
       ? cell('meanSquaredError', reportWords.error(errorOf(result)))
-      : metrics.map((metric) => cell(metric, reportWords.estimate(result[metric]))),
+      : metrics.map((metric) => cell(metric, reportWords.estimate(estimateIn(result, metric)))),
   ])
 
 const differenceRow = ({ difference }: SiteResult, metrics: readonly Metric[]): Element =>
   h('tr', { class: 'difference' }, [
     h('th', { scope: 'row' }, reportWords.differenceRow()),
     metrics.map((metric) => {
-      const estimate = difference[metric]
+      const estimate = estimateIn(difference, metric)
       const verdict = verdictOf(metric, estimate)
       const text = reportWords.difference(estimate)
       return h('td', { 'data-metric': reportWords.metric(metric) }, [

@@ -1,5 +1,6 @@
 /** The table that hospitals want, for a terminal: local, federated and centralised beside each other, never a figure without its n. */
 import { modelsOf, type NamedModel } from '../figures/groups.ts'
+import { estimateIn } from '../metrics/schema.ts'
 import type { Results } from '../protocol/results.ts'
 import { tableWords } from '../words/en/table.ts'
 import { errorOf, knownMetrics, type Metric, verdictOf } from './metrics.ts'
@@ -39,7 +40,7 @@ export function resultTable(results: Results, { isTTY }: { readonly isTTY: boole
     ...body,
     '',
     ...verdicts(results, metrics),
-    ...footer(results),
+    ...footer(results, metrics),
   ]
 }
 
@@ -49,7 +50,7 @@ const modelRows = (name: string, models: readonly NamedModel[], metrics: readonl
     { text: index === 0 ? name : '' },
     { text: index === 0 ? tableWords.n(result.accuracy.n) : '', right: true },
     { text: tableWords.model(model) },
-    ...metrics.map((metric): Cell => ({ text: tableWords.estimate(metric, result[metric]), right: true })),
+    ...metrics.map((metric): Cell => ({ text: tableWords.estimate(metric, estimateIn(result, metric)), right: true })),
     ...(metrics.length === 0 ? [{ text: tableWords.error(errorOf(result)), right: true }] : []),
   ])
 
@@ -58,20 +59,20 @@ const verdicts = ({ sites }: Results, metrics: readonly Metric[]): string[] =>
   sites.flatMap(({ name, nTest, difference }) => {
     if (nTest === null) return [tableWords.hiddenAt(name)]
     const told = metrics.flatMap((metric) => {
-      const verdict = verdictOf(metric, difference[metric])
+      const verdict = verdictOf(metric, estimateIn(difference, metric))
       return verdict === undefined ? [] : [{ metric, verdict }]
     })
     return told.length === 0 ? [] : [tableWords.verdict(name, told)]
   })
 
-function footer(results: Results): string[] {
+function footer(results: Results, metrics: readonly Metric[]): string[] {
   return [
     '',
     tableWords.rounds(results.rounds.length, results.bestRound, results.stoppedBecause),
     tableWords.traffic(results.bytesUp, results.bytesDown),
     tableWords.weights(results.weightsSha256),
     tableWords.plan(results.planHash),
-    tableWords.method(),
+    tableWords.method(metrics),
     '',
   ]
 }

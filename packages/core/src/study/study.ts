@@ -138,7 +138,7 @@ const roundsSchema = z.strictObject({
   late: stalenessSchema.optional(),
 })
 
-export const metricNames = ['accuracy', 'auroc', 'brier'] as const
+export const metricNames = ['accuracy', 'auroc', 'brier', 'concordance'] as const
 export type MetricName = (typeof metricNames)[number]
 
 export const studySchema = z.strictObject({
@@ -150,10 +150,7 @@ export const studySchema = z.strictObject({
   training: trainingSchema,
   strategy: strategySchema,
   rounds: roundsSchema,
-  evaluate: z
-    .array(z.enum(metricNames))
-    .min(1)
-    .default([...metricNames]),
+  evaluate: z.array(z.enum(metricNames)).min(1).default(['accuracy', 'auroc', 'brier']),
   /** Every reproducible draw follows from it: splits, first weights, shuffles, dropout, bootstrap. */
   seed: z
     .int()

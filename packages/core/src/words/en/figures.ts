@@ -25,6 +25,7 @@ const metricNames: Readonly<Record<string, string>> = {
   accuracy: 'accuracy',
   auroc: 'AUROC',
   brier: 'Brier score',
+  concordance: 'concordance',
   meanSquaredError: 'mean squared error',
 }
 const modelNames: Readonly<Record<ModelName, string>> = {

@@ -113,7 +113,7 @@ export const reportWords = {
   verdict: (verdict: Verdict) => verdicts[verdict],
   error: (value: number | null) => (value === null ? 'hidden' : value.toPrecision(4)),
   tableNote: () =>
-    'Higher is better for accuracy and AUROC, lower for the Brier score. "hidden": fewer patients than the study lets anybody speak of. "none": all test patients had the same outcome, so there is no such figure.',
+    'Higher is better for accuracy, AUROC and concordance, lower for the Brier score. "hidden": fewer patients than the study lets anybody speak of. "none": all test patients had the same outcome, or nobody an event, so there is no such figure.',
 
   intervalsFigure: (centralised: boolean) =>
     `Points are the figures of the table, bars their 95 % intervals${centralised ? '; the three models' : '; the two models'} saw the same test patients. n counts patients.`,
@@ -157,6 +157,7 @@ export const reportWords = {
     `Intervals are 95 % percentile intervals of a bootstrap over patients with ${resamples} resamples; all records of a patient are drawn together. For all hospitals together, the records in the cells of the histograms are resampled, hospital by hospital, as if each were a patient of its own.`,
     '"Better" and "worse" are said only where the 95 % interval of the paired difference leaves zero out.',
     `AUROC is exact at each hospital. For all together it comes from merged histograms of ${bins} bins of predicted probability, in which two patients of one bin count as a tie.`,
+    'Concordance is the share of pairs of patients, of whom it is known who had the event first, that the model puts in that order (Harrell et al. 1982). Pairs are of one hospital; for all hospitals together they are counted, without an interval.',
     `ROC and calibration curves come from the same histograms. The bars of the calibration plots are Wilson score intervals; they count records.`,
   ],
   comparisons: (count: number) =>

@@ -37,6 +37,10 @@ export const tableWords = {
   traffic: (up: number, down: number) => `Sent by the hospitals: ${sizeInWords(up)}; received: ${sizeInWords(down)}.`,
   weights: (sha256: string) => `SHA-256 of the weights: ${sha256}`,
   plan: (hash: string) => `Plan hash: ${hash}`,
-  method: () =>
-    'n: test patients, scored once. Intervals: bootstrap over patients. AUROC exact at a hospital, from 200 bins for all together.',
+  method: (metrics: readonly string[]) =>
+    `n: test patients, scored once. Intervals: bootstrap over patients. ${
+      metrics.includes('concordance')
+        ? 'Concordance compares patients of one hospital; for all together the pairs of each are counted, without an interval.'
+        : 'AUROC exact at a hospital, from 200 bins for all together.'
+    }`,
 }
