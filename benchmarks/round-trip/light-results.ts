@@ -1,6 +1,7 @@
 /** What light sites report. Nothing is computed for it. */
+import { noEstimates } from '@wardround/core/metrics/schema.ts'
 import type { Report } from '@wardround/core/protocol/task.ts'
-import { hiddenResult, nothing } from '@wardround/site/evaluation.ts'
+import { hiddenResult } from '@wardround/site/evaluation.ts'
 
 export const patients = 40
 
@@ -28,6 +29,6 @@ export const finished = (): Report => ({
   nTest: null,
   local: hiddenResult(),
   federated: hiddenResult(),
-  difference: nothing(),
+  difference: noEstimates,
   localRounds: 0,
 })

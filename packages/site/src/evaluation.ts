@@ -2,7 +2,7 @@
 import { WardroundError } from '@wardround/core/errors.ts'
 import { bootstrap, withoutIntervals } from '@wardround/core/metrics/intervals.ts'
 import { type RoundFigure, roundFigure } from '@wardround/core/metrics/round-figure.ts'
-import { type Estimates, noEstimate } from '@wardround/core/metrics/schema.ts'
+import { type Estimates, noEstimates } from '@wardround/core/metrics/schema.ts'
 import { type Scored, statisticOf } from '@wardround/core/metrics/statistic.ts'
 import type { ModelInputs } from '@wardround/core/preparation/inputs.ts'
 import type { ModelResult } from '@wardround/core/protocol/task.ts'
@@ -84,5 +84,4 @@ export function compare(
   }
 }
 
-export const nothing = (): Estimates => ({ accuracy: noEstimate, auroc: noEstimate, brier: noEstimate })
-export const hiddenResult = (): ModelResult => ({ ...nothing(), statistic: null })
+export const hiddenResult = (): ModelResult => ({ ...noEstimates, statistic: null })

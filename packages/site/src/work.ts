@@ -3,6 +3,7 @@
 import { WardroundError } from '@wardround/core/errors.ts'
 import { splitSpecs, weightSpecs } from '@wardround/core/graph/network.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
+import { noEstimates } from '@wardround/core/metrics/schema.ts'
 import { inputsIn } from '@wardround/core/preparation/inputs.ts'
 import { ownPreparation } from '@wardround/core/preparation/own.ts'
 import { preparedInputs } from '@wardround/core/preparation/schema.ts'
@@ -19,7 +20,7 @@ import type { SiteContext } from './context.ts'
 import { correctionFor } from './correction.ts'
 import { type Prepared, preparedWith } from './dataset.ts'
 import { minimumCohortOf, type ReleaseKind } from './egress/policy.ts'
-import { compare, hiddenResult, meanLoss, measure, nothing, patientsIn, predict } from './evaluation.ts'
+import { compare, hiddenResult, meanLoss, measure, patientsIn, predict } from './evaluation.ts'
 import { startingWeights } from './first-weights.ts'
 import { amountOf, classWeightsFor, trainAlone, watched, withPersonalStart } from './local-training.ts'
 import { letGo } from './memory.ts'
@@ -157,7 +158,7 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
   const common = { kind: 'finish' as const, nTrain, nTest, localRounds: alone.rounds }
   if (nTest === null)
     return {
-      result: { report: { ...common, local: hiddenResult(), federated: hiddenResult(), difference: nothing() } },
+      result: { report: { ...common, local: hiddenResult(), federated: hiddenResult(), difference: noEstimates } },
       release: 'evaluations',
       patients: null,
       keep,
@@ -170,7 +171,7 @@ async function finish(site: SiteContext, task: Of<'finish'>, study: Study): Prom
   const { results, differences } = compare(study, { scores, inputs: test, labels: [study.seed, site.membership.site] })
   const [local = hiddenResult(), together = hiddenResult()] = results
   return {
-    result: { report: { ...common, local, federated: together, difference: differences[0] ?? nothing() } },
+    result: { report: { ...common, local, federated: together, difference: differences[0] ?? noEstimates } },
     release: 'evaluations',
     patients: nTest,
     keep,

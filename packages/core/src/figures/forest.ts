@@ -1,13 +1,11 @@
 /** Estimates as points with their 95 % intervals, a row for each: models side by side, and the paired difference against zero. */
-import { type Estimate, estimateIn } from '../metrics/schema.ts'
-import type { Results, SiteResult } from '../protocol/results.ts'
+import { type Estimate, estimateIn, type MetricName } from '../metrics/schema.ts'
+import type { Results } from '../protocol/results.ts'
 import { figureWords, type ModelName } from '../words/en/figures.ts'
 import { groupsOf } from './groups.ts'
 import { type Element, h, type Markup } from './markup.ts'
 import { digitsOf, fixedScale, niceScale, niceStep, type Scale } from './scale.ts'
 import { drawing, label, line, marker, numberWidth, shorten } from './style.ts'
-
-export type MetricName = keyof SiteResult['difference']
 
 const width = 384
 const plot = { left: 14, right: 228 }

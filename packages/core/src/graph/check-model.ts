@@ -65,7 +65,6 @@ const fitting: Record<Outcome, readonly Activation[]> = {
   multiclass: ['linear', 'softmax'],
   regression: ['linear'],
   survival: ['linear'],
-  segmentation: ['linear', 'sigmoid', 'softmax'],
 }
 
 function checkOutputs(model: ModelSpec, { weights, activation, output }: Network, loss: Loss): void {

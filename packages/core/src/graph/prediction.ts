@@ -16,7 +16,6 @@ const outcomeActivation: Record<Outcome, Activation> = {
   multiclass: 'softmax',
   regression: 'linear',
   survival: 'linear',
-  segmentation: 'softmax',
 }
 
 export type PredictionOptions = {

@@ -5,14 +5,14 @@
  */
 
 import { type Random, seededRandom } from '../random.ts'
-import type { MetricName } from '../study/study.ts'
 import { concordanceOf } from './concordance.ts'
 import { binomial, multinomial } from './multinomial.ts'
 import {
   type BinaryStatistic,
   type Estimates,
+  type MetricName,
   type MulticlassStatistic,
-  noEstimate,
+  noEstimates,
   type ScoreCell,
   type Statistic,
   scoreBins,
@@ -22,10 +22,7 @@ import { binnedAuroc, summarise } from './summary.ts'
 
 export const resamples = 1000
 
-/** The concordance only of times. */
-type Values = Readonly<Record<Exclude<MetricName, 'concordance'>, number | null>> & {
-  readonly concordance?: number | null
-}
+type Values = { readonly [metric in keyof Estimates]: number | null }
 /** Models on the same records: each, and each later one's difference to the first. */
 export type Compared = { readonly estimates: readonly Estimates[]; readonly differences: readonly Estimates[] }
 
@@ -229,7 +226,7 @@ export function pooledEstimates(
   merged: Statistic | null,
   labels: readonly (string | number)[],
 ): Estimates {
-  if (merged === null) return { accuracy: noEstimate, auroc: noEstimate, brier: noEstimate }
+  if (merged === null) return noEstimates
   const observed = valuesOf(merged)
   const binary = parts.filter((part) => part.kind === 'binary')
   // A stream for each: with one for all, hospitals of like counts would move together.

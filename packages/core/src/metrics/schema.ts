@@ -17,7 +17,8 @@ export const estimateSchema = z.strictObject({
 export type Estimate = z.output<typeof estimateSchema>
 
 /** What there is no figure of. */
-export const noEstimate: Estimate = { value: null, low: null, high: null, n: null }
+const noEstimate: Estimate = { value: null, low: null, high: null, n: null }
+export const noEstimates: Estimates = { accuracy: noEstimate, auroc: noEstimate, brier: noEstimate }
 
 /** A model's figures. Those of classes are always there, and null where a model has none; the concordance only of times. */
 export const estimateFields = {
@@ -29,8 +30,9 @@ export const estimateFields = {
 
 const estimatesSchema = z.strictObject(estimateFields)
 export type Estimates = Readonly<z.output<typeof estimatesSchema>>
+export type MetricName = keyof Estimates
 
-export const estimateIn = (estimates: Estimates, metric: keyof Estimates): Estimate => estimates[metric] ?? noEstimate
+export const estimateIn = (estimates: Estimates, metric: MetricName): Estimate => estimates[metric] ?? noEstimate
 
 /** Equal bins of predicted probability; 0.5 is an edge. */
 export const scoreBins = 200

@@ -41,8 +41,6 @@ export function statisticOf(loss: Loss, scored: Scored): Statistic {
       return regressionStatistic(scored)
     case 'survival':
       return survivalStatistic(scored)
-    case 'segmentation':
-      throw new WardroundError('WR_INTERNAL', { what: `figures of ${outcomeOf(loss)}` })
   }
 }
 

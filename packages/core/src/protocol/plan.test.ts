@@ -108,8 +108,12 @@ const inner: readonly [from: string, to: string, field: string, problem: RegExp]
   ['loss: binaryCrossEntropy', 'loss: { huber: {} }', 'training.loss', /binaryFocalCrossEntropy, not with huber/],
   ['loss: binaryCrossEntropy', 'loss: diceLoss', 'training.loss', /one of binaryCrossEntropy/],
   ['loss: binaryCrossEntropy', 'loss: coxPartialLikelihood', 'training.loss', /goes with binaryCrossEntropy/],
-  ['loss: binaryCrossEntropy', 'loss: dice', 'training.loss', /goes with binaryCrossEntropy/],
-  ['loss: binaryCrossEntropy', 'loss: { dice: {} }', 'training.loss.dice.squared', /missing/],
+  [
+    'loss: binaryCrossEntropy',
+    'loss: { dice: {} }',
+    'training.loss.dice',
+    /one of binaryCrossEntropy, .*categoricalCrossEntropy, .*huber/,
+  ],
   ['sgd: { rate', 'momentum: { rate', 'training.optimizer.momentum', /one of sgd, adam, adamW, rmsProp, adagrad, lamb/],
   ['loss: binaryCrossEntropy', 'loss: { huber: { delt: 1 } }', 'training.loss.huber.delt', /Did you mean delta/],
   [

@@ -6,6 +6,7 @@ import { comparedBatch } from '../graph/losses/cox.ts'
 import { type Inputs, networkOf } from '../graph/network.ts'
 import { partedStep } from '../graph/parted-step.ts'
 import { flawIn } from '../json.ts'
+import type { RoundMetric } from '../metrics/round-figure.ts'
 import { plannedInputs, specialColumns, targetColumns } from '../preparation/encoding.ts'
 import { isMeasuredLoss, lossesFor, lossName, type Outcome, outcomeOf } from '../study/outcome.ts'
 import { type Study, studySchema, type TargetSpec } from '../study/study.ts'
@@ -188,12 +189,8 @@ function crossIssues(study: Study): Issue[] {
     report(['training', 'epochs'], problemWords.amount())
   if ((training.microbatch ?? 0) > training.batch)
     report(['training', 'microbatch'], problemWords.microbatchOverBatch(training.batch))
-  if (rounds.stop !== undefined && outcome !== 'binary' && rounds.stop.metric === 'auroc') {
+  if (rounds.stop !== undefined && !watchable[outcome].includes(rounds.stop.metric))
     report(['rounds', 'stop', 'metric'], problemWords.metricFor(rounds.stop.metric))
-  }
-  if (rounds.stop !== undefined && outcome === 'regression' && rounds.stop.metric !== 'loss') {
-    report(['rounds', 'stop', 'metric'], problemWords.metricFor(rounds.stop.metric))
-  }
   if ('cyclic' in strategy && rounds.late !== undefined) report(['rounds', 'late'], problemWords.lateInTurn())
   if ('scaffold' in strategy && !isPlainDescent(training))
     report(['training', unlikePlainDescent(training)], problemWords.plainDescentOnly('scaffold'))
@@ -230,25 +227,29 @@ function crossIssues(study: Study): Issue[] {
   return issues
 }
 
+/** What a stop rule can go by. */
+const watchable: Readonly<Record<Outcome, readonly RoundMetric[]>> = {
+  binary: ['loss', 'accuracy', 'auroc', 'brier'],
+  multiclass: ['loss', 'accuracy', 'brier'],
+  regression: ['loss'],
+  survival: ['loss'],
+}
+
 /** Where in a target it names a column. */
 const columnPath = (target: TargetSpec, column: string): readonly string[] =>
   'time' in target ? [target.time.column === column ? 'time' : 'event', 'column'] : ['column']
 
 /** What does not go with times until an event: there are no classes, and a batch is compared within itself. */
-function survivalIssues({ data: { target }, training, rounds }: Study): readonly Issue[] {
+function survivalIssues({ data: { target }, training }: Study): readonly Issue[] {
   if (!('time' in target)) return []
   const issues: Issue[] = []
   const report = (path: readonly string[], problem: string): number => issues.push({ path, problem })
   const { time, event } = target
   if (time.column === event.column)
     report(['data', 'target', 'event', 'column'], problemWords.timeIsEvent(event.column))
-  if (time.range[0] >= time.range[1]) report(['data', 'target', 'time', 'range'], problemWords.emptyRange())
   if (training.classWeights !== undefined) report(['training', 'classWeights'], problemWords.timesUnweighted())
   if (training.batch < 2 || training.batch > comparedBatch)
     report(['training', 'batch'], problemWords.comparedBatch(comparedBatch))
-  // An outcome that has no AUROC is told so of every loss.
-  if (rounds.stop !== undefined && !['loss', 'auroc'].includes(rounds.stop.metric))
-    report(['rounds', 'stop', 'metric'], problemWords.metricFor(rounds.stop.metric))
   return issues
 }
 

@@ -1,11 +1,11 @@
 /** The table that hospitals want: a block for each, a line for each model, and the paired difference with its verdict under them. */
 import { type Group, modelsOf, type NamedModel } from '../figures/groups.ts'
 import { type Element, h, type Markup } from '../figures/markup.ts'
-import { estimateIn } from '../metrics/schema.ts'
+import { estimateIn, type MetricName } from '../metrics/schema.ts'
 import type { Results, SiteResult } from '../protocol/results.ts'
 import type { Verdict } from '../words/en/figures.ts'
 import { reportWords } from '../words/en/report.ts'
-import { errorOf, knownMetrics, type Metric, verdictOf } from './metrics.ts'
+import { errorOf, knownMetrics, verdictOf } from './metrics.ts'
 
 /**
  * Of each metric that has intervals in a sentence whether joining helped, and by name where it did, where it harmed, and of whom nothing is
@@ -30,7 +30,7 @@ type SiteVerdict = {
   readonly word: string
 }
 
-const verdictsOf = ({ sites }: Results, metric: Metric): readonly SiteVerdict[] =>
+const verdictsOf = ({ sites }: Results, metric: MetricName): readonly SiteVerdict[] =>
   sites.map(({ name, difference }) => {
     const estimate = estimateIn(difference, metric)
     const verdict = verdictOf(metric, estimate)
@@ -84,7 +84,7 @@ export function resultTable(results: Results): Element[] {
   ]
 }
 
-type Block = { readonly site?: SiteResult; readonly metrics: readonly Metric[]; readonly patients: string }
+type Block = { readonly site?: SiteResult; readonly metrics: readonly MetricName[]; readonly patients: string }
 
 const block = ({ name, models }: Group, { site, metrics, patients }: Block): Element =>
   h('tbody', {}, [
@@ -97,7 +97,7 @@ const block = ({ name, models }: Group, { site, metrics, patients }: Block): Ele
     site === undefined || metrics.length === 0 ? [] : differenceRow(site, metrics),
   ])
 
-const modelRow = ({ model, result }: NamedModel, metrics: readonly Metric[]): Element =>
+const modelRow = ({ model, result }: NamedModel, metrics: readonly MetricName[]): Element =>
   h('tr', { class: `model ${model}` }, [
     h('th', { scope: 'row' }, reportWords.model(model)),
     metrics.length === 0
@@ -105,7 +105,7 @@ const modelRow = ({ model, result }: NamedModel, metrics: readonly Metric[]): El
       : metrics.map((metric) => cell(metric, reportWords.estimate(estimateIn(result, metric)))),
   ])
 
-const differenceRow = ({ difference }: SiteResult, metrics: readonly Metric[]): Element =>
+const differenceRow = ({ difference }: SiteResult, metrics: readonly MetricName[]): Element =>
   h('tr', { class: 'difference' }, [
     h('th', { scope: 'row' }, reportWords.differenceRow()),
     metrics.map((metric) => {

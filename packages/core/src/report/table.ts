@@ -1,9 +1,9 @@
 /** The table that hospitals want, for a terminal: local, federated and centralised beside each other, never a figure without its n. */
 import { modelsOf, type NamedModel } from '../figures/groups.ts'
-import { estimateIn } from '../metrics/schema.ts'
+import { estimateIn, type MetricName } from '../metrics/schema.ts'
 import type { Results } from '../protocol/results.ts'
 import { tableWords } from '../words/en/table.ts'
-import { errorOf, knownMetrics, type Metric, verdictOf } from './metrics.ts'
+import { errorOf, knownMetrics, verdictOf } from './metrics.ts'
 
 type Cell = { readonly text: string; readonly right?: boolean }
 type Row = readonly Cell[]
@@ -45,7 +45,7 @@ export function resultTable(results: Results, { isTTY }: { readonly isTTY: boole
 }
 
 /** One row for each model, the name in the first only. */
-const modelRows = (name: string, models: readonly NamedModel[], metrics: readonly Metric[]): Row[] =>
+const modelRows = (name: string, models: readonly NamedModel[], metrics: readonly MetricName[]): Row[] =>
   models.map(({ model, result }, index) => [
     { text: index === 0 ? name : '' },
     { text: index === 0 ? tableWords.n(result.accuracy.n) : '', right: true },
@@ -55,7 +55,7 @@ const modelRows = (name: string, models: readonly NamedModel[], metrics: readonl
   ])
 
 /** A sentence for each hospital that has a verdict, or whose figures are hidden. */
-const verdicts = ({ sites }: Results, metrics: readonly Metric[]): string[] =>
+const verdicts = ({ sites }: Results, metrics: readonly MetricName[]): string[] =>
   sites.flatMap(({ name, nTest, difference }) => {
     if (nTest === null) return [tableWords.hiddenAt(name)]
     const told = metrics.flatMap((metric) => {
@@ -65,7 +65,7 @@ const verdicts = ({ sites }: Results, metrics: readonly Metric[]): string[] =>
     return told.length === 0 ? [] : [tableWords.verdict(name, told)]
   })
 
-function footer(results: Results, metrics: readonly Metric[]): string[] {
+function footer(results: Results, metrics: readonly MetricName[]): string[] {
   return [
     '',
     tableWords.rounds(results.rounds.length, results.bestRound, results.stoppedBecause),

@@ -1,8 +1,8 @@
 /** What a loss says of its outcome. By itself: a trainer's process starts without the forms of a study. */
 import type { Loss } from './loss.ts'
 
-/** Of what a model predicts: one of two outcomes, one of several, a number, how soon something happens, or what each place of an image belongs to. */
-export type Outcome = 'binary' | 'multiclass' | 'regression' | 'survival' | 'segmentation'
+/** Of what a model predicts: one of two outcomes, one of several, a number, or how soon something happens. */
+export type Outcome = 'binary' | 'multiclass' | 'regression' | 'survival'
 
 /** Every loss that a study may name, and what it is about. */
 const outcomes = {
@@ -14,8 +14,6 @@ const outcomes = {
   meanAbsoluteError: 'regression',
   huber: 'regression',
   coxPartialLikelihood: 'survival',
-  dice: 'segmentation',
-  diceCrossEntropy: 'segmentation',
 } as const satisfies Record<string, Outcome>
 export type LossName = keyof typeof outcomes
 export const lossNames = Object.keys(outcomes) as readonly LossName[]

@@ -10,12 +10,16 @@ import { strategySchema } from './strategy.ts'
 export const studyNamePattern = /^[a-z0-9][a-z0-9-]{0,62}$/
 const columnName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, 'a letter or _, then letters, digits or _')
 
+const rangeSchema = z
+  .tuple([z.number(), z.number()])
+  .refine(([low, high]) => low < high, 'the first must be below the second')
+
 const numberColumn = z.strictObject({
   type: z.literal('number'),
   /** UCUM unit, as a person reads it: `a`, `mm[Hg]`, `mg/dL`; `1` where there is none. */
   unit: z.string().min(1).max(40),
   /** Plausible values; others are reported by preflight and treated as missing. */
-  range: z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high, 'the first must be below the second'),
+  range: rangeSchema,
 })
 
 const categoryColumn = z.strictObject({
@@ -65,7 +69,7 @@ const classTarget = z.strictObject({
 const numberTarget = z.strictObject({
   column: columnName,
   unit: z.string().min(1).max(40),
-  range: z.tuple([z.number(), z.number()]),
+  range: rangeSchema,
 })
 /** Until when a record was seen, and whether that is when it happened: otherwise it is censored. */
 const survivalTarget = z.strictObject({ time: numberTarget, event: binaryTarget })
@@ -138,8 +142,7 @@ const roundsSchema = z.strictObject({
   late: stalenessSchema.optional(),
 })
 
-export const metricNames = ['accuracy', 'auroc', 'brier', 'concordance'] as const
-export type MetricName = (typeof metricNames)[number]
+const metricNames = ['accuracy', 'auroc', 'brier'] as const
 
 export const studySchema = z.strictObject({
   wardround: z.literal(1),
@@ -150,7 +153,10 @@ export const studySchema = z.strictObject({
   training: trainingSchema,
   strategy: strategySchema,
   rounds: roundsSchema,
-  evaluate: z.array(z.enum(metricNames)).min(1).default(['accuracy', 'auroc', 'brier']),
+  evaluate: z
+    .array(z.enum(metricNames))
+    .min(1)
+    .default([...metricNames]),
   /** Every reproducible draw follows from it: splits, first weights, shuffles, dropout, bootstrap. */
   seed: z
     .int()

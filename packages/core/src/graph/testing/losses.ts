@@ -1,7 +1,6 @@
 /** Losses with their gradients by the logits: PyTorch's of the fixture, and random uses. */
 import fc from 'fast-check'
 import { z } from 'zod'
-import type { Loss } from '../../study/loss.ts'
 import { lossSchema } from '../../study/loss.ts'
 import { graphBuilder } from '../builder.ts'
 import { differentiate } from '../differentiate.ts'
@@ -10,12 +9,12 @@ import fixture from '../fixtures/losses.json' with { type: 'json' }
 import { float32, type NumberValue, type Values } from '../interpreter/values.ts'
 import type { Graph } from '../ir.ts'
 import { discriminatorLoss, type GanLoss, generatorLoss } from '../losses/gan.ts'
-import { appendLoss } from '../losses/registry.ts'
+import { appendLoss, type GraphLoss } from '../losses/registry.ts'
 import { betweenKinks, type Draw, either, integersOf, oneOf, sizeOf } from './draws.ts'
 
 export type LossUse = {
   readonly name: string
-  readonly loss: Loss
+  readonly loss: GraphLoss
   /** `logits`, `target`, and perhaps `weight`. */
   readonly feeds: Readonly<Record<string, NumberValue>>
 }
@@ -34,12 +33,11 @@ export function lossGraph({ loss, feeds }: Pick<LossUse, 'loss' | 'feeds'>): Gra
   )
 }
 
-/** A study says this by the loss's name alone. */
-const notSquared = z.strictObject({ squared: z.literal(false).exactOptional() })
+const diceOptions = z.strictObject({ squared: z.boolean().exactOptional() })
 const graphLosses = z.union([
   lossSchema,
-  z.strictObject({ dice: notSquared }).transform((): Loss => 'dice'),
-  z.strictObject({ diceCrossEntropy: notSquared }).transform((): Loss => 'diceCrossEntropy'),
+  z.strictObject({ dice: diceOptions }),
+  z.strictObject({ diceCrossEntropy: diceOptions }),
 ])
 
 export const pytorchLosses = fixture.cases.map((one): LossUse & { readonly wanted: Values } => ({
@@ -98,7 +96,7 @@ const losses: readonly unknown[] = [
   'coxPartialLikelihood',
 ]
 
-const nameOf = (loss: Loss): string => (typeof loss === 'string' ? loss : (Object.keys(loss)[0] ?? ''))
+const nameOf = (loss: GraphLoss): string => (typeof loss === 'string' ? loss : (Object.keys(loss)[0] ?? ''))
 
 /** Any loss on a small batch; `logits` says of what size they are. */
 export function drawLoss(

@@ -82,7 +82,6 @@ export const problemWords = {
     `strategy.${name} corrects gradients, and the running statistics of batchNormalization have none; groupNormalization goes with every strategy`,
   statisticsOfOne: () => 'batchNormalization needs at least two records in a batch',
   timeIsEvent: (column: string) => `${column} already says the time; what happened then is a column of its own`,
-  emptyRange: () => 'the first must be below the second',
   timesUnweighted: () => 'the partial likelihood has no weights of examples: leave this out',
   comparedBatch: (most: number) =>
     `the partial likelihood compares the records of a batch with one another: from 2 to ${most}`,
@@ -190,8 +189,6 @@ const lossNames: Readonly<Record<LossName, string>> = {
   meanAbsoluteError: 'the size of its error',
   huber: "Huber's function of its error",
   coxPartialLikelihood: "Cox's partial likelihood of who had the event before whom, among the records of a step",
-  dice: 'how far the areas that it marks miss the true ones (Dice)',
-  diceCrossEntropy: 'how far the areas that it marks miss the true ones (Dice), and the cross-entropy of each pixel',
 }
 
 const lossText = (loss: Loss): string => {

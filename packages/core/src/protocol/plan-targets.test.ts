@@ -1,4 +1,4 @@
-/** Studies of how soon something happens: what goes with them, and what is refused. */
+/** Studies by their target, survival times above all: what goes with them, and what is refused. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -70,4 +70,37 @@ test('a given split has a column of its own', () => {
       problemsOf(source.replace(/ {2}split: \{.*\}/, `  split: { column: ${column} }`)).join('\n'),
       /data\.split\.column: .*a column of its own/,
     )
+})
+
+/** The example, of a number. */
+const numbers = example
+  .replace(/ {2}target: \{.*\}/, '  target: { column: days, unit: d, range: [0, 90] }')
+  .replace('binaryCrossEntropy', 'meanSquaredError')
+
+/** The example, of several classes. */
+const classes = example
+  .replace(/ {2}target: \{.*\}/, '  target: { column: num, classes: { "0": none, "1": some, "2": many } }')
+  .replace('binaryCrossEntropy', 'categoricalCrossEntropy')
+  .replace('dense: 1, name', 'dense: 3, name')
+
+test('a stop rule goes by what can be measured on the target, and any other is refused once', () => {
+  for (const [study, watchable] of [
+    [example, ['loss', 'accuracy', 'auroc', 'brier']],
+    [classes, ['loss', 'accuracy', 'brier']],
+    [numbers, ['loss']],
+  ] as const) {
+    assert.deepEqual(problemsOf(study), [])
+    for (const metric of ['loss', 'accuracy', 'auroc', 'brier'] as const) {
+      const found = problemsOf(study.replace('metric: loss', `metric: ${metric}`))
+      const wanted = new Set<string>(watchable).has(metric) ? [] : [`rounds.stop.metric: ${metric} cannot`]
+      assert.equal(found.length, wanted.length, found.join('\n'))
+      for (const [index, text] of wanted.entries()) assert.ok(found[index]?.includes(text), found.join('\n'))
+    }
+  }
+})
+
+test('the range of a number is one', () => {
+  const [problem, ...others] = problemsOf(numbers.replace('[0, 90]', '[90, 0]'))
+  assert.match(problem ?? '', /data\.target\.range: the first must be below/)
+  assert.deepEqual(others, [])
 })
