@@ -1,6 +1,6 @@
 /** What is studied in a storm, drawn from its seed: small, and different in all that changes a federation's way. */
 
-import { countedTarget } from '@wardround/core/preparation/encoding.ts'
+import { targetColumns } from '@wardround/core/preparation/encoding.ts'
 import { splitPatients } from '@wardround/core/preparation/split.ts'
 import { tableBuilder } from '@wardround/core/preparation/table.ts'
 import { type ParsedStudy, validatePlan } from '@wardround/core/protocol/plan.ts'
@@ -103,7 +103,7 @@ export function datasetOf(site: string): DatasetCache {
   const kept = new Map<string, Prepared>()
   const recordsOf = (study: Study): Records => {
     const { patient, target } = study.data
-    const { column } = countedTarget(target)
+    const [column = ''] = targetColumns(target)
     const builder = tableBuilder(study, new Set([patient, column, 'age']))
     const random = seededRandom(['storm data', site])
     for (let row = 0; row < 12; row++) {

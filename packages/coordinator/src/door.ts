@@ -3,7 +3,7 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { plannedSteps } from '@wardround/core/learning/local-steps.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
 import type { Statistic } from '@wardround/core/metrics/schema.ts'
-import { classLabels } from '@wardround/core/preparation/encoding.ts'
+import { classLabels, maskLevels } from '@wardround/core/preparation/encoding.ts'
 import type { BlobRef, Report } from '@wardround/core/protocol/task.ts'
 import { type UpdateFacts, updateFacts } from '@wardround/core/protocol/update.ts'
 import { checkSpecs, float32Of, headerLimitBytes } from '@wardround/core/safetensors.ts'
@@ -103,11 +103,19 @@ async function studyRow({ store }: Context, task: TaskRow): Promise<StudyRow> {
 function checkStatistic(study: Study, statistic: Statistic | null): void {
   if (statistic === null) return
   const wanted = outcomeOf(study.training.loss)
-  const classes = classLabels(study.data.target).length
-  if (statistic.kind !== wanted || (statistic.kind === 'multiclass' && statistic.confusion.length !== classes)) {
+  const { target } = study.data
+  const classes = 'mask' in target ? maskLevels(target).length : classLabels(target).length
+  const divided = classesOf(statistic)
+  if (statistic.kind !== wanted || (divided !== undefined && divided !== classes)) {
     throw new WardroundError('WR_BODY_INVALID', {
       field: 'statistic',
-      problem: `the study asks for a ${wanted} one${wanted === 'multiclass' ? ` of ${classes} classes` : ''}`,
+      problem: `the study asks for a ${wanted} one${divided === undefined ? '' : ` of ${classes} classes`}`,
     })
   }
+}
+
+/** How many classes a statistic is divided by, if it is; of masks the labels, whose first is the background. */
+function classesOf(statistic: Statistic): number | undefined {
+  if (statistic.kind === 'multiclass') return statistic.confusion.length
+  return statistic.kind === 'segmentation' ? statistic.labels.length + 1 : undefined
 }

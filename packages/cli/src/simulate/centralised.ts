@@ -85,7 +85,7 @@ type Pooled = ModelInputs & { readonly group: Int32Array<ArrayBuffer> }
 export function pool(parts: readonly ModelInputs[]): Pooled {
   const rows = parts.reduce((sum, part) => sum + part.rows, 0)
   const width = parts[0]?.width ?? 0
-  const { extents, pixelScale, targetWidth } = parts[0] ?? {}
+  const { extents, pixelScale, targetWidth, masks } = parts[0] ?? {}
   const features = pixelScale === undefined ? new Float32Array(rows * width) : new Uint8Array(rows * width)
   const [target, group] = [new Float32Array(rows * (targetWidth ?? 1)), new Int32Array(rows)]
   let row = 0
@@ -105,9 +105,21 @@ export function pool(parts: readonly ModelInputs[]): Pooled {
     ...(pixelScale === undefined ? {} : { pixelScale: scalesOf(parts) }),
     target,
     ...(targetWidth === undefined ? {} : { targetWidth }),
+    ...(masks === undefined ? {} : { masks: joinedMasks(parts) }),
     group,
     patients,
   }
+}
+
+function joinedMasks(parts: readonly ModelInputs[]): Uint8Array<ArrayBuffer> {
+  const own = parts.flatMap(({ masks }) => (masks === undefined ? [] : [masks]))
+  const all = new Uint8Array(own.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const masks of own) {
+    all.set(masks, at)
+    at += masks.length
+  }
+  return all
 }
 
 /** Each hospital's, one after another. */

@@ -21,7 +21,7 @@ function changed(
   const b = graphBuilder()
   const levels = b.input({ name: 'levels', type: 'float32', shape: ['batch', ...extents] })
   const draws = b.input({ name: 'draws', type: 'float32', shape: ['batch', ...augmentDraws.extents] })
-  const output = appendAugmentation(b, augmentSchema.parse(spec), { levels, draws, extents })
+  const { levels: output } = appendAugmentation(b, augmentSchema.parse(spec), { levels, draws, extents })
   assert.deepEqual(b.shape(output), ['batch', ...extents])
   const graph = b.build('augment', [output])
   checkGraph(graph)
@@ -107,5 +107,47 @@ test('each image is changed by its own draws, all channels alike, and by none in
       }
     }),
     { numRuns: 40 },
+  )
+})
+
+test('a mask is moved as its image is, each pixel one that it has, and what is beside it is background', () => {
+  const [extents, pixels] = [[1, 6, 5], 30]
+  const spec = { flip: 'both', shift: 0.2, rotation: 30, scale: 0.2, brightness: 0.3 }
+  const share = fc.integer({ min: 0, max: 63 }).map((value) => value / 64)
+  const drawn = fc.record({
+    labels: fc.array(fc.integer({ min: 0, max: 2 }), { minLength: pixels, maxLength: pixels }),
+    draws: fc.tuple(share, share, share, share, share, share),
+  })
+  const b = graphBuilder()
+  const input = (name: string, shape: readonly number[]): string => b.input({ name, type: 'float32', shape })
+  const [levels, masks, draws] = [
+    input('levels', [1, ...extents]),
+    input('masks', [1, ...extents]),
+    input('draws', [1, 7]),
+  ]
+  const moved = appendAugmentation(b, augmentSchema.parse(spec), { levels, masks, draws, extents })
+  const [image, mask] = [moved.levels, moved.masks ?? assert.fail()]
+  const graph = b.build('augment', [image, mask])
+  fc.assert(
+    fc.property(drawn, ({ labels, draws: own }) => {
+      for (const label of [1, 2]) {
+        // Nothing is brighter or darker: the image's level is how much of the label there is around a place.
+        const shares = labels.map((value) => (value === label ? 100 : 0))
+        const found = run(graph, {
+          levels: float32([1, ...extents], shares),
+          masks: float32([1, ...extents], labels),
+          draws: float32([1, 7], [...own, 0.5]),
+        })
+        const values = (name: string) => numbers(found[name] ?? assert.fail()).data
+        const around = values(image)
+        for (const [at, value] of values(mask).entries()) {
+          assert.ok([0, 1, 2].includes(value))
+          // The nearest of four pixels counts a quarter at least.
+          if (value === label) assert.ok((around[at] ?? 0) > 24.9, `${around[at]}`)
+          if ((around[at] ?? 0) > 75.1) assert.equal(value, label)
+        }
+      }
+    }),
+    { numRuns: 60 },
   )
 })

@@ -1,10 +1,11 @@
 /**
  * Images changed by chance before a network sees them: turned over, shifted, turned, larger or smaller, brighter or darker. All but the brightness is one affine map
- * for each image, sampled between pixels (Jaderberg et al. 2015, "Spatial transformer networks", eq. 1 and 5); beside the image it is black.
+ * for each image, sampled between pixels (Jaderberg et al. 2015, "Spatial transformer networks", eq. 1 and 5); beside the image it is black. A mask is moved by the same map,
+ * each pixel one that it has; beside it there is background.
  */
 import type { AugmentSpec } from '../study/augment.ts'
 import type { GraphBuilder } from './builder.ts'
-import { int, ints } from './ir.ts'
+import { int, ints, text } from './ir.ts'
 import type { DrawSpec } from './layers/layer.ts'
 
 const uses = ['flipped', 'upended', 'right', 'down', 'turn', 'zoom', 'light'] as const
@@ -13,12 +14,15 @@ type Use = (typeof uses)[number]
 /** Uniform in [0, 1) for each example. No layer can have this name. */
 export const augmentDraws: DrawSpec = { name: 'pixels/augment', extents: [uses.length] }
 
-/** Levels [batch, channels, height, width] from levels, by draws [batch, 7]. */
+/** Levels [batch, channels, height, width] of images, and label indices [batch, 1, height, width] of their masks. */
+export type Pictures = { readonly levels: string; readonly masks?: string | undefined }
+
+/** Of pictures of `extents`, by draws [batch, 7]. */
 export function appendAugmentation(
   b: GraphBuilder,
   spec: AugmentSpec,
-  { levels, draws, extents }: { levels: string; draws: string; extents: readonly number[] },
-): string {
+  { draws, extents, ...pictures }: Pictures & { readonly draws: string; readonly extents: readonly number[] },
+): Pictures {
   const columns = b.several('Split', [draws], {
     attributes: { axis: int(1), num_outputs: int(uses.length) },
     outputs: uses.length,
@@ -28,11 +32,11 @@ export function appendAugmentation(
   const around = (use: Use, most: number): string =>
     b.node('Mul', [b.node('Sub', [draw(use), b.scalar(0.5)]), b.scalar(2 * most)])
   const moved = isMoving(spec)
-    ? sampled(b, { levels, extents, map: affineMap(b, spec, { draw, around, extents }) })
-    : levels
+    ? sampled(b, { ...pictures, extents, map: affineMap(b, spec, { draw, around, extents }) })
+    : pictures
   if (spec.brightness === 0) return moved
   const light = b.node('Unsqueeze', [around('light', 255 * spec.brightness), b.axes([2, 3])])
-  return b.node('Clip', [b.node('Add', [moved, light]), b.scalar(0), b.scalar(255)])
+  return { ...moved, levels: b.node('Clip', [b.node('Add', [moved.levels, light]), b.scalar(0), b.scalar(255)]) }
 }
 
 const isMoving = ({ flip, shift, rotation, scale }: AugmentSpec): boolean =>
@@ -83,8 +87,8 @@ function affineMap(
 /** At the places that a map makes of each pixel's own. */
 function sampled(
   b: GraphBuilder,
-  { levels, extents, map }: { levels: string; extents: readonly number[]; map: string },
-): string {
+  { levels, masks, extents, map }: Pictures & { readonly extents: readonly number[]; readonly map: string },
+): Pictures {
   const [, height = 1, width = 1] = extents
   const middle = (index: number, extent: number): number => (2 * index + 1) / extent - 1
   const own = Float32Array.from({ length: height * width * 3 }, (_, at) => {
@@ -94,5 +98,9 @@ function sampled(
   const places = b.initializer({ name: 'pixels/places', type: 'float32', shape: [height * width, 3], data: own })
   const turned = b.node('Transpose', [map], { attributes: { perm: ints([0, 2, 1]) } })
   const grid = b.node('Reshape', [b.node('MatMul', [places, turned]), b.axes([0, height, width, 2])])
-  return b.node('GridSample', [levels, grid])
+  const attributes = { mode: text('nearest') }
+  return {
+    levels: b.node('GridSample', [levels, grid]),
+    ...(masks === undefined ? {} : { masks: b.node('GridSample', [masks, grid], { attributes }) }),
+  }
 }

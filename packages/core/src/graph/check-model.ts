@@ -2,7 +2,7 @@
 import { WardroundError } from '../errors.ts'
 import type { Activation } from '../study/layers.ts'
 import type { Loss } from '../study/loss.ts'
-import type { ModelSpec, OnnxSpec } from '../study/model.ts'
+import type { ImportedModel, ModelSpec } from '../study/model.ts'
 import { startIn } from '../study/model-forms.ts'
 import { lossName, type Outcome, outcomeOf } from '../study/outcome.ts'
 import { sizeOf } from '../weights.ts'
@@ -18,7 +18,7 @@ import { extentsOf, type Inputs, isNamed, type Network, networkOf, weightSpecs }
 export function checkModel(model: ModelSpec, { inputs, loss }: { inputs: Inputs; loss: Loss }): void {
   const network = checkedNetwork(model, inputs)
   checkInputs(model, network, inputs)
-  checkOutputs(model, network, loss)
+  checkOutputs(model, network, { inputs, loss })
   checkNames(model, network.weights)
   checkStart(model, inputs)
 }
@@ -60,46 +60,64 @@ function checkStart(model: ModelSpec, inputs: Inputs): void {
 }
 
 /** The last layer's activations: that of the outcome, or none, which means the same. */
-const fitting: Record<Outcome, readonly Activation[]> = {
+const fitting: Record<Exclude<Outcome, 'segmentation'>, readonly Activation[]> = {
   binary: ['linear', 'sigmoid'],
   multiclass: ['linear', 'softmax'],
   regression: ['linear'],
   survival: ['linear'],
 }
 
-function checkOutputs(model: ModelSpec, { weights, activation, output }: Network, loss: Loss): void {
-  if ('onnx' in model) {
-    checkEnd(model.onnx, { activation, output }, loss)
-    return
-  }
-  if (!weights.some(({ learnt }) => learnt)) throw misfit('model.layers', 'no layer has weights that are learnt')
-  const [outcome, name] = [outcomeOf(loss), lossName(loss)]
-  if (!fitting[outcome].includes(activation)) {
-    throw misfit(
-      'model.layers',
-      `with ${name} the last layer's activation is ${fitting[outcome].join(' or ')}, not ${activation}`,
-    )
-  }
-  if (output.length !== 1)
-    throw misfit('model.layers', `with ${name} the last layer has ${wantedOutputs(loss)}, not [${output.join(', ')}]`)
-  if (!isWanted(output, loss))
-    throw misfit('model.layers', `with ${name} the last layer has ${wantedOutputs(loss)}, not ${output[0]}`)
+/** A layer's softmax is over the last axis, and the classes of a pixel are not along that one. */
+function fittingFor(model: ModelSpec, loss: Loss, [outputs]: Extents): readonly Activation[] {
+  const outcome = outcomeOf(loss)
+  if (outcome !== 'segmentation') return fitting[outcome]
+  return outputs === 1 ? fitting.binary : 'onnx' in model ? fitting.multiclass : ['linear']
 }
 
-const wantedOutputs = (loss: Loss): string => (outcomeOf(loss) === 'multiclass' ? 'one output a class' : 'one output')
-const isWanted = (output: Extents, loss: Loss): boolean => {
-  const [outputs = 0] = output
-  return output.length === 1 && (outcomeOf(loss) === 'multiclass' ? outputs >= 2 : outputs === 1)
+/** What an example is, and what is said of one. */
+type Ends = { readonly inputs: Inputs; readonly loss: Loss }
+
+function checkOutputs(model: ModelSpec, network: Network, ends: Ends): void {
+  if ('onnx' in model) {
+    checkEnd(model, network, ends)
+    return
+  }
+  const { weights, activation, output } = network
+  if (!weights.some(({ learnt }) => learnt)) throw misfit('model.layers', 'no layer has weights that are learnt')
+  const [name, possible] = [lossName(ends.loss), fittingFor(model, ends.loss, output)]
+  if (!possible.includes(activation)) {
+    throw misfit(
+      'model.layers',
+      `with ${name} the last layer's activation is ${possible.join(' or ')}, not ${activation}`,
+    )
+  }
+  if (!isWanted(output, ends)) {
+    const made = output.length === 1 ? output[0] : `[${output.join(', ')}]`
+    throw misfit('model.layers', `with ${name} the last layer has ${wantedOutputs(ends)}, not ${made}`)
+  }
+}
+
+function wantedOutputs({ inputs, loss }: Ends): string {
+  const outcome = outcomeOf(loss)
+  if (outcome !== 'segmentation') return outcome === 'multiclass' ? 'one output a class' : 'one output'
+  const [, ...space] = extentsOf(inputs)
+  return `one output a label, or of two labels one, for each pixel: [labels, ${space.join(', ')}]`
+}
+
+function isWanted(output: Extents, { inputs, loss }: Ends): boolean {
+  const [[outputs = 0, ...space], [, ...wanted], outcome] = [output, extentsOf(inputs), outcomeOf(loss)]
+  if (outcome === 'segmentation') return outputs >= 1 && space.length === 2 && space.join() === wanted.join()
+  return space.length === 0 && (outcome === 'multiclass' ? outputs >= 2 : outputs === 1)
 }
 
 /** A file ends in logits, or in the activation that the loss does by itself. */
-function checkEnd(onnx: OnnxSpec, { activation, output }: Pick<Network, 'activation' | 'output'>, loss: Loss): void {
-  const [outcome, name] = [outcomeOf(loss), lossName(loss)]
-  if (!fitting[outcome].includes(activation))
-    throw misfit('model.onnx', importedWords.activation(name, fitting[outcome], activation))
-  const hidden = activation === 'linear' && outcome !== 'regression' ? hiddenActivation(plannedGraph(onnx)) : undefined
+function checkEnd(model: ImportedModel, { activation, output }: Network, ends: Ends): void {
+  const [outcome, name, possible] = [outcomeOf(ends.loss), lossName(ends.loss), fittingFor(model, ends.loss, output)]
+  if (!possible.includes(activation)) throw misfit('model.onnx', importedWords.activation(name, possible, activation))
+  const hidden =
+    activation === 'linear' && outcome !== 'regression' ? hiddenActivation(plannedGraph(model.onnx)) : undefined
   if (hidden !== undefined) throw misfit('model.onnx', importedWords.hidden(hidden))
-  if (!isWanted(output, loss)) throw misfit('model.onnx', importedWords.outputs(name, wantedOutputs(loss), output))
+  if (!isWanted(output, ends)) throw misfit('model.onnx', importedWords.outputs(name, wantedOutputs(ends), output))
 }
 
 function checkNames(model: ModelSpec, specs: readonly WeightSpec[]): void {

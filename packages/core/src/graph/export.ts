@@ -7,18 +7,17 @@ import { classLabels } from '../preparation/encoding.ts'
 import type { Levels } from '../preparation/images.ts'
 import { type Preparation, type PreparedColumn, type PreparedImage, preparedInputs } from '../preparation/schema.ts'
 import type { Scales } from '../preparation/transform.ts'
-import type { Activation } from '../study/layers.ts'
+import type { Loss } from '../study/loss.ts'
 import type { ImportedModel } from '../study/model.ts'
-import type { Study } from '../study/study.ts'
+import type { Study, TargetSpec } from '../study/study.ts'
 import type { TensorSpec, Weights } from '../weights.ts'
 import { type GraphBuilder, graphBuilder } from './builder.ts'
 import { encodeModel, type ModelPart, modelParts, modelSize } from './encode-model.ts'
 import { plannedForm } from './import/planned.ts'
 import { type Graph, int, type Node } from './ir.ts'
-import { appendActivation } from './layers/activation.ts'
 import { type Inputs, networkOf, weightSpecs } from './network.ts'
 import { appendLevels, appendScale } from './pixels.ts'
-import { outputActivation } from './prediction.ts'
+import { appendOutputs, outputActivation } from './prediction.ts'
 
 export type ExportOptions = {
   readonly study: Study
@@ -34,7 +33,7 @@ export type ExportOptions = {
  * The bytes of a model. Inputs, one a column: numbers float32 [rows, 1] (NaN, or outside the study's range: missing), categories string
  * [rows, 1] (empty, or a code that the study does not list: missing), an image its levels uint8 [rows, channels, height, width]. Output `prediction` [rows, outputs], or `model/prediction` where a
  * column has that name. Metadata: study, planHash, question, and as JSON classes (a list), units (column → unit) and, of an image, images (column → size,
- * channels and fit).
+ * channels and fit), and of a model that marks images mask (level → what it means): its outputs are then [rows, labels, height, width], or of two labels one.
  */
 export function exportModel(options: ExportOptions): Uint8Array<ArrayBuffer> {
   return encodeModel(exportGraph(options), metadataOf(options))
@@ -69,18 +68,23 @@ export function networkParts(model: ImportedModel, options: Omit<ExportOptions, 
     inputs: [{ name: file.input, type: 'float32', shape: ['rows', ...input] }],
     outputs: [{ name, type: 'float32', shape: ['rows', ...output] }],
     initializers: [...file.initializers, ...weights.map((spec) => ({ ...unfilled(spec), type: 'float32' as const }))],
-    nodes: [...file.nodes, endOf(file.output, outputActivation(options.study.training.loss), name)],
+    nodes: [...file.nodes, endOf(file.output, { loss: options.study.training.loss, output, name })],
   }
   return partsOf(graph, weights, { ...metadataOf(options), preparation: JSON.stringify(options.preparation) })
 }
 
-const endOf = (logits: string, activation: Activation, name: string): Node => ({
-  op: activation === 'sigmoid' ? 'Sigmoid' : activation === 'softmax' ? 'Softmax' : 'Identity',
-  domain: '',
-  inputs: [logits],
-  outputs: [name],
-  attributes: {},
-})
+/** As appendOutputs(), behind nodes of a file. */
+function endOf(logits: string, { loss, output, name }: Pick<End, 'loss' | 'output' | 'name'>): Node {
+  const activation = outputActivation(loss, output[0] ?? 1)
+  return {
+    op: activation === 'sigmoid' ? 'Sigmoid' : activation === 'softmax' ? 'Softmax' : 'Identity',
+    domain: '',
+    inputs: [logits],
+    outputs: [name],
+    attributes: activation === 'softmax' && output.length > 1 ? { axis: int(1) } : {},
+  }
+}
+type End = { readonly loss: Loss; readonly output: readonly number[]; readonly name: string }
 
 function exportGraph({ study, preparation, weights, scales }: Omit<ExportOptions, 'planHash'>): Graph {
   // No column can have a / in its name: columns and the model's own values stay apart.
@@ -98,10 +102,9 @@ function finished(
   x: string,
   { study: { model, training }, inputs, name }: { study: Study; inputs: Inputs; name: string },
 ): Graph {
-  const activation = outputActivation(training.loss)
-  if ('onnx' in model) return throughFile(b, x, { model, activation, name })
-  const logits = networkOf(model, inputs).append(b, x, {})
-  const output = appendActivation(b, logits, activation)
+  const { loss } = training
+  if ('onnx' in model) return throughFile(b, x, { model, loss, name })
+  const output = appendOutputs(b, networkOf(model, inputs).append(b, x, {}), loss)
   return b.build('wardround', [b.node('Identity', [output], { name })])
 }
 
@@ -109,7 +112,7 @@ function finished(
 function throughFile(
   b: GraphBuilder,
   x: string,
-  { model, activation, name }: { model: ImportedModel; activation: Activation; name: string },
+  { model, loss, name }: { readonly model: ImportedModel; readonly loss: Loss; readonly name: string },
 ): Graph {
   const { output: made, weights } = networkOf(model, [])
   const before = b.build('wardround', [x, ...weights.map((weight) => weight.name)])
@@ -118,7 +121,7 @@ function throughFile(
     ...before,
     outputs: [{ name, type: 'float32', shape: ['rows', ...made] }],
     initializers: [...before.initializers, ...file.initializers],
-    nodes: [...before.nodes, ...file.nodes, endOf(file.output, activation, name)],
+    nodes: [...before.nodes, ...file.nodes, endOf(file.output, { loss, output: made, name })],
   }
 }
 /** A column as the model takes it. */
@@ -138,11 +141,15 @@ const metadataOf = ({ study, planHash }: Pick<ExportOptions, 'study' | 'planHash
   study: study.name,
   planHash,
   question: study.question,
-  // Of how soon something happens there are no probabilities.
-  classes: JSON.stringify('time' in study.data.target ? [] : classLabels(study.data.target)),
+  classes: JSON.stringify(classesOf(study.data.target)),
   units: JSON.stringify(unitsOf(study)),
   ...imagesOf(study),
+  ...('mask' in study.data.target ? { mask: JSON.stringify(study.data.target.mask) } : {}),
 })
+
+/** What a record has probabilities of: not of how soon something happens, nor of where something is. */
+const classesOf = (target: TargetSpec): readonly string[] =>
+  'time' in target || 'mask' in target ? [] : classLabels(target)
 
 /** What images are brought to, for whoever has files of them. */
 function imagesOf({ data }: Study): Record<string, string> {

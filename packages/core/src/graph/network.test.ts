@@ -263,10 +263,10 @@ test('a prediction is a probability where the loss is a cross-entropy, whether t
       [3.5, -1.5, 2.5].flatMap((z) => [sigmoid(z), sigmoid(-z)]),
     )
   }
-  const losses = ['binaryCrossEntropy', { categoricalFocalCrossEntropy: {} }, { huber: {} }]
+  const losses = ['binaryCrossEntropy', { categoricalFocalCrossEntropy: {} }, { huber: {} }, 'dice']
   assert.deepEqual(
-    losses.map((loss) => outputActivation(lossSchema.parse(loss))),
-    ['sigmoid', 'softmax', 'linear'],
+    losses.map((loss) => outputActivation(lossSchema.parse(loss), 1)),
+    ['sigmoid', 'softmax', 'linear', 'sigmoid'],
   )
 })
 

@@ -1,6 +1,7 @@
 /** What a step minimises: the mean of its examples' losses, and penalties. */
+import { outcomeOf } from '../study/outcome.ts'
 import type { TensorSpec } from '../weights.ts'
-import { appendAugmentation, augmentDraws } from './augment.ts'
+import { appendAugmentation, augmentDraws, type Pictures } from './augment.ts'
 import type { GraphBuilder } from './builder.ts'
 import { flowBack } from './differentiate.ts'
 import { withOnes } from './joined.ts'
@@ -29,26 +30,34 @@ export function pickRows(
   const pick = (name: string): string => (batch === undefined ? name : b.node('Gather', [name, batch]))
   const features = context.joined === undefined ? pick('features') : withOnes(b, pick('features'))
   const group = options.groups === undefined ? undefined : pick('group')
+  const given = { features, target: pick('target') }
   return {
-    features: options.pixels ? appendImages(b, options, { features, group, context }) : features,
-    target: pick('target'),
+    ...(options.pixels ? appendImages(b, options, { ...given, group, context }) : given),
     ...(options.weighted ? { weight: pick('weight') } : {}),
     ...(group === undefined ? {} : { group }),
   }
 }
 
-type Images = { readonly features: string; readonly group: string | undefined; readonly context: Context }
+type Images = Pick<Rows, 'features' | 'target'> & { readonly group: string | undefined; readonly context: Context }
 
-/** A batch's levels, changed by chance where the study says so, as z-scores. */
-function appendImages(b: GraphBuilder, options: StepOptions, { features, group, context }: Images): string {
-  const levels = appendLevels(b, features)
+/** A batch's levels, changed by chance where the study says so, as z-scores; and its targets, changed as the images are where they are masks. */
+function appendImages(
+  b: GraphBuilder,
+  options: StepOptions,
+  { features, target, group, context }: Images,
+): Pick<Rows, 'features' | 'target'> {
+  const ofMasks = outcomeOf(options.training.loss) === 'segmentation'
+  const given: Pictures = {
+    levels: appendLevels(b, features),
+    ...(ofMasks ? { masks: appendLevels(b, target) } : {}),
+  }
   const { augment } = options.training
   const draws = augment === undefined ? undefined : context.draw?.(augmentDraws)
-  const changed =
+  const { levels, masks = target } =
     augment === undefined || draws === undefined
-      ? levels
-      : appendAugmentation(b, augment, { levels, draws, extents: extentsOf(options.inputs) })
-  return appendScale(b, changed, group === undefined ? {} : { group })
+      ? given
+      : appendAugmentation(b, augment, { ...given, draws, extents: extentsOf(options.inputs) })
+  return { features: appendScale(b, levels, group === undefined ? {} : { group }), target: masks }
 }
 
 type Examples = { readonly network: Network; readonly context: Context; readonly rows: Rows }

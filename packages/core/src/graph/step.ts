@@ -1,7 +1,7 @@
 /** One step of training as nodes of a graph: gather the batch, forward, loss, gradients, optimizer. */
 import { WardroundError } from '../errors.ts'
 import type { ModelSpec, TrainingSpec } from '../study/model.ts'
-import { outcomeOf } from '../study/outcome.ts'
+import { type Outcome, outcomeOf } from '../study/outcome.ts'
 import type { TensorSpec } from '../weights.ts'
 import { augmentDraws } from './augment.ts'
 import type { GraphBuilder } from './builder.ts'
@@ -52,7 +52,7 @@ export type StepParts = {
   readonly draws: readonly DrawSpec[]
   readonly optimizer: Optimizer
   /**
-   * The same for every step: `features` [rows, …inputs] (of images uint8, with what they are scaled by: pixels.ts), `target` [rows, 1] or of survival [rows, 2], `weight` [rows, 1] if weighted, `group` int32 [rows] with groups,
+   * The same for every step: `features` [rows, …inputs] (of images uint8, with what they are scaled by: pixels.ts), `target` (targetInput()), `weight` [rows, 1] if weighted, `group` int32 [rows] with groups,
    * `anchor/<weight>` with a proximal term, `correction/<weight>` with a correction.
    */
   readonly outer: readonly ValueInfo[]
@@ -82,12 +82,20 @@ function outerValues(options: StepOptions, learnt: readonly TensorSpec[]): Value
   return [
     { name: 'features', type: options.pixels ? 'uint8' : 'float32', shape: ['rows', ...extentsOf(options.inputs)] },
     ...(options.pixels ? pixelScaleInputs(extentsOf(options.inputs), options.groups) : []),
-    { name: 'target', type: 'float32', shape: ['rows', outcomeOf(options.training.loss) === 'survival' ? 2 : 1] },
+    targetInput(outcomeOf(options.training.loss), { inputs: options.inputs, rows: 'rows' }),
     ...(options.weighted ? [{ name: 'weight', type: 'float32' as const, shape: ['rows', 1] }] : []),
     ...(options.groups === undefined ? [] : [{ name: 'group', type: 'int32' as const, shape: ['rows'] }]),
     ...anchored.map(({ name, shape }) => ({ name: `anchor/${name}`, type: 'float32' as const, shape })),
     ...corrected.map(({ name, shape }) => ({ name: `correction/${name}`, type: 'float32' as const, shape })),
   ]
+}
+
+/** [rows, 1], or of survival [rows, 2], or of masks their label indices uint8 [rows, 1, height, width]. */
+export function targetInput(outcome: Outcome, { inputs, rows }: { inputs: Inputs; rows: number | string }): ValueInfo {
+  if (outcome !== 'segmentation')
+    return { name: 'target', type: 'float32', shape: [rows, outcome === 'survival' ? 2 : 1] }
+  const [, ...space] = extentsOf(inputs)
+  return { name: 'target', type: 'uint8', shape: [rows, 1, ...space] }
 }
 
 /** The names of a step's own inputs: batch indices int32 [batch], a layer's draws [batch, …extents], and the rate [] if scheduled. */

@@ -196,10 +196,39 @@ export const survivalStatisticSchema = z
   .refine(({ records, patients }) => patientsHold(patients, records), patientsProblem)
 export type SurvivalStatistic = z.output<typeof survivalStatisticSchema>
 
+/** Of a label: the images in which it is there or marked, and the sums of their overlaps. */
+const overlapSumsSchema = z.strictObject({ records: count, diceSum: finite.min(0), iouSum: finite.min(0) }).refine(
+  ({ records, diceSum, iouSum }) =>
+    within(diceSum, [0, records], records) &&
+    // Of an image it is d / (2 − d), which bends upwards: of the mean at the least that of the mean, at the most the mean itself.
+    within(iouSum, [records === 0 ? 0 : (records * diceSum) / (2 * records - diceSum), diceSum], records),
+  'sums that fit the images',
+)
+
+/** Areas that are marked in images (overlap.ts). */
+export const segmentationStatisticSchema = z
+  .strictObject({
+    kind: z.literal('segmentation'),
+    records: count,
+    /** Σ over the images of the loss. */
+    lossSum: finite.min(0),
+    /** Each but the background, in order of level. */
+    labels: z.array(overlapSumsSchema).min(1).max(255),
+    patients: count,
+  })
+  .refine(
+    ({ records, lossSum, labels }) =>
+      lossSum <= records * greatestLoss && labels.every((label) => label.records <= records),
+    'sums that fit the records',
+  )
+  .refine(({ records, patients }) => patientsHold(patients, records), patientsProblem)
+export type SegmentationStatistic = z.output<typeof segmentationStatisticSchema>
+
 export const statisticSchema = z.union([
   binaryStatisticSchema,
   multiclassStatisticSchema,
   regressionStatisticSchema,
   survivalStatisticSchema,
+  segmentationStatisticSchema,
 ])
 export type Statistic = z.output<typeof statisticSchema>

@@ -4,19 +4,21 @@ import type { Loss } from '../study/loss.ts'
 import { outcomeOf } from '../study/outcome.ts'
 import { firstNotFinite } from '../vector.ts'
 import { concordanceOf, partialLikelihood } from './concordance.ts'
+import { maskFigures, type OverlapSums, overlapSums } from './overlap.ts'
 import {
   type BinaryStatistic,
   logLossOf,
   type MulticlassStatistic,
   type RegressionStatistic,
   type ScoreCell,
+  type SegmentationStatistic,
   type Statistic,
   type SurvivalStatistic,
   scoreBins,
 } from './schema.ts'
 
 export type Scored = {
-  /** [rows] probabilities of the positive class, values or log-hazards, or [rows, classes] probabilities. */
+  /** [rows] probabilities of the positive class, values or log-hazards, or [rows, classes] probabilities; of masks how well each is met (overlap.ts). */
   readonly scores: Float32Array
   /** [rows], or [rows, 2] times and events. */
   readonly target: Float32Array
@@ -41,6 +43,8 @@ export function statisticOf(loss: Loss, scored: Scored): Statistic {
       return regressionStatistic(scored)
     case 'survival':
       return survivalStatistic(scored)
+    case 'segmentation':
+      return segmentationStatistic(scored)
   }
 }
 
@@ -115,6 +119,21 @@ function survivalStatistic({ patients, ...scored }: Scored): SurvivalStatistic {
   }
 }
 
+function segmentationStatistic({ scores, patients }: Scored): SegmentationStatistic {
+  const { losses, overlaps } = maskFigures(scores, patients.length)
+  return {
+    kind: 'segmentation',
+    records: patients.length,
+    // It is none below 0, but for rounding.
+    lossSum: Math.max(
+      0,
+      losses.reduce((sum, loss) => sum + loss, 0),
+    ),
+    labels: [...overlapSums(overlaps)],
+    patients: new Set(patients).size,
+  }
+}
+
 /** The statistic of all parts together; patients are assumed to be in one part only, as sites' patients are. Errors: WR_BODY_INVALID for parts of different kinds. */
 export function mergeStatistics(parts: readonly Statistic[]): Statistic | null {
   return parts.reduce<Statistic | null>((merged, part) => (merged === null ? part : mergeTwo(merged, part)), null)
@@ -165,11 +184,21 @@ function mergeTwo(a: Statistic, b: Statistic): Statistic {
       lossSum: a.lossSum + b.lossSum,
     }
   }
+  if (a.kind === 'segmentation' && b.kind === 'segmentation' && a.labels.length === b.labels.length) {
+    const labels = a.labels.map((label, index) => mergeOverlaps(label, b.labels[index] ?? label))
+    return { ...a, ...common, records: a.records + b.records, lossSum: a.lossSum + b.lossSum, labels }
+  }
   throw new WardroundError('WR_BODY_INVALID', {
     field: 'statistic',
     problem: `a ${b.kind} statistic does not go with a ${a.kind} one`,
   })
 }
+
+const mergeOverlaps = (a: OverlapSums, b: OverlapSums): OverlapSums => ({
+  records: a.records + b.records,
+  diceSum: a.diceSum + b.diceSum,
+  iouSum: a.iouSum + b.iouSum,
+})
 
 function mergeCells(a: readonly ScoreCell[], b: readonly ScoreCell[]): ScoreCell[] {
   const merged = new Map(a.map((cell) => [cell.bin, cell]))

@@ -4,6 +4,7 @@ import {
   type MulticlassStatistic,
   type RegressionStatistic,
   type ScoreCell,
+  type SegmentationStatistic,
   type Statistic,
   type SurvivalStatistic,
   scoreBins,
@@ -35,6 +36,8 @@ export function summarise(statistic: Statistic): Figures {
       return regressionFigures(statistic)
     case 'survival':
       return survivalFigures(statistic)
+    case 'segmentation':
+      return segmentationFigures(statistic)
   }
 }
 
@@ -112,6 +115,15 @@ const survivalFigures = ({
   auroc: null,
   brier: null,
   concordance: ratio(concordantPairs, comparablePairs),
+})
+
+const segmentationFigures = ({ records, lossSum }: SegmentationStatistic): Figures => ({
+  records,
+  loss: ratio(lossSum, records),
+  accuracy: null,
+  auroc: null,
+  brier: null,
+  concordance: null,
 })
 
 /** The ROC curve from (0, 0) to (1, 1), one point a bin edge, from the highest threshold down. */

@@ -1,6 +1,7 @@
 /** How columns become model inputs, before anything is known but the plan. */
 import { parseNumber } from '../numbers.ts'
 import type { ColumnSpec, ImageColumn, Study, TargetSpec } from '../study/study.ts'
+import type { WantedImage } from './fit-image.ts'
 
 /** Columns in alphabetical order (by code unit), which is the order of model inputs. */
 export const orderedColumns = (columns: Study['data']['columns']): readonly (readonly [string, ColumnSpec])[] =>
@@ -17,9 +18,27 @@ export const specialColumns = ({ data: { patient, target, split } }: Pick<Study,
 export const targetColumns = (target: TargetSpec): readonly string[] =>
   'time' in target ? [target.time.column, target.event.column] : [target.column]
 
-/** What says what a record counts as; of a survival target its event, beside which there is its time. */
-export const countedTarget = (target: TargetSpec): CountedTarget => ('time' in target ? target.event : target)
-export type CountedTarget = Exclude<TargetSpec, { readonly time: unknown }>
+/** What says in a cell what a record counts as; of a survival target its event, beside which there is its time. */
+export const countedTarget = (target: WrittenTarget): CountedTarget => ('time' in target ? target.event : target)
+export type CountedTarget = Exclude<WrittenTarget, { readonly time: unknown }>
+/** A target that is read from cells. */
+export type WrittenTarget = Exclude<TargetSpec, MaskTarget>
+export type MaskTarget = Extract<TargetSpec, { readonly mask: unknown }>
+
+/** The levels of a mask's labels, in order of their index: rising, so that the first is the background. */
+export const maskLevels = ({ mask }: MaskTarget): readonly number[] =>
+  Object.keys(mask)
+    .map(Number)
+    .toSorted((a, b) => a - b)
+
+/** What each mask is brought to: the size of the image that it is of, if there is one. */
+export function maskForm(target: MaskTarget, columns: Study['data']['columns']): WantedImage | undefined {
+  const image = imageColumn(columns)
+  return image && { size: image.size, fit: image.fit, channels: 1, background: maskLevels(target)[0] ?? 0 }
+}
+
+const imageColumn = (columns: Study['data']['columns']): ImageColumn | undefined =>
+  Object.values(columns).find((spec) => spec.type === 'image')
 
 /** A category's codes in alphabetical order; the first is the reference. */
 export const orderedCodes = (values: Readonly<Record<string, string>>): readonly string[] =>
@@ -27,9 +46,10 @@ export const orderedCodes = (values: Readonly<Record<string, string>>): readonly
 
 /** The extents of one example, [channels, height, width], where the study learns from images; else how many inputs a record makes. */
 export function plannedInputs(columns: Study['data']['columns']): number | readonly number[] {
-  const specs = Object.values(columns)
-  const image = specs.find((spec) => spec.type === 'image')
-  return image === undefined ? specs.reduce((sum, spec) => sum + inputsOfColumn(spec), 0) : imageExtents(image)
+  const image = imageColumn(columns)
+  return image === undefined
+    ? Object.values(columns).reduce((sum, spec) => sum + inputsOfColumn(spec), 0)
+    : imageExtents(image)
 }
 
 const imageExtents = ({ channels, size: [height, width] }: ImageColumn): readonly number[] => [channels, height, width]
@@ -38,9 +58,10 @@ const imageExtents = ({ channels, size: [height, width] }: ImageColumn): readonl
 const inputsOfColumn = (spec: ColumnSpec): number =>
   spec.type === 'category' ? Object.keys(spec.values).length - 1 : 1
 
-/** The classes that a target is divided into, in order of their index; none for a number. */
+/** The classes that records are divided into, in order of their index; none for a number. */
 export function classLabels(target: TargetSpec): readonly string[] {
   if ('time' in target) return ['censored', 'event']
+  if ('mask' in target) return ['unmarked', 'marked']
   if ('positive' in target) return ['negative', 'positive']
   if ('classes' in target) return orderedCodes(target.classes)
   return []

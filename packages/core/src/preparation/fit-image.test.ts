@@ -5,10 +5,14 @@ import { fitImage, type Picture } from './fit-image.ts'
 import cases from './fixtures/images.json' with { type: 'json' }
 
 for (const { width, height, channels, levels, wanted, fitted } of cases)
-  test(`${channels} × ${height} × ${width} to ${wanted.channels} × ${wanted.size.join(' × ')}, ${wanted.fit}: as Pillow`, () => {
+  test(`${channels} × ${height} × ${width} to ${wanted.channels} × ${wanted.size.join(' × ')}, ${wanted.fit}${'background' in wanted ? ', nearest' : ''}: as Pillow`, () => {
     const picture = { width, height, channels: channels as 1 | 3, levels: Uint8Array.from(levels) }
     const [to, across] = wanted.size
-    const spec = { size: [to ?? 0, across ?? 0] as [number, number], channels: wanted.channels as 1 | 3 }
+    const spec = {
+      size: [to ?? 0, across ?? 0] as [number, number],
+      channels: wanted.channels as 1 | 3,
+      ...('background' in wanted ? { background: wanted.background } : {}),
+    }
     assert.deepEqual([...fitImage(picture, { ...spec, fit: wanted.fit as 'pad' | 'stretch' })], fitted)
   })
 

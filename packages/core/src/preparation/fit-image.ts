@@ -13,14 +13,20 @@ export type Picture = {
   readonly levels: Uint8Array
 }
 
+/** `background` is of masks: the level beside the picture, where no other is made than those it has. */
+export type WantedImage = ImageForm & { readonly background?: number }
+
 /** Levels [channels, height, width]. */
-export function fitImage(picture: Picture, { size: [height, width], channels, fit }: ImageForm): Uint8Array {
+export function fitImage(
+  picture: Picture,
+  { size: [height, width], channels, fit, background }: WantedImage,
+): Uint8Array {
   const planes = channels === 1 ? [greyOf(picture)] : [0, 1, 2].map((channel) => planeOf(picture, channel))
   const inner = fit === 'stretch' ? { width, height } : contained(picture, { width, height })
   const [left, top] = [(width - inner.width) >> 1, (height - inner.height) >> 1]
-  const fitted = new Uint8Array(channels * height * width)
+  const fitted = new Uint8Array(channels * height * width).fill(background ?? 0)
   for (const [channel, plane] of planes.entries()) {
-    const resized = resize({ ...picture, levels: plane }, inner)
+    const resized = (background === undefined ? resize : nearestTo)({ ...picture, levels: plane }, inner)
     for (let row = 0; row < inner.height; row++) {
       const at = (channel * height + top + row) * width + left
       fitted.set(resized.subarray(row * inner.width, (row + 1) * inner.width), at)
@@ -53,6 +59,16 @@ const planeOf = ({ channels, levels }: Picture, channel: number): Uint8Array =>
     : Uint8Array.from({ length: levels.length / 3 }, (_, pixel) => levels[3 * pixel + channel] ?? 0)
 
 type Plane = Omit<Picture, 'channels'>
+
+/** The level at each new pixel's middle, as Pillow's `NEAREST`. */
+function nearestTo({ levels, ...from }: Plane, to: Size): Uint8Array {
+  const places = (length: number, made: number): readonly number[] =>
+    Array.from({ length: made }, (_, place) => Math.floor(((2 * place + 1) * length) / (2 * made)))
+  const columns = places(from.width, to.width)
+  return Uint8Array.from(
+    places(from.height, to.height).flatMap((row) => columns.map((column) => levels[row * from.width + column] ?? 0)),
+  )
+}
 
 /** Columns first, then rows, rounded to levels in between. */
 function resize({ levels, ...from }: Plane, to: Size): Uint8Array {

@@ -13,6 +13,8 @@ export type ModelInputs = {
   readonly target: Float32Array<ArrayBuffer>
   /** Values of a record's target; absent: one. */
   readonly targetWidth?: number
+  /** [rows, height, width], row-major: of images their pixels' label indices, where those are what is predicted. */
+  readonly masks?: Uint8Array<ArrayBuffer>
   readonly patients: readonly string[]
 }
 

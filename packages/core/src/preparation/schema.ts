@@ -36,6 +36,7 @@ export const findingCodes = [
   'imageUnreadable',
   'imageRepeated',
   'imageInTwoParts',
+  'maskLevel',
 ] as const
 export type FindingCode = (typeof findingCodes)[number]
 

@@ -12,9 +12,12 @@ import {
   type CountedTarget,
   classLabels,
   countedTarget,
+  type MaskTarget,
+  maskLevels,
   orderedCodes,
   orderedColumns,
   specialColumns,
+  targetColumns,
   targetRule,
 } from './encoding.ts'
 import type { Finding, FindingCode } from './schema.ts'
@@ -22,7 +25,7 @@ import type { Finding, FindingCode } from './schema.ts'
 /** A record under the study's column names; null where the hospital's data says that it is missing. */
 export type RawRecord = {
   readonly values: Readonly<Record<string, string | null>>
-  /** Of the study's image columns. */
+  /** Of the study's image columns, and of a target that is a mask. */
   readonly images?: Readonly<Record<string, RawImage>>
 }
 /** Levels [channels, height, width], or why there are none. */
@@ -39,10 +42,12 @@ export type TypedColumn =
 export type TypedTable = {
   readonly rows: number
   readonly patients: readonly string[]
-  /** 0 or 1 (of a survival target: for an event), a class index, or a value. */
+  /** 0 or 1 (of a survival target for an event, of a mask for anything but background), a class index, or a value. */
   readonly target: Float32Array<ArrayBuffer>
   /** Each row's, of a survival target: until when it was seen. */
   readonly times?: Float32Array<ArrayBuffer>
+  /** Each row's, of a mask: its pixels' label indices [height, width]. */
+  readonly masks?: readonly Uint8Array[]
   readonly columns: Readonly<Record<string, TypedColumn>>
   /** Each row's, where the study has the split given. */
   readonly parts?: readonly SplitPart[]
@@ -74,6 +79,7 @@ export function tableBuilder(study: Study, available: ReadonlySet<string>): Tabl
   const patients: string[] = []
   const target: number[] = []
   const times: number[] = []
+  const masks: Uint8Array[] = []
   const partOf = partReader(study)
   const parts: SplitPart[] = []
   const seen = new Set<string>()
@@ -81,7 +87,7 @@ export function tableBuilder(study: Study, available: ReadonlySet<string>): Tabl
     add({ values, images = {} }) {
       const patient = values[study.data.patient] ?? null
       if (patient === null) return tally.note('patientMissing', 'warning', study.data.patient)
-      const { label, time, problem: unclear } = outcomeOf(values)
+      const { label, time, mask, problem: unclear } = outcomeOf({ values, images })
       if (unclear !== undefined) return tally.note(...unclear)
       const { part, problem } = partOf(values)
       if (problem !== undefined) return tally.note(...problem)
@@ -97,6 +103,7 @@ export function tableBuilder(study: Study, available: ReadonlySet<string>): Tabl
       patients.push(patient)
       target.push(label)
       if (time !== undefined) times.push(time)
+      if (mask !== undefined) masks.push(mask)
       for (const reader of readers) {
         const text = values[reader.name] ?? null
         const { value, problem } = text === null ? reader.missing : reader.read(text)
@@ -114,6 +121,7 @@ export function tableBuilder(study: Study, available: ReadonlySet<string>): Tabl
         patients,
         target: Float32Array.from(target),
         ...('time' in study.data.target ? { times: Float32Array.from(times) } : {}),
+        ...('mask' in study.data.target ? { masks } : {}),
         columns: Object.fromEntries([
           ...readers.map(({ name, type, values }) => [name, typed(type, values)] as const),
           ...imageColumns.map(({ name, images }) => [name, { type: 'image', images }] as const),
@@ -132,16 +140,35 @@ type Read = { readonly value: number; readonly problem?: FindingCode }
 
 type Problem = readonly [code: FindingCode, severity: Finding['severity'], column: string]
 
-type Outcome = { readonly label: number; readonly time?: number; readonly problem?: Problem }
+type Outcome = {
+  readonly label: number
+  readonly time?: number
+  readonly mask?: Uint8Array
+  readonly problem?: Problem
+}
 
-/** What a record counts as, and of a survival target the time beside it; or the first column that does not say. */
-function outcomeReader({ data: { target } }: Study): (values: RawRecord['values']) => Outcome {
+/** What a record counts as, and of a survival target the time beside it, of a mask the mask; or the first column that does not say. */
+function outcomeReader({ data: { target } }: Study): (record: RawRecord) => Outcome {
+  if ('mask' in target) return maskReader(target)
   const counted = valueReader(countedTarget(target))
-  if (!('time' in target)) return counted
+  if (!('time' in target)) return ({ values }) => counted(values)
   const timed = valueReader(target.time)
-  return (values) => {
+  return ({ values }) => {
     const { label: time, problem } = timed(values)
     return problem === undefined ? { ...counted(values), time } : { label: Number.NaN, problem }
+  }
+}
+
+function maskReader(target: MaskTarget): (record: RawRecord) => Outcome {
+  const { column } = target
+  const indices = new Map(maskLevels(target).map((level, index) => [level, index]))
+  return ({ images = {} }) => {
+    const levels = images[column] ?? 'imageMissing'
+    if (typeof levels === 'string') return { label: Number.NaN, problem: [levels, 'warning', column] }
+    if (levels.some((level) => !indices.has(level)))
+      return { label: Number.NaN, problem: ['maskLevel', 'error', column] }
+    const mask = levels.map((level) => indices.get(level) ?? 0)
+    return { label: mask.some((index) => index > 0) ? 1 : 0, mask }
   }
 }
 
@@ -232,15 +259,17 @@ function tableFindings(study: Study, table: TypedTable): LocalFinding[] {
   if ('column' in study.data.split && divided > 0)
     findings.push({ code: 'partMixed', severity: 'error', column: study.data.split.column, records: divided })
   if (hasOneClass(study.data.target, table)) {
-    const { column } = countedTarget(study.data.target)
+    const column = targetColumns(study.data.target).at(-1) ?? ''
     findings.push({ code: 'oneClass', severity: 'error', column, records: table.rows })
   }
   return findings
 }
 
-/** Where all have the event there is still who had it first. */
+/** Where all have the event there is still who had it first, and where all are marked the places. */
 const hasOneClass = (target: TargetSpec, table: TypedTable): boolean =>
-  'time' in target ? !table.target.includes(1) : classLabels(target).length > 0 && new Set(table.target).size < 2
+  'time' in target || 'mask' in target
+    ? !table.target.includes(1)
+    : classLabels(target).length > 0 && new Set(table.target).size < 2
 
 /** Records of patients who are in more than one part of a given split. */
 function dividedRecords({ patients, parts = [] }: TypedTable): number {

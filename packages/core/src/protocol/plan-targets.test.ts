@@ -104,3 +104,71 @@ test('the range of a number is one', () => {
   assert.match(problem ?? '', /data\.target\.range: the first must be below/)
   assert.deepEqual(others, [])
 })
+
+/** The example, of what each pixel of an image shows. */
+const masks = numbers
+  .replace(/ {2}target: \{.*\}/, '  target: { column: mask, mask: { 0: background, 255: tumour } }')
+  .replace(/ {2}columns:\n(?: {4}.*\n)+/, '  columns:\n    scan: { type: image, size: [8, 6] }\n')
+  .replace('meanSquaredError', 'dice')
+  .replace(/- \{ dense: 1, name.*\}/, '- { conv2d: 1, kernel: 3, padding: same, name: output }')
+  .replace(/ {2}personal: .*\n/, '')
+
+test('a study may ask where in an image something is, by one output or by one a label', () => {
+  assert.deepEqual(problemsOf(masks), [])
+  const several = masks.replace('255: tumour', '1: edema, 2: tumour')
+  for (const [text, outputs] of [
+    [masks, 2],
+    [several, 3],
+  ] as const)
+    assert.deepEqual(problemsOf(text.replace('conv2d: 1', `conv2d: ${outputs}`)), [])
+  for (const loss of ['diceCrossEntropy', '{ dice: { squared: true } }', '{ diceCrossEntropy: { squared: true } }'])
+    assert.deepEqual(problemsOf(masks.replace('loss: dice', `loss: ${loss}`)), [])
+  assert.deepEqual(problemsOf(masks.replace('padding: same, name', 'padding: same, activation: sigmoid, name')), [])
+})
+
+const refusedMasks: readonly [from: string, to: string, problem: RegExp][] = [
+  ['loss: dice', 'loss: binaryCrossEntropy', /training\.loss: this target goes with dice or diceCrossEntropy/],
+  ['conv2d: 1', 'conv2d: 3', /model\.layers: the target has 2 labels, the last layer 3 outputs a pixel/],
+  ['255: tumour', '1: edema, 2: tumour', /model\.layers: the target has 3 labels, the last layer one output a pixel/],
+  [', 255: tumour', '', /data\.target\.mask: two levels or more/],
+  ['255: tumour', '256: tumour', /data\.target\.mask: grey levels from 0 to 255/],
+  ['255: tumour', 'x: tumour', /data\.target\.mask: grey levels from 0 to 255/],
+  [
+    'padding: same',
+    'padding: valid',
+    /model\.layers: with dice the last layer has one output a label.*\[labels, 8, 6\], not \[1, 6, 4\]/,
+  ],
+  [
+    '- { conv2d: 1, kernel: 3, padding: same',
+    '- { flatten: {} }\n    - { dense: 1',
+    /model\.layers: .*\[labels, 8, 6\], not 1/,
+  ],
+  [
+    'conv2d: 1, kernel: 3, padding: same',
+    'conv2d: 2, kernel: 3, padding: same, activation: softmax',
+    /activation is linear, not softmax/,
+  ],
+  [
+    'scan: { type: image, size: [8, 6] }',
+    'age: { type: number, unit: a, range: [0, 120] }',
+    /data\.target\.mask: a mask is of an image/,
+  ],
+  ['batch: 32', 'batch: 32\n  classWeights: balanced', /training\.classWeights: records are weighed by their class/],
+  ['column: mask', 'column: scan', /data\.columns\.scan: scan cannot be an input/],
+  ['metric: loss', 'metric: accuracy', /rounds\.stop\.metric: accuracy cannot/],
+]
+for (const [from, to, problem] of refusedMasks)
+  test(`of masks ${from} → ${to} is refused, and nothing else is`, () => {
+    assert.ok(masks.includes(from), from)
+    const found = problemsOf(masks.replace(from, to))
+    assert.equal(found.length, 1, found.join('\n'))
+    assert.match(found[0] ?? '', problem)
+  })
+
+test('a mask’s loss goes with no other target', () => {
+  for (const text of [example, numbers, classes]) {
+    const [problem, ...others] = problemsOf(text.replace(/loss: [a-zA-Z]+\n/, 'loss: dice\n'))
+    assert.match(problem ?? '', /training\.loss: this target goes with .*, not with dice/)
+    assert.deepEqual(others, [])
+  }
+})

@@ -110,8 +110,8 @@ const inner: readonly [from: string, to: string, field: string, problem: RegExp]
   ['loss: binaryCrossEntropy', 'loss: coxPartialLikelihood', 'training.loss', /goes with binaryCrossEntropy/],
   [
     'loss: binaryCrossEntropy',
-    'loss: { dice: {} }',
-    'training.loss.dice',
+    'loss: { jaccard: {} }',
+    'training.loss.jaccard',
     /one of binaryCrossEntropy, .*categoricalCrossEntropy, .*huber/,
   ],
   ['sgd: { rate', 'momentum: { rate', 'training.optimizer.momentum', /one of sgd, adam, adamW, rmsProp, adagrad, lamb/],

@@ -182,7 +182,7 @@ function crossIssues(study: Study): Issue[] {
   if ('column' in data.split && [data.patient, ...targetColumns(data.target)].includes(data.split.column))
     report(['data', 'split', 'column'], problemWords.splitBy(data.split.column))
   const outcome = outcomeOfTarget(data.target)
-  issues.push(...survivalIssues(study))
+  issues.push(...survivalIssues(study), ...maskIssues(study))
   if (outcomeOf(training.loss) !== outcome)
     report(['training', 'loss'], problemWords.lossFor(lossesFor(outcome), lossName(training.loss)))
   if ((training.epochs === undefined) === (training.steps === undefined))
@@ -209,9 +209,13 @@ function crossIssues(study: Study): Issue[] {
       checkModel(model, { inputs, loss: training.loss })
       const field = modelField(model).split('.')
       const { output, weights } = networkOf(model, inputs)
+      const [outputs = 0] = output
       const classes = 'classes' in data.target ? Object.keys(data.target.classes).length : undefined
-      if (classes !== undefined && classes !== output[0])
-        report(field, problemWords.classOutputs(classes, output[0] ?? 0))
+      if (classes !== undefined && classes !== outputs) report(field, problemWords.classOutputs(classes, outputs))
+      const labels = 'mask' in data.target ? Object.keys(data.target.mask).length : undefined
+      // Of two labels the second may be a question of yes or no.
+      if (labels !== undefined && labels !== Math.max(2, outputs))
+        report(field, problemWords.labelOutputs(labels, outputs))
       if (weights.some(({ learnt, frozen }) => !learnt && frozen !== true)) {
         const corrected = correctors.find((name) => Object.hasOwn(strategy, name))
         if (corrected !== undefined) report(field, problemWords.statisticsCorrected(corrected))
@@ -233,6 +237,7 @@ const watchable: Readonly<Record<Outcome, readonly RoundMetric[]>> = {
   multiclass: ['loss', 'accuracy', 'brier'],
   regression: ['loss'],
   survival: ['loss'],
+  segmentation: ['loss'],
 }
 
 /** Where in a target it names a column. */
@@ -250,6 +255,16 @@ function survivalIssues({ data: { target }, training }: Study): readonly Issue[]
   if (training.classWeights !== undefined) report(['training', 'classWeights'], problemWords.timesUnweighted())
   if (training.batch < 2 || training.batch > comparedBatch)
     report(['training', 'batch'], problemWords.comparedBatch(comparedBatch))
+  return issues
+}
+
+function maskIssues({ data: { target, columns }, training }: Study): readonly Issue[] {
+  if (!('mask' in target)) return []
+  const issues: Issue[] = []
+  if (!Object.values(columns).some(({ type }) => type === 'image'))
+    issues.push({ path: ['data', 'target', 'mask'], problem: problemWords.maskOfNothing() })
+  if (training.classWeights !== undefined)
+    issues.push({ path: ['training', 'classWeights'], problem: problemWords.areasUnweighted() })
   return issues
 }
 
@@ -273,7 +288,13 @@ const correctors = ['scaffold', 'fedDyn']
 const keepers = ['scaffold', 'fedDyn']
 
 const outcomeOfTarget = (target: TargetSpec): Outcome =>
-  'time' in target ? 'survival' : 'positive' in target ? 'binary' : 'classes' in target ? 'multiclass' : 'regression'
+  outcomesOfTargets.find(([field]) => field in target)?.[1] ?? 'regression'
+const outcomesOfTargets = [
+  ['time', 'survival'],
+  ['positive', 'binary'],
+  ['classes', 'multiclass'],
+  ['mask', 'segmentation'],
+] as const
 
 /** The field that makes it another algorithm than plain gradient descent. */
 const unlikePlainDescent = ({ optimizer, schedule }: Study['training']): string =>

@@ -4,6 +4,10 @@ import { z } from 'zod'
 /** How much less an example counts that is predicted well: (1 − p)^γ. */
 const gamma = z.number().min(0).max(100).default(2)
 
+/** Whether the overlap is measured against sums of squares (graph/losses/dice.ts). */
+const diceOptions = z.strictObject({ squared: z.literal(true) })
+export type DiceOptions = { readonly squared?: boolean }
+
 export const lossSchema = z.union([
   z.enum([
     'binaryCrossEntropy',
@@ -11,6 +15,8 @@ export const lossSchema = z.union([
     'meanSquaredError',
     'meanAbsoluteError',
     'coxPartialLikelihood',
+    'dice',
+    'diceCrossEntropy',
   ]),
   z.strictObject({
     categoricalCrossEntropy: z.strictObject({
@@ -32,5 +38,7 @@ export const lossSchema = z.union([
       delta: z.number().positive().max(1e6).default(1),
     }),
   }),
+  z.strictObject({ dice: diceOptions }),
+  z.strictObject({ diceCrossEntropy: diceOptions }),
 ])
 export type Loss = z.output<typeof lossSchema>

@@ -1,8 +1,8 @@
 /** What a loss says of its outcome. By itself: a trainer's process starts without the forms of a study. */
 import type { Loss } from './loss.ts'
 
-/** Of what a model predicts: one of two outcomes, one of several, a number, or how soon something happens. */
-export type Outcome = 'binary' | 'multiclass' | 'regression' | 'survival'
+/** Of what a model predicts: one of two outcomes, one of several, a number, how soon something happens, or what each pixel shows. */
+export type Outcome = 'binary' | 'multiclass' | 'regression' | 'survival' | 'segmentation'
 
 /** Every loss that a study may name, and what it is about. */
 const outcomes = {
@@ -14,6 +14,8 @@ const outcomes = {
   meanAbsoluteError: 'regression',
   huber: 'regression',
   coxPartialLikelihood: 'survival',
+  dice: 'segmentation',
+  diceCrossEntropy: 'segmentation',
 } as const satisfies Record<string, Outcome>
 export type LossName = keyof typeof outcomes
 export const lossNames = Object.keys(outcomes) as readonly LossName[]
@@ -26,6 +28,9 @@ export const outcomeOf = (loss: Loss): Outcome => outcomes[lossName(loss)]
 export const lossesFor = (outcome: Outcome): readonly LossName[] =>
   lossNames.filter((name) => outcomes[name] === outcome)
 
-/** Whether it is what is measured of a model's predictions as their loss (metrics/summary.ts): the log loss or the squared error, as they are. */
+/** Whether it is what is measured of a model's predictions as their loss (metrics/summary.ts): the log loss or the squared error, as they are; of masks it always is. */
 export const isMeasuredLoss = (loss: Loss): boolean =>
-  loss === 'binaryCrossEntropy' || loss === 'categoricalCrossEntropy' || loss === 'meanSquaredError'
+  loss === 'binaryCrossEntropy' ||
+  loss === 'categoricalCrossEntropy' ||
+  loss === 'meanSquaredError' ||
+  outcomeOf(loss) === 'segmentation'

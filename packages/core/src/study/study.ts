@@ -73,7 +73,18 @@ const numberTarget = z.strictObject({
 })
 /** Until when a record was seen, and whether that is when it happened: otherwise it is censored. */
 const survivalTarget = z.strictObject({ time: numberTarget, event: binaryTarget })
-export const targetSchema = z.union([binaryTarget, classTarget, numberTarget, survivalTarget])
+const isLevel = (text: string): boolean => /^(?:0|[1-9]\d{0,2})$/.test(text) && Number(text) <= 255
+
+/** What each pixel of an image shows: a grey image of the same size says so by its levels. */
+const maskTarget = z.strictObject({
+  column: columnName,
+  /** Level in the mask → what it means; the lowest is the background. */
+  mask: z
+    .record(z.string(), z.string().min(1).max(200))
+    .refine((labels) => Object.keys(labels).every(isLevel), 'grey levels from 0 to 255')
+    .refine((labels) => Object.keys(labels).length >= 2, 'two levels or more'),
+})
+export const targetSchema = z.union([binaryTarget, classTarget, numberTarget, survivalTarget, maskTarget])
 export type TargetSpec = z.output<typeof targetSchema>
 
 const drawnSplit = z.strictObject({

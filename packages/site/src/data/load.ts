@@ -10,7 +10,7 @@ import { configWords } from '@wardround/core/words/en/config.ts'
 import type { ColumnConfig, FolderOfImages, PackedImages, SiteConfig } from '../config.ts'
 import type { Connector, SourceRecord } from './connector.ts'
 import { csvConnector } from './csv.ts'
-import { type ImageReader, imagePaths, imageReaders, type Keep, unfitColumn } from './images/readers.ts'
+import { type ImageReader, imagePaths, imageReaders, imagesIn, type Keep, unfitColumn } from './images/readers.ts'
 import { conversion, unchanged } from './units.ts'
 
 export type LoadOptions = {
@@ -29,10 +29,9 @@ type Reader = (line: number, cells: readonly string[]) => string | null
 export async function loadTable({ config, folder, study, keep }: LoadOptions): Promise<Loaded> {
   const file = resolve(folder, config.data.file)
   const { columns, decimal, batches } = await csvConnector(file, config.data)
-  const images = await imageReaders({ config, folder, keep }, study.data.columns, columns)
-  const wanted = [...specialColumns(study), ...Object.keys(study.data.columns)].filter(
-    (name) => study.data.columns[name]?.type !== 'image',
-  )
+  const images = await imageReaders({ config, folder, keep }, study.data, columns)
+  const pictures = new Set(imagesIn(study.data).map(({ name }) => name))
+  const wanted = [...specialColumns(study), ...Object.keys(study.data.columns)].filter((name) => !pictures.has(name))
   const readers = new Map(
     wanted.flatMap((name): [string, Reader][] => {
       const reader = readerFor(name, { config, study, columns, decimal })
@@ -128,6 +127,7 @@ function cellReader(name: string, { own, config, decimal, kind, unit }: CellOpti
 function numberUnit({ data }: Study, name: string): string | undefined {
   const column = data.columns[name]
   if (column !== undefined) return column.type === 'number' ? column.unit : undefined
+  if ('mask' in data.target) return undefined
   const counted = countedTarget(data.target)
   const target = 'time' in data.target && name === data.target.time.column ? data.target.time : counted
   if (name !== target.column) return undefined

@@ -40,14 +40,16 @@ const plain = (data: Dataset | PredictRequest['data']): Dataset => ({
   ...(data.pixelScale === undefined ? {} : { pixelScale: data.pixelScale }),
   target: 'target' in data ? data.target : nothing,
   ...('target' in data && data.targetWidth !== undefined ? { targetWidth: data.targetWidth } : {}),
+  ...(data.masks === undefined ? {} : { masks: data.masks }),
   ...(data.group === undefined ? {} : { group: data.group }),
 })
 
 /** Of all that a trainer is given of records. */
-export function digestOf({ features, rows, width, extents, pixelScale, target, group }: Dataset): string {
-  const hash = createHash('sha256').update(`${rows} ${width} ${extents ?? ''} ${target.length} ${group?.length ?? ''} `)
+export function digestOf({ features, rows, width, extents, pixelScale, target, masks, group }: Dataset): string {
+  const lengths = [target, masks, group].map((values) => values?.length ?? '')
+  const hash = createHash('sha256').update(`${rows} ${width} ${extents ?? ''} ${lengths.join(' ')} `)
   const scale = pixelScale === undefined ? [] : [pixelScale.mean, pixelScale.deviation]
-  for (const part of [features, ...scale, target, ...(group === undefined ? [] : [group])])
+  for (const part of [features, ...scale, target, masks, group].filter((values) => values !== undefined))
     hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength))
   return hash.digest('hex')
 }

@@ -19,10 +19,21 @@ function dataFeeds({ data, classWeights, groups }: TrainRequest): Feeds {
   const weight = classWeights && Float32Array.from(data.target, (label) => classWeights[label] ?? 1)
   return {
     ...featureFeeds(data, groups),
-    target: floats(data.target, [data.rows, data.targetWidth ?? 1]),
+    target: targetFeed(data),
     ...(weight === undefined ? {} : { weight: floats(weight, [data.rows, 1]) }),
     ...(data.group === undefined ? {} : { group: integers(data.group, [data.rows]) }),
   }
+}
+
+const targetFeed = (data: Dataset): Tensor =>
+  data.masks === undefined ? floats(data.target, [data.rows, data.targetWidth ?? 1]) : maskFeed(data.masks, data)
+
+/** Of one channel, as large as the images. */
+export function maskFeed(
+  masks: Uint8Array<ArrayBuffer>,
+  { rows, extents = [] }: Pick<Dataset, 'rows' | 'extents'>,
+): Tensor {
+  return bytes(masks, [rows, 1, ...extents.slice(1)])
 }
 
 /** Of a step, and of a prediction. Records of one hospital of a pooled data set have its scale alone: it is everybody's then. */

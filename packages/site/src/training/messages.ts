@@ -53,6 +53,7 @@ export type PredictRequest = {
   readonly model: ModelSpec
   readonly loss: TrainingSpec['loss']
   readonly weights: Weights
-  readonly data: Pick<Dataset, 'features' | 'rows' | 'width' | 'extents' | 'pixelScale' | 'group'>
+  /** With `masks`, what is answered is how well they are met (graph/mask-figures.ts), and no prediction. */
+  readonly data: Pick<Dataset, 'features' | 'rows' | 'width' | 'extents' | 'pixelScale' | 'masks' | 'group'>
   readonly groups?: number
 }

@@ -1,12 +1,13 @@
 /** Training and prediction as calls of graphs. Runs inside the trainer's process; sessions are kept for graphs seen before. */
 import { WardroundError } from '@wardround/core/errors.ts'
+import { maskFiguresGraph } from '@wardround/core/graph/mask-figures.ts'
 import { isDivided } from '@wardround/core/graph/parted-step.ts'
 import { predictionGraph } from '@wardround/core/graph/prediction.ts'
 import { inputsIn } from '@wardround/core/preparation/inputs.ts'
 import { firstNotFinite } from '@wardround/core/vector.ts'
 import { dimensionOf, type TensorSpec } from '@wardround/core/weights.ts'
 import type { Device } from './device.ts'
-import { featureFeeds, weightFeeds } from './feeds.ts'
+import { featureFeeds, maskFeed, weightFeeds } from './feeds.ts'
 import { type Lanes, ownLane } from './lanes.ts'
 import type { Checkpoint, PredictRequest, TrainRequest, TrainResult } from './messages.ts'
 import { type Parted, parted } from './parted.ts'
@@ -77,6 +78,7 @@ export function createRunner(device: Device = 'cpu', lanes: Lanes = [ownLane(dev
     },
     async predict({ model, loss, weights, data, groups }) {
       if ('onnx' in model && data.rows === 0) return new Float32Array()
+      const isMeasured = data.masks !== undefined
       const shape = {
         model: shapeOf(model),
         inputs: inputsIn(data),
@@ -88,14 +90,18 @@ export function createRunner(device: Device = 'cpu', lanes: Lanes = [ownLane(dev
       const sessionFor = (rows: number): Promise<Session> => {
         const known = 'onnx' in model ? { ...shape, rows } : shape
         const amount = isLarge(weights) ? 'all' : 'little'
-        return predictions(known, () => openSession(predictionGraph(known), { amount, device }))
+        const graphOf = isMeasured ? maskFiguresGraph : predictionGraph
+        return predictions([known, isMeasured], () => openSession(graphOf(known), { amount, device }))
       }
       const fixed = weightFeeds(weights)
       const parts: Float32Array<ArrayBuffer>[] = []
       for (const part of partsOf(data)) {
         const session = await sessionFor(part.rows)
-        const group = part.group === undefined ? {} : { group: integers(part.group, [part.rows]) }
-        parts.push(floatsOf(await session.run({ ...featureFeeds(part, groups), ...group, ...fixed }), 'prediction'))
+        const given = {
+          ...(part.group === undefined ? {} : { group: integers(part.group, [part.rows]) }),
+          ...(part.masks === undefined ? {} : { target: maskFeed(part.masks, part) }),
+        }
+        parts.push(floatsOf(await session.run({ ...featureFeeds(part, groups), ...given, ...fixed }), 'prediction'))
       }
       return joined(parts)
     },
@@ -109,7 +115,7 @@ type Predicted = PredictRequest['data']
 
 /** Records one after another, in parts whose size depends on the width of a record alone: so do the bits of what is predicted. */
 function partsOf(data: Predicted): readonly Predicted[] {
-  const { features, rows, width, group } = data
+  const { features, rows, width, masks, group } = data
   const most = Math.max(1, Math.floor(valuesPerPart / Math.max(1, width)))
   if (rows <= most) return [data]
   return Array.from({ length: Math.ceil(rows / most) }, (_, part) => {
@@ -118,10 +124,16 @@ function partsOf(data: Predicted): readonly Predicted[] {
       ...data,
       features: features.subarray(from * width, to * width),
       rows: to - from,
+      ...(masks === undefined ? {} : { masks: rowsOf(masks, { rows, from, to }) }),
       ...(group === undefined ? {} : { group: group.subarray(from, to) }),
     }
   })
 }
+
+const rowsOf = (
+  values: Uint8Array<ArrayBuffer>,
+  { rows, from, to }: { readonly rows: number; readonly from: number; readonly to: number },
+): Uint8Array<ArrayBuffer> => values.subarray((from * values.length) / rows, (to * values.length) / rows)
 
 function joined(parts: readonly Float32Array<ArrayBuffer>[]): Float32Array<ArrayBuffer> {
   const [only] = parts

@@ -1,4 +1,5 @@
-/** What a model ends in. Losses take logits: a last sigmoid or softmax is left to them. */
+/** What a model ends in. Losses take logits: a last sigmoid is left to them, and a softmax over the classes, which are axis 1. */
+import { WardroundError } from '../../errors.ts'
 import type { Graph, Node } from '../ir.ts'
 import type { Network } from '../network.ts'
 
@@ -13,6 +14,17 @@ export function withoutLastActivation(graph: Graph): { graph: Graph; activation:
   if (output === undefined || activation === undefined || logits === undefined) return { graph, activation: 'linear' }
   return { graph: { ...graph, outputs: [{ ...output, name: logits }] }, activation }
 }
+
+/** `rank` is that of the output, with the batch. Errors: WR_GRAPH_REFUSED where a last softmax is not over the classes. */
+export function requireOverClasses(graph: Graph, rank: number): void {
+  const last = makerOf(graph, graph.outputs[0]?.name)
+  if (last?.op !== 'Softmax') return
+  const { axis } = last.attributes
+  const over = ((axis?.kind === 'int' ? axis.value : -1) + rank) % rank
+  if (over !== 1) throw refused(`it ends in a Softmax over axis ${over}, and classes are along axis 1`)
+}
+
+const refused = (problem: string): WardroundError => new WardroundError('WR_GRAPH_REFUSED', { problem })
 
 /** Operators that leave probabilities what they are, or nearly. */
 const harmless = new Set([

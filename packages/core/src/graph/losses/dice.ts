@@ -3,12 +3,11 @@
  * and one class. With `squared` the denominator's sums are of squares, as in that paper; without, they are plain, as in MONAI's DiceLoss with batch=False,
  * whose ε this is. Each class counts alike, the background among them.
  */
+import type { DiceOptions } from '../../study/loss.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { int, type Shape } from '../ir.ts'
 import { binaryCrossEntropy, categoricalCrossEntropy } from './cross-entropy.ts'
 import { type LossInputs, oneHot, requireShape } from './loss.ts'
-
-export type DiceOptions = { readonly squared?: boolean }
 
 const epsilon = 1e-5
 

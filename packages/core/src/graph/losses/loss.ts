@@ -34,7 +34,7 @@ export function oneHot(b: GraphBuilder, target: string, classes: number): string
   return asNumber(b, b.node('Equal', [target, numbers]))
 }
 
-/** 1 where a condition holds, else 0. */
+/** Float32: of a condition 1 where it holds, else 0. */
 export const asNumber = (b: GraphBuilder, condition: string): string =>
   b.node('Cast', [condition], { attributes: { to: int(1) } })
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { WardroundError } from '../../errors.ts'
+import type { Loss } from '../../study/loss.ts'
 import { lossNames } from '../../study/outcome.ts'
 import { graphBuilder } from '../builder.ts'
 import { run } from '../interpreter/interpret.ts'
@@ -10,7 +11,7 @@ import { numbers, type Value, type Values } from '../interpreter/values.ts'
 import { checkGraph } from '../safelist.ts'
 import { drawn, integersOf } from '../testing/draws.ts'
 import { drawLoss, type LossUse, lossGraph, pytorchGans, pytorchLosses } from '../testing/losses.ts'
-import { appendLoss, type GraphLoss } from './registry.ts'
+import { appendLoss } from './registry.ts'
 
 const data = (value: Value | undefined): readonly number[] => numbers(value ?? assert.fail('no value')).data
 
@@ -77,7 +78,7 @@ test('every gradient is what differences say, along any direction', () => {
   )
 })
 
-const shaped = (loss: GraphLoss, logits: readonly number[], target: readonly number[]): string => {
+const shaped = (loss: Loss, logits: readonly number[], target: readonly number[]): string => {
   const b = graphBuilder()
   b.input({ name: 'logits', type: 'float32', shape: logits })
   b.input({ name: 'target', type: 'float32', shape: target })
@@ -98,8 +99,8 @@ test('a target of another shape is refused: broadcasting would make a loss of it
     [{ huber: { delta: 1 } }, [4, 2], [4, 1]],
     [{ binaryFocalCrossEntropy: { gamma: 2, alpha: 0.5 } }, [4, 3], [4, 1]],
     ['categoricalCrossEntropy', [4, 3], [4, 3]],
-    [{ dice: {} }, [4, 3, 5], [4, 3, 5]],
-    [{ dice: {} }, [4, 3, 5], [4, 1, 6]],
+    ['dice', [4, 3, 5], [4, 3, 5]],
+    ['dice', [4, 3, 5], [4, 1, 6]],
     ['coxPartialLikelihood', [4, 1], [4, 1]],
     ['coxPartialLikelihood', [4, 2], [4, 2]],
   ] as const)

@@ -1,15 +1,13 @@
-/** Every loss on logits. Those that no study may name yet are of masks, which no hospital can give as a target yet. */
+/** Every loss on logits. */
 import { WardroundError } from '../../errors.ts'
 import type { Loss } from '../../study/loss.ts'
 import type { GraphBuilder } from '../builder.ts'
 import { coxPartialLikelihood } from './cox.ts'
 import { binaryCrossEntropy, categoricalCrossEntropy } from './cross-entropy.ts'
-import { type DiceOptions, dice, diceCrossEntropy } from './dice.ts'
+import { dice, diceCrossEntropy } from './dice.ts'
 import { binaryFocalCrossEntropy, categoricalFocalCrossEntropy } from './focal.ts'
 import { type LossInputs, meanOf } from './loss.ts'
 import { huber, meanAbsoluteError, meanSquaredError } from './regression.ts'
-
-export type GraphLoss = Loss | { readonly dice: DiceOptions } | { readonly diceCrossEntropy: DiceOptions }
 
 /**
  * A scalar: the mean over a batch of each example's loss times its weight, [batch, 1] or absent for weights of one. Weighted examples are divided by the
@@ -18,7 +16,7 @@ export type GraphLoss = Loss | { readonly dice: DiceOptions } | { readonly diceC
  */
 export function appendLoss(
   b: GraphBuilder,
-  loss: GraphLoss,
+  loss: Loss,
   { weight, ...inputs }: LossInputs & { readonly weight?: string },
 ): string {
   if (loss === 'coxPartialLikelihood') {
@@ -31,10 +29,17 @@ export function appendLoss(
   return meanOf(b, weight === undefined ? each : b.node('Mul', [each, weight]))
 }
 
-const plain = { binaryCrossEntropy, categoricalCrossEntropy, meanSquaredError, meanAbsoluteError }
+const plain = {
+  binaryCrossEntropy,
+  categoricalCrossEntropy,
+  meanSquaredError,
+  meanAbsoluteError,
+  dice,
+  diceCrossEntropy,
+}
 
-/** [batch, …] */
-function exampleLoss(b: GraphBuilder, loss: Exclude<GraphLoss, 'coxPartialLikelihood'>, inputs: LossInputs): string {
+/** [batch, …]: of each example, or of each of its classes. */
+export function exampleLoss(b: GraphBuilder, loss: Exclude<Loss, 'coxPartialLikelihood'>, inputs: LossInputs): string {
   if (typeof loss === 'string') return plain[loss](b, inputs)
   if ('categoricalCrossEntropy' in loss) return categoricalCrossEntropy(b, inputs, loss.categoricalCrossEntropy)
   if ('binaryFocalCrossEntropy' in loss) return binaryFocalCrossEntropy(b, inputs, loss.binaryFocalCrossEntropy)

@@ -1,6 +1,6 @@
 /** Losses with their gradients by the logits: PyTorch's of the fixture, and random uses. */
 import fc from 'fast-check'
-import { z } from 'zod'
+import type { Loss } from '../../study/loss.ts'
 import { lossSchema } from '../../study/loss.ts'
 import { graphBuilder } from '../builder.ts'
 import { differentiate } from '../differentiate.ts'
@@ -9,12 +9,12 @@ import fixture from '../fixtures/losses.json' with { type: 'json' }
 import { float32, type NumberValue, type Values } from '../interpreter/values.ts'
 import type { Graph } from '../ir.ts'
 import { discriminatorLoss, type GanLoss, generatorLoss } from '../losses/gan.ts'
-import { appendLoss, type GraphLoss } from '../losses/registry.ts'
+import { appendLoss } from '../losses/registry.ts'
 import { betweenKinks, type Draw, either, integersOf, oneOf, sizeOf } from './draws.ts'
 
 export type LossUse = {
   readonly name: string
-  readonly loss: GraphLoss
+  readonly loss: Loss
   /** `logits`, `target`, and perhaps `weight`. */
   readonly feeds: Readonly<Record<string, NumberValue>>
 }
@@ -33,16 +33,9 @@ export function lossGraph({ loss, feeds }: Pick<LossUse, 'loss' | 'feeds'>): Gra
   )
 }
 
-const diceOptions = z.strictObject({ squared: z.boolean().exactOptional() })
-const graphLosses = z.union([
-  lossSchema,
-  z.strictObject({ dice: diceOptions }),
-  z.strictObject({ diceCrossEntropy: diceOptions }),
-])
-
 export const pytorchLosses = fixture.cases.map((one): LossUse & { readonly wanted: Values } => ({
   name: one.name,
-  loss: graphLosses.parse(one.loss),
+  loss: lossSchema.parse(one.loss),
   feeds: {
     logits: float32(one.logitsShape, one.logits),
     target: float32(one.targetShape, one.target),
@@ -92,18 +85,18 @@ const losses: readonly unknown[] = [
   'meanSquaredError',
   'meanAbsoluteError',
   { huber: { delta: 0.5 } },
-  ...[false, true].flatMap((squared) => [{ dice: { squared } }, { diceCrossEntropy: { squared } }]),
+  ...['dice', 'diceCrossEntropy'].flatMap((name) => [name, { [name]: { squared: true } }]),
   'coxPartialLikelihood',
 ]
 
-const nameOf = (loss: GraphLoss): string => (typeof loss === 'string' ? loss : (Object.keys(loss)[0] ?? ''))
+const nameOf = (loss: Loss): string => (typeof loss === 'string' ? loss : (Object.keys(loss)[0] ?? ''))
 
 /** Any loss on a small batch; `logits` says of what size they are. */
 export function drawLoss(
   g: Draw,
   logitsOf: (g: Draw, shape: readonly number[]) => NumberValue = betweenKinks,
 ): LossUse {
-  const loss = graphLosses.parse(oneOf(g, losses))
+  const loss = lossSchema.parse(oneOf(g, losses))
   const name = nameOf(loss)
   const batch = g(fc.integer, { min: 1, max: 4 })
   const numbersOf = (shape: readonly number[], max: number): NumberValue =>

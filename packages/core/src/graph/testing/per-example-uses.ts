@@ -84,7 +84,7 @@ const layers: Readonly<Record<string, Problem>> = {
     ],
     [2, 2, 2],
   ),
-  'a segmentation by Dice': problemOf([{ conv2d: 1, kernel: 3, padding: 'same' }], [2, 3, 3], { dice: {} }),
+  'a segmentation by Dice': problemOf([{ conv2d: 1, kernel: 3, padding: 'same' }], [2, 3, 3], 'dice'),
   'a segmentation of classes': problemOf([{ conv2d: 3, kernel: 1 }], [2, 2, 2], {
     diceCrossEntropy: { squared: true },
   }),

@@ -1,5 +1,6 @@
 /** Random networks with batches of examples, and what clipping example by example is by its definition. */
 import { layerSchema } from '../../study/layers.ts'
+import type { Loss } from '../../study/loss.ts'
 import { type GraphBuilder, graphBuilder } from '../builder.ts'
 import { differentiate } from '../differentiate.ts'
 import { run } from '../interpreter/interpret.ts'
@@ -7,7 +8,7 @@ import { total } from '../interpreter/operators/operator.ts'
 import { float32, type NumberValue, numbers, range, rearranged, type Values } from '../interpreter/values.ts'
 import type { ElementType, Graph } from '../ir.ts'
 import { meanOf } from '../losses/loss.ts'
-import { appendLoss, type GraphLoss } from '../losses/registry.ts'
+import { appendLoss } from '../losses/registry.ts'
 import { type Inputs, networkOf } from '../network.ts'
 import { type ClippedSums, clippedSums, type Objective } from '../per-example/clipped-sums.ts'
 import { between, type Draw, either, floats, oneOf } from './draws.ts'
@@ -24,10 +25,10 @@ export type Problem = {
 }
 
 /** Whether a target is the number of a class. */
-const isLabelled = (loss: GraphLoss): boolean => /categorical|dice/.test(JSON.stringify(loss))
+const isLabelled = (loss: Loss): boolean => /categorical|dice/.test(JSON.stringify(loss))
 
 /** The loss of a list of layers; an example is its features, its target, what is drawn for it, and a weight. */
-export function problemOf(layers: readonly unknown[], input: Inputs, loss: GraphLoss = 'meanSquaredError'): Problem {
+export function problemOf(layers: readonly unknown[], input: Inputs, loss: Loss = 'meanSquaredError'): Problem {
   const network = networkOf({ layers: layers.map((layer) => layerSchema.parse(layer)), personal: [] }, input)
   const target = isLabelled(loss) ? network.output.with(0, 1) : network.output
   const drawn = network.draws.map(({ name, extents }) => ({ name, extents }))
@@ -202,7 +203,7 @@ const some = (g: Draw, most: number, layers: () => readonly unknown[]): readonly
 /** A network of any kind, and a loss. */
 export function drawProblem(g: Draw): Problem {
   const [steps, width] = [between(g, 1, 3), between(g, 2, 3)]
-  const loss = oneOf<GraphLoss>(g, [
+  const loss = oneOf<Loss>(g, [
     ...(['meanSquaredError', 'binaryCrossEntropy', 'categoricalCrossEntropy'] as const),
     { huber: { delta: 0.5 } },
     { categoricalCrossEntropy: { labelSmoothing: 0.25 } },

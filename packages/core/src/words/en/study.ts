@@ -83,6 +83,10 @@ export const problemWords = {
   statisticsOfOne: () => 'batchNormalization needs at least two records in a batch',
   timeIsEvent: (column: string) => `${column} already says the time; what happened then is a column of its own`,
   timesUnweighted: () => 'the partial likelihood has no weights of examples: leave this out',
+  maskOfNothing: () => 'a mask is of an image, and no column of this study is one',
+  areasUnweighted: () => 'records are weighed by their class, and a mask has pixels of several: leave this out',
+  labelOutputs: (labels: number, outputs: number) =>
+    `the target has ${labels} labels, the last layer ${outputs === 1 ? 'one output' : `${outputs} outputs`} a pixel`,
   comparedBatch: (most: number) =>
     `the partial likelihood compares the records of a batch with one another: from 2 to ${most}`,
   microbatchOverBatch: (batch: number) => `a part of a batch of ${batch} cannot be larger than it`,
@@ -131,6 +135,8 @@ const targetText = ({ target }: Study['data']): string => {
     return `how long until ${target.event.column} (counted as the event when ${target.event.positive}; otherwise observed without it), by ${target.time.column} (a number in ${target.time.unit})`
   if ('positive' in target) return `${target.column} (counted as positive when ${target.positive})`
   if ('classes' in target) return `${target.column} (one of ${Object.values(target.classes).join(', ')})`
+  if ('mask' in target)
+    return `${target.column} (an image that says of each pixel what it shows: ${Object.values(target.mask).join(', ')})`
   return `${target.column} (a number in ${target.unit})`
 }
 
@@ -189,6 +195,8 @@ const lossNames: Readonly<Record<LossName, string>> = {
   meanAbsoluteError: 'the size of its error',
   huber: "Huber's function of its error",
   coxPartialLikelihood: "Cox's partial likelihood of who had the event before whom, among the records of a step",
+  dice: 'how far the areas that it marks miss the true ones (Dice)',
+  diceCrossEntropy: 'how far the areas that it marks miss the true ones (Dice), with the cross-entropy of each pixel,',
 }
 
 const lossText = (loss: Loss): string => {

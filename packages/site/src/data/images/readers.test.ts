@@ -152,3 +152,43 @@ test('a site that does not say where its images are, or says it wrongly, is told
   const without = await loadTable({ config: configOf('scan: { column: absent, folder: scans }'), folder, study })
   assert.deepEqual(without.findings.map(({ code }) => code).slice(0, 1), ['missingColumn'])
 })
+
+test('masks come as images do, and no level but theirs comes of another size', async () => {
+  const masked = studySchema.parse({
+    ...study,
+    data: { ...study.data, target: { column: 'mask', mask: { 5: 'ground', 200: 'lesion' } } },
+    model: { layers: [{ conv2d: 1, kernel: 1 }] },
+    training: { ...study.training, loss: 'dice' },
+  })
+  mkdirSync(join(folder, 'masks'))
+  const grey = (width: number, levels: readonly number[]): Uint8Array =>
+    encode({ width, height: levels.length / width, channels: 1, depth: 8, data: Uint8Array.from(levels) })
+  savePng('a.png', 10)
+  // Of other proportions: one column of ground comes beside it on the right.
+  writeFileSync(
+    join(folder, 'masks', 'a.png'),
+    grey(4, [200, 200, 5, 5, 200, 200, 5, 5, 5, 5, 200, 200, 5, 5, 200, 200]),
+  )
+  writeFileSync(join(folder, 'masks', 'strange.png'), grey(3, [5, 5, 5, 5, 5, 6]))
+  writeFileSync(join(folder, 'masks.bin'), Uint8Array.of(5, 200, 5, 5, 200, 5))
+  const tableOf = async (csv: string, mask: string) => {
+    writeFileSync(join(folder, 'data.csv'), csv)
+    const config = configOf(`scan: { column: file, folder: scans }, mask: ${mask}`)
+    const { table, findings } = await loadTable({ config, folder, study: masked, keep })
+    return {
+      masks: table.masks?.map((one) => [...one]),
+      target: [...table.target],
+      codes: findings.map(({ code }) => code),
+    }
+  }
+  const csv = 'who,file,drawn\np,a.png,a.png\nq,a.png,strange.png\nr,a.png,\n'
+  const fromFiles = await tableOf(csv, '{ column: drawn, folder: masks }')
+  assert.deepEqual(fromFiles.masks, [[1, 0, 0, 0, 1, 0]])
+  assert.deepEqual(fromFiles.target, [1])
+  assert.deepEqual(fromFiles.codes, ['maskLevel', 'imageMissing'])
+  // From what was kept of them: the same.
+  assert.deepEqual(await tableOf(csv, '{ column: drawn, folder: masks }'), fromFiles)
+  const packed = await tableOf('who,file\np,a.png\n', '{ packed: masks.bin, size: [2, 3] }')
+  assert.deepEqual(packed.masks, [[0, 1, 0, 0, 1, 0]])
+  await assert.rejects(tableOf(csv, '{ column: drawn }'), coded('WR_CONFIG', { field: 'columns.mask' }))
+})

@@ -2,8 +2,10 @@
 import { resolve } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
 import type { Disk } from '@wardround/core/ports.ts'
+import { maskForm } from '@wardround/core/preparation/encoding.ts'
+import type { WantedImage } from '@wardround/core/preparation/fit-image.ts'
 import type { RawImage } from '@wardround/core/preparation/table.ts'
-import type { ImageForm, Study } from '@wardround/core/study/study.ts'
+import type { Study } from '@wardround/core/study/study.ts'
 import { configWords } from '@wardround/core/words/en/config.ts'
 import type { ColumnConfig, SiteConfig } from '../../config.ts'
 import type { SourceRecord } from '../connector.ts'
@@ -22,13 +24,13 @@ export type ImageReader = {
 
 type Place = { readonly config: SiteConfig; readonly folder: string; readonly keep?: Keep | undefined }
 
-/** Image columns that the table has; `columns` are its own. Errors: WR_CONFIG where site.yaml does not say where images are; those of packedSource(). */
+/** Image columns that the table has, masks among them; `columns` are its own. Errors: WR_CONFIG where site.yaml does not say where images are; those of packedSource(). */
 export async function imageReaders(
   place: Place,
-  wanted: Study['data']['columns'],
+  wanted: Pick<Study['data'], 'columns' | 'target'>,
   columns: readonly string[],
 ): Promise<readonly ImageReader[]> {
-  const specs = Object.entries(wanted).flatMap(([name, spec]) => (spec.type === 'image' ? [{ name, spec }] : []))
+  const specs = imagesIn(wanted)
   const readers = specs.map(async ({ name, spec }): Promise<readonly ImageReader[]> => {
     const own = place.config.columns[name]
     if (own === undefined || !('folder' in own || 'packed' in own)) throw unfitColumn(name, configWords.notImages())
@@ -44,6 +46,16 @@ export async function imageReaders(
   return (await Promise.all(readers)).flat()
 }
 
+/** What each image of a record is brought to. */
+export function imagesIn({
+  columns,
+  target,
+}: Pick<Study['data'], 'columns' | 'target'>): readonly { readonly name: string; readonly spec: WantedImage }[] {
+  const images = Object.entries(columns).flatMap(([name, spec]) => (spec.type === 'image' ? [{ name, spec }] : []))
+  const mask = 'mask' in target ? maskForm(target, columns) : undefined
+  return 'mask' in target && mask !== undefined ? [...images, { name: target.column, spec: mask }] : images
+}
+
 const cellText = (cell: string | undefined, { data }: SiteConfig): string | null =>
   cell === undefined || cell === '' || data.missing.includes(cell) ? null : cell
 
@@ -52,15 +64,17 @@ type ImageConfig = Extract<ColumnConfig, { folder: string } | { packed: string }
 /** What names an image, by what it is made into. */
 export async function sourceOf(
   own: ImageConfig,
-  wanted: ImageForm,
+  wanted: WantedImage,
   { folder, keep }: Omit<Place, 'config'>,
 ): Promise<ImageSource> {
-  const { size, channels, fit } = wanted
-  if ('packed' in own) return await packedSource(resolve(folder, own.packed), own, { size, channels, fit })
+  const { size, channels, fit, background } = wanted
+  const form = { size, channels, fit, ...(background === undefined ? {} : { background }) }
+  if ('packed' in own) return await packedSource(resolve(folder, own.packed), own, form)
   const path = resolve(folder, own.folder)
   const imageBytes = size[0] * size[1] * channels
-  const store = keep && imageStore(keep, { what: JSON.stringify([path, size, channels, fit]), imageBytes })
-  return folderSource(path, { size, channels, fit }, store)
+  const what = [path, size, channels, fit, ...(background === undefined ? [] : [background])]
+  const store = keep && imageStore(keep, { what: JSON.stringify(what), imageBytes })
+  return folderSource(path, form, store)
 }
 
 /** Files and folders of images. */

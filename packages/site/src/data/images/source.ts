@@ -5,9 +5,8 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { parseNumber } from '@wardround/core/numbers.ts'
-import { fitImage, type Picture } from '@wardround/core/preparation/fit-image.ts'
+import { fitImage, type Picture, type WantedImage } from '@wardround/core/preparation/fit-image.ts'
 import type { RawImage } from '@wardround/core/preparation/table.ts'
-import type { ImageForm } from '@wardround/core/study/study.ts'
 import { configWords } from '@wardround/core/words/en/config.ts'
 import type { PackedImages } from '../../config.ts'
 import { type FileStamp, type ImageStore, noStore } from './store.ts'
@@ -23,7 +22,7 @@ export type ImageSource = {
 const atOnce = 16
 
 /** Cells name PNG or JPEG files below `folder`. */
-export function folderSource(folder: string, wanted: ImageForm, store: ImageStore = noStore): ImageSource {
+export function folderSource(folder: string, wanted: WantedImage, store: ImageStore = noStore): ImageSource {
   // Most hospitals have no images: the decoders are loaded by those that do.
   const decoder = import('./decode.ts')
   const one = async (cell: string | null): Promise<RawImage> => {
@@ -64,7 +63,7 @@ async function stampOf(path: string): Promise<FileStamp | undefined> {
 export async function packedSource(
   file: string,
   { size: [height, width], channels }: Pick<PackedImages, 'size' | 'channels'>,
-  wanted: ImageForm,
+  wanted: WantedImage,
 ): Promise<ImageSource> {
   const levels = await unpackedBytes(file)
   const imageBytes = height * width * channels
