@@ -198,6 +198,7 @@ const specs: readonly Spec[] = [
     options: [
       ['--config <file>', helpWords.options.config()],
       ['--out <file>', helpWords.options.out()],
+      ['--masks <folder>', helpWords.options.masks()],
     ],
     load: async () => (await import('./commands/predict.ts')).predictCommand,
   },

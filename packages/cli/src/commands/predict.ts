@@ -5,18 +5,20 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { decodeModel } from '@wardround/core/graph/decode-model.ts'
 import type { Graph, ValueInfo } from '@wardround/core/graph/ir.ts'
 import { parseNumber } from '@wardround/core/numbers.ts'
+import { maskLevels } from '@wardround/core/preparation/encoding.ts'
 import { plainCode } from '@wardround/core/preparation/table.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { parseConfig, readConfig, type SiteConfig } from '@wardround/site/config.ts'
 import { tableRecords } from '@wardround/site/data/load.ts'
 import { type ColumnValues, openModel } from '@wardround/site/training/open-model.ts'
 import { z } from 'zod'
-import { readText, writeOut } from '../homes.ts'
+import { outFolder, readText, writeOut } from '../homes.ts'
 import { type CellRecord, imageInputs, type WantedImages, wantedImages } from '../image-inputs.ts'
 import type { CommonOptions, Outcome } from '../output.ts'
+import { maskWriter } from '../predicted-masks.ts'
 import type { Runtime } from '../runtime.ts'
 
-type Options = CommonOptions & { config?: string; out?: string }
+type Options = CommonOptions & { config?: string; out?: string; masks?: string }
 
 const batchRows = 4096
 /** What a network makes of an image on its way is many times as much. */
@@ -24,7 +26,7 @@ const batchImages = 64
 
 /**
  * Columns are called as in the study, or as --config (a site.yaml) says. Cells are read as at a hospital that trains. Errors: WR_GRAPH_INVALID,
- * WR_GRAPH_REFUSED, WR_CONFIG, WR_DATA_EMPTY, WR_DATA_COLUMN, WR_DATA_VALUE.
+ * WR_GRAPH_REFUSED, WR_CONFIG, WR_DATA_EMPTY, WR_DATA_COLUMN, WR_DATA_VALUE; WR_USAGE where a model marks images and nobody says where the masks are to go.
  */
 export async function predictCommand(
   _: Runtime,
@@ -34,12 +36,13 @@ export async function predictCommand(
   const bytes = new Uint8Array(readFileSync(modelPath))
   const { graph, metadata } = decodeModel(bytes)
   const run = await openModel(bytes)
-  const predictions: number[][] = []
+  const told = tellerFor(graph, metadata, options.masks)
+  const predictions: (readonly (number | string)[])[] = []
   const given = { units: unitsIn(metadata), images: imagesIn(metadata) }
   for await (const { feeds } of batchesOf(graph, given, { file, configPath: options.config }))
-    predictions.push(...(await run(feeds)))
+    predictions.push(...told.rows(await run(feeds), predictions.length))
   if (predictions.length === 0) throw new WardroundError('WR_DATA_EMPTY', { file })
-  const columns = predictions[0]?.length === 1 ? ['prediction'] : classesIn(metadata)
+  const columns = told.columns(predictions[0]?.length ?? 0)
   const lines = [['row', ...columns], ...predictions.map((values, row) => [row + 1, ...values])].map((row) =>
     row.join(','),
   )
@@ -48,6 +51,30 @@ export async function predictCommand(
   return {
     data: { study, planHash, rows: predictions.length, columns, predictions },
     lines: options.out === undefined ? lines : [cliWords.wrote(options.out)],
+  }
+}
+
+/** What is told of each record. */
+type Teller = {
+  /** By how many values there are of a record. */
+  columns(values: number): readonly string[]
+  /** `before` are the records before these. */
+  rows(predictions: readonly (readonly number[])[], before: number): readonly (readonly (number | string)[])[]
+}
+
+function tellerFor({ outputs }: Graph, metadata: Metadata, folder: string | undefined): Teller {
+  const levels = maskLevelsIn(metadata)
+  if (levels === undefined)
+    return {
+      columns: (values) => (values === 1 ? ['prediction'] : classesIn(metadata)),
+      rows: (predictions) => predictions,
+    }
+  if (folder === undefined)
+    throw new WardroundError('WR_USAGE', { problem: cliWords.masksNowhere(), command: 'predict' })
+  const write = maskWriter(outFolder(folder), { levels, extents: outputs[0]?.shape.slice(1).map(Number) ?? [] })
+  return {
+    columns: () => ['mask', ...levels.map(String)],
+    rows: (predictions, before) => predictions.map((values, row) => write(values, before + row)),
   }
 }
 
@@ -60,6 +87,10 @@ const unitsIn = ({ units = '{}' }: Metadata): Units => parsedAs(z.record(z.strin
 
 /** The classes that its outputs stand for. Errors: WR_GRAPH_INVALID. */
 const classesIn = ({ classes = '[]' }: Metadata): readonly string[] => parsedAs(z.array(z.string()), classes)
+
+/** Of a model that marks images, the grey level of each label. Errors: WR_GRAPH_INVALID. */
+const maskLevelsIn = ({ mask }: Metadata): readonly number[] | undefined =>
+  mask === undefined ? undefined : maskLevels({ column: '', mask: parsedAs(z.record(z.string(), z.string()), mask) })
 
 /** Column → what its images are brought to. Errors: WR_GRAPH_INVALID. */
 const imagesIn = ({ images = '{}' }: Metadata): WantedImages => parsedAs(wantedImages, images)

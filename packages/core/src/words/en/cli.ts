@@ -38,6 +38,7 @@ export const cliWords = {
   started: (id: string) => `${id} has started. Watch it: wardround study watch ${id}`,
   stopping: (id: string) => `${id} ends after this round, with the best model so far.`,
   wrote: (path: string) => `Wrote ${path}`,
+  masksNowhere: () => 'This model marks images: say where the masks go, with --masks FOLDER.',
   stateLine: ({ id, state, round, outcome }: { id: string; state: string; round: number; outcome: string | null }) =>
     `${id}  ${outcome ?? state}${round > 0 ? `, round ${round}` : ''}`,
   decisionLine: (site: string, decision: string, reason: string | undefined) =>

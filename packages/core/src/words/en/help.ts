@@ -119,8 +119,11 @@ export const helpWords = {
       examples: ['model show study.yaml', 'model show model.onnx --svg model.svg'],
     },
     predict: {
-      what: 'Probabilities for the records of a table.',
-      examples: ['predict heart.onnx patients.csv --out scores.csv'],
+      what: 'Probabilities for the records of a table; of a model that marks images the masks, as PNG files.',
+      examples: [
+        'predict heart.onnx patients.csv --out scores.csv',
+        'predict tumour.onnx scans.csv --masks marked --out areas.csv',
+      ],
     },
     doctor: { what: 'Check this machine, line by line.', examples: ['doctor', 'doctor --config site.yaml --json'] },
     simulate: {
@@ -153,6 +156,7 @@ export const helpWords = {
     yes: () => 'sign without asking',
     reason: () => 'why, for the researcher',
     out: () => 'file to write',
+    masks: () => 'folder for the masks that a model marks, a PNG file each',
     outFolder: () => 'folder for report.html and report.json',
     studyName: () => 'name of the study',
     target: () => 'the outcome column',

@@ -1,0 +1,41 @@
+/** What a model has marked in images, as files that a viewer can lay over them. */
+import { join } from 'node:path'
+import { WardroundError } from '@wardround/core/errors.ts'
+import { greyPng } from '@wardround/site/data/images/encode.ts'
+import { writeOut } from './homes.ts'
+
+type Marks = {
+  /** The grey level of each label, the background's first. */
+  readonly levels: readonly number[]
+  /** Of what is predicted of an image: labels, or of two labels one, height and width. */
+  readonly extents: readonly number[]
+}
+
+/**
+ * Writes the mask of a record, which is counted from 0, and says its file and how many pixels each label has: the most probable one, of two labels with one output the second from a half on.
+ * Errors: WR_GRAPH_INVALID where a model's labels are not those of its outputs, WR_PERMISSION.
+ */
+export function maskWriter(folder: string, { levels, extents: [outputs = 0, height = 0, width = 0] }: Marks) {
+  if (levels.length < 2 || levels.length !== Math.max(2, outputs))
+    throw new WardroundError('WR_GRAPH_INVALID', { problem: 'its metadata name other labels than it has outputs' })
+  const pixels = height * width
+  const labelOf = (probabilities: readonly number[], pixel: number): number => {
+    const of = (output: number): number => probabilities[output * pixels + pixel] ?? Number.NaN
+    if (outputs === 1) return of(0) >= 0.5 ? 1 : 0
+    let best = 0
+    for (let output = 1; output < outputs; output++) if (of(output) > of(best)) best = output
+    return best
+  }
+  return (probabilities: readonly number[], record: number): readonly [file: string, ...counts: number[]] => {
+    const labels = Array.from({ length: pixels }, (_, pixel) => labelOf(probabilities, pixel))
+    const file = join(folder, `row-${record + 1}.png`)
+    writeOut(
+      file,
+      greyPng(
+        Uint8Array.from(labels, (label) => levels[label] ?? 0),
+        { height, width },
+      ),
+    )
+    return [file, ...levels.map((_, label) => labels.filter((own) => own === label).length)]
+  }
+}
