@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { trainingSchema } from '../study/model.ts'
+import { logitAdjustmentIn } from '../study/outcome.ts'
 import { decodeModel } from './decode-model.ts'
 import { encodeModel } from './encode-model.ts'
 import { epochGraph } from './epoch.ts'
@@ -187,6 +188,7 @@ test('every training graph has the inputs and outputs that it says, passes the s
           ['features', 'float32', ['rows', made.inputs]],
           ['target', 'float32', ['rows', 1]],
           ...(made.weighted ? [['weight', 'float32', ['rows', 1]]] : []),
+          ...(logitAdjustmentIn(made.training.loss) === undefined ? [] : [['adjustment', 'float32', [1, 3]]]),
           ...(made.groups === undefined ? [] : [['group', 'int32', ['rows']]]),
           ...anchored.map(({ name, shape }) => [`anchor/${name}`, 'float32', shape]),
           ...corrected.map(({ name, shape }) => [`correction/${name}`, 'float32', shape]),

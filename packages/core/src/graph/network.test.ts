@@ -139,6 +139,7 @@ test('a loss takes the last layer that belongs to it, and no other', () => {
     [{ binaryFocalCrossEntropy: {} }, binary],
     ['categoricalCrossEntropy', classes],
     [{ categoricalCrossEntropy: { labelSmoothing: 0.1 } }, classes],
+    [{ categoricalCrossEntropy: { logitAdjustment: 1 } }, classes],
     [{ categoricalFocalCrossEntropy: {} }, classes],
     ['meanSquaredError', ['linear 1']],
     ['meanAbsoluteError', ['linear 1']],

@@ -1,5 +1,5 @@
 /** What a step minimises: the mean of its examples' losses, and penalties. */
-import { outcomeOf } from '../study/outcome.ts'
+import { logitAdjustmentIn, outcomeOf } from '../study/outcome.ts'
 import type { TensorSpec } from '../weights.ts'
 import { appendAugmentation, augmentDraws, type Pictures } from './augment.ts'
 import type { GraphBuilder } from './builder.ts'
@@ -11,6 +11,9 @@ import { appendLoss } from './losses/registry.ts'
 import { extentsOf, type Network } from './network.ts'
 import { appendLevels, appendScale } from './pixels.ts'
 import type { StepOptions, StepParts } from './step.ts'
+
+/** What is added to the logits of all examples. */
+export const adjustmentInput = 'adjustment'
 
 /** The examples of a batch, [batch, …] each. */
 export type Rows = {
@@ -72,7 +75,8 @@ export function appendDataLoss(
     ...context,
     ...(group === undefined ? {} : { group, personal: model.personal }),
   })
-  return appendLoss(b, training.loss, { logits, ...rows })
+  const adjusted = logitAdjustmentIn(training.loss) === undefined ? {} : { adjustment: adjustmentInput }
+  return appendLoss(b, training.loss, { logits, ...rows, ...adjusted })
 }
 
 /** What is added to the data loss; nothing of it is made from data. */

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { type ErrorCode, WardroundError } from '../errors.ts'
 import { modelSchema, trainingSchema } from '../study/model.ts'
 import { layersIn } from '../study/model-forms.ts'
+import { logitAdjustmentIn } from '../study/outcome.ts'
 import { sizeOf } from '../weights.ts'
 import { epochGraph } from './epoch.ts'
 import { run } from './interpreter/interpret.ts'
@@ -92,11 +93,13 @@ test('what is frozen, or stays as it is, gets no noise and is no part of the nor
   near(after({ model }), [3.15625, 2 - 0.25 * ((3.75 - 0.25 + 2.5) / 4), 0])
 })
 
-test('two ways of clipping at once, batch normalisation, and noise that is no number are refused', () => {
+test('two ways of clipping at once, adjusted logits, batch normalisation, and noise that is no number are refused', () => {
   const coded = (code: ErrorCode, what: RegExp) => (error: unknown) =>
     error instanceof WardroundError && error.code === code && what.test(error.message)
   const clipGradients = { ...options.training, clipGradients: { norm: 1 } }
   assert.throws(() => epochGraph({ ...options, training: clipGradients }), coded('WR_GRAPH_REFUSED', /clipGradients/))
+  const adjusted = { ...options.training, loss: { categoricalCrossEntropy: { logitAdjustment: 1 } } }
+  assert.throws(() => epochGraph({ ...options, training: adjusted }), coded('WR_GRAPH_REFUSED', /logitAdjustment/))
   const layers = [{ batchNormalization: { momentum: 0.5, epsilon: 1 } }, ...layersIn(linearModel)]
   assert.throws(
     () => epochGraph({ ...options, model: { personal: [], layers } }),
@@ -125,8 +128,9 @@ test('without a bound that holds and without noise it is an ordinary step', () =
   fc.assert(
     fc.property(fc.gen(), (g) => {
       const { epoch, options: plain, feeds } = drawTraining(g)
-      if (plain.training.clipGradients !== undefined || JSON.stringify(plain.model).includes('batchNormalization'))
-        return
+      const { clipGradients, loss } = plain.training
+      if (clipGradients !== undefined || logitAdjustmentIn(loss) !== undefined) return
+      if (JSON.stringify(plain.model).includes('batchNormalization')) return
       const { batch } = plain
       const { graph } = epochGraph({
         ...plain,

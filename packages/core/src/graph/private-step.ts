@@ -1,5 +1,6 @@
 /** The gradients of a step that is differentially private (docs/decisions/0035-private-steps.md): what an example has of them is clipped, and noise is added. */
 import { WardroundError } from '../errors.ts'
+import { logitAdjustmentIn } from '../study/outcome.ts'
 import type { GraphBuilder } from './builder.ts'
 import { int } from './ir.ts'
 import { appendDataLoss, pickRows, withPenalties } from './objective.ts'
@@ -17,6 +18,11 @@ function appendPrivateGradients(b: GraphBuilder, options: PrivateOptions, given:
   if (options.training.clipGradients !== undefined)
     throw new WardroundError('WR_GRAPH_REFUSED', {
       problem: 'the gradients of a private step are clipped example by example: leave out clipGradients',
+    })
+  if (logitAdjustmentIn(options.training.loss) !== undefined)
+    throw new WardroundError('WR_GRAPH_REFUSED', {
+      problem:
+        'the logits of a private step are not adjusted by how many records there are of each class: all examples would count in the gradient of one. Leave out logitAdjustment',
     })
   const { learnt } = given.parts
   const counted = b.input({ name: countedInput, type: 'float32', shape: [options.batch, 1] })

@@ -1,7 +1,7 @@
 /** One step of training as nodes of a graph: gather the batch, forward, loss, gradients, optimizer. */
 import { WardroundError } from '../errors.ts'
 import type { ModelSpec, TrainingSpec } from '../study/model.ts'
-import { type Outcome, outcomeOf } from '../study/outcome.ts'
+import { logitAdjustmentIn, type Outcome, outcomeOf } from '../study/outcome.ts'
 import type { TensorSpec } from '../weights.ts'
 import { augmentDraws } from './augment.ts'
 import type { GraphBuilder } from './builder.ts'
@@ -11,7 +11,7 @@ import type { ValueInfo } from './ir.ts'
 import type { Context, DrawSpec } from './layers/layer.ts'
 import { sum } from './losses/penalties.ts'
 import { extentsOf, type Inputs, type Network, networkOf, weightSpecs } from './network.ts'
-import { appendDataLoss, appendPenalties, pickRows, travelling } from './objective.ts'
+import { adjustmentInput, appendDataLoss, appendPenalties, pickRows, travelling } from './objective.ts'
 import type { Optimizer, StateSpec } from './optimizers/optimizer.ts'
 import { optimizerOf } from './optimizers/registry.ts'
 import { type Packing, pack, unpack } from './packing.ts'
@@ -52,7 +52,7 @@ export type StepParts = {
   readonly draws: readonly DrawSpec[]
   readonly optimizer: Optimizer
   /**
-   * The same for every step: `features` [rows, …inputs] (of images uint8, with what they are scaled by: pixels.ts), `target` (targetInput()), `weight` [rows, 1] if weighted, `group` int32 [rows] with groups,
+   * The same for every step: `features` [rows, …inputs] (of images uint8, with what they are scaled by: pixels.ts), `target` (targetInput()), `weight` [rows, 1] if weighted, `adjustment` [1, classes] if the loss adjusts logits, `group` int32 [rows] with groups,
    * `anchor/<weight>` with a proximal term, `correction/<weight>` with a correction.
    */
   readonly outer: readonly ValueInfo[]
@@ -71,12 +71,12 @@ export function stepParts(options: StepOptions): StepParts {
   const state = optimizer.state(learnt)
   const carried = [...weights, ...state].map(({ name, shape }): ValueInfo => ({ name, type: 'float32', shape }))
   const draws = isAugmented(options) ? [...network.draws, augmentDraws] : network.draws
-  return { network, weights, learnt, state, draws, optimizer, outer: outerValues(options, learnt), carried }
+  return { network, weights, learnt, state, draws, optimizer, outer: outerValues(options, network, learnt), carried }
 }
 
 const isAugmented = ({ pixels = false, training }: StepOptions): boolean => pixels && training.augment !== undefined
 
-function outerValues(options: StepOptions, learnt: readonly TensorSpec[]): ValueInfo[] {
+function outerValues(options: StepOptions, { output }: Network, learnt: readonly TensorSpec[]): ValueInfo[] {
   const anchored = options.proximalMu === undefined ? [] : travelling(options, learnt)
   const corrected = options.corrected ? travelling(options, learnt) : []
   return [
@@ -84,6 +84,9 @@ function outerValues(options: StepOptions, learnt: readonly TensorSpec[]): Value
     ...(options.pixels ? pixelScaleInputs(extentsOf(options.inputs), options.groups) : []),
     targetInput(outcomeOf(options.training.loss), { inputs: options.inputs, rows: 'rows' }),
     ...(options.weighted ? [{ name: 'weight', type: 'float32' as const, shape: ['rows', 1] }] : []),
+    ...(logitAdjustmentIn(options.training.loss) === undefined
+      ? []
+      : [{ name: adjustmentInput, type: 'float32' as const, shape: [1, ...output] }]),
     ...(options.groups === undefined ? [] : [{ name: 'group', type: 'int32' as const, shape: ['rows'] }]),
     ...anchored.map(({ name, shape }) => ({ name: `anchor/${name}`, type: 'float32' as const, shape })),
     ...corrected.map(({ name, shape }) => ({ name: `correction/${name}`, type: 'float32' as const, shape })),

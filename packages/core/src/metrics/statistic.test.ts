@@ -239,6 +239,7 @@ test('what is measured depends on what is predicted, not on which of its losses 
   for (const loss of [
     { categoricalFocalCrossEntropy: { gamma: 2 } },
     { categoricalCrossEntropy: { labelSmoothing: 0.1 } },
+    { categoricalCrossEntropy: { logitAdjustment: 1 } },
   ])
     assert.deepEqual(statisticOf(loss, classes), statisticOf('categoricalCrossEntropy', classes))
 })

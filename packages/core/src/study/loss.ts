@@ -19,10 +19,14 @@ export const lossSchema = z.union([
     'diceCrossEntropy',
   ]),
   z.strictObject({
-    categoricalCrossEntropy: z.strictObject({
-      /** The share of the truth that is spread evenly over all classes. */
-      labelSmoothing: z.number().gt(0).lt(1),
-    }),
+    categoricalCrossEntropy: z
+      .strictObject({
+        /** The share of the truth that is spread evenly over all classes. */
+        labelSmoothing: z.number().gt(0).lt(1).optional(),
+        /** τ: how many times the logarithms of its own classes' shares a site adds to the logits while it trains. */
+        logitAdjustment: z.number().positive().max(10).optional(),
+      })
+      .refine((fields) => Object.keys(fields).length > 0, 'labelSmoothing, logitAdjustment or both'),
   }),
   z.strictObject({
     binaryFocalCrossEntropy: z.strictObject({

@@ -28,6 +28,12 @@ export const outcomeOf = (loss: Loss): Outcome => outcomes[lossName(loss)]
 export const lossesFor = (outcome: Outcome): readonly LossName[] =>
   lossNames.filter((name) => outcomes[name] === outcome)
 
+/** τ, where classes' shares are added to the logits in training (graph/logit-adjustment.ts). */
+export const logitAdjustmentIn = (loss: Loss): number | undefined =>
+  typeof loss === 'object' && 'categoricalCrossEntropy' in loss
+    ? loss.categoricalCrossEntropy.logitAdjustment
+    : undefined
+
 /** Whether it is what is measured of a model's predictions as their loss (metrics/summary.ts): the log loss or the squared error, as they are; of masks it always is. */
 export const isMeasuredLoss = (loss: Loss): boolean =>
   loss === 'binaryCrossEntropy' ||

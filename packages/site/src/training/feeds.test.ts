@@ -55,3 +55,31 @@ test('a target has as many values of each record as its data set says', () => {
   assert.deepEqual(both?.dims, [3, 2])
   assert.deepEqual([...(both?.data ?? [])], [5, 1, 3, 0, 9, 1])
 })
+
+test('logits are adjusted by the classes of the records that are trained on, of several hospitals by those of all, and by nothing where no study asks', () => {
+  const feeds = (loss: unknown, labels: readonly number[], groups?: number) =>
+    outerFeeds({
+      model: modelSchema.parse({ layers: [{ dense: 3 }] }),
+      training: trainingSchema.parse({ loss, optimizer: { sgd: { rate: 0.1 } }, batch: 4 }),
+      data: {
+        features: new Float32Array(labels.length),
+        rows: labels.length,
+        width: 1,
+        target: Float32Array.from(labels),
+        ...(groups === undefined ? {} : { group: Int32Array.from(labels, (_, row) => row % groups) }),
+      },
+      weights: [],
+      epochs: 1,
+      labels: [],
+      ...(groups === undefined ? {} : { groups }),
+    })
+  const adjusting = { categoricalCrossEntropy: { logitAdjustment: 2, labelSmoothing: 0.1 } }
+  const shares = (...counts: readonly number[]): Float32Array =>
+    Float32Array.from(counts, (count) => 2 * Math.log((count + 1) / (counts.reduce((sum, one) => sum + one) + 3)))
+  const { adjustment } = feeds(adjusting, [0, 2, 0, 0, 2])
+  assert.deepEqual(adjustment?.dims, [1, 3])
+  assert.deepEqual(adjustment?.data, shares(3, 0, 2))
+  assert.deepEqual(feeds(adjusting, [0, 2, 0, 0, 2, 1, 1], 2).adjustment?.data, shares(3, 2, 2))
+  for (const loss of ['categoricalCrossEntropy', { categoricalCrossEntropy: { labelSmoothing: 0.1 } }])
+    assert.equal(feeds(loss, [0, 2]).adjustment, undefined)
+})

@@ -1,6 +1,9 @@
 /** What a training request gives to a graph. */
-import { extentsOf } from '@wardround/core/graph/network.ts'
+import { adjustmentsOf } from '@wardround/core/graph/logit-adjustment.ts'
+import { extentsOf, networkOf } from '@wardround/core/graph/network.ts'
+import { adjustmentInput } from '@wardround/core/graph/objective.ts'
 import { inputsIn } from '@wardround/core/preparation/inputs.ts'
+import { logitAdjustmentIn } from '@wardround/core/study/outcome.ts'
 import { sizeOf, type TensorSpec, type Weights } from '@wardround/core/weights.ts'
 import type { Tensor } from 'onnxruntime-node'
 import type { Dataset, TrainRequest } from './messages.ts'
@@ -15,12 +18,14 @@ export const outerFeeds = (request: TrainRequest): Feeds => ({
   ...correctionFeeds(request),
 })
 
-function dataFeeds({ data, classWeights, groups }: TrainRequest): Feeds {
+function dataFeeds(request: TrainRequest): Feeds {
+  const { data, classWeights, groups } = request
   const weight = classWeights && Float32Array.from(data.target, (label) => classWeights[label] ?? 1)
   return {
     ...featureFeeds(data, groups),
     target: targetFeed(data),
     ...(weight === undefined ? {} : { weight: floats(weight, [data.rows, 1]) }),
+    ...adjustmentFeed(request),
     ...(data.group === undefined ? {} : { group: integers(data.group, [data.rows]) }),
   }
 }
@@ -34,6 +39,14 @@ export function maskFeed(
   { rows, extents = [] }: Pick<Dataset, 'rows' | 'extents'>,
 ): Tensor {
   return bytes(masks, [rows, 1, ...extents.slice(1)])
+}
+
+/** By the records that are trained on: a hospital's own, whether for all or alone; of a pooled data set all of them. */
+function adjustmentFeed({ model, training, data }: TrainRequest): Feeds {
+  const tau = logitAdjustmentIn(training.loss)
+  if (tau === undefined) return {}
+  const classes = sizeOf(networkOf(model, inputsIn(data)).output)
+  return { [adjustmentInput]: floats(adjustmentsOf(tau, { target: data.target, classes }), [1, classes]) }
 }
 
 /** Of a step, and of a prediction. Records of one hospital of a pooled data set have its scale alone: it is everybody's then. */

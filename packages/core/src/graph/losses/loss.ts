@@ -8,6 +8,8 @@ export type LossInputs = {
   readonly logits: string
   /** As the loss says: mostly [batch, 1], with 0 or 1, a class index, or a value. */
   readonly target: string
+  /** [1, classes]: what is added to the logits, of a loss that adjusts them. */
+  readonly adjustment?: string
 }
 
 /** Errors: WR_GRAPH_INVALID where a target has another shape than its loss needs: broadcasting would make something of it, but no loss. */

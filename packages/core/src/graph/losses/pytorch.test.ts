@@ -107,6 +107,23 @@ test('a target of another shape is refused: broadcasting would make a loss of it
     assert.equal(shaped(loss, logits, target), 'WR_GRAPH_INVALID', JSON.stringify([loss, logits, target]))
 })
 
+test('a loss that adjusts logits is none without one number for each class', () => {
+  const adjusted = (adjustment: readonly number[] | undefined): string => {
+    const b = graphBuilder()
+    b.input({ name: 'logits', type: 'float32', shape: [4, 3] })
+    b.input({ name: 'target', type: 'float32', shape: [4, 1] })
+    if (adjustment !== undefined) b.input({ name: 'adjustment', type: 'float32', shape: adjustment })
+    const inputs = { logits: 'logits', target: 'target', ...(adjustment && { adjustment: 'adjustment' }) }
+    try {
+      return appendLoss(b, { categoricalCrossEntropy: { logitAdjustment: 1 } }, inputs) && 'taken'
+    } catch (error) {
+      return error instanceof WardroundError ? error.code : String(error)
+    }
+  }
+  assert.equal(adjusted([1, 3]), 'taken')
+  for (const shape of [undefined, [1, 1], [4, 3], [3]]) assert.equal(adjusted(shape), 'WR_GRAPH_INVALID', String(shape))
+})
+
 test('the partial likelihood has no weights of examples, and no batch whose square is too large', () => {
   assert.equal(shaped('coxPartialLikelihood', [4096, 1], [4096, 2]), 'taken')
   assert.equal(shaped('coxPartialLikelihood', [4097, 1], [4097, 2]), 'WR_GRAPH_REFUSED')

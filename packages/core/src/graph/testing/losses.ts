@@ -15,7 +15,7 @@ import { betweenKinks, type Draw, either, integersOf, oneOf, sizeOf } from './dr
 export type LossUse = {
   readonly name: string
   readonly loss: Loss
-  /** `logits`, `target`, and perhaps `weight`. */
+  /** `logits`, `target`, and perhaps `weight` or `adjustment`. */
   readonly feeds: Readonly<Record<string, NumberValue>>
 }
 
@@ -23,8 +23,8 @@ export type LossUse = {
 export function lossGraph({ loss, feeds }: Pick<LossUse, 'loss' | 'feeds'>): Graph {
   const b = graphBuilder()
   for (const [name, { shape }] of Object.entries(feeds)) b.input({ name, type: 'float32', shape })
-  const weight = feeds.weight === undefined ? {} : { weight: 'weight' }
-  const total = appendLoss(b, loss, { logits: 'logits', target: 'target', ...weight })
+  const own = Object.fromEntries(Object.keys(feeds).map((name) => [name, name]))
+  const total = appendLoss(b, loss, { logits: 'logits', target: 'target', ...own })
   const [gradient = ''] = differentiate(b, total, ['logits'])
   const named = { loss: total, gradient }
   return b.build(
@@ -40,6 +40,7 @@ export const pytorchLosses = fixture.cases.map((one): LossUse & { readonly wante
     logits: float32(one.logitsShape, one.logits),
     target: float32(one.targetShape, one.target),
     ...(one.weight === undefined ? {} : { weight: float32([one.weight.length, 1], one.weight) }),
+    ...(one.adjustment === undefined ? {} : { adjustment: float32([1, one.adjustment.length], one.adjustment) }),
   },
   wanted: { loss: float32([], [one.value]), gradient: float32(one.logitsShape, one.gradient) },
 }))
@@ -78,6 +79,8 @@ const losses: readonly unknown[] = [
   'binaryCrossEntropy',
   'categoricalCrossEntropy',
   { categoricalCrossEntropy: { labelSmoothing: 0.25 } },
+  { categoricalCrossEntropy: { logitAdjustment: 1 } },
+  { categoricalCrossEntropy: { labelSmoothing: 0.25, logitAdjustment: 0.5 } },
   ...[0, 0.5, 2].flatMap((gamma) => [
     { binaryFocalCrossEntropy: { gamma, alpha: 0.25 } },
     { categoricalFocalCrossEntropy: { gamma } },
@@ -90,6 +93,11 @@ const losses: readonly unknown[] = [
 ]
 
 const nameOf = (loss: Loss): string => (typeof loss === 'string' ? loss : (Object.keys(loss)[0] ?? ''))
+
+const isAdjusted = (loss: Loss): boolean =>
+  typeof loss === 'object' &&
+  'categoricalCrossEntropy' in loss &&
+  loss.categoricalCrossEntropy.logitAdjustment !== undefined
 
 /** Any loss on a small batch; `logits` says of what size they are. */
 export function drawLoss(
@@ -120,7 +128,10 @@ export function drawLoss(
     const [classes, space] = [oneOf(g, [1, 2, 3]), oneOf(g, [[2], [2, 2]])]
     return using([batch, classes, ...space], numbersOf([batch, 1, ...space], Math.max(1, classes - 1)))
   }
-  if (name.startsWith('categorical')) return using([batch, 3], numbersOf([batch, 1], 2))
+  if (name.startsWith('categorical')) {
+    const use = using([batch, 3], numbersOf([batch, 1], 2))
+    return isAdjusted(loss) ? { ...use, feeds: { ...use.feeds, adjustment: betweenKinks(g, [1, 3]) } } : use
+  }
   const outputs = oneOf(g, [1, 2])
   return using([batch, outputs], numbersOf([batch, outputs], name.startsWith('binary') ? 1 : 3))
 }

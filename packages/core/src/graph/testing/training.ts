@@ -144,6 +144,7 @@ const losses: readonly Loss[] = [
   'meanSquaredError',
   'meanAbsoluteError',
   { categoricalCrossEntropy: { labelSmoothing: 0.25 } },
+  { categoricalCrossEntropy: { logitAdjustment: 1 } },
   { binaryFocalCrossEntropy: { gamma: 2, alpha: 0.25 } },
   { categoricalFocalCrossEntropy: { gamma: 2 } },
   { huber: { delta: 0.5 } },
@@ -171,6 +172,7 @@ function drawFeeds(
     features: floats(g, [examples, ...extentsOf(options.inputs)]),
     target: float32([examples, 1], labels),
     weight: float32([examples, 1], below(examples, 4)),
+    adjustment: floats(g, [1, outputs]),
     group: int32([examples], below(examples, 2)),
     batches: int32([count, options.batch], below(count * options.batch, examples)),
     rates: float32(

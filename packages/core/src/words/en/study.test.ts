@@ -97,6 +97,8 @@ test('every field that changes what happens to the data changes the words', () =
       { binaryFocalCrossEntropy: {} },
       { binaryFocalCrossEntropy: { alpha: 0.5 } },
       { categoricalCrossEntropy: { labelSmoothing: 0.1 } },
+      { categoricalCrossEntropy: { logitAdjustment: 1 } },
+      { categoricalCrossEntropy: { logitAdjustment: 0.5 } },
       'meanSquaredError',
       'meanAbsoluteError',
       { huber: {} },

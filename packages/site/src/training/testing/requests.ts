@@ -35,6 +35,7 @@ export const requests = fc
     loss: fc.constantFrom(
       'binaryCrossEntropy',
       'categoricalCrossEntropy',
+      { categoricalCrossEntropy: { logitAdjustment: 1 } },
       'meanSquaredError',
       { categoricalFocalCrossEntropy: {} },
       { huber: { delta: 0.25 } },
