@@ -1,5 +1,5 @@
 /** What light sites report. Nothing is computed for it. */
-import { noEstimates } from '@wardround/core/metrics/schema.ts'
+import { noEstimates } from '@wardround/core/metrics/estimates.ts'
 import type { Report } from '@wardround/core/protocol/task.ts'
 import { hiddenResult } from '@wardround/site/evaluation.ts'
 

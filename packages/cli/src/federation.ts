@@ -1,5 +1,6 @@
 /** The steps of a whole study, for demo and simulation, where one person plays every part. Each is the very function a command uses. */
 import { WardroundError } from '@wardround/core/errors.ts'
+import type { Estimates } from '@wardround/core/metrics/schema.ts'
 import type { Clock } from '@wardround/core/ports.ts'
 import type { StoredEvent } from '@wardround/core/protocol/events.ts'
 import type { WrittenStudy } from '@wardround/core/protocol/plan.ts'
@@ -97,12 +98,7 @@ export async function findingSentences(client: Client, study: string): Promise<s
 /** The entries that scripts read: figures without the statistics they came from. */
 export function publicResults(results: Results) {
   type Model = Results['overall']['federated']
-  const model = ({ accuracy, auroc, brier, concordance }: Model) => ({
-    accuracy,
-    auroc,
-    brier,
-    ...(concordance === undefined ? {} : { concordance }),
-  })
+  const model = ({ statistic: _, ...estimates }: Model): Estimates => estimates
   const optional = (value: Model | null) => (value === null ? null : model(value))
   return {
     study: results.study,

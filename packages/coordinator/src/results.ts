@@ -1,11 +1,14 @@
 /** The result of a study, put together once, from what the sites released. */
 
+import { onlyAsked } from '@wardround/core/metrics/estimates.ts'
 import { pooledEstimates } from '@wardround/core/metrics/intervals.ts'
 import type { Statistic } from '@wardround/core/metrics/schema.ts'
 import { mergeStatistics } from '@wardround/core/metrics/statistic.ts'
 import { type Outcome, stopReasonSchema } from '@wardround/core/protocol/events.ts'
 import { type Results, resultsSchema, roundResultSchema, type SiteResult } from '@wardround/core/protocol/results.ts'
 import { blobRefSchema, type ModelResult } from '@wardround/core/protocol/task.ts'
+import { askedMetrics } from '@wardround/core/study/metrics.ts'
+import type { Study } from '@wardround/core/study/study.ts'
 import type { Context } from './context.ts'
 import type { Running } from './running.ts'
 import type { RoundRow } from './store/schema.ts'
@@ -15,9 +18,14 @@ export async function assembleResults(context: Context, running: Running): Promi
   const { store, clock } = context
   const { study, row } = running
   const rounds = await store.rounds(row.id)
+  const asked = askedMetrics(study)
+  // Sites of earlier versions send every figure.
+  const askedOf = (model: ModelResult): ModelResult => ({ ...onlyAsked(model, asked), statistic: model.statistic })
   const finished = reported(await store.tasksOf(row.id, 'finish', row.best_round), 'finish')
   const sites = finished.map(({ site, result }): SiteResult => {
-    const { nTrain, nTest, local, federated, difference, localRounds } = result
+    const { nTrain, nTest, localRounds } = result
+    const difference = onlyAsked(result.difference, asked)
+    const [local, federated] = [askedOf(result.local), askedOf(result.federated)]
     return { name: site, nTrain, nTest, local, federated, centralised: null, difference, localRounds }
   })
   const results = rounds.flatMap(({ result }) => (result === null ? [] : [roundResultSchema.parse(JSON.parse(result))]))
@@ -49,11 +57,11 @@ export async function assembleResults(context: Context, running: Running): Promi
     overall: {
       local: overallModel(
         sites.map(({ local }) => local),
-        study.seed,
+        study,
       ),
       federated: overallModel(
         sites.map(({ federated }) => federated),
-        study.seed,
+        study,
       ),
       centralised: null,
     },
@@ -63,10 +71,11 @@ export async function assembleResults(context: Context, running: Running): Promi
 }
 
 /** All sites' test patients together. */
-export function overallModel(parts: readonly ModelResult[], seed: number): ModelResult {
+export function overallModel(parts: readonly ModelResult[], study: Study): ModelResult {
   const statistics = parts.flatMap(({ statistic }): Statistic[] => (statistic === null ? [] : [statistic]))
   const merged = mergeStatistics(statistics)
-  return { ...pooledEstimates(statistics, merged, [seed, 'overall']), statistic: merged }
+  const estimates = pooledEstimates(statistics, merged, [study.seed, 'overall'])
+  return { ...onlyAsked(estimates, askedMetrics(study)), statistic: merged }
 }
 
 /** The weights of the best round, or those that the first round started from where none was completed. */

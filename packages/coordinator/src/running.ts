@@ -3,6 +3,7 @@ import { splitSpecs } from '@wardround/core/graph/network.ts'
 import { judge, type MetricPoint, type Verdict } from '@wardround/core/learning/convergence.ts'
 import { type Preparation, preparationSchema, preparedInputs } from '@wardround/core/preparation/schema.ts'
 import { readPlan } from '@wardround/core/protocol/plan.ts'
+import type { StopMetric } from '@wardround/core/study/metrics.ts'
 import { measuredOn, type Study } from '@wardround/core/study/study.ts'
 import type { TensorSpec } from '@wardround/core/weights.ts'
 import type { Context } from './context.ts'
@@ -15,7 +16,7 @@ export type Running = {
   /** Shared weights, in model order. */
   readonly specs: readonly TensorSpec[]
   /** What is watched from round to round. */
-  readonly metric: 'loss' | 'accuracy' | 'auroc' | 'brier'
+  readonly metric: StopMetric
   readonly measuredOn: 'validation' | 'training'
 }
 

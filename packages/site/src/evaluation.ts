@@ -1,11 +1,13 @@
 /** Models measured on this site's patients; nothing is said about fewer than the minimum. */
 import { WardroundError } from '@wardround/core/errors.ts'
-import { bootstrap, withoutIntervals } from '@wardround/core/metrics/intervals.ts'
+import { noEstimates, onlyAsked } from '@wardround/core/metrics/estimates.ts'
+import { bootstrap } from '@wardround/core/metrics/intervals.ts'
 import { type RoundFigure, roundFigure } from '@wardround/core/metrics/round-figure.ts'
-import { type Estimates, noEstimates } from '@wardround/core/metrics/schema.ts'
+import type { Estimates } from '@wardround/core/metrics/schema.ts'
 import { type Scored, statisticOf } from '@wardround/core/metrics/statistic.ts'
 import type { ModelInputs } from '@wardround/core/preparation/inputs.ts'
 import type { ModelResult } from '@wardround/core/protocol/task.ts'
+import { askedMetrics } from '@wardround/core/study/metrics.ts'
 import { outcomeOf } from '@wardround/core/study/outcome.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import type { Weights } from '@wardround/core/weights.ts'
@@ -61,10 +63,7 @@ export const patientsIn = ({ patients }: Pick<ModelInputs, 'patients'>): number 
 
 export type Compared = { readonly results: readonly ModelResult[]; readonly differences: readonly Estimates[] }
 
-/**
- * Several models on the same test patients: figures with intervals, and each later model's paired difference to the first. Classes
- * and times have intervals from the bootstrap; numbers have their value alone.
- */
+/** Several models on the same test patients: the figures that the study asks for, with intervals, and each later model's paired difference to the first. */
 export function compare(
   study: Study,
   {
@@ -76,11 +75,11 @@ export function compare(
   const { target, patients } = inputs
   const models = scores.map((own) => ({ scores: own, target, patients }))
   const statistics = models.map((model) => statisticOf(study.training.loss, model))
-  const { estimates, differences } =
-    outcomeOf(study.training.loss) === 'regression' ? withoutIntervals(statistics) : bootstrap(models, labels)
+  const { estimates, differences } = bootstrap(models, labels, { outcome: outcomeOf(study.training.loss) })
+  const asked = askedMetrics(study)
   return {
-    results: estimates.map((estimate, index) => ({ ...estimate, statistic: statistics[index] ?? null })),
-    differences,
+    results: estimates.map((own, index) => ({ ...onlyAsked(own, asked), statistic: statistics[index] ?? null })),
+    differences: differences.map((own) => onlyAsked(own, asked)),
   }
 }
 

@@ -3,7 +3,7 @@
 import { WardroundError } from '@wardround/core/errors.ts'
 import { splitSpecs, weightSpecs } from '@wardround/core/graph/network.ts'
 import { strategyOf } from '@wardround/core/learning/strategies.ts'
-import { noEstimates } from '@wardround/core/metrics/schema.ts'
+import { noEstimates } from '@wardround/core/metrics/estimates.ts'
 import { inputsIn } from '@wardround/core/preparation/inputs.ts'
 import { ownPreparation } from '@wardround/core/preparation/own.ts'
 import { preparedInputs } from '@wardround/core/preparation/schema.ts'

@@ -76,7 +76,7 @@ export async function trainCentralised(options: CentralisedOptions): Promise<Cen
   })
   const results = await Promise.all(prepared.map((site, group) => testAt(options, { site, weights, group })))
   const bySite = Object.fromEntries(sites.map(({ name }, group) => [name, results[group] ?? hiddenResult()]))
-  return { bySite, overall: overallModel(results, study.seed), rounds }
+  return { bySite, overall: overallModel(results, study), rounds }
 }
 
 type Pooled = ModelInputs & { readonly group: Int32Array<ArrayBuffer> }

@@ -1,6 +1,8 @@
 /** Estimates as points with their 95 % intervals, a row for each: models side by side, and the paired difference against zero. */
-import { type Estimate, estimateIn, type MetricName } from '../metrics/schema.ts'
+import { estimateIn } from '../metrics/estimates.ts'
+import type { Estimate } from '../metrics/schema.ts'
 import type { Results } from '../protocol/results.ts'
+import type { MetricName } from '../study/metrics.ts'
 import { figureWords, type ModelName } from '../words/en/figures.ts'
 import { groupsOf } from './groups.ts'
 import { type Element, h, type Markup } from './markup.ts'
@@ -29,9 +31,13 @@ export function forest(results: Compared, metric: MetricName): Element | undefin
   const [overall, ...sites] = groups
   return draw([...sites, ...(overall === undefined ? [] : [overall])], {
     id: `forest-${metric}`,
+    metric,
     title: figureWords.forestTitle(metric),
     heading: figureWords.forestHeading(metric),
-    description: figureWords.forestDescription(groups.flatMap(({ rows }) => rows)),
+    description: figureWords.forestDescription(
+      metric,
+      groups.flatMap(({ rows }) => rows),
+    ),
   })
 }
 
@@ -46,9 +52,13 @@ export function differenceForest({ sites }: Compared, metric: MetricName): Eleme
     rows.map((row) => ({ name: row.name, n: row.estimate.n, rows: [row] })),
     {
       id: `difference-${metric}`,
+      metric,
       title: figureWords.differenceTitle(metric),
       heading: figureWords.differenceHeading(metric),
-      description: figureWords.forestDescription(rows.map(({ name, estimate }) => ({ name, estimate }))),
+      description: figureWords.forestDescription(
+        metric,
+        rows.map(({ name, estimate }) => ({ name, estimate })),
+      ),
       sides: [figureWords.localBetter(metric), figureWords.federatedBetter(metric)],
     },
   )
@@ -56,6 +66,7 @@ export function differenceForest({ sites }: Compared, metric: MetricName): Eleme
 
 type Texts = {
   readonly id: string
+  readonly metric: MetricName
   readonly title: string
   readonly heading: string
   readonly description: string
@@ -63,7 +74,7 @@ type Texts = {
   readonly sides?: readonly [string, string]
 }
 
-function draw(groups: readonly RowGroup[], { heading, sides, ...texts }: Texts): Element | undefined {
+function draw(groups: readonly RowGroup[], { heading, sides, metric, ...texts }: Texts): Element | undefined {
   const estimates = groups.flatMap(({ rows }) => rows.map(({ estimate }) => estimate))
   const known = estimates.flatMap(({ value, low, high }) => [value, low, high].filter((part) => part !== null))
   if (known.length === 0) return undefined
@@ -82,7 +93,9 @@ function draw(groups: readonly RowGroup[], { heading, sides, ...texts }: Texts):
       }),
     ]),
     sides === undefined ? [] : zeroLine(scale, { top, bottom, sides }),
-    groups.map((group, index) => rowGroup(group, { scale, top: startOf(index), difference: sides !== undefined })),
+    groups.map((group, index) =>
+      rowGroup(group, { metric, scale, top: startOf(index), difference: sides !== undefined }),
+    ),
   ])
 }
 
@@ -131,12 +144,17 @@ function zeroLine(scale: Scale, { top, bottom, sides: [left, right] }: Zero): Ma
   ]
 }
 
-type Place = { readonly scale: Scale; readonly top: number; readonly difference: boolean }
+type Place = {
+  readonly metric: MetricName
+  readonly scale: Scale
+  readonly top: number
+  readonly difference: boolean
+}
 
-const rowGroup = ({ name, n, rows }: RowGroup, { scale, top, difference }: Place): Markup => [
+const rowGroup = ({ name, n, rows }: RowGroup, { top, ...place }: Place): Markup => [
   h('text', { x: 0, y: top + 16, class: 'wr-over', 'font-weight': 600 }, shorten(name, 34)),
   label(figureWords.n(n), [width, top + 16], { class: 'wr-muted', 'text-anchor': 'end' }),
-  shownOnce(rows).map((row, index) => interval(row, { scale, top: top + groupGap + index * rowHeight, difference })),
+  shownOnce(rows).map((row, index) => interval(row, { ...place, top: top + groupGap + index * rowHeight })),
 ]
 
 /** What is hidden of every model is said once. */
@@ -146,7 +164,7 @@ const shownOnce = (rows: readonly Row[]): readonly Row[] =>
 /** Whether an interval leaves zero out. */
 const decided = ({ low, high }: Estimate): boolean => low !== null && high !== null && (low > 0 || high < 0)
 
-function interval({ model, estimate }: Row, { scale, top, difference }: Place): Markup {
+function interval({ model, estimate }: Row, { metric, scale, top, difference }: Place): Markup {
   const { value, low, high, n } = estimate
   if (value === null) {
     return label(n === null ? figureWords.hidden() : figureWords.oneClass(), [plot.left, top + 4], {
@@ -170,7 +188,7 @@ function interval({ model, estimate }: Row, { scale, top, difference }: Place): 
           'stroke-width': 1.5,
         })
       : marker(model, [scale.at(value), top]),
-    label(figureWords.estimateShort(estimate, difference ? 3 : 2), [width, top + 4], {
+    label(figureWords.estimateShort(metric, estimate, difference ? 3 : 2), [width, top + 4], {
       class: 'wr-muted',
       'text-anchor': 'end',
     }),

@@ -1,4 +1,5 @@
 /** When rounds end, and which of them was the best. */
+import { isLowerBetter, type StopMetric } from '../study/metrics.ts'
 
 export type MetricPoint = {
   readonly round: number /** null where hidden or abandoned: no improvement. */
@@ -6,15 +7,12 @@ export type MetricPoint = {
 }
 
 export type StopRule = {
-  readonly metric: 'loss' | 'accuracy' | 'auroc' | 'brier'
+  readonly metric: StopMetric
   readonly patience: number
   readonly minimumChange: number
 }
 
 export type Verdict = { readonly bestRound: number; readonly stop?: 'converged' | 'maximum rounds' }
-
-/** Loss and Brier score fall as a model gets better; accuracy and AUROC rise. */
-const direction = { loss: -1, brier: -1, accuracy: 1, auroc: 1 } as const
 
 /**
  * A round is better than the best so far if its metric is better by more than `minimumChange`. After `patience` rounds in a
@@ -24,10 +22,11 @@ export function judge(history: readonly MetricPoint[], rule: StopRule | undefine
   const last = history.at(-1)?.round ?? 0
   const full = last >= maximum ? { stop: 'maximum rounds' as const } : {}
   if (rule === undefined) return { bestRound: last, ...full }
+  const direction = isLowerBetter(rule.metric) ? -1 : 1
   let best: { round: number; score: number } | undefined
   for (const { round, value } of history) {
     if (value === null || !Number.isFinite(value)) continue
-    const score = value * direction[rule.metric]
+    const score = value * direction
     if (best === undefined || score > best.score + rule.minimumChange) best = { round, score }
   }
   const bestRound = best?.round ?? last

@@ -4,11 +4,17 @@ import fc from 'fast-check'
 import { WardroundError } from '../errors.ts'
 // Intervals of NumPy and SciPy; fixtures/make_metrics.py says how.
 import fixture from './fixtures/metrics.json' with { type: 'json' }
-import { bootstrap, exactAuroc, percentiles, pooledEstimates, withoutIntervals } from './intervals.ts'
+import { bootstrap as bootstrapOf, exactAuroc, percentiles, pooledEstimates } from './intervals.ts'
 import { estimateSchema, type Statistic } from './schema.ts'
 import { mergeStatistics, type Scored, statisticOf } from './statistic.ts'
 
 const names = ['accuracy', 'auroc', 'brier'] as const
+type Labels = readonly (string | number)[]
+const bootstrap = (models: readonly Scored[], labels: Labels, replicates?: number) =>
+  bootstrapOf(models, labels, { outcome: 'binary', ...(replicates === undefined ? {} : { replicates }) })
+const bootstrapClasses = (models: readonly Scored[], labels: Labels, replicates = 1000) =>
+  bootstrapOf(models, labels, { outcome: 'multiclass', replicates })
+
 const scoredOf = (
   scores: readonly number[],
   labels: readonly number[],
@@ -235,33 +241,6 @@ test('a hospital of a trillion records takes no longer, and has a narrow interva
   near(auroc, { low: 3 / 4, high: 3 / 4 }, 1e-5)
 })
 
-test('statistics of numbers have no figure of classes, and nothing to resample', () => {
-  const statistic = statisticOf('meanSquaredError', scoredOf([0.6, 0.4], [0, 0]))
-  const none = { value: null, low: null, high: null, n: 2 }
-  assert.deepEqual(pooledEstimates([statistic], statistic, ['several']), { accuracy: none, auroc: none, brier: none })
-})
-
-test('without a bootstrap there are values and differences, and no intervals', () => {
-  const right = (share: number): Statistic => ({
-    kind: 'multiclass',
-    patients: 9,
-    confusion: [
-      [10 * share, 10 - 10 * share],
-      [0, 10],
-    ],
-    lossSum: 4,
-    squaredErrorSum: 5,
-  })
-  const { estimates, differences } = withoutIntervals([right(0.5), right(0.8)])
-  const bare = (value: number | null): object => ({ value, low: null, high: null, n: 9 })
-  // 15 and 18 of 20 are right; Σ(p − y)² over 20 records is 5.
-  assert.deepEqual(estimates, [
-    { accuracy: bare(0.75), auroc: bare(null), brier: bare(0.25) },
-    { accuracy: bare(0.9), auroc: bare(null), brier: bare(0.25) },
-  ])
-  assert.deepEqual(differences, [{ accuracy: bare(0.9 - 0.75), auroc: bare(null), brier: bare(0) }])
-})
-
 /** [rows, 3] probabilities of which the greatest is right or wrong. */
 function classesOf(right: readonly boolean[], patients?: readonly number[]): Scored {
   const target = right.map((_, row) => row % 3)
@@ -278,7 +257,7 @@ test('of several classes, accuracy and the Brier score have the intervals of the
   // A record's squares: told right ¼ + 2/16, wrong 9/16 + ¼ + 1/16.
   const squares = right.map((isRight) => (isRight ? 0.375 : 0.875))
   const sd = Math.sqrt((0.7 * 0.3) / 300)
-  const { accuracy, brier, auroc } = bootstrap([scored], ['classes'], 10_000).estimates[0] ?? {}
+  const { accuracy, brier, auroc } = bootstrapClasses([scored], ['classes'], 10_000).estimates[0] ?? {}
   assert.equal(accuracy?.value, 0.7)
   assert.ok(Math.abs((brier?.value ?? 0) - squares.reduce((sum, own) => sum + own, 0) / 300) < 1e-12)
   // A mean of 300 is nearly normal; 0.14 as above, and a step of accuracy.
@@ -295,7 +274,7 @@ test('of several classes, accuracy and the Brier score have the intervals of the
 
 test('of several classes, a patient’s records are drawn together, and differences are paired', () => {
   const right = Array.from({ length: 60 }, (_, row) => row % 2 === 0)
-  const { estimates, differences } = bootstrap(
+  const { estimates, differences } = bootstrapClasses(
     [
       classesOf(
         right,
@@ -311,5 +290,5 @@ test('of several classes, a patient’s records are drawn together, and differen
   // Each patient has one of either: every resample has half of them right.
   assert.deepEqual(estimates[0]?.accuracy, { value: 0.5, low: 0.5, high: 0.5, n: 30 })
   assert.deepEqual(differences[0]?.accuracy, { value: 0, low: 0, high: 0, n: 30 })
-  assert.throws(() => bootstrap([scoredOf([Number.NaN, 1, 0, 0, 1, 0], [0, 1])], ['NaN']), WardroundError)
+  assert.throws(() => bootstrapClasses([scoredOf([Number.NaN, 1, 0, 0, 1, 0], [0, 1])], ['NaN']), WardroundError)
 })

@@ -1,28 +1,31 @@
 /**
  * Percentile bootstrap over patients (Efron and Tibshirani 1993, section 13.3): patients are drawn with replacement, all records of
  * one together, and the 2.5th and 97.5th percentile of the figure over the resamples are the interval. Two models are compared on the same
- * resamples. A resample with one class has no AUROC, one without an event no concordance; it is left out of its percentiles.
+ * resamples. A resample with one class has no AUROC, one without an event no concordance, one of equal truths no R²; it is left out of its
+ * percentiles.
  */
 
 import { type Random, seededRandom } from '../random.ts'
+import { type MetricName, metricNames, metricsOf } from '../study/metrics.ts'
+import type { Outcome } from '../study/outcome.ts'
 import { concordanceOf } from './concordance.ts'
+import { estimatesOf, noEstimates } from './estimates.ts'
 import { binomial, multinomial } from './multinomial.ts'
+import { maskFigures, meanOverlap, overlapSums } from './overlap.ts'
 import {
   type BinaryStatistic,
   type Estimates,
-  type MetricName,
   type MulticlassStatistic,
-  noEstimates,
+  type RegressionStatistic,
   type ScoreCell,
   type Statistic,
   scoreBins,
 } from './schema.ts'
 import { requireFinite, type Scored } from './statistic.ts'
-import { binnedAuroc, summarise } from './summary.ts'
+import { binnedAuroc, errorValues, noValues, summarise, type Values } from './summary.ts'
 
 export const resamples = 1000
 
-type Values = { readonly [metric in keyof Estimates]: number | null }
 /** Models on the same records: each, and each later one's difference to the first. */
 export type Compared = { readonly estimates: readonly Estimates[]; readonly differences: readonly Estimates[] }
 
@@ -62,9 +65,12 @@ function ascending(scores: Float32Array): Int32Array {
 
 /** Figures of one model as a function of how often each record counts. */
 type Evaluator = (weight: Float64Array) => Values
-function evaluatorOf(scored: Scored): Evaluator {
-  const [scores, targets] = [scored.scores.length, scored.target.length]
-  return scores > targets ? classEvaluator(scored) : scores < targets ? timesEvaluator(scored) : evaluator(scored)
+const evaluators: Readonly<Record<Outcome, (scored: Scored) => Evaluator>> = {
+  binary: binaryEvaluator,
+  multiclass: classEvaluator,
+  regression: errorEvaluator,
+  survival: timesEvaluator,
+  segmentation: areaEvaluator,
 }
 
 /** Times and events. Two draws of one record are no pair. */
@@ -73,8 +79,15 @@ function timesEvaluator(scored: Scored): Evaluator {
   const weigh = concordanceOf(scored)
   return (weight) => {
     const { comparable, concordant } = weigh(weight)
-    return { ...none, concordance: comparable === 0 ? null : concordant / comparable }
+    return { ...noValues, concordance: comparable === 0 ? null : concordant / comparable }
   }
+}
+
+/** Areas in images: how well each is met. */
+function areaEvaluator({ scores, patients }: Scored): Evaluator {
+  requireFinite(scores)
+  const { overlaps } = maskFigures(scores, patients.length)
+  return (weight) => ({ ...noValues, ...meanOverlap(overlapSums(overlaps, weight)) })
 }
 
 /** Several classes: the most probable is the answer, the first of several that are. */
@@ -97,11 +110,29 @@ function classEvaluator({ scores, target }: Scored): Evaluator {
       }
       return all === 0 ? null : sum / all
     }
-    return { ...none, accuracy: mean(right), brier: mean(squares) }
+    return { ...noValues, accuracy: mean(right), brier: mean(squares) }
   }
 }
 
-function evaluator({ scores, target }: Scored): Evaluator {
+/** Numbers. */
+function errorEvaluator({ scores, target }: Scored): Evaluator {
+  requireFinite(scores)
+  return (weight) => {
+    const sums = { records: 0, squaredErrorSum: 0, absoluteErrorSum: 0, targetSum: 0, targetSquareSum: 0 }
+    for (let row = 0; row < target.length; row++) {
+      const [w, truth] = [weight[row] ?? 0, target[row] ?? 0]
+      const error = (scores[row] ?? 0) - truth
+      sums.records += w
+      sums.squaredErrorSum += w * (error * error)
+      sums.absoluteErrorSum += w * Math.abs(error)
+      sums.targetSum += w * truth
+      sums.targetSquareSum += w * (truth * truth)
+    }
+    return { ...noValues, ...errorValues(sums) }
+  }
+}
+
+function binaryEvaluator({ scores, target }: Scored): Evaluator {
   const order = ascending(scores)
   return (weight) => {
     let [sum, right, squares] = [0, 0, 0]
@@ -113,7 +144,7 @@ function evaluator({ scores, target }: Scored): Evaluator {
     }
     const share = (part: number): number | null => (sum === 0 ? null : part / sum)
     return {
-      ...none,
+      ...noValues,
       accuracy: share(right),
       auroc: rankedAuroc({ scores, target }, order, weight),
       brier: share(squares),
@@ -123,65 +154,54 @@ function evaluator({ scores, target }: Scored): Evaluator {
 
 /**
  * Figures of several models on the same records, each with its interval, and each later model's difference to the first.
- * `labels` name the random stream. For classes, and for times. Errors: WR_WEIGHTS_NOT_FINITE for predictions that are not finite.
+ * `labels` name the random stream. Errors: WR_WEIGHTS_NOT_FINITE for predictions that are not finite.
  */
 export function bootstrap(
   models: readonly Scored[],
   labels: readonly (string | number)[],
-  replicates = resamples,
+  { outcome, replicates = resamples }: { readonly outcome: Outcome; readonly replicates?: number },
 ): Compared {
   const patients = models[0]?.patients ?? []
-  const evaluators = models.map(evaluatorOf)
+  const ofModels = models.map(evaluators[outcome])
   const ones = new Float64Array(patients.length).fill(1)
-  const observed = evaluators.map((evaluate) => evaluate(ones))
+  const observed = ofModels.map((evaluate) => evaluate(ones))
   const draw = patientSampler(patients, seededRandom([...labels, 'bootstrap']))
   const drawn = Array.from({ length: patients.length === 0 ? 0 : replicates }, () => {
     const weight = draw()
-    return evaluators.map((evaluate) => evaluate(weight))
+    return ofModels.map((evaluate) => evaluate(weight))
   })
   const n = new Set(patients).size
   const estimate = (of: (values: readonly Values[]) => Values): Estimates =>
-    estimatesFrom({ observed: of(observed), drawn: drawn.map(of), n })
+    estimatesFrom(outcome, { observed: of(observed), drawn: drawn.map(of), n })
   return {
-    estimates: models.map((_, index) => estimate((values) => values[index] ?? none)),
+    estimates: models.map((_, index) => estimate((values) => values[index] ?? noValues)),
     differences: models
       .slice(1)
-      .map((_, index) => estimate((values) => minus(values[index + 1] ?? none, values[0] ?? none))),
+      .map((_, index) => estimate((values) => minus(values[index + 1] ?? noValues, values[0] ?? noValues))),
   }
 }
 
-/** Values alone, for outcomes that are numbers. All statistics are of the same records. */
-export function withoutIntervals(statistics: readonly Statistic[]): Compared {
-  const n = statistics[0]?.patients ?? 0
-  const values = statistics.map(valuesOf)
-  const bare = (observed: Values): Estimates => estimatesFrom({ observed, drawn: [], n })
-  return {
-    estimates: values.map(bare),
-    differences: values.slice(1).map((later) => bare(minus(later, values[0] ?? none))),
-  }
-}
-
-const none: Values = { accuracy: null, auroc: null, brier: null }
 const minus = (a: Values, b: Values): Values =>
-  mapValues(a, (name) => {
-    const [minuend, subtrahend] = [a[name] ?? null, b[name] ?? null]
+  mapValues((name) => {
+    const [minuend, subtrahend] = [a[name], b[name]]
     return minuend === null || subtrahend === null ? null : minuend - subtrahend
   })
-/** Of the metrics that there are. */
-const mapValues = <T>(values: Values, of: (name: MetricName) => T) => ({
-  accuracy: of('accuracy'),
-  auroc: of('auroc'),
-  brier: of('brier'),
-  ...(values.concordance === undefined ? {} : { concordance: of('concordance') }),
-})
+const mapValues = (of: (name: MetricName) => number | null): Values =>
+  Object.fromEntries(metricNames.map((name) => [name, of(name)])) as Values
 
-const estimatesFrom = ({ observed, drawn, n }: { observed: Values; drawn: readonly Values[]; n: number }): Estimates =>
-  mapValues(observed, (name) => {
-    const values = drawn.map((values) => values[name] ?? null).filter((value) => value !== null)
-    const value = observed[name] ?? null
-    if (value === null || values.length === 0) return { value, low: null, high: null, n }
-    return { value, ...percentiles(values), n }
-  })
+type Drawn = { readonly observed: Values; readonly drawn: readonly Values[]; readonly n: number }
+
+/** Of every figure that the outcome has. */
+const estimatesFrom = (outcome: Outcome, { observed, drawn, n }: Drawn): Estimates =>
+  estimatesOf(
+    (name) => metricsOf(outcome).includes(name),
+    (name) => {
+      const values = drawn.map((values) => values[name]).filter((value) => value !== null)
+      const value = observed[name]
+      if (value === null || values.length === 0) return { value, low: null, high: null, n }
+      return { value, ...percentiles(values), n }
+    },
+  )
 
 /** The 2.5th and 97.5th percentile, with linear interpolation (Hyndman and Fan 1996, type 7: NumPy's default). */
 export function percentiles(values: readonly number[]): { low: number; high: number } {
@@ -219,7 +239,7 @@ function patientSampler(patients: readonly string[], random: Random): () => Floa
 /**
  * Figures of several sites together, from their statistics alone. For binary outcomes the interval comes from resampling each
  * site's histogram cells (the bootstrap of binned scores, one record a patient); for several classes that of accuracy from resampling who was told
- * right. Other figures have no interval.
+ * right; of numbers that of the mean absolute error from its own deviation. Other figures have no interval.
  */
 export function pooledEstimates(
   parts: readonly Statistic[],
@@ -227,18 +247,42 @@ export function pooledEstimates(
   labels: readonly (string | number)[],
 ): Estimates {
   if (merged === null) return noEstimates
-  const observed = valuesOf(merged)
+  const drawn = drawnTogether(parts, labels)
+  const estimates = estimatesFrom(merged.kind, { observed: summarise(merged), drawn, n: merged.patients })
+  const { meanAbsoluteError } = estimates
+  return meanAbsoluteError === undefined
+    ? estimates
+    : { ...estimates, meanAbsoluteError: { ...meanAbsoluteError, ...absoluteErrorBounds(parts) } }
+}
+
+/** Resamples of all sites, where their statistics can be drawn from. */
+function drawnTogether(parts: readonly Statistic[], labels: readonly (string | number)[]): readonly Values[] {
   const binary = parts.filter((part) => part.kind === 'binary')
+  const classes = parts.filter((part) => part.kind === 'multiclass')
+  if (binary.length === 0) return classes.length === 0 ? [] : accuracies(classes, labels)
   // A stream for each: with one for all, hospitals of like counts would move together.
   const draw = binary.map((part, index) => cellSampler(part, seededRandom([...labels, 'pooled bootstrap', index])))
-  const drawn =
-    binary.length === 0 ? [] : Array.from({ length: resamples }, () => cellValues(draw.flatMap((sample) => sample())))
-  const ofClasses = parts.filter((part) => part.kind === 'multiclass')
-  return estimatesFrom({
-    observed,
-    drawn: ofClasses.length > 0 ? accuracies(ofClasses, labels) : drawn,
-    n: merged.patients,
-  })
+  return Array.from({ length: resamples }, () => cellValues(draw.flatMap((sample) => sample())))
+}
+
+/** The 97.5th percentile of a standard normal. */
+const normal975 = 1.959963984540054
+
+/**
+ * The interval that a bootstrap of the records of each site tends to: their absolute errors have the mean Σ|e| / n and the variance
+ * Σe² / n − (Σ|e| / n)², and a mean of many is normal.
+ */
+function absoluteErrorBounds(parts: readonly Statistic[]): { low: number | null; high: number | null } {
+  const numbers = parts.filter((part): part is RegressionStatistic => part.kind === 'regression' && part.records > 0)
+  const total = (of: (part: RegressionStatistic) => number): number => numbers.reduce((sum, part) => sum + of(part), 0)
+  const records = total((part) => part.records)
+  if (records === 0) return { low: null, high: null }
+  const mean = total(({ absoluteErrorSum }) => absoluteErrorSum) / records
+  const squares = total(({ records: own, squaredErrorSum, absoluteErrorSum }) =>
+    Math.max(0, squaredErrorSum - absoluteErrorSum ** 2 / own),
+  )
+  const reach = (normal975 * Math.sqrt(squares)) / records
+  return { low: Math.max(0, mean - reach), high: mean + reach }
 }
 
 /** Resampled records of each site: its own share of them told right. */
@@ -256,13 +300,8 @@ function accuracies(parts: readonly MulticlassStatistic[], labels: readonly (str
       const random = streams[index]
       return random === undefined || records === 0 ? 0 : binomial(records, right / records, random)
     })
-    return { ...none, accuracy: drawn.reduce((sum, right) => sum + right, 0) / all }
+    return { ...noValues, accuracy: drawn.reduce((sum, right) => sum + right, 0) / all }
   })
-}
-
-const valuesOf = (statistic: Statistic): Values => {
-  const { accuracy, auroc, brier, concordance } = summarise(statistic)
-  return { accuracy, auroc, brier, ...(statistic.kind === 'survival' ? { concordance } : {}) }
 }
 
 type DrawnCell = { label: 0 | 1; bin: number; count: number; meanSquaredError: number }
@@ -295,5 +334,5 @@ function cellValues(cells: readonly DrawnCell[]): Values {
   }
   const list = (label: 0 | 1): Pick<ScoreCell, 'bin' | 'count'>[] =>
     [...merged[label]].map(([bin, count]) => ({ bin, count }))
-  return { ...none, accuracy: right / records, auroc: binnedAuroc(list(0), list(1)), brier: squares / records }
+  return { ...noValues, accuracy: right / records, auroc: binnedAuroc(list(0), list(1)), brier: squares / records }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { mergeRoundFigures, roundFigure, roundFigureSchema, roundMetrics } from './round-figure.ts'
+import { stopMetrics } from '../study/metrics.ts'
+import { mergeRoundFigures, roundFigure, roundFigureSchema } from './round-figure.ts'
 
 const scored = (scores: readonly number[], target: readonly number[]) => ({
   scores: Float32Array.from(scores),
@@ -29,7 +30,7 @@ test('the figure of the parts together is that of the whole, for every metric th
           rows.map(({ score }) => score),
           rows.map(({ label }) => label),
         )
-      for (const metric of roundMetrics.filter((name) => name !== 'auroc')) {
+      for (const metric of stopMetrics.filter((name) => name !== 'auroc')) {
         const parts = sites.flatMap((rows) => roundFigure(metric, 'binaryCrossEntropy', of(rows)) ?? [])
         const whole = roundFigure(metric, 'binaryCrossEntropy', of(sites.flat()))
         const merged = mergeRoundFigures(parts)

@@ -4,19 +4,17 @@
  */
 import { z } from 'zod'
 import type { Loss } from '../study/loss.ts'
+import { type StopMetric, stopMetrics } from '../study/metrics.ts'
 import { exactAuroc } from './intervals.ts'
 import { type Scored, statisticOf } from './statistic.ts'
 import { summarise } from './summary.ts'
 
-export const roundMetrics = ['loss', 'accuracy', 'auroc', 'brier'] as const
-export type RoundMetric = (typeof roundMetrics)[number]
-
 /** The largest mean that each figure can have. */
-const largest: Record<RoundMetric, number> = { loss: Number.MAX_VALUE, accuracy: 1, auroc: 1, brier: 2 }
+const largest: Readonly<Record<StopMetric, number>> = { loss: Number.MAX_VALUE, accuracy: 1, auroc: 1, brier: 2 }
 
 export const roundFigureSchema = z
   .strictObject({
-    metric: z.enum(roundMetrics),
+    metric: z.enum(stopMetrics),
     /** Records measured, and the patients they belong to. */
     records: z
       .int()
@@ -37,7 +35,7 @@ export const roundFigureSchema = z
 export type RoundFigure = z.output<typeof roundFigureSchema>
 
 /** null where there is no such figure (one class has no AUROC). */
-export function roundFigure(metric: RoundMetric, loss: Loss, scored: Scored): RoundFigure | null {
+export function roundFigure(metric: StopMetric, loss: Loss, scored: Scored): RoundFigure | null {
   const statistic = statisticOf(loss, scored)
   const { records, ...figures } = summarise(statistic)
   const value = metric === 'auroc' ? exactAuroc(scored) : figures[metric]

@@ -1,5 +1,6 @@
 /** Metrics as mergeable sufficient statistics, in the form that travels: strict, bounded, and consistent with themselves. */
 import { z } from 'zod'
+import { everyMetric, type MetricName, metricNames } from '../study/metrics.ts'
 
 const count = z
   .int()
@@ -16,23 +17,24 @@ export const estimateSchema = z.strictObject({
 })
 export type Estimate = z.output<typeof estimateSchema>
 
-/** What there is no figure of. */
-const noEstimate: Estimate = { value: null, low: null, high: null, n: null }
-export const noEstimates: Estimates = { accuracy: noEstimate, auroc: noEstimate, brier: noEstimate }
+type FirstMetric = (typeof everyMetric)[number]
+type LaterMetric = Exclude<MetricName, FirstMetric>
+export const isFirstMetric = (metric: MetricName): metric is FirstMetric => everyMetric.some((name) => name === metric)
 
-/** A model's figures. Those of classes are always there, and null where a model has none; the concordance only of times. */
+const laterEstimate = estimateSchema.exactOptional()
+
+/** A model's figures. The first three are always there, as in results of every version, and null where a model has none; the others only where it has them. */
 export const estimateFields = {
   accuracy: estimateSchema,
   auroc: estimateSchema,
   brier: estimateSchema,
-  concordance: estimateSchema.exactOptional(),
+  ...(Object.fromEntries(
+    metricNames.filter((metric) => !isFirstMetric(metric)).map((metric) => [metric, laterEstimate]),
+  ) as Readonly<Record<LaterMetric, typeof laterEstimate>>),
 } as const
 
 const estimatesSchema = z.strictObject(estimateFields)
 export type Estimates = Readonly<z.output<typeof estimatesSchema>>
-export type MetricName = keyof Estimates
-
-export const estimateIn = (estimates: Estimates, metric: MetricName): Estimate => estimates[metric] ?? noEstimate
 
 /** Equal bins of predicted probability; 0.5 is an edge. */
 export const scoreBins = 200

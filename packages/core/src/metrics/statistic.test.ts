@@ -8,7 +8,7 @@ import fixture from './fixtures/metrics.json' with { type: 'json' }
 import { exactAuroc } from './intervals.ts'
 import { type BinaryStatistic, type Statistic, scoreBins, statisticSchema } from './schema.ts'
 import { binOf, mergeStatistics, type Scored, statisticOf } from './statistic.ts'
-import { calibrationPoints, rocPoints, summarise } from './summary.ts'
+import { calibrationPoints, noValues, rocPoints, summarise } from './summary.ts'
 
 /** One patient a record, unless said. */
 const scoredOf = (scores: readonly number[], labels: readonly number[], patients?: readonly string[]): Scored => ({
@@ -68,11 +68,13 @@ test('figures of a number are those of scikit-learn', () => {
   const wanted = fixture.regression
   const statistic = statisticOf('meanSquaredError', scoredOf(wanted.scores, wanted.labels))
   assert.ok(statistic.kind === 'regression')
-  near(summarise(statistic).loss, wanted.meanSquaredError, 1e-9)
-  near(statistic.absoluteErrorSum / statistic.records, wanted.meanAbsoluteError, 1e-9)
-  // R² = 1 − Σe² / (Σy² − (Σy)² / n)
-  const { records, squaredErrorSum, targetSum, targetSquareSum } = statistic
-  near(1 - squaredErrorSum / (targetSquareSum - targetSum ** 2 / records), wanted.r2, 1e-9)
+  const found = summarise(statistic)
+  near(found.loss, wanted.meanSquaredError, 1e-9)
+  near(found.meanSquaredError, wanted.meanSquaredError, 1e-9)
+  near(found.rootMeanSquaredError, Math.sqrt(wanted.meanSquaredError), 1e-9)
+  near(found.meanAbsoluteError, wanted.meanAbsoluteError, 1e-9)
+  near(found.r2, wanted.r2, 1e-9)
+  assert.equal(found.accuracy, null)
 })
 
 test('a score of exactly a half counts as positive, in the bins as in the exact figures', () => {
@@ -93,12 +95,9 @@ test('patients are counted, not records', () => {
 
 test('no records: no figures, and no failure', () => {
   assert.deepEqual(summarise(binaryOf(scoredOf([], []))), {
+    ...noValues,
     records: 0,
     loss: null,
-    accuracy: null,
-    auroc: null,
-    brier: null,
-    concordance: null,
   })
   assert.equal(mergeStatistics([]), null)
   assert.equal(summarise(statisticOf('meanSquaredError', scoredOf([], []))).loss, null)

@@ -1,4 +1,6 @@
 /** From statistics to the figures that people read. */
+import { type MetricName, metricNames } from '../study/metrics.ts'
+import { meanOverlap } from './overlap.ts'
 import {
   type BinaryStatistic,
   type MulticlassStatistic,
@@ -10,17 +12,19 @@ import {
   scoreBins,
 } from './schema.ts'
 
-export type Figures = {
+/** A value for each figure of the table; null where an outcome has no such figure, or these records have none. */
+export type Values = Readonly<Record<MetricName, number | null>>
+export const noValues = Object.fromEntries(metricNames.map((metric) => [metric, null])) as Values
+
+/**
+ * `auroc` is from bins of probability: at most half the pairs within a bin away from the exact figure. `concordance` is, of the pairs of a
+ * hospital's records of whom it is known who had the event first, the share that was told so (Harrell et al. 1982).
+ */
+export type Figures = Values & {
   /** Records. */
   readonly records: number
-  /** Mean log loss; of a number the mean squared error; of times the negative log partial likelihood an event. */
+  /** Mean log loss; of a number the mean squared error; of times the negative log partial likelihood an event; of masks the mean of what training makes small. */
   readonly loss: number | null
-  readonly accuracy: number | null
-  /** From bins of probability: at most half the pairs within a bin away from the exact figure. */
-  readonly auroc: number | null
-  readonly brier: number | null
-  /** Of the pairs of a hospital's records of whom it is known who had the event first, the share that was told so (Harrell et al. 1982). */
-  readonly concordance: number | null
 }
 
 export type RocPoint = { readonly falsePositiveRate: number; readonly truePositiveRate: number }
@@ -54,12 +58,12 @@ function binaryFigures({ negative, positive, lossSum }: BinaryStatistic): Figure
     total(negative, ({ squaredErrorSum }) => squaredErrorSum) +
     total(positive, ({ squaredErrorSum }) => squaredErrorSum)
   return {
+    ...noValues,
     records,
     loss: ratio(lossSum, records),
     accuracy: ratio(right, records),
     auroc: binnedAuroc(negative, positive),
     brier: ratio(squares, records),
-    concordance: null,
   }
 }
 
@@ -84,23 +88,39 @@ function multiclassFigures({ confusion, lossSum, squaredErrorSum }: MulticlassSt
   const records = confusion.flat().reduce((sum, count) => sum + count, 0)
   const right = confusion.reduce((sum, row, label) => sum + (row[label] ?? 0), 0)
   return {
+    ...noValues,
     records,
     loss: ratio(lossSum, records),
     accuracy: ratio(right, records),
-    auroc: null,
     brier: ratio(squaredErrorSum, records),
-    concordance: null,
   }
 }
 
-const regressionFigures = ({ records, squaredErrorSum }: RegressionStatistic): Figures => ({
-  records,
-  loss: ratio(squaredErrorSum, records),
-  accuracy: null,
-  auroc: null,
-  brier: null,
-  concordance: null,
-})
+const regressionFigures = (statistic: RegressionStatistic): Figures => {
+  const values = errorValues(statistic)
+  return { ...noValues, ...values, records: statistic.records, loss: values.meanSquaredError }
+}
+
+type ErrorSums = Pick<
+  RegressionStatistic,
+  'records' | 'squaredErrorSum' | 'absoluteErrorSum' | 'targetSum' | 'targetSquareSum'
+>
+
+/** The least of the truths' squares that is a spread, and not what is left by rounding of equal ones. */
+const leastSpread = 1e-12
+
+/** R² = 1 − Σe² / Σ(y − ȳ)²; null where all truths are alike. */
+export function errorValues({ records, squaredErrorSum, absoluteErrorSum, targetSum, targetSquareSum }: ErrorSums) {
+  const meanSquaredError = ratio(squaredErrorSum, records)
+  const spread = targetSquareSum - targetSum ** 2 / records
+  const r2 = spread > leastSpread * targetSquareSum ? 1 - squaredErrorSum / spread : Number.NaN
+  return {
+    meanAbsoluteError: ratio(absoluteErrorSum, records),
+    rootMeanSquaredError: meanSquaredError === null ? null : Math.sqrt(meanSquaredError),
+    r2: Number.isFinite(r2) ? r2 : null,
+    meanSquaredError,
+  }
+}
 
 const survivalFigures = ({
   records,
@@ -109,21 +129,17 @@ const survivalFigures = ({
   comparablePairs,
   concordantPairs,
 }: SurvivalStatistic): Figures => ({
+  ...noValues,
   records,
   loss: ratio(lossSum, events),
-  accuracy: null,
-  auroc: null,
-  brier: null,
   concordance: ratio(concordantPairs, comparablePairs),
 })
 
-const segmentationFigures = ({ records, lossSum }: SegmentationStatistic): Figures => ({
+const segmentationFigures = ({ records, lossSum, labels }: SegmentationStatistic): Figures => ({
+  ...noValues,
   records,
   loss: ratio(lossSum, records),
-  accuracy: null,
-  auroc: null,
-  brier: null,
-  concordance: null,
+  ...meanOverlap(labels),
 })
 
 /** The ROC curve from (0, 0) to (1, 1), one point a bin edge, from the highest threshold down. */

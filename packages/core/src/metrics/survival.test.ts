@@ -75,7 +75,7 @@ test('an interval is of the figure, in order, and a model does not differ from i
   fc.assert(
     fc.property(rowsArbitrary, (rows) => {
       const scored = scoredOf(rows)
-      const { estimates, differences } = bootstrap([scored, scored], ['test'], 50)
+      const { estimates, differences } = bootstrap([scored, scored], ['test'], { outcome: 'survival', replicates: 50 })
       const concordance = estimates[0]?.concordance
       assert.equal(concordance?.value, summarise(statisticIn(scored)).concordance)
       if (concordance !== undefined && concordance.low !== null && concordance.high !== null)
@@ -94,18 +94,20 @@ test('all records of a patient are drawn together', () => {
     { time: 1, event: 1, score: 1, patient },
     { time: 2, event: 0, score: 0, patient },
   ])
-  const { concordance } = bootstrap([scoredOf(rows)], ['test'], 50).estimates[0] ?? {}
+  const { concordance } =
+    bootstrap([scoredOf(rows)], ['test'], { outcome: 'survival', replicates: 50 }).estimates[0] ?? {}
   assert.deepEqual(concordance, { value: 1, low: 1, high: 1, n: 2 })
   // With somebody whose pairs are in the other order, it depends on who is drawn.
   const among = [...rows, { time: 0, event: 1, score: -1, patient: 3 }]
-  const mixed = bootstrap([scoredOf(among)], ['test'], 200).estimates[0]?.concordance
+  const mixed = bootstrap([scoredOf(among)], ['test'], { outcome: 'survival', replicates: 200 }).estimates[0]
+    ?.concordance
   assert.equal(mixed?.high, 1)
   assert.ok((mixed?.low ?? 1) < (mixed?.value ?? 0), `${mixed?.low} and ${mixed?.value}`)
 })
 
 test('predictions that are not finite are refused, and other statistics do not merge with it', () => {
   const broken = { ...four, scores: Float32Array.of(0, Number.NaN, 0, 0) }
-  for (const ask of [() => statisticIn(broken), () => bootstrap([broken], ['test'])])
+  for (const ask of [() => statisticIn(broken), () => bootstrap([broken], ['test'], { outcome: 'survival' })])
     assert.throws(ask, (error) => error instanceof WardroundError && error.code === 'WR_WEIGHTS_NOT_FINITE')
   const regression = statisticOf('meanSquaredError', { ...four, target: new Float32Array(4) })
   assert.throws(

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { WardroundError } from '../errors.ts'
+import { metricNames } from '../study/metrics.ts'
 import { parseStudy } from './plan.ts'
 
 const example = readFileSync(new URL('../../../../examples/heart-disease/study.yaml', import.meta.url), 'utf8')
@@ -97,6 +98,35 @@ test('a stop rule goes by what can be measured on the target, and any other is r
       for (const [index, text] of wanted.entries()) assert.ok(found[index]?.includes(text), found.join('\n'))
     }
   }
+})
+
+/** The example's own list is the default, too. */
+const asking = (study: string, list: string): string => study.replace(/^evaluate: .*$/m, `evaluate: ${list}`)
+
+test('a study asks for figures of its outcome, and any other is refused by its place', () => {
+  for (const [study, own] of [
+    [example, ['accuracy', 'auroc', 'brier']],
+    [classes, ['accuracy', 'brier']],
+    [numbers, ['meanAbsoluteError', 'rootMeanSquaredError', 'r2', 'meanSquaredError']],
+    [source, ['concordance']],
+  ] as const)
+    for (const metric of metricNames) {
+      const found = problemsOf(asking(study, `[${own[0]}, ${metric}]`))
+      const wanted = `evaluate.1: a model of this target is measured by ${own.join(', ')}, not by ${metric}`
+      if (new Set<string>(own).has(metric)) assert.deepEqual(found, [])
+      else assert.ok(found.length === 1 && found[0]?.endsWith(wanted), found.join('\n'))
+    }
+  assert.match(problemsOf(asking(example, '[sharpness]')).join('\n'), /evaluate\.0: this must be one of accuracy, /)
+})
+
+test('the default list stands for every figure of any outcome: plans from before it was acted on keep their hash', () => {
+  for (const study of [example, classes, numbers, source]) {
+    const [bare, written] = [study.replace(/^evaluate: .*\n/m, ''), asking(study, '[accuracy, auroc, brier]')]
+    assert.deepEqual(parseStudy(bare).plan.evaluate, ['accuracy', 'auroc', 'brier'])
+    assert.equal(parseStudy(bare).planHash, parseStudy(written).planHash)
+  }
+  // In another order, and for another outcome, it is a list like any other.
+  assert.equal(problemsOf(asking(numbers, '[brier, auroc, accuracy]')).length, 3)
 })
 
 test('the range of a number is one', () => {

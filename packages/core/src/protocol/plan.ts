@@ -6,8 +6,8 @@ import { comparedBatch } from '../graph/losses/cox.ts'
 import { type Inputs, networkOf } from '../graph/network.ts'
 import { partedStep } from '../graph/parted-step.ts'
 import { flawIn } from '../json.ts'
-import type { RoundMetric } from '../metrics/round-figure.ts'
 import { plannedInputs, specialColumns, targetColumns } from '../preparation/encoding.ts'
+import { metricsOf, stopMetricsOf, unfitMetrics } from '../study/metrics.ts'
 import { isMeasuredLoss, lossesFor, lossName, type Outcome, outcomeOf } from '../study/outcome.ts'
 import { type Study, studySchema, type TargetSpec } from '../study/study.ts'
 import { problemWords } from '../words/en/study.ts'
@@ -163,47 +163,78 @@ function issuesOf(data: unknown): readonly Issue[] {
     : [{ path: flaw, problem: problemWords.brokenText() }]
 }
 
-/** Rules between fields. */
-function crossIssues(study: Study): Issue[] {
-  const { data, training, rounds, model, strategy } = study
+/** Rules between fields. The model is looked at where all else is right. */
+function crossIssues(study: Study): readonly Issue[] {
+  const issues = [
+    ...dataIssues(study),
+    ...survivalIssues(study),
+    ...maskIssues(study),
+    ...trainingIssues(study),
+    ...strategyIssues(study),
+  ]
+  return issues.length > 0 ? issues : modelIssues(study)
+}
+
+type Report = (path: Issue['path'], problem: string) => void
+
+/** What is found in turn. */
+function issuesBy(look: (report: Report) => void): readonly Issue[] {
   const issues: Issue[] = []
-  const report = (path: readonly string[], problem: string): number => issues.push({ path, problem })
-  if (Object.keys(data.columns).length === 0) report(['data', 'columns'], problemWords.noColumns())
-  const image = Object.keys(data.columns).find((name) => data.columns[name]?.type === 'image')
-  if (image !== undefined && Object.keys(data.columns).length > 1)
-    report(['data', 'columns', image], problemWords.imageAlone())
-  if (training.augment !== undefined && image === undefined)
-    report(['training', 'augment'], problemWords.augmentNothing())
-  for (const special of specialColumns(study)) {
-    if (Object.hasOwn(data.columns, special)) report(['data', 'columns', special], problemWords.leak(special))
-  }
-  if (targetColumns(data.target).includes(data.patient))
-    report(['data', 'target', ...columnPath(data.target, data.patient)], problemWords.leak(data.patient))
-  if ('column' in data.split && [data.patient, ...targetColumns(data.target)].includes(data.split.column))
-    report(['data', 'split', 'column'], problemWords.splitBy(data.split.column))
-  const outcome = outcomeOfTarget(data.target)
-  issues.push(...survivalIssues(study), ...maskIssues(study))
-  if (outcomeOf(training.loss) !== outcome)
-    report(['training', 'loss'], problemWords.lossFor(lossesFor(outcome), lossName(training.loss)))
-  if ((training.epochs === undefined) === (training.steps === undefined))
-    report(['training', 'epochs'], problemWords.amount())
-  if ((training.microbatch ?? 0) > training.batch)
-    report(['training', 'microbatch'], problemWords.microbatchOverBatch(training.batch))
-  if (rounds.stop !== undefined && !watchable[outcome].includes(rounds.stop.metric))
-    report(['rounds', 'stop', 'metric'], problemWords.metricFor(rounds.stop.metric))
-  if ('cyclic' in strategy && rounds.late !== undefined) report(['rounds', 'late'], problemWords.lateInTurn())
-  if ('scaffold' in strategy && !isPlainDescent(training))
-    report(['training', unlikePlainDescent(training)], problemWords.plainDescentOnly('scaffold'))
-  if ('qFedAvg' in strategy && !isMeasuredLoss(training.loss))
-    report(['training', 'loss'], problemWords.measuredLossOnly('qFedAvg'))
-  const keeper = Object.keys(strategy).find((name) => keepers.includes(name))
-  if (keeper !== undefined && rounds.late !== undefined) report(['rounds', 'late'], problemWords.lateAndKept(keeper))
-  if ('fedBuff' in strategy) {
+  look((path, problem) => void issues.push({ path, problem }))
+  return issues
+}
+
+const dataIssues = (study: Study): readonly Issue[] =>
+  issuesBy((report) => {
+    const { data, training } = study
+    if (Object.keys(data.columns).length === 0) report(['data', 'columns'], problemWords.noColumns())
+    const image = Object.keys(data.columns).find((name) => data.columns[name]?.type === 'image')
+    if (image !== undefined && Object.keys(data.columns).length > 1)
+      report(['data', 'columns', image], problemWords.imageAlone())
+    if (training.augment !== undefined && image === undefined)
+      report(['training', 'augment'], problemWords.augmentNothing())
+    for (const special of specialColumns(study)) {
+      if (Object.hasOwn(data.columns, special)) report(['data', 'columns', special], problemWords.leak(special))
+    }
+    if (targetColumns(data.target).includes(data.patient))
+      report(['data', 'target', ...columnPath(data.target, data.patient)], problemWords.leak(data.patient))
+    if ('column' in data.split && [data.patient, ...targetColumns(data.target)].includes(data.split.column))
+      report(['data', 'split', 'column'], problemWords.splitBy(data.split.column))
+  })
+
+const trainingIssues = ({ data, training, rounds, evaluate }: Study): readonly Issue[] =>
+  issuesBy((report) => {
+    const outcome = outcomeOfTarget(data.target)
+    if (outcomeOf(training.loss) !== outcome)
+      report(['training', 'loss'], problemWords.lossFor(lossesFor(outcome), lossName(training.loss)))
+    if ((training.epochs === undefined) === (training.steps === undefined))
+      report(['training', 'epochs'], problemWords.amount())
+    if ((training.microbatch ?? 0) > training.batch)
+      report(['training', 'microbatch'], problemWords.microbatchOverBatch(training.batch))
+    if (rounds.stop !== undefined && !stopMetricsOf(outcome).includes(rounds.stop.metric))
+      report(['rounds', 'stop', 'metric'], problemWords.metricFor(rounds.stop.metric))
+    for (const index of unfitMetrics(evaluate, outcome))
+      report(['evaluate', index], problemWords.figureFor(metricsOf(outcome), evaluate[index] ?? ''))
+  })
+
+const strategyIssues = ({ strategy, training, rounds }: Study): readonly Issue[] =>
+  issuesBy((report) => {
+    if ('cyclic' in strategy && rounds.late !== undefined) report(['rounds', 'late'], problemWords.lateInTurn())
+    if ('scaffold' in strategy && !isPlainDescent(training))
+      report(['training', unlikePlainDescent(training)], problemWords.plainDescentOnly('scaffold'))
+    if ('qFedAvg' in strategy && !isMeasuredLoss(training.loss))
+      report(['training', 'loss'], problemWords.measuredLossOnly('qFedAvg'))
+    const keeper = Object.keys(strategy).find((name) => keepers.includes(name))
+    if (keeper !== undefined && rounds.late !== undefined) report(['rounds', 'late'], problemWords.lateAndKept(keeper))
+    if (!('fedBuff' in strategy)) return
     if (rounds.late !== undefined) report(['rounds', 'late'], problemWords.lateTwice())
     if ((rounds.quorum ?? 0) > strategy.fedBuff.buffer)
       report(['rounds', 'quorum'], problemWords.quorumOverBuffer(rounds.quorum ?? 0, strategy.fedBuff.buffer))
-  }
-  if (issues.length === 0) {
+  })
+
+const modelIssues = (study: Study): readonly Issue[] =>
+  issuesBy((report) => {
+    const { data, model, training, strategy } = study
     try {
       const inputs = plannedInputs(data.columns)
       checkModel(model, { inputs, loss: training.loss })
@@ -227,46 +258,31 @@ function crossIssues(study: Study): Issue[] {
       if (!(error instanceof WardroundError) || error.code !== 'WR_STUDY_INVALID') throw error
       report(String(error.parameters.field).split('.'), String(error.parameters.problem))
     }
-  }
-  return issues
-}
-
-/** What a stop rule can go by. */
-const watchable: Readonly<Record<Outcome, readonly RoundMetric[]>> = {
-  binary: ['loss', 'accuracy', 'auroc', 'brier'],
-  multiclass: ['loss', 'accuracy', 'brier'],
-  regression: ['loss'],
-  survival: ['loss'],
-  segmentation: ['loss'],
-}
+  })
 
 /** Where in a target it names a column. */
 const columnPath = (target: TargetSpec, column: string): readonly string[] =>
   'time' in target ? [target.time.column === column ? 'time' : 'event', 'column'] : ['column']
 
 /** What does not go with times until an event: there are no classes, and a batch is compared within itself. */
-function survivalIssues({ data: { target }, training }: Study): readonly Issue[] {
-  if (!('time' in target)) return []
-  const issues: Issue[] = []
-  const report = (path: readonly string[], problem: string): number => issues.push({ path, problem })
-  const { time, event } = target
-  if (time.column === event.column)
-    report(['data', 'target', 'event', 'column'], problemWords.timeIsEvent(event.column))
-  if (training.classWeights !== undefined) report(['training', 'classWeights'], problemWords.timesUnweighted())
-  if (training.batch < 2 || training.batch > comparedBatch)
-    report(['training', 'batch'], problemWords.comparedBatch(comparedBatch))
-  return issues
-}
+const survivalIssues = ({ data: { target }, training }: Study): readonly Issue[] =>
+  issuesBy((report) => {
+    if (!('time' in target)) return
+    const { time, event } = target
+    if (time.column === event.column)
+      report(['data', 'target', 'event', 'column'], problemWords.timeIsEvent(event.column))
+    if (training.classWeights !== undefined) report(['training', 'classWeights'], problemWords.timesUnweighted())
+    if (training.batch < 2 || training.batch > comparedBatch)
+      report(['training', 'batch'], problemWords.comparedBatch(comparedBatch))
+  })
 
-function maskIssues({ data: { target, columns }, training }: Study): readonly Issue[] {
-  if (!('mask' in target)) return []
-  const issues: Issue[] = []
-  if (!Object.values(columns).some(({ type }) => type === 'image'))
-    issues.push({ path: ['data', 'target', 'mask'], problem: problemWords.maskOfNothing() })
-  if (training.classWeights !== undefined)
-    issues.push({ path: ['training', 'classWeights'], problem: problemWords.areasUnweighted() })
-  return issues
-}
+const maskIssues = ({ data: { target, columns }, training }: Study): readonly Issue[] =>
+  issuesBy((report) => {
+    if (!('mask' in target)) return
+    if (!Object.values(columns).some(({ type }) => type === 'image'))
+      report(['data', 'target', 'mask'], problemWords.maskOfNothing())
+    if (training.classWeights !== undefined) report(['training', 'classWeights'], problemWords.areasUnweighted())
+  })
 
 /** Why a batch of this model cannot be worked on in parts, if that is asked for. */
 function partsRefused({ model, training }: Study, inputs: Inputs): string | undefined {

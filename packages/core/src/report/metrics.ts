@@ -1,24 +1,31 @@
-/** The metrics that a result has, and whether joining changed them. */
+/** The figures that a result shows, and whether joining changed them. */
+import { z } from 'zod'
 import { modelsOf } from '../figures/groups.ts'
-import { type Estimate, estimateIn, type MetricName } from '../metrics/schema.ts'
-import { summarise } from '../metrics/summary.ts'
+import { estimateIn } from '../metrics/estimates.ts'
+import type { Estimate } from '../metrics/schema.ts'
 import type { Results } from '../protocol/results.ts'
-import type { ModelResult } from '../protocol/task.ts'
+import { askedMetrics, isLowerBetter, type MetricName } from '../study/metrics.ts'
+import { studySchema } from '../study/study.ts'
 import type { Verdict } from '../words/en/figures.ts'
 
-const better = { accuracy: 'higher', auroc: 'higher', brier: 'lower', concordance: 'higher' } as const
+const asking = z.object(studySchema.pick({ training: true, evaluate: true }).shape)
 
-/** Metrics that have a value anywhere; a hidden one still has its column if another hospital shows it. */
-export const knownMetrics = ({ sites, overall }: Pick<Results, 'sites' | 'overall'>): readonly MetricName[] =>
-  (Object.keys(better) as MetricName[]).filter((metric) =>
-    [...sites, overall].some((models) =>
-      modelsOf(models).some(({ result }) => estimateIn(result, metric).value !== null),
-    ),
-  )
+/** What the plan asks for, in the order in which it is read. */
+export const askedIn = ({ plan }: Pick<Results, 'plan'>): readonly MetricName[] => askedMetrics(asking.parse(plan))
 
-/** A model of numbers has none of the metrics; its mean squared error is in its statistic. */
-export const errorOf = ({ statistic }: ModelResult): number | null =>
-  statistic === null ? null : summarise(statistic).loss
+/**
+ * Those that have a value anywhere: a hidden one still has its column if another hospital shows it. Where all are hidden, those that the
+ * plan asks for.
+ */
+export function shownMetrics(results: Pick<Results, 'sites' | 'overall' | 'plan'>): readonly MetricName[] {
+  const asked = askedIn(results)
+  const models = [...results.sites, results.overall].flatMap(modelsOf)
+  const known = asked.filter((metric) => models.some(({ result }) => estimateIn(result, metric).value !== null))
+  return known.length === 0 ? asked : known
+}
+
+/** As many have their intervals in a terminal, and a figure of their own in the report: there is room for no more. */
+export const leadingMetrics = 2
 
 /**
  * Better or worse only where the paired interval leaves zero out. No verdict where there is no interval: of hidden figures nothing is
@@ -27,5 +34,5 @@ export const errorOf = ({ statistic }: ModelResult): number | null =>
 export function verdictOf(metric: MetricName, { low, high }: Estimate): Verdict | undefined {
   if (low === null || high === null) return undefined
   if (low <= 0 && high >= 0) return 'unclear'
-  return low > 0 === (better[metric] === 'higher') ? 'better' : 'worse'
+  return low > 0 === isLowerBetter(metric) ? 'worse' : 'better'
 }

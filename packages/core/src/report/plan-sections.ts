@@ -9,7 +9,7 @@ import type { Study } from '../study/study.ts'
 import { reportWords } from '../words/en/report.ts'
 import { describePlan, describeReleases } from '../words/en/study.ts'
 import { bullets, paragraphs, record, section } from './blocks.ts'
-import { knownMetrics } from './metrics.ts'
+import { askedIn, shownMetrics } from './metrics.ts'
 
 export const planSection = ({ preparation }: Results, study: Study): Element =>
   section(reportWords.planHeading(), [
@@ -32,11 +32,11 @@ export function releasesSection({ bytesUp, bytesDown }: Results, study: Study): 
 
 export function methodSection(results: Results): Element {
   const { sites, rounds, studyId, planHash, weightsSha256, machine } = results
-  const comparisons = sites.length * knownMetrics(results).length
+  const comparisons = sites.length * shownMetrics(results).length
   const name = reportWords.record()
   return section(reportWords.methodHeading(), [
     bullets([
-      ...reportWords.method({ resamples, bins: scoreBins }),
+      ...reportWords.method({ resamples, bins: scoreBins }, askedIn(results)),
       ...(comparisons === 0 ? [] : [reportWords.comparisons(comparisons)]),
       ...(sites.length === 0 ? [] : [reportWords.localRounds(sites)]),
     ]),

@@ -11,7 +11,7 @@ import type { Results } from '../protocol/results.ts'
 import type { ModelName } from '../words/en/figures.ts'
 import { reportWords } from '../words/en/report.ts'
 import { figure, section } from './blocks.ts'
-import { knownMetrics } from './metrics.ts'
+import { askedIn, leadingMetrics, shownMetrics } from './metrics.ts'
 import { glance, resultTable } from './result-table.ts'
 
 export function head(results: Results, question: string): Element {
@@ -72,8 +72,7 @@ export function resultSection(results: Results): Element {
   const { sites, overall } = results
   if (sites.length === 0) return section(reportWords.resultHeading(), h('p', {}, reportWords.noResult()))
   const centralised = overall.centralised !== null
-  const metrics = knownMetrics(results)
-  const drawn = metrics.filter((metric) => metric !== 'brier')
+  const metrics = shownMetrics(results)
   const models = modelsOf(overall).map(({ model }) => model)
   return section(reportWords.resultHeading(), [
     glance(results),
@@ -84,7 +83,7 @@ export function resultSection(results: Results): Element {
     h('p', {}, reportWords.resultIntroduction(centralised)),
     resultTable(results),
     forests(
-      drawn.map((metric) => forest(results, metric)),
+      metrics.slice(0, leadingMetrics).map((metric) => forest(results, metric)),
       { caption: reportWords.intervalsFigure(centralised), legend: modelLegend(models, 'points') },
     ),
   ])
@@ -101,7 +100,9 @@ function forests(
 export function curveSections(results: Results, minimumCohort: number): Markup {
   const { rounds, metric, measuredOn, bestRound, overall } = results
   const models: readonly ModelName[] = modelsOf(overall).map(({ model }) => model)
-  const [roc, calibration] = [rocPanels(results), calibrationPanels(results, minimumCohort)]
+  const asked = askedIn(results)
+  const roc = asked.includes('auroc') ? rocPanels(results) : []
+  const calibration = asked.includes('brier') ? calibrationPanels(results, minimumCohort) : []
   return [
     rounds.length === 0
       ? []

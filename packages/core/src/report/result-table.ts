@@ -1,11 +1,12 @@
 /** The table that hospitals want: a block for each, a line for each model, and the paired difference with its verdict under them. */
 import { type Group, modelsOf, type NamedModel } from '../figures/groups.ts'
 import { type Element, h, type Markup } from '../figures/markup.ts'
-import { estimateIn, type MetricName } from '../metrics/schema.ts'
+import { estimateIn } from '../metrics/estimates.ts'
 import type { Results, SiteResult } from '../protocol/results.ts'
+import type { MetricName } from '../study/metrics.ts'
 import type { Verdict } from '../words/en/figures.ts'
 import { reportWords } from '../words/en/report.ts'
-import { errorOf, knownMetrics, verdictOf } from './metrics.ts'
+import { shownMetrics, verdictOf } from './metrics.ts'
 
 /**
  * Of each metric that has intervals in a sentence whether joining helped, and by name where it did, where it harmed, and of whom nothing is
@@ -15,7 +16,7 @@ export const glance = (results: Results): Element =>
   h(
     'ul',
     { class: 'glance' },
-    knownMetrics(results).flatMap((metric) => {
+    shownMetrics(results).flatMap((metric) => {
       const verdicts = verdictsOf(results, metric)
       if (verdicts.every(({ verdict }) => verdict === undefined)) return []
       const count = (wanted: Verdict): number => verdicts.filter(({ verdict }) => verdict === wanted).length
@@ -37,7 +38,7 @@ const verdictsOf = ({ sites }: Results, metric: MetricName): readonly SiteVerdic
     return {
       name,
       verdict,
-      word: verdict === undefined ? reportWords.difference(estimate) : reportWords.verdict(verdict),
+      word: verdict === undefined ? reportWords.difference(metric, estimate) : reportWords.verdict(verdict),
     }
   })
 
@@ -54,8 +55,8 @@ function namesOf(verdicts: readonly SiteVerdict[]): Markup {
 }
 
 export function resultTable(results: Results): Element[] {
-  const metrics = knownMetrics(results)
-  const header = reportWords.tableHeader(metrics.length === 0 ? ['meanSquaredError'] : metrics)
+  const metrics = shownMetrics(results)
+  const header = reportWords.tableHeader(metrics)
   const { sites, overall } = results
   return [
     h('table', {}, [
@@ -80,7 +81,7 @@ export function resultTable(results: Results): Element[] {
         { metrics, patients: reportWords.overallPatients(overall.federated.accuracy.n) },
       ),
     ]),
-    h('p', { class: 'note' }, reportWords.tableNote()),
+    h('p', { class: 'note' }, reportWords.tableNote(metrics)),
   ]
 }
 
@@ -91,18 +92,16 @@ const block = ({ name, models }: Group, { site, metrics, patients }: Block): Ele
     h(
       'tr',
       { class: 'site' },
-      h('th', { scope: 'rowgroup', colspan: Math.max(1, metrics.length) + 1 }, [name, ' ', h('span', {}, patients)]),
+      h('th', { scope: 'rowgroup', colspan: metrics.length + 1 }, [name, ' ', h('span', {}, patients)]),
     ),
     models.map((model) => modelRow(model, metrics)),
-    site === undefined || metrics.length === 0 ? [] : differenceRow(site, metrics),
+    site === undefined ? [] : differenceRow(site, metrics),
   ])
 
 const modelRow = ({ model, result }: NamedModel, metrics: readonly MetricName[]): Element =>
   h('tr', { class: `model ${model}` }, [
     h('th', { scope: 'row' }, reportWords.model(model)),
-    metrics.length === 0
-      ? cell('meanSquaredError', reportWords.error(errorOf(result)))
-      : metrics.map((metric) => cell(metric, reportWords.estimate(estimateIn(result, metric)))),
+    metrics.map((metric) => cell(metric, reportWords.estimate(metric, estimateIn(result, metric)))),
   ])
 
 const differenceRow = ({ difference }: SiteResult, metrics: readonly MetricName[]): Element =>
@@ -111,7 +110,7 @@ const differenceRow = ({ difference }: SiteResult, metrics: readonly MetricName[
     metrics.map((metric) => {
       const estimate = estimateIn(difference, metric)
       const verdict = verdictOf(metric, estimate)
-      const text = reportWords.difference(estimate)
+      const text = reportWords.difference(metric, estimate)
       return h('td', { 'data-metric': reportWords.metric(metric) }, [
         h('span', {}, verdict === undefined ? text : [text, ' ', verdictMark(verdict)]),
       ])
@@ -123,4 +122,4 @@ const verdictMark = (verdict: Verdict): Element => {
   return h('span', { class: 'verdict' }, verdict === 'unclear' ? text : h('strong', {}, text))
 }
 
-const cell = (metric: string, text: string): Element => h('td', { 'data-metric': reportWords.metric(metric) }, text)
+const cell = (metric: MetricName, text: string): Element => h('td', { 'data-metric': reportWords.metric(metric) }, text)

@@ -73,22 +73,48 @@ test('a verdict names the metrics that joining changed', () => {
   )
 })
 
-test('a study of a number shows its mean squared error, and no verdict', () => {
-  const results = sampleResults({ rounds: 3 })
+test('a study of a number shows its errors and R², in four digits that count', () => {
+  const results = sampleResults({ rounds: 3, numbers: true })
+  const lines = plain(results)
+  assert.match(lines[3] ?? '', /^hospital +n +model +MAE \(95 %\) +RMSE \(95 %\) +R²$/)
+  const [site] = results.sites
+  const { meanAbsoluteError: mae, r2 } = site?.federated ?? {}
+  const local = lines.findIndex((line) => line.startsWith('aarhus '))
+  const shown = [mae?.value, mae?.low, mae?.high].map((value) => (value ?? Number.NaN).toFixed(3))
+  const federated = lines[local + 1] ?? ''
+  assert.ok(federated.includes(`federated    ${shown[0]} (${shown[1]}–${shown[2]})`), federated)
+  assert.ok(federated.endsWith(` ${r2?.value?.toFixed(3)}`), federated)
+  for (const line of lines.slice(3, 20)) assert.ok(line.length <= 80, line)
+  assert.ok(lines.some((line) => /^aarhus: federated is better in mean absolute error/.test(line)))
+  assert.ok(lines.some((line) => line.endsWith('Errors are in the unit of the target.')))
+})
+
+test('results of a number from before it had figures show the same values, without intervals', () => {
+  const statistic = { kind: 'regression', records: 4, patients: 3, ...squares } as const
   const counted = { value: null, low: null, high: null, n: 3 }
-  const model: ModelResult = {
-    accuracy: counted,
-    auroc: counted,
-    brier: counted,
-    statistic: { kind: 'regression', records: 4, patients: 3, ...squares },
-  }
+  const model: ModelResult = { accuracy: counted, auroc: counted, brier: counted, statistic }
   const models = { local: model, federated: model, centralised: null }
+  const results = sampleResults({ rounds: 3, numbers: true })
   const [site] = results.sites
   assert.ok(site)
   const lines = plain({ ...results, sites: [{ ...site, nTest: 3, ...models, difference: nothing }], overall: models })
-  assert.match(lines[3] ?? '', /^hospital +n +model +mean squared error$/)
-  assert.match(lines[4] ?? '', /^aarhus +3 +local only +3\.000$/)
+  // Σ|e| / n = 1, √(Σe² / n) = √3, 1 − 12 / (20 − 36 / 4) = −1/11.
+  assert.match(lines[4] ?? '', /^aarhus +3 +local only +1\.000 +1\.732 +-0\.091$/)
   assert.equal(lines.filter((line) => line.startsWith('aarhus')).length, 1)
+})
+
+test('where every hospital is too small, the columns are those of the outcome', () => {
+  for (const [numbers, heading] of [
+    [false, /model +accuracy \(95 %\) +AUROC \(95 %\) +Brier$/],
+    [true, /model +MAE \(95 %\) +RMSE \(95 %\) +R²$/],
+  ] as const) {
+    const results = sampleResults({ rounds: 3, numbers })
+    const models = { local: hidden, federated: hidden, centralised: null }
+    const sites = results.sites.map((site) => ({ ...site, nTest: null, ...models, difference: nothing }))
+    const lines = plain({ ...results, sites, overall: models })
+    assert.match(lines[3] ?? '', heading)
+    assert.match(lines[4] ?? '', /^aarhus +hidden +local only +– +– +–$/)
+  }
 })
 
 test('headings stand out in a terminal only', () => {

@@ -1,21 +1,22 @@
 /** The table that hospitals want, for a terminal: local, federated and centralised beside each other, never a figure without its n. */
 import { modelsOf, type NamedModel } from '../figures/groups.ts'
-import { estimateIn, type MetricName } from '../metrics/schema.ts'
+import { estimateIn } from '../metrics/estimates.ts'
 import type { Results } from '../protocol/results.ts'
+import type { MetricName } from '../study/metrics.ts'
 import { tableWords } from '../words/en/table.ts'
-import { errorOf, knownMetrics, verdictOf } from './metrics.ts'
+import { leadingMetrics, shownMetrics, verdictOf } from './metrics.ts'
 
 type Cell = { readonly text: string; readonly right?: boolean }
 type Row = readonly Cell[]
 
 /** Lines no wider than needed. `isTTY` lets the heading stand out. */
 export function resultTable(results: Results, { isTTY }: { readonly isTTY: boolean }): string[] {
-  const metrics = knownMetrics(results)
+  const metrics = shownMetrics(results)
   const rows = [
     ...results.sites.flatMap((site) => modelRows(site.name, modelsOf(site), metrics)),
     ...modelRows(tableWords.overall(), modelsOf(results.overall), metrics),
   ]
-  const header = tableWords.header(metrics).map((text): Cell => ({ text }))
+  const header = tableWords.header(metrics, leadingMetrics).map((text): Cell => ({ text }))
   const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => row[column]?.text.length ?? 0)))
   const line = (row: Row): string =>
     row
@@ -50,8 +51,11 @@ const modelRows = (name: string, models: readonly NamedModel[], metrics: readonl
     { text: index === 0 ? name : '' },
     { text: index === 0 ? tableWords.n(result.accuracy.n) : '', right: true },
     { text: tableWords.model(model) },
-    ...metrics.map((metric): Cell => ({ text: tableWords.estimate(metric, estimateIn(result, metric)), right: true })),
-    ...(metrics.length === 0 ? [{ text: tableWords.error(errorOf(result)), right: true }] : []),
+    ...metrics.map((metric, place): Cell => {
+      const { low, high, ...bare } = estimateIn(result, metric)
+      const shown = place < leadingMetrics ? { ...bare, low, high } : { ...bare, low: null, high: null }
+      return { text: tableWords.estimate(metric, shown), right: true }
+    }),
   ])
 
 /** A sentence for each hospital that has a verdict, or whose figures are hidden. */

@@ -3,6 +3,7 @@
  * An unknown field is an error. Whatever is valid here has one canonical form and one hash (plan.ts).
  */
 import { z } from 'zod'
+import { everyMetric, metricNames, stopMetrics } from './metrics.ts'
 import { modelSchema, trainingSchema } from './model.ts'
 import { stalenessSchema } from './staleness.ts'
 import { strategySchema } from './strategy.ts'
@@ -138,7 +139,7 @@ const roundsSchema = z.strictObject({
   maximum: z.int().min(1).max(10_000),
   stop: z
     .strictObject({
-      metric: z.enum(['loss', 'accuracy', 'auroc', 'brier']).default('loss'),
+      metric: z.enum(stopMetrics).default('loss'),
       /** Rounds without an improvement before the study stops. */
       patience: z.int().min(1),
       /** The least change that counts as an improvement. */
@@ -153,8 +154,6 @@ const roundsSchema = z.strictObject({
   late: stalenessSchema.optional(),
 })
 
-const metricNames = ['accuracy', 'auroc', 'brier'] as const
-
 export const studySchema = z.strictObject({
   wardround: z.literal(1),
   name: z.string().regex(studyNamePattern, 'lower-case letters, digits and -, at most 63'),
@@ -164,10 +163,11 @@ export const studySchema = z.strictObject({
   training: trainingSchema,
   strategy: strategySchema,
   rounds: roundsSchema,
+  /** What sites report of a model on their test patients; the default stands for every figure of the outcome (metrics.ts). */
   evaluate: z
     .array(z.enum(metricNames))
     .min(1)
-    .default([...metricNames]),
+    .default([...everyMetric]),
   /** Every reproducible draw follows from it: splits, first weights, shuffles, dropout, bootstrap. */
   seed: z
     .int()

@@ -7,6 +7,7 @@ import { validatePlan } from '../../protocol/plan.ts'
 import { type Results, type RoundResult, resultsSchema, type SiteResult } from '../../protocol/results.ts'
 import type { ModelResult } from '../../protocol/task.ts'
 import { type Random, seededRandom } from '../../random.ts'
+import { outcomeOf } from '../../study/outcome.ts'
 
 export type SampleOptions = {
   readonly question?: string
@@ -14,6 +15,8 @@ export type SampleOptions = {
   /** Hospital → test patients and share of them that is ill. */
   readonly hospitals?: Readonly<Record<string, { readonly patients: number; readonly ill: number }>>
   readonly partial?: boolean
+  /** How long it takes, in days, instead of whether it happens. */
+  readonly numbers?: boolean
 }
 
 const fourHospitals = {
@@ -29,10 +32,13 @@ export function sampleResults({
   rounds = 24,
   hospitals = fourHospitals,
   partial = false,
+  numbers = false,
 }: SampleOptions = {}): Results {
-  const { plan, planHash } = validatePlan(samplePlan(question))
+  const { plan, planHash } = validatePlan({ ...samplePlan(question), ...(numbers ? numbersPlan : {}) })
   const names = Object.keys(hospitals)
-  const sites = Object.entries(hospitals).map(([name, { patients, ill }]) => siteResult(name, patients, ill))
+  const sites = Object.entries(hospitals).map(([name, { patients, ill }]) =>
+    siteResult(numbers ? 'meanSquaredError' : 'binaryCrossEntropy', name, { patients, ill }),
+  )
   const late = partial ? names.at(-1) : undefined
   return resultsSchema.parse({
     study: 'sample-study',
@@ -87,20 +93,40 @@ const samplePlan = (question: string): Record<string, unknown> => ({
   rounds: { maximum: 60, stop: { metric: 'loss', patience: 5, minimumChange: 0.0005 }, quorum: 3 },
 })
 
-function siteResult(name: string, patients: number, ill: number): SiteResult {
+const numbersPlan = {
+  data: {
+    patient: 'patient_id',
+    target: { column: 'stay', unit: 'd', range: [0, 365] },
+    columns: { age: { type: 'number', unit: 'a', range: [18, 110] } },
+  },
+  training: { loss: 'meanSquaredError', optimizer: { sgd: { rate: 0.05 } }, batch: 32, epochs: 5 },
+}
+
+type Sampled = { readonly patients: number; readonly ill: number }
+
+function siteResult(
+  loss: 'binaryCrossEntropy' | 'meanSquaredError',
+  name: string,
+  { patients, ill }: Sampled,
+): SiteResult {
   const draw = seededRandom(['sample', name])
+  // A number of days.
+  const scale = loss === 'meanSquaredError' ? 12 : 1
   const truth = Array.from({ length: patients }, () => (draw.uniform() < ill ? 1 : 0))
   const severity = truth.map((label) => label * 1.4 - 0.7 + gaussian(draw))
   const noisy = (noise: number): Scored => ({
-    scores: Float32Array.from(severity, (value) => sigmoid(1.4 * (value + noise * gaussian(draw)) + logit(ill))),
-    target: Float32Array.from(truth),
+    scores: Float32Array.from(
+      severity,
+      (value) => scale * sigmoid(1.4 * (value + noise * gaussian(draw)) + logit(ill)),
+    ),
+    target: Float32Array.from(truth, (label) => scale * label),
     patients: truth.map((_, index) => `${name}-${index}`),
   })
   const models = [noisy(0.9), noisy(0.3), noisy(0.25)]
-  const { estimates, differences } = bootstrap(models, ['sample', name], replicates)
+  const { estimates, differences } = bootstrap(models, ['sample', name], { outcome: outcomeOf(loss), replicates })
   const model = (index: number): ModelResult => ({
     ...(estimates[index] ?? nothing),
-    statistic: statisticOf('binaryCrossEntropy', models[index] ?? noisy(1)),
+    statistic: statisticOf(loss, models[index] ?? noisy(1)),
   })
   return {
     name,

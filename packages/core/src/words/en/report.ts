@@ -1,7 +1,8 @@
 /** The words of the report that hospitals print. */
 import type { Estimate } from '../../metrics/schema.ts'
 import type { Outcome, StopReason } from '../../protocol/events.ts'
-import { capital, figureWords, number, type Verdict } from './figures.ts'
+import { isLowerBetter, type MetricName } from '../../study/metrics.ts'
+import { capital, digitsFor, figureWords, number, type Verdict } from './figures.ts'
 import { sizeInWords } from './size.ts'
 
 const plural = (count: number, one: string): string => `${count} ${count === 1 ? one : `${one}s`}`
@@ -15,8 +16,8 @@ function duration(seconds: number): string {
 }
 
 const none = (count: number): string => (count === 0 ? 'none' : String(count))
-const signed = (value: number): string => {
-  const text = number(value)
+const signed = (value: number, digits: number): string => {
+  const text = number(value, digits)
   return value > 0 && Number(text) !== 0 ? `+${text}` : text
 }
 
@@ -80,7 +81,7 @@ export const reportWords = {
   resultIntroduction: (centralised: boolean) =>
     `Every figure is about test patients whom no training has seen. Local only is a model trained at that hospital alone with the same budget; federated is the model that all trained together.${centralised ? ' Centralised is what pooling all records in one place would have given; it is known only because this is a demonstration or a simulation on data of one owner.' : ''}`,
   noResult: () => 'The study ended before the models were compared on test patients. There is no result to show.',
-  atAGlance: (metric: string, { better, worse, unclear }: Counts) => {
+  atAGlance: (metric: MetricName, { better, worse, unclear }: Counts) => {
     const all = better + worse + unclear
     const name = capital(figureWords.metric(metric))
     if (unclear === all) return `${name}: at no hospital can federated and local only be told apart.`
@@ -89,7 +90,7 @@ export const reportWords = {
   overallName: () => figureWords.overall(),
   model: figureWords.model,
   metric: figureWords.metric,
-  tableHeader: (metrics: readonly string[]) => [
+  tableHeader: (metrics: readonly MetricName[]) => [
     'model',
     ...metrics.map((metric) => `${figureWords.metric(metric)} (95 %)`),
   ],
@@ -100,20 +101,26 @@ export const reportWords = {
   overallPatients: (nTest: number | null) =>
     nTest === null ? 'test patients hidden' : `${plural(nTest, 'test patient')} of all hospitals`,
   differenceRow: () => 'federated − local',
-  estimate: (estimate: Estimate) =>
-    estimate.value === null ? (estimate.n === null ? 'hidden' : 'none') : figureWords.estimate(estimate),
-  difference: ({ value, low, high, n }: Estimate) =>
-    value === null
-      ? n === null
-        ? 'hidden'
-        : 'none'
-      : low === null || high === null
-        ? signed(value)
-        : `${signed(value)} (${signed(low)} to ${signed(high)})`,
+  estimate: (metric: MetricName, estimate: Estimate) =>
+    estimate.value === null ? (estimate.n === null ? 'hidden' : 'none') : figureWords.estimate(metric, estimate),
+  difference: (metric: MetricName, estimate: Estimate) => {
+    const { value, low, high, n } = estimate
+    if (value === null) return n === null ? 'hidden' : 'none'
+    const digits = digitsFor(metric, estimate)
+    return low === null || high === null
+      ? signed(value, digits)
+      : `${signed(value, digits)} (${signed(low, digits)} to ${signed(high, digits)})`
+  },
   verdict: (verdict: Verdict) => verdicts[verdict],
-  error: (value: number | null) => (value === null ? 'hidden' : value.toPrecision(4)),
-  tableNote: () =>
-    'Higher is better for accuracy, AUROC and concordance, lower for the Brier score. "hidden": fewer patients than the study lets anybody speak of. "none": all test patients had the same outcome, or nobody an event, so there is no such figure.',
+  tableNote: (metrics: readonly MetricName[]) => {
+    const names = (lower: boolean): string =>
+      list(metrics.filter((metric) => isLowerBetter(metric) === lower).map(figureWords.metric))
+    const better = [
+      ...(names(false) === '' ? [] : [`higher is better for ${names(false)}`]),
+      ...(names(true) === '' ? [] : [`lower is better for ${names(true)}`]),
+    ]
+    return `${capital(better.join(', '))}. "hidden": fewer patients than the study lets anybody speak of. "none": all test patients had the same outcome, nobody an event, or nothing was there or marked in any image, so there is no such figure.`
+  },
 
   intervalsFigure: (centralised: boolean) =>
     `Points are the figures of the table, bars their 95 % intervals${centralised ? '; the three models' : '; the two models'} saw the same test patients. n counts patients.`,
@@ -152,14 +159,45 @@ export const reportWords = {
   neverHeading: () => 'What never left',
 
   methodHeading: () => 'How the figures were made',
-  method: ({ resamples, bins }: { resamples: number; bins: number }) => [
-    'n counts patients. Test patients were set apart before training and scored once, at the end.',
-    `Intervals are 95 % percentile intervals of a bootstrap over patients with ${resamples} resamples; all records of a patient are drawn together. For all hospitals together, the records in the cells of the histograms are resampled, hospital by hospital, as if each were a patient of its own.`,
-    '"Better" and "worse" are said only where the 95 % interval of the paired difference leaves zero out.',
-    `AUROC is exact at each hospital. For all together it comes from merged histograms of ${bins} bins of predicted probability, in which two patients of one bin count as a tie.`,
-    'Concordance is the share of pairs of patients, of whom it is known who had the event first, that the model puts in that order (Harrell et al. 1982). Pairs are of one hospital; for all hospitals together they are counted, without an interval.',
-    `ROC and calibration curves come from the same histograms. The bars of the calibration plots are Wilson score intervals; they count records.`,
-  ],
+  method: ({ resamples, bins }: { resamples: number; bins: number }, metrics: readonly MetricName[]) => {
+    const where = (metric: MetricName, sentence: string): readonly string[] =>
+      metrics.includes(metric) ? [sentence] : []
+    return [
+      'n counts patients. Test patients were set apart before training and scored once, at the end.',
+      `Intervals are 95 % percentile intervals of a bootstrap over patients with ${resamples} resamples; all records of a patient are drawn together. For all hospitals together, what the hospitals' own sums and counts allow: records are resampled, hospital by hospital, as if each were a patient of its own.`,
+      '"Better" and "worse" are said only where the 95 % interval of the paired difference leaves zero out.',
+      ...where(
+        'auroc',
+        `AUROC is exact at each hospital. For all together it comes from merged histograms of ${bins} bins of predicted probability, in which two patients of one bin count as a tie.`,
+      ),
+      ...where(
+        'meanAbsoluteError',
+        'The mean absolute error of all hospitals together has the interval that such a bootstrap of its records tends to, from the sums of the errors and of their squares.',
+      ),
+      ...where(
+        'rootMeanSquaredError',
+        'Of all hospitals together the root mean squared error has no interval: hospitals would have to send more about single errors.',
+      ),
+      ...where(
+        'r2',
+        'R² is 1 minus the squared errors over the squared deviations of the outcomes from their mean: at a hospital from its own mean, for all together from the mean of all, there without an interval.',
+      ),
+      ...where(
+        'concordance',
+        'Concordance is the share of pairs of patients, of whom it is known who had the event first, that the model puts in that order (Harrell et al. 1982). Pairs are of one hospital; for all hospitals together they are counted, without an interval.',
+      ),
+      ...(metrics.includes('dice') || metrics.includes('iou')
+        ? [
+            'Dice and intersection over union are of each image and label but the background: the mean over the images in which a label is there or marked, then over the labels. For all hospitals together they come from sums, without an interval.',
+          ]
+        : []),
+      ...(metrics.includes('auroc') || metrics.includes('brier')
+        ? [
+            'ROC and calibration curves, where there are any, come from the histograms too. The bars of the calibration plots are Wilson score intervals; they count records.',
+          ]
+        : []),
+    ]
+  },
   comparisons: (count: number) =>
     `${plural(count, 'comparison')} of federated with local only ${count === 1 ? 'was' : 'were'} made and not corrected for their number: by chance alone about one in twenty leaves zero out.`,
   localRounds: (sites: readonly { name: string; localRounds: number }[]) =>

@@ -209,3 +209,16 @@ test('of times until an event it is told what is read, and that their order leav
   assert.match(leaves, /the concordance with its interval/)
   assert.match(leaves, /how many pairs of patients were put in the right order, and the partial likelihood/)
 })
+
+test('of masks it is told what they show, and that of images sums of overlaps leave', () => {
+  const target = { column: 'mask', mask: { 0: 'ground', 255: 'lesion' } }
+  const change = {
+    data: { ...data, target, columns: { scan: { type: 'image', size: [8, 8] } } },
+    training: { ...base.training, loss: 'dice' },
+  }
+  assert.match(planOf(change), /mask \(an image that says of each pixel what it shows: ground, lesion\)/)
+  const { leaves } = releases(change)
+  assert.match(leaves, /Dice and intersection over union with intervals on the test patients/)
+  assert.match(leaves, /of each label in how many images it is there or marked/)
+  assert.match(leaves, /how many training patients have anything marked/)
+})

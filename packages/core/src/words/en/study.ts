@@ -5,6 +5,7 @@ import { sha256Hex } from '../../protocol/canonical.ts'
 import type { AugmentSpec } from '../../study/augment.ts'
 import type { Branch, LayerSpec } from '../../study/layers.ts'
 import type { Loss } from '../../study/loss.ts'
+import { askedMetrics } from '../../study/metrics.ts'
 import type { ClipSpec, OnnxSpec } from '../../study/model.ts'
 import { layersIn, startIn } from '../../study/model-forms.ts'
 import { type OptimizerName, optimizerName } from '../../study/optimizer.ts'
@@ -12,6 +13,7 @@ import { type LossName, lossName } from '../../study/outcome.ts'
 import { countingOf, optimizerOptions } from '../../study/rate.ts'
 import type { ScheduleSpec } from '../../study/schedule.ts'
 import { type ColumnSpec, measuredOn, type Study } from '../../study/study.ts'
+import { figureWords } from './figures.ts'
 import { importedWords } from './imported.ts'
 
 const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`
@@ -91,6 +93,8 @@ export const problemWords = {
     `the partial likelihood compares the records of a batch with one another: from 2 to ${most}`,
   microbatchOverBatch: (batch: number) => `a part of a batch of ${batch} cannot be larger than it`,
   amount: () => 'say how much a hospital trains in a round: in epochs or in steps, one of the two',
+  figureFor: (known: readonly string[], given: string) =>
+    `a model of this target is measured by ${known.join(', ')}, not by ${given}`,
   metricFor: (metric: string) => `${metric} cannot be measured on this target`,
   classOutputs: (classes: number, outputs: number) =>
     `the target has ${classes} classes, the last layer ${outputs} outputs`,
@@ -307,12 +311,15 @@ const statisticText = (target: Study['data']['target']): string => {
   if ('positive' in target)
     return `a histogram of predicted probabilities by outcome (${scoreBins} bins, each with the sums of its probabilities and of their squared errors; a bin may hold one patient)`
   if ('classes' in target) return 'how often each class was taken for each (a figure may be about one patient)'
+  if ('mask' in target)
+    return 'the sum of the losses, and of each label in how many images it is there or marked and the sums of its overlaps (a figure may be about one patient)'
   return 'sums of the errors and of the outcomes, and of their squares'
 }
-const figuresText = (target: Study['data']['target']): string => {
-  if ('time' in target) return 'the concordance with its interval'
-  if ('positive' in target) return 'accuracy, AUROC and Brier score with intervals'
-  return 'classes' in target ? 'accuracy and Brier score' : 'the mean squared error'
+const figuresText = (study: Study): string => {
+  const names = askedMetrics(study).map(figureWords.metric)
+  return names.length < 2
+    ? `the ${names.join('')} with its interval`
+    : `${names.slice(0, -1).join(', ')} and ${names.at(-1)} with intervals`
 }
 
 /** Exactly what leaves a hospital, and what never does. */
@@ -347,10 +354,12 @@ export function describeReleases(
             `Once, of ${images.join(', ')} on the training records: how many, and the mean and variance of all their pixels together.`,
           ]
         : []),
-      'Once: how many training patients have each outcome.',
+      'mask' in data.target
+        ? 'Once: how many training patients have anything marked, and how many have nothing.'
+        : 'Once: how many training patients have each outcome.',
       `Each round (at most ${study.rounds.maximum}): the changes of the shared weights${shared}, their size, the numbers of training records and of steps, the training loss${'qFedAvg' in study.strategy ? ', and the loss on the training records before training' : ''}.`,
       `Each round: ${study.rounds.stop?.metric ?? 'loss'} on the ${measuredOn(study)} records, as one sum over all of them, and the numbers of records and patients.`,
-      `Once, at the end: the numbers of training and test patients; ${figuresText(data.target)} on the test patients, for the federated model, for one trained here alone, and their difference; for both models also ${statisticText(data.target)}; how many rounds training alone took.`,
+      `Once, at the end: the numbers of training and test patients; ${figuresText(study)} on the test patients, for the federated model, for one trained here alone, and their difference; for both models also ${statisticText(data.target)}; how many rounds training alone took.`,
       'Your decision on this plan, and your reason if you give one. When something fails: an error code, with names of columns where it is about them, never a value.',
       `Figures about fewer than ${minimumCohort} patients are left out; the changes of the weights are then not sent at all.`,
     ],
