@@ -91,20 +91,25 @@ for (const outputs of [1, 2])
   })
 
 test('steps are those of the reference interpreter', async () => {
-  const request = requestOf(2, { loss: { dice: { squared: true } }, optimizer: { sgd: { rate: 0.5 } }, batch: 20 })
+  const [some, batch] = [4, 2]
+  const size = some * side * side
+  const few = { ...data, rows: some, features: features.slice(0, size), masks: masks.slice(0, size) }
+  const own = { loss: { dice: { squared: true } }, optimizer: { sgd: { rate: 0.5 } }, batch }
+  const request = { ...requestOf(2, own), data: few }
   const { model, training, labels, weights } = request
   const found = await trainer.train(request)
-  const { graph } = epochGraph({ model, training, inputs: extents, pixels: true, batch: 20, weighted: false })
+  const { graph } = epochGraph({ model, training, inputs: extents, pixels: true, batch, weighted: false })
+  const bytes = (values: Uint8Array) => ({ type: 'uint8', shape: [some, ...extents], data: [...values] }) as const
   const wanted = run(graph, {
-    features: { type: 'uint8', shape: [rows, ...extents], data: [...features] },
-    target: { type: 'uint8', shape: [rows, ...extents], data: [...masks] },
+    features: bytes(few.features),
+    target: bytes(few.masks),
     'pixels/mean': float32([1, 1, 1], [100]),
     'pixels/deviation': float32([1, 1, 1], [40]),
     ...Object.fromEntries(weights.map(({ name, shape, data }) => [name, float32(shape, [...data])])),
     batches: {
       type: 'int32',
-      shape: [2, 20],
-      data: [...batchIndices({ rows, batch: 20, labels }, { from: 0, count: 1 })],
+      shape: [2, batch],
+      data: [...batchIndices({ rows: some, batch, labels }, { from: 0, count: 1 })],
     },
   })
   for (const { name, data: own } of found.weights) {
@@ -129,4 +134,28 @@ test('masks move with their images: what is learnt of images that are turned ove
   const { overlaps } = await figuresOf(1, weights)
   const { dice } = meanOverlap(overlapSums(overlaps))
   assert.ok(dice !== null && dice > 0.7, `${dice}`)
+})
+
+test('many images, measured in parts, are measured as each by itself; others’ masks are others', async () => {
+  // 2^18 values a part: 64 images.
+  const [many, wide] = [70, 64]
+  const draw = seededRandom(['many'])
+  const bytes = (below: number) => Uint8Array.from({ length: many * wide * wide }, () => draw.below(below))
+  const all: Dataset = {
+    ...data,
+    ...{ features: bytes(256), masks: bytes(2), rows: many, width: wide * wide, extents: [1, wide, wide] },
+  }
+  const { model, weights } = requestOf(2, {})
+  const measured = (own: Dataset) => trainer.predict({ model, loss: 'dice', weights, data: own })
+  const figures = await measured(all)
+  for (const row of [0, 63, 64, 69]) {
+    const part = (values: Dataset['features'] | undefined): Uint8Array<ArrayBuffer> =>
+      Uint8Array.from(values?.subarray(row * wide * wide, (row + 1) * wide * wide) ?? [])
+    const one = await measured({ ...all, features: part(all.features), masks: part(all.masks), rows: 1 })
+    const own = figures.subarray(row * 7, row * 7 + 7)
+    assert.deepEqual(one.slice(1), own.slice(1))
+    assert.ok(Math.abs((one[0] ?? Number.NaN) - (own[0] ?? Number.NaN)) < 1e-5)
+  }
+  const other = await measured({ ...all, masks: bytes(2) })
+  assert.notDeepEqual(other, figures)
 })
