@@ -185,6 +185,23 @@ test('a round whose figure nobody may tell is no improvement, and no failure', a
   await closed(running)
 })
 
+test('figures that a hospital sends without being asked are not in the result', async () => {
+  const running = await startedStudy(['a'], { rounds: { maximum: 1 }, evaluate: ['auroc'] })
+  // As of a version that sent every figure that the outcome has.
+  await running.work(honest(running.parsed))
+  const { sites, overall } = await running.results()
+  const unasked = { value: null, low: null, high: null, n: 10 }
+  for (const [sent, own] of [
+    [0.5, sites[0]?.local],
+    [0.75, sites[0]?.federated],
+    [0.25, sites[0]?.difference],
+  ] as const) {
+    assert.equal(own?.auroc.value, sent)
+    assert.deepEqual([own.accuracy, own.brier], [unasked, unasked])
+  }
+  assert.equal(overall.federated.accuracy.value, null)
+})
+
 test('stopped by a person: the round in progress is finished, and the best so far is the result', async () => {
   const running = await startedStudy(['a', 'b'], { rounds: { maximum: 20 } })
   const stop = () => running.account('stop', { params: { study: running.id } })

@@ -18,6 +18,7 @@ export type PlanChange = {
   readonly name?: string
   /** Units of the first layer: 3 weights each, and one more. */
   readonly hidden?: number
+  readonly evaluate?: readonly string[]
 }
 
 /** One column, seven weights if not said otherwise. */
@@ -27,6 +28,7 @@ export const smallPlan = ({
   personal,
   name = 'small',
   hidden = 2,
+  evaluate,
 }: PlanChange = {}) => ({
   wardround: 1,
   name,
@@ -48,6 +50,7 @@ export const smallPlan = ({
   training: { loss: 'binaryCrossEntropy', optimizer: { sgd: { rate: 0.1 } }, batch: 8, epochs: 1 },
   strategy,
   rounds: { maximum: 2, deadline: '10m', ...rounds },
+  ...(evaluate === undefined ? {} : { evaluate }),
 })
 
 export const deadlineMs = 600_000

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { Estimate } from '../metrics/schema.ts'
 import type { Results, SiteResult } from '../protocol/results.ts'
 import type { ModelResult } from '../protocol/task.ts'
+import { tableWords } from '../words/en/table.ts'
 import { resultTable } from './table.ts'
 import { sampleResults } from './testing/sample-results.ts'
 
@@ -87,6 +88,16 @@ test('a study of a number shows its errors and R², in four digits that count', 
   for (const line of lines.slice(3, 20)) assert.ok(line.length <= 80, line)
   assert.ok(lines.some((line) => /^aarhus: federated is better in mean absolute error/.test(line)))
   assert.ok(lines.some((line) => line.endsWith('Errors are in the unit of the target.')))
+})
+
+test('an amount has four digits that count in the largest of its numbers, a share three after the point', () => {
+  const shown = (value: number, low: number, high: number) => ({ value, low, high, n: 9 })
+  const { estimate } = tableWords
+  assert.equal(estimate('meanAbsoluteError', shown(12.3456, 9.87654, 14)), '12.35 (9.88–14.00)')
+  assert.equal(estimate('rootMeanSquaredError', shown(12345.6, 9876.54, 14000)), '12346 (9877–14000)')
+  assert.equal(estimate('meanSquaredError', shown(0.00123456, 0, 0.002)), '0.001235 (0.000000–0.002000)')
+  assert.equal(estimate('meanAbsoluteError', shown(0, 0, 0)), '0.000 (0.000–0.000)')
+  assert.equal(estimate('r2', shown(-12.3456, -20, 0.5)), '-12.346 (-20.000 to 0.500)')
 })
 
 test('results of a number from before it had figures show the same values, without intervals', () => {
