@@ -7,7 +7,7 @@ import { startIn } from '../study/model-forms.ts'
 import { lossName, type Outcome, outcomeOf } from '../study/outcome.ts'
 import { sizeOf } from '../weights.ts'
 import { importedWords } from '../words/en/imported.ts'
-import { hiddenActivation } from './import/last-activation.ts'
+import { hiddenActivation, softmaxAxis } from './import/last-activation.ts'
 import { plannedGraph } from './import/planned.ts'
 import { obstaclesToGradients } from './inspect/gradients.ts'
 import { type Extents, misfit, type WeightSpec } from './layers/layer.ts'
@@ -117,6 +117,8 @@ function checkEnd(model: ImportedModel, { activation, output }: Network, ends: E
   const hidden =
     activation === 'linear' && outcome !== 'regression' ? hiddenActivation(plannedGraph(model.onnx)) : undefined
   if (hidden !== undefined) throw misfit('model.onnx', importedWords.hidden(hidden))
+  const axis = softmaxAxis(plannedGraph(model.onnx), output.length + 1)
+  if (axis !== undefined && axis !== 1) throw misfit('model.onnx', importedWords.softmaxAxis(axis))
   if (!isWanted(output, ends)) throw misfit('model.onnx', importedWords.outputs(name, wantedOutputs(ends), output))
 }
 

@@ -5,7 +5,7 @@ import { decodeModel } from '../graph/decode-model.ts'
 import { encodeModel } from '../graph/encode-model.ts'
 import { plannedModel } from '../graph/import/planned.ts'
 import { type Attribute, int } from '../graph/ir.ts'
-import { imageFile, node, type SmallFile, smallFile } from '../graph/testing/small-file.ts'
+import { imageFile, markingFile, node, type SmallFile, smallFile } from '../graph/testing/small-file.ts'
 import { decodeWeights } from '../safetensors.ts'
 import { describePlan, describeReleases } from '../words/en/study.ts'
 import { sha256Hex } from './canonical.ts'
@@ -124,6 +124,35 @@ test("the last activation is the loss's own, or is left to it", () => {
     .replace('binaryCrossEntropy', 'meanSquaredError')
   assert.ok(parsed(file({ end: ['Relu'] }), amount).planHash)
   assert.match(problemOf(() => parsed(file({ end: ['Sigmoid'] }), amount)).problem, /no activation, not in a sigmoid/)
+})
+
+test('a file may mark images: by logits, a sigmoid of one label, or a softmax over the labels and nothing else', () => {
+  const text = source
+    .replace(/ {4}age: .*\n {4}ward: .*\n/, '    scan: { type: image, size: [4, 6] }\n')
+    .replace('column: ill, positive: "> 0"', 'column: mask, mask: { 0: ground, 9: lesion }')
+    .replace('binaryCrossEntropy', 'dice')
+  const softmax = (axis?: number) => ({
+    ...node('Softmax', ['z'], 'p'),
+    attributes: axis === undefined ? {} : { axis: int(axis) },
+  })
+  const sigmoid = node('Sigmoid', ['z'], 'p')
+  for (const bytes of [
+    markingFile(1),
+    markingFile(2),
+    markingFile(1, [sigmoid]),
+    markingFile(2, [softmax(1)]),
+    markingFile(2, [softmax(-3)]),
+  ])
+    assert.ok(parsed(bytes, text).planHash)
+  for (const [bytes, problem] of [
+    [markingFile(2, [softmax()]), /ends in a Softmax over axis 3, and classes are along axis 1/],
+    [markingFile(2, [softmax(2)]), /Softmax over axis 2/],
+    [markingFile(2, [sigmoid]), /no activation or a softmax, not in a sigmoid/],
+    [markingFile(1, [softmax(1)]), /no activation or a sigmoid, not in a softmax/],
+    [markingFile(3), /2 labels, the last layer 3 outputs a pixel/],
+    [imageFile([1, 4, 6]), /one output a label.*\[labels, 4, 6\] for an example, not \[1\]/],
+  ] as const)
+    assert.match(problemOf(() => parsed(bytes, text)).problem, problem)
 })
 
 test('a plan that came from elsewhere is checked as the file was', () => {

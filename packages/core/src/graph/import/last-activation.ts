@@ -1,5 +1,4 @@
-/** What a model ends in. Losses take logits: a last sigmoid is left to them, and a softmax over the classes, which are axis 1. */
-import { WardroundError } from '../../errors.ts'
+/** What a model ends in. Losses take logits: a last sigmoid or softmax is left to them. */
 import type { Graph, Node } from '../ir.ts'
 import type { Network } from '../network.ts'
 
@@ -15,16 +14,13 @@ export function withoutLastActivation(graph: Graph): { graph: Graph; activation:
   return { graph: { ...graph, outputs: [{ ...output, name: logits }] }, activation }
 }
 
-/** `rank` is that of the output, with the batch. Errors: WR_GRAPH_REFUSED where a last softmax is not over the classes. */
-export function requireOverClasses(graph: Graph, rank: number): void {
+/** The axis that a last softmax is over, if that is what it ends in; `rank` is that of the output, with the batch. */
+export function softmaxAxis(graph: Graph, rank: number): number | undefined {
   const last = makerOf(graph, graph.outputs[0]?.name)
-  if (last?.op !== 'Softmax') return
+  if (last?.op !== 'Softmax') return undefined
   const { axis } = last.attributes
-  const over = ((axis?.kind === 'int' ? axis.value : -1) + rank) % rank
-  if (over !== 1) throw refused(`it ends in a Softmax over axis ${over}, and classes are along axis 1`)
+  return ((axis?.kind === 'int' ? axis.value : -1) + rank) % rank
 }
-
-const refused = (problem: string): WardroundError => new WardroundError('WR_GRAPH_REFUSED', { problem })
 
 /** Operators that leave probabilities what they are, or nearly. */
 const harmless = new Set([

@@ -174,21 +174,6 @@ test('a last sigmoid is left to the loss', () => {
   assert.deepEqual(made(parts, [1, 0, 0, 1]).y, [1, 2, 3, 4])
 })
 
-test('a last softmax is left to the loss where it is over the classes, and refused elsewhere', () => {
-  const ending = (shape: readonly Dim[], axis?: number) => ({
-    shape,
-    nodes: [
-      node('Neg', [['x'], ['h']]),
-      node('Softmax', [['h'], ['y']], axis === undefined ? {} : { axis: int(axis) }),
-    ],
-  })
-  const image = ['batch', 3, 4, 5]
-  for (const parts of [ending(['batch', 3]), ending(['batch', 3], 1), ending(image, 1), ending(image, -3)])
-    assert.equal(importModel(modelOf(parts)).network.activation, 'softmax')
-  for (const parts of [ending(image), ending(image, 2), ending(image, -1)])
-    refuses(parts, 'WR_GRAPH_REFUSED', /Softmax over axis [23], and classes are along axis 1/)
-})
-
 test('dropout asks for draws, and without them does nothing', () => {
   const parts = { nodes: [node('Dropout', [['x', 'ratio'], ['y']])], initializers: [floats('ratio', [], [0.5])] }
   const { network } = importModel(modelOf(parts))

@@ -10,7 +10,7 @@ import { graphLimits } from '../safelist.ts'
 import { shown } from '../shown.ts'
 import { type Bare, bareOf } from './bare.ts'
 import { invalid, refused } from './known.ts'
-import { requireOverClasses, withoutLastActivation } from './last-activation.ts'
+import { withoutLastActivation } from './last-activation.ts'
 import { replay, type Watch } from './replay.ts'
 import { rolesOf } from './roles.ts'
 import { requireOpset } from './upgrade.ts'
@@ -45,7 +45,6 @@ export function networkOfBare({ graph: written, opset }: Bare, watch?: Watch): N
   }
   const append: Network['append'] = (b, x, context) => appendAs(b, x, { context })
   const tried = trial((b, x, context) => appendAs(b, x, { context, by: watch }), { extents, specs })
-  requireOverClasses(written, tried.output.length + 1)
   return { input: extents, output: tried.output, weights: specs, draws: tried.draws, activation, append }
 }
 

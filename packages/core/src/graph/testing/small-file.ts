@@ -63,6 +63,20 @@ export const imageFile = (extents: readonly number[], outputs = 1): Uint8Array<A
     20,
   )
 
+/** A convolution of one pixel, [labels, height, width] of [1, height, width], and what follows it. */
+export const markingFile = (labels: number, end: readonly Node[] = []): Uint8Array<ArrayBuffer> =>
+  encodeModel(
+    {
+      name: 'marking',
+      inputs: [{ name: 'x', type: 'float32', shape: ['batch', 1, 4, 6] }],
+      outputs: [{ name: end.at(-1)?.outputs[0] ?? 'z', type: 'float32', shape: ['batch', labels, 4, 6] }],
+      initializers: [rising('out.weight', labels, 1, 1, 1), rising('out.bias', labels)],
+      nodes: [node('Conv', ['x', 'out.weight', 'out.bias'], 'z'), ...end],
+    },
+    {},
+    20,
+  )
+
 export function smallFile(change: SmallFile = {}): Uint8Array<ArrayBuffer> {
   const { inputs = 1, outputs = 1, names: [weight, bias] = ['hidden.weight', 'hidden.bias'], end = [] } = change
   const ends = end.map((op, index) => node(op, [index === 0 ? 'z' : `z${index}`], `z${index + 1}`))

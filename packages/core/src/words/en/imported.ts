@@ -43,6 +43,7 @@ export const importedWords = {
     `its output has gone through a ${op} that is not its last operator, so that the loss would take probabilities for what they are computed from: let the model end in the ${op}, or in what goes into it`,
   outputs: (loss: string, wanted: string, output: readonly number[]) =>
     `with ${loss} the model makes ${wanted} for an example, not ${extents(output)}`,
+  softmaxAxis: (axis: number) => `the model ends in a Softmax over axis ${axis}, and classes are along axis 1`,
   activation: (loss: string, fitting: readonly string[], given: string) =>
     `with ${loss} the model ends in ${fitting.map((name) => (name === 'linear' ? 'no activation' : `a ${name}`)).join(' or ')}, not in a ${given}`,
 } as const

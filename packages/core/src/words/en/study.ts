@@ -199,8 +199,8 @@ const lossNames: Readonly<Record<LossName, string>> = {
   meanAbsoluteError: 'the size of its error',
   huber: "Huber's function of its error",
   coxPartialLikelihood: "Cox's partial likelihood of who had the event before whom, among the records of a step",
-  dice: 'how far the areas that it marks miss the true ones (Dice)',
-  diceCrossEntropy: 'how far the areas that it marks miss the true ones (Dice), with the cross-entropy of each pixel,',
+  dice: '1 − Dice of the areas that it marks',
+  diceCrossEntropy: '1 − Dice of the areas that it marks, and the cross-entropy of each pixel,',
 }
 
 const lossText = (loss: Loss): string => {
