@@ -12,6 +12,7 @@ import { bench as memory } from './memory/bench.ts'
 import { bench as peers } from './peers/bench.ts'
 import { bench as roundTrip } from './round-trip/bench.ts'
 import { bench as shapes } from './shapes/bench.ts'
+import { bench as survival } from './survival/bench.ts'
 import { bench as webgpu } from './webgpu/bench.ts'
 import { benchWords } from './words.ts'
 
@@ -26,6 +27,7 @@ const benches: Readonly<Record<string, Bench>> = {
   peers,
   'round-trip': roundTrip,
   shapes,
+  survival,
   webgpu,
 }
 

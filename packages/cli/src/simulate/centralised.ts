@@ -36,6 +36,8 @@ export type Centralised = {
   readonly bySite: Readonly<Record<string, ModelResult>>
   readonly overall: ModelResult
   readonly rounds: number
+  /** With one row of each personal weight per hospital. */
+  readonly weights: Weights
 }
 
 export async function trainCentralised(options: CentralisedOptions): Promise<Centralised> {
@@ -76,7 +78,7 @@ export async function trainCentralised(options: CentralisedOptions): Promise<Cen
   })
   const results = await Promise.all(prepared.map((site, group) => testAt(options, { site, weights, group })))
   const bySite = Object.fromEntries(sites.map(({ name }, group) => [name, results[group] ?? hiddenResult()]))
-  return { bySite, overall: overallModel(results, study), rounds }
+  return { bySite, overall: overallModel(results, study), rounds, weights }
 }
 
 type Pooled = ModelInputs & { readonly group: Int32Array<ArrayBuffer> }
