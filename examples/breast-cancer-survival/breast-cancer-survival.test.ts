@@ -185,4 +185,13 @@ test('an interval is of pairs within a region, and of the same draws for all mod
   assert.deepEqual(meanOverRegions, { federated: 1, centralised: 1, local: 0 })
   // Of the 12 pairs across at unlike times, those in which the second region's patient died first are in order.
   assert.deepEqual(acrossRegions, { federated: 18 / 24, centralised: 18 / 24 })
+
+  // Two regions alike, each drawn by itself: together they are known better than either.
+  const mixed = [2, 4, 1, 3, 6, 5, 8, 7]
+  const alike = ['europe', 'west'].map((name) => region(name, [1, 2, 3, 4, 5, 6, 7, 8], mixed))
+  const widths = figuresOf(alike, patients, 'all').rows.map(({ concordance }) => {
+    const { low, high } = concordance.federated
+    return (high ?? Number.NaN) - (low ?? Number.NaN)
+  })
+  for (const width of widths.slice(0, -1)) assert.ok((widths.at(-1) ?? Number.NaN) < 0.85 * width, widths.join())
 })

@@ -23,7 +23,7 @@ export type Row = {
 
 export type Figures = {
   readonly rows: readonly Row[]
-  /** The mean of the regions' concordances, as FLamby has it: Canada's three pairs count as much as Northeast's 179. */
+  /** The mean of the regions' concordances, as FLamby has it: Canada's three pairs count as much as Northeast's 358. */
   readonly meanOverRegions: Readonly<Record<Model, number>>
   /** Of pairs across regions, too. A model of one region says nothing of other regions' patients. */
   readonly acrossRegions: Readonly<Record<Exclude<Model, 'local'>, number>>
