@@ -5,7 +5,9 @@ import { epochGraph } from '@wardround/core/graph/epoch.ts'
 import { initialWeights } from '@wardround/core/graph/initial-weights.ts'
 import { run } from '@wardround/core/graph/interpreter/interpret.ts'
 import { float32, numbers } from '@wardround/core/graph/interpreter/values.ts'
-import { concordanceOf } from '@wardround/core/metrics/concordance.ts'
+import { initialState, step } from '@wardround/core/learning/process.ts'
+import { strategyOf } from '@wardround/core/learning/strategies.ts'
+import { concordanceOf, partialLikelihood } from '@wardround/core/metrics/concordance.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { modelSchema, trainingSchema } from '@wardround/core/study/model.ts'
 import type { TrainRequest } from './messages.ts'
@@ -69,3 +71,55 @@ test('the loss falls, and who is scored higher has the event sooner', async () =
   const { comparable, concordant } = concordanceOf({ scores, target })()
   assert.ok(concordant / comparable > 0.85, `${concordant} of ${comparable}`)
 })
+
+test('by federated averaging an event weighs the same, however many records its hospital has that are a pair with nobody', async () => {
+  // Lost before the first event.
+  const lost = 3 * rows
+  const grown = {
+    features: Float32Array.from([...Float32Array.from({ length: lost * width }, () => random.uniform()), ...features]),
+    target: Float32Array.from([...new Float32Array(lost * 2), ...target]),
+  }
+  const rate = 0.5
+  const updates = []
+  for (const [site, data] of Object.entries({ few: { features, target }, many: grown })) {
+    const numExamples = data.target.length / 2
+    const { weights } = await trainer.train({
+      model: modelSchema.parse({ layers: [{ dense: 1 }] }),
+      training: trainingSchema.parse({
+        loss: 'coxPartialLikelihood',
+        optimizer: { sgd: { rate } },
+        batch: 1000,
+        steps: 1,
+      }),
+      data: { ...data, rows: numExamples, width, targetWidth: 2 },
+      weights: [
+        { name: 'dense.kernel', shape: [width, 1], data: new Float32Array(width) },
+        { name: 'dense.bias', shape: [1], data: new Float32Array(1) },
+      ],
+      ...{ steps: 1, from: 0, labels: ['survival'] },
+    })
+    updates.push({
+      site,
+      numExamples,
+      delta: Float32Array.from(weights.find(({ name }) => name === 'dense.kernel')?.data ?? []),
+    })
+  }
+  const [few, many] = updates.map(({ numExamples, delta }) => delta.map((value) => numExamples * value))
+  const strategy = strategyOf({ fedAvg: { rate: 1 } })
+  const { result } = step(strategy, { weights: new Float32Array(width), updates }, initialState(strategy, width))
+  const records = updates.reduce((sum, { numExamples }) => sum + numExamples, 0)
+  for (const [index, value] of result.entries()) {
+    assert.ok(Math.abs((few?.[index] ?? Number.NaN) - (many?.[index] ?? Number.NaN)) < 1e-4)
+    const wanted = (-rate * 2 * slopeOf(index)) / records
+    assert.ok(Math.abs(value - wanted) < 1e-5 && Math.abs(wanted) > 1e-3, `${value}, not ${wanted}`)
+  }
+})
+
+/** Of the few's partial likelihood by a coefficient, where all are 0, by the central difference. */
+function slopeOf(coefficient: number): number {
+  const at = (shift: number): number => {
+    const scores = Float64Array.from({ length: rows }, (_, row) => shift * (features[row * width + coefficient] ?? 0))
+    return partialLikelihood({ scores, target }).lossSum
+  }
+  return (at(2 ** -10) - at(-(2 ** -10))) * 2 ** 9
+}

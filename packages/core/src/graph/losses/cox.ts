@@ -1,12 +1,15 @@
 /**
  * Cox's partial likelihood with Efron's treatment of ties (Cox 1972; Efron 1977, "The Efficiency of Cox's Likelihood Function for Censored Data"), within a
- * batch: −1/events · Σ over events i of η_i − log(Σ over the risk set R_i of e^η − l/d · Σ over the events D_i at the same time of e^η), where i is
+ * batch: −1/records · Σ over events i of η_i − log(Σ over the risk set R_i of e^η − l/d · Σ over the events D_i at the same time of e^η), where i is
  * the l-th of the d in D_i, from 0. Without an event it is 0.
+ *
+ * By the batch's records and not its events: hospitals' updates are weighed by their records, which cancel, and what is left is the likelihood stratified by
+ * hospital, in which events weigh alike. Divided by events, one would weigh more the rarer they are at its hospital.
  */
 import { WardroundError } from '../../errors.ts'
 import type { GraphBuilder } from '../builder.ts'
-import { int, ints } from '../ir.ts'
-import { asNumber, type LossInputs, requireShape } from './loss.ts'
+import { ints } from '../ir.ts'
+import { asNumber, type LossInputs, meanOf, requireShape } from './loss.ts'
 
 /** Who is compared with whom is a matrix of the batch. */
 export const comparedBatch = 4096
@@ -33,8 +36,7 @@ export function coxPartialLikelihood(b: GraphBuilder, { logits, target }: LossIn
   const hazards = b.node('Exp', [b.node('Sub', [terms, largest])])
   const total = b.node('ReduceSum', [b.node('Mul', [hazards, efronWeights(b, { time, event, batch })]), b.axes([1])])
   const each = b.node('Sub', [b.node('Add', [largest, b.node('Log', [total])]), logits])
-  const events = b.node('Max', [sumOf(b, event), b.scalar(1)])
-  return b.node('Div', [sumOf(b, b.node('Mul', [each, event])), events])
+  return meanOf(b, b.node('Mul', [each, event]))
 }
 
 /** What k counts in i's risk set: 1 − l/d for the events at i's own time, else 1. Never 0, so that nothing is subtracted from a sum that it may equal. */
@@ -63,6 +65,3 @@ const row = (b: GraphBuilder, columnName: string): string =>
 
 const column = (b: GraphBuilder, matrix: string, index: number): string =>
   b.node('Slice', [matrix, b.axes([index]), b.axes([index + 1]), b.axes([1])])
-
-const sumOf = (b: GraphBuilder, name: string): string =>
-  b.node('ReduceSum', [name], { attributes: { keepdims: int(0) } })
