@@ -17,10 +17,11 @@ import { predict } from '@wardround/site/evaluation.ts'
 import { trainAlone } from '@wardround/site/local-training.ts'
 import type { Trainer } from '@wardround/site/training/trainer.ts'
 import { z } from 'zod'
+import { trainTogether } from '../../examples/shared/in-memory.ts'
 import { centerSites, type HeartRecord, readCenter } from '../fed-heart-disease.ts'
 import { candidates } from './candidates.ts'
 import { meanOf } from './figures.ts'
-import { hospitalOf, trainTogether } from './quick.ts'
+import { heartHospitalOf } from './quick.ts'
 import type { Setting } from './reproduce.ts'
 import { flambyHeartWords } from './words.ts'
 
@@ -87,7 +88,7 @@ async function validated(recipe: Study, centers: readonly Center[], trainer: Tra
   const right = { federated: new Map<string, number>(), local: new Map<string, number>() }
   for (const fold of folds) {
     const study: Study = { ...recipe, seed: 1 + fold, data: { ...recipe.data, minimumCohort } }
-    const hospitals = centers.map(({ site, records }) => hospitalOf(study, site, withoutFold(records, fold)))
+    const hospitals = centers.map(({ site, records }) => heartHospitalOf(study, site, withoutFold(records, fold)))
     const add = async (model: keyof Accuracies, site: string, found: { prepared: Prepared; weights: Weights }) =>
       right[model].set(site, (right[model].get(site) ?? 0) + (await rightOf(study, found, trainer)))
     for (const { site, ...found } of await trainTogether(study, hospitals, trainer)) await add('federated', site, found)

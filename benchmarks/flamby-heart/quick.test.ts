@@ -13,10 +13,11 @@ import { preparedWith } from '@wardround/site/dataset.ts'
 import { compare, predict } from '@wardround/site/evaluation.ts'
 import { trainAlone } from '@wardround/site/local-training.ts'
 import { createTrainer } from '@wardround/site/training/trainer.ts'
+import { trainTogether } from '../../examples/shared/in-memory.ts'
 import { csvOf, type HeartRecord, siteNames } from '../fed-heart-disease.ts'
 import { candidates } from './candidates.ts'
 import { accuracies, runFederation } from './federation.ts'
-import { hospitalOf, trainTogether } from './quick.ts'
+import { heartHospitalOf } from './quick.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'wardround-quick-'))
 const trainer = createTrainer()
@@ -51,7 +52,7 @@ test('in memory there come out the weights of the whole federation, to the bit, 
       { folder, sites: siteNames },
       { bed: { trainer, folder, signal: new AbortController().signal }, after: async (simulated) => simulated },
     )
-    const hospitals = siteNames.map((site) => hospitalOf(own, site, records.get(site) ?? []))
+    const hospitals = siteNames.map((site) => heartHospitalOf(own, site, records.get(site) ?? []))
     const together = await trainTogether(own, hospitals, trainer)
     for (const { weights } of together) {
       const shared = weights.filter((tensor) => !own.model.personal.includes(tensor.name))

@@ -11,16 +11,14 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import type { SurvivalStatistic } from '@wardround/core/metrics/schema.ts'
 import { statisticOf } from '@wardround/core/metrics/statistic.ts'
 import { ownPreparation } from '@wardround/core/preparation/own.ts'
-import { splitPatients } from '@wardround/core/preparation/split.ts'
-import { tableBuilder } from '@wardround/core/preparation/table.ts'
 import { validatePlan } from '@wardround/core/protocol/plan.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import type { Weights } from '@wardround/core/weights.ts'
 import { type Prepared, preparedWith } from '@wardround/site/dataset.ts'
 import { predict } from '@wardround/site/evaluation.ts'
 import { trainAlone } from '@wardround/site/local-training.ts'
-import { type Hospital, preparationOf, trainTogether } from '../../benchmarks/flamby-heart/quick.ts'
 import type { Bed } from '../shared/federation.ts'
+import { type Hospital, hospitalOf, preparationOf, trainTogether } from '../shared/in-memory.ts'
 import { chosenOf, inBed, runProgram, usage } from '../shared/program.ts'
 import { divided } from './division.ts'
 import { inputs, type Patient, readPatients, regions, usualFolder } from './patients.ts'
@@ -92,16 +90,10 @@ type Model = (typeof models)[number]
 type Pairs = { comparable: number; concordant: number }
 type Concordances = Readonly<Record<Model, number>>
 
-/** As a site has its patients once it has read them. */
-function hospitalOf(study: Study, site: string, patients: readonly Patient[]): Hospital {
-  const builder = tableBuilder(study, new Set(['patient', 'part', 'days', 'died', ...inputs]))
-  for (const { id, part, days, died, findings } of patients) {
-    const cells = Object.fromEntries(inputs.map((name, index) => [name, findings[index] ?? '']))
-    builder.add({ values: { patient: id, part, days: String(days), died: died ? '1' : '0', ...cells } })
-  }
-  const { table, findings } = builder.finish()
-  return { site, records: { table, findings, split: splitPatients(table, study, site) } }
-}
+const rowOf = ({ id, part, days, died, findings }: Patient): Readonly<Record<string, string>> => ({
+  ...{ patient: id, part, days: String(days), died: died ? '1' : '0' },
+  ...Object.fromEntries(inputs.map((name, index) => [name, findings[index] ?? ''])),
+})
 
 /** Of all folds of a division. */
 async function concordancesOf(recipe: Study, patientsOfFolds: readonly (readonly Patient[])[], bed: Bed) {
@@ -111,7 +103,7 @@ async function concordancesOf(recipe: Study, patientsOfFolds: readonly (readonly
     // A fold of Canada has eight patients.
     const study: Study = { ...recipe, seed: 1 + fold, data: { ...recipe.data, minimumCohort: 1 } }
     const own = (region: string) => patients.filter((patient) => patient.region === region)
-    const hospitals = regions.map((region) => hospitalOf(study, region, own(region)))
+    const hospitals = regions.map((region) => hospitalOf(study, region, own(region).map(rowOf)))
     for (const found of await trainTogether(study, hospitals, bed.trainer)) await count(pairs.federated, found)
     const { overall } = await pooledOf(study, hospitals, bed)
     if (overall.statistic?.kind === 'survival') add(pairs.centralised, overall.statistic)
