@@ -26,7 +26,7 @@ test('random training graphs mean the same to both', async () => {
       }
     }),
     // The same graphs every time: on relu's kink Float32 and Float64 may fall to different sides.
-    { ...drawn(80), seed: 1 },
+    { ...drawn(80), seed: 2 },
   )
   // The draw is wide: it meets most of what a training graph can be made of.
   for (const op of [
