@@ -23,7 +23,7 @@ export const noValues = Object.fromEntries(metricNames.map((metric) => [metric, 
 export type Figures = Values & {
   /** Records. */
   readonly records: number
-  /** Mean log loss; of a number the mean squared error; of times the negative log partial likelihood an event; of masks the mean of what training makes small. */
+  /** Mean log loss; of a number the mean squared error; of times the negative log partial likelihood by records; of masks the mean of what training makes small. */
   readonly loss: number | null
 }
 
@@ -131,7 +131,8 @@ const survivalFigures = ({
 }: SurvivalStatistic): Figures => ({
   ...noValues,
   records,
-  loss: ratio(lossSum, events),
+  // By records, as in training: hospitals' losses are summed by their records. Without an event it says nothing.
+  loss: events === 0 ? null : ratio(lossSum, records),
   concordance: ratio(concordantPairs, comparablePairs),
 })
 
