@@ -152,9 +152,11 @@ test('a recipe is chosen by images that every split trains on, a fifth of each c
   assert.notDeepEqual(dividedAgain(images, 2), divided)
 })
 
-test('the recipe of study.yaml is a candidate, and each candidate asks for less than a tenth of the reference’s bytes and half as much again of what the first cost', () => {
+test('the recipes of study.yaml and study-unlike.yaml are candidates, and each candidate asks for less than a tenth of the reference’s bytes and half as much again of what the first cost', () => {
   const recipes = Object.values(candidates).map(studyWith)
-  assert.ok(recipes.some((recipe) => isDeepStrictEqual(recipe, studyOf('cnn'))))
+  const { name } = studyOf('cnn')
+  for (const model of ['cnn', 'unlike'] as const)
+    assert.ok(recipes.some((recipe) => isDeepStrictEqual(recipe, { ...studyOf(model), name })))
   for (const { model, data, training, rounds } of recipes) {
     assert.ok(dimensionOf(splitSpecs(model, plannedInputs(data.columns)).shared) * 4 * 2 * clinics.length < 7.9e6)
     assert.ok((training.epochs ?? Infinity) * rounds.maximum <= 1.5 * 10 * 3)

@@ -20,6 +20,7 @@ type Recipe = {
   readonly epochs: number
   readonly layers?: readonly object[]
   readonly training?: object
+  readonly strategy?: object
 }
 
 const layersWith = (dense: number, dropout: number): readonly object[] => [
@@ -44,6 +45,11 @@ const falling = (change: object = {}, [rounds, epochs]: readonly [number, number
 })
 const larger = { batch: 32, optimizer: { adam: { rate: 0.002 } } }
 
+/** For clinics that are unlike: choose.ts --partition dirichlet. */
+const adjusted = { loss: { categoricalCrossEntropy: { logitAdjustment: 1 } } }
+const descent = { batch: 32, optimizer: { sgd: { rate: 0.02, momentum: 0.9 } } }
+const momentum = { fedAvgM: { momentum: 0.5 } }
+
 /** Those that README.md has figures of: rounds × epochs at most one and a half times 10 × 3, which the example had before. */
 export const candidates: Readonly<Record<string, Recipe>> = {
   '10x3': { rounds: 10, epochs: 3 },
@@ -57,20 +63,35 @@ export const candidates: Readonly<Record<string, Recipe>> = {
   }),
   '15x3 falling, dense 128': { ...falling(), layers: layersWith(128, 0.5) },
   '45x1 falling, batch 32, rate 0.002': falling(larger, [45, 1]),
+  fedAvgM: { ...falling(larger), strategy: momentum },
+  fedProx: { ...falling(larger), strategy: { fedProx: { mu: 0.1 } } },
+  fedAdam: { ...falling(larger), strategy: { fedAdam: { rate: 0.003 } } },
+  fedDyn: { ...falling(larger), strategy: { fedDyn: { alpha: 0.01 } } },
+  adjusted: falling({ ...larger, ...adjusted }),
+  'adjusted, fedAvgM': { ...falling({ ...larger, ...adjusted }), strategy: momentum },
+  '45x1 descent': falling(descent, [45, 1]),
+  '45x1 descent, adjusted': falling({ ...descent, ...adjusted }, [45, 1]),
+  '45x1 descent, adjusted, fedAvgM': { ...falling({ ...descent, ...adjusted }, [45, 1]), strategy: momentum },
 }
 
 const file = 'study.yaml'
 const document = readFileSync(new URL(file, import.meta.url), 'utf8')
 
 /** The question and the data of study.yaml, with a candidate's model, training, strategy and rounds. */
-export function studyWith({ rounds, epochs, layers = layersWith(64, 0.3), training }: Recipe): Study {
+export function studyWith({
+  rounds,
+  epochs,
+  layers = layersWith(64, 0.3),
+  training,
+  strategy = { fedAvg: {} },
+}: Recipe): Study {
   const { wardround, name, question, data } = parseStudy(document, file).study
   const usual = { loss: 'categoricalCrossEntropy', optimizer: { adam: { rate: 0.001 } }, batch: 16, epochs }
   return validatePlan({
     ...{ wardround, name, question, data },
     model: { layers },
     training: { ...usual, ...training },
-    strategy: { fedAvg: {} },
+    strategy,
     rounds: { maximum: rounds },
   }).study
 }

@@ -3,26 +3,26 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { publicResults } from '@wardround/cli/federation.ts'
-import { WardroundError } from '@wardround/core/errors.ts'
 import type { Estimate } from '@wardround/core/metrics/schema.ts'
 import { parseStudy } from '@wardround/core/protocol/plan.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
 import type { Study } from '@wardround/core/study/study.ts'
 import type { Bed } from '../shared/federation.ts'
-import { chosenOf, inBed, runProgram, tableOf } from '../shared/program.ts'
+import { chosenOf, inBed, runProgram, tableOf, usage } from '../shared/program.ts'
 import { runStudy } from './federation.ts'
 import { type Row, rowOf } from './figures.ts'
 import { type Image, readImages, type Split, splits, usualFolder } from './images.ts'
 import { type Partition, partitions } from './partition.ts'
 import { brainWords } from './words.ts'
 
-/** The network of convolutions reads 64 × 64 pixels of a packed file; the reference's model 160 × 160 of JPEG files. */
+/** The network of convolutions reads 64 × 64 pixels of a packed file, also where it is trained as for unlike clinics; the reference's model 160 × 160 of JPEG files. */
 export const models = {
   cnn: { file: 'study.yaml', form: 'packed' },
+  unlike: { file: 'study-unlike.yaml', form: 'packed' },
   reference: { file: 'study-reference.yaml', form: 'files' },
 } as const
 export type Model = keyof typeof models
-const modelNames: readonly Model[] = ['cnn', 'reference']
+const modelNames: readonly Model[] = ['cnn', 'unlike', 'reference']
 
 export const studyOf = (model: Model): Study => {
   const { file } = models[model]
@@ -40,13 +40,14 @@ export const documentOf = ({ rows, first, seconds }: Found & { readonly seconds:
   rows,
 })
 
-/** What is asked for, but for leaks among clinics that are unlike: their one question is answered by even ones. */
+/** What is asked for, but for leaks among clinics that are unlike, whose one question is answered by even ones; and what is trained as for unlike clinics answers for these on the clean split alone. */
 const runsOf = (chosen: { [K in keyof Run]: readonly Run[K][] }): readonly Run[] =>
   chosen.model
     .flatMap((model) =>
       chosen.split.flatMap((split) => chosen.partition.map((partition) => ({ model, split, partition }))),
     )
     .filter(({ split, partition }) => split !== 'unleaked' || partition === 'iid')
+    .filter(({ model, split, partition }) => model !== 'unlike' || (split === 'clean' && partition === 'dirichlet'))
 
 async function runAll(
   runs: readonly Run[],
@@ -67,7 +68,7 @@ async function runAll(
     rows.push(row)
     first ??= results
   }
-  if (first === undefined) throw new WardroundError('WR_INTERNAL', { what: 'nothing to run' })
+  if (first === undefined) throw usage(brainWords.nothing())
   return { rows, first }
 }
 

@@ -17,9 +17,11 @@ type Candidate = {
 
 export const brainWords = {
   usage: () =>
-    'node examples/brain-tumour/run.ts [--json] [--data FOLDER] [--model cnn|reference] [--split NAME] [--partition NAME]',
+    'node examples/brain-tumour/run.ts [--json] [--data FOLDER] [--model cnn|unlike|reference] [--split NAME] [--partition NAME]',
   unknown: (option: string, value: string, known: readonly string[]) =>
     `--${option} ${value} is none of: ${known.join(', ')}.`,
+  nothing: () =>
+    'No figures are made of this model, split and partition: examples/brain-tumour/README.md says of which.',
   unknownCandidate: (typed: string, known: readonly string[]) => `${typed} is none of: ${known.join('; ')}.`,
   running: (model: string, split: string, partition: string) => `${model}, ${split} split, ${partition} …`,
   heads: () => [
