@@ -3,7 +3,10 @@ import { test } from 'node:test'
 import { WardroundError } from '../errors.ts'
 import { decodeModel } from '../graph/decode-model.ts'
 import { encodeModel } from '../graph/encode-model.ts'
+import { exportModel } from '../graph/export.ts'
 import { plannedModel } from '../graph/import/planned.ts'
+import { run } from '../graph/interpreter/interpret.ts'
+import { numbers } from '../graph/interpreter/values.ts'
 import { type Attribute, int } from '../graph/ir.ts'
 import { imageFile, markingFile, node, type SmallFile, smallFile } from '../graph/testing/small-file.ts'
 import { decodeWeights } from '../safetensors.ts'
@@ -153,6 +156,37 @@ test('a file may mark images: by logits, a sigmoid of one label, or a softmax ov
     [imageFile([1, 4, 6]), /one output a label.*\[labels, 4, 6\] for an example, not \[1\]/],
   ] as const)
     assert.match(problemOf(() => parsed(bytes, text)).problem, problem)
+})
+
+test('a finished model of a file that marks images has probabilities of each pixel, over the labels', () => {
+  const text = source
+    .replace(/ {4}age: .*\n {4}ward: .*\n/, '    scan: { type: image, size: [4, 6] }\n')
+    .replace('column: ill, positive: "> 0"', 'column: mask, mask: { 0: ground, 9: lesion }')
+    .replace('binaryCrossEntropy', 'dice')
+  const { study, planHash } = parsed(markingFile(2), text)
+  const scan = { name: 'scan', type: 'image' as const, extents: [1, 4, 6] as [number, number, number] }
+  const { graph, metadata } = decodeModel(
+    exportModel({
+      study,
+      planHash,
+      preparation: {
+        columns: [{ ...scan, mean: [100], standardDeviation: [50] }],
+        normalise: 'global',
+        contributors: ['a'],
+      },
+      weights: plannedModel(markingFile(2)).weights,
+    }),
+  )
+  assert.deepEqual(JSON.parse(metadata.mask ?? ''), { 0: 'ground', 9: 'lesion' })
+  const levels = Array.from({ length: 24 }, (_, pixel) => 10 * pixel)
+  const found = run(graph, { scan: { type: 'uint8', shape: [1, 1, 4, 6], data: levels } })
+  const { data, shape } = numbers(found[graph.outputs[0]?.name ?? ''] ?? assert.fail())
+  assert.deepEqual(shape, [1, 2, 4, 6])
+  for (const [pixel, level] of levels.entries()) {
+    // Weights and biases of ¼ and ½: the logits are a quarter of z + 1 apart, z = (level − 100) / 50.
+    const second = 1 / (1 + Math.exp(-((level - 100) / 50 + 1) / 4))
+    assert.ok(Math.abs((data[24 + pixel] ?? 0) - second) < 1e-6 && Math.abs((data[pixel] ?? 0) - (1 - second)) < 1e-6)
+  }
 })
 
 test('a plan that came from elsewhere is checked as the file was', () => {
