@@ -133,3 +133,11 @@ test('headings stand out in a terminal only', () => {
   assert.ok(resultTable(results, { isTTY: true }).some((line) => line.startsWith('\u001b[1mhospital')))
   assert.ok(!plain(results).join('').includes('\u001b'))
 })
+
+test('one round is one', () => {
+  for (const [rounds, text] of [
+    [1, '1 round ('],
+    [3, '3 rounds ('],
+  ] as const)
+    assert.ok(plain(sampleResults({ rounds })).some((line) => line.startsWith(text)))
+})

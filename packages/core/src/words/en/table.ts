@@ -32,7 +32,7 @@ export const tableWords = {
     return `${site}: federated is ${parts.join(', ')} than local only`
   },
   rounds: (rounds: number, best: number, because: string) =>
-    `${rounds} rounds (${because}); the model is that of round ${best}.`,
+    `${rounds} ${rounds === 1 ? 'round' : 'rounds'} (${because}); the model is that of round ${best}.`,
   traffic: (up: number, down: number) => `Sent by the hospitals: ${sizeInWords(up)}; received: ${sizeInWords(down)}.`,
   weights: (sha256: string) => `SHA-256 of the weights: ${sha256}`,
   plan: (hash: string) => `Plan hash: ${hash}`,
