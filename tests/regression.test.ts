@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { type Estimate, estimateSchema } from '@wardround/core/metrics/schema.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { z } from 'zod'
 import { document, scratch, wardround } from './support.ts'
@@ -50,14 +51,7 @@ ${evaluate}
   return path
 }
 
-const estimate = z.strictObject({
-  value: z.number().nullable(),
-  low: z.number().nullable(),
-  high: z.number().nullable(),
-  n: z.int().nullable(),
-})
-type Shown = z.output<typeof estimate>
-const model = z.record(z.string(), estimate)
+const model = z.record(z.string(), estimateSchema)
 const shownSchema = z.looseObject({
   outcome: z.literal('completed'),
   sites: z.array(z.looseObject({ local: model, federated: model, centralised: model, difference: model })).length(2),
@@ -86,7 +80,7 @@ test('a number has its errors and R², with intervals at each hospital and for t
         assert.equal(n, 24)
       }
     }
-  const { meanAbsoluteError, rootMeanSquaredError, r2 } = overall.federated as Record<string, Shown>
+  const { meanAbsoluteError, rootMeanSquaredError, r2 } = overall.federated as Record<string, Estimate>
   // Uniform from −2 to 2 around the line: a mean absolute error of 1, a root mean square of 2 / √3; age explains the rest.
   assert.ok((meanAbsoluteError?.low ?? 9) < 1 && 1 < (meanAbsoluteError?.high ?? 0), JSON.stringify(meanAbsoluteError))
   assert.ok(Math.abs((rootMeanSquaredError?.value ?? 9) - 2 / Math.sqrt(3)) < 0.25)

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { estimateSchema } from '@wardround/core/metrics/schema.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { encode } from 'fast-png'
 import { z } from 'zod'
@@ -76,13 +77,7 @@ rounds: { maximum: 6, stop: { metric: loss, patience: 6 } }
 `,
 )
 
-const estimate = z.object({
-  value: z.number().nullable(),
-  low: z.number().nullable(),
-  high: z.number().nullable(),
-  n: z.int().nullable(),
-})
-const model = z.object({ dice: estimate, iou: estimate, accuracy: estimate })
+const model = z.object({ dice: estimateSchema, iou: estimateSchema, accuracy: estimateSchema })
 const shownSchema = z.looseObject({
   outcome: z.literal('completed'),
   weightsSha256: z.string(),

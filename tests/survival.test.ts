@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { estimateSchema } from '@wardround/core/metrics/schema.ts'
 import { seededRandom } from '@wardround/core/random.ts'
 import { z } from 'zod'
 import { document, scratch, wardround } from './support.ts'
@@ -47,13 +48,7 @@ rounds: { maximum: 10, stop: { metric: loss, patience: 10 } }
 `,
 )
 
-const estimate = z.object({
-  value: z.number().nullable(),
-  low: z.number().nullable(),
-  high: z.number().nullable(),
-  n: z.int().nullable(),
-})
-const model = z.object({ concordance: estimate, accuracy: estimate })
+const model = z.object({ concordance: estimateSchema, accuracy: estimateSchema })
 const shownSchema = z.looseObject({
   outcome: z.literal('completed'),
   weightsSha256: z.string(),

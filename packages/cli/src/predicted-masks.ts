@@ -15,8 +15,9 @@ type Marks = {
  * Writes the mask of a record, which is counted from 0, and says its file and how many pixels each label has: the most probable one, of two labels with one output the second from a half on.
  * Errors: WR_GRAPH_INVALID where a model's labels are not those of its outputs, WR_PERMISSION.
  */
-export function maskWriter(folder: string, { levels, extents: [outputs = 0, height = 0, width = 0] }: Marks) {
-  if (levels.length < 2 || levels.length !== Math.max(2, outputs))
+export function maskWriter(folder: string, { levels, extents }: Marks) {
+  const [outputs = 0, height = 0, width = 0] = extents
+  if (extents.length !== 3 || !extents.every((extent) => extent > 0) || levels.length !== Math.max(2, outputs))
     throw new WardroundError('WR_GRAPH_INVALID', { problem: 'its metadata name other labels than it has outputs' })
   const pixels = height * width
   const labelOf = (probabilities: readonly number[], pixel: number): number => {

@@ -4,9 +4,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { graphBuilder } from '@wardround/core/graph/builder.ts'
 import { decodeModel } from '@wardround/core/graph/decode-model.ts'
 import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import { exportModel } from '@wardround/core/graph/export.ts'
+import { type Graph, int } from '@wardround/core/graph/ir.ts'
 import { validatePlan } from '@wardround/core/protocol/plan.ts'
 import { testPlan } from '@wardround/site/testing/hospital.ts'
 import { decode, encode } from 'fast-png'
@@ -47,6 +49,15 @@ function modelOf(
       { name: 'output.bias', shape: [lines.length], data: floats('start') },
     ],
   })
+}
+
+/** One number of an image, rather than one of each pixel. */
+function modelWithoutImages(): Graph {
+  const b = graphBuilder()
+  const scan = b.input({ name: 'scan', type: 'uint8', shape: ['rows', 1, height, width] })
+  const levels = b.node('Cast', [scan], { attributes: { to: int(1) } })
+  const mean = b.node('ReduceMean', [b.node('Flatten', [levels]), b.axes([1])])
+  return b.build('vector', [b.node('Identity', [mean], { name: 'prediction' })])
 }
 
 const path = (name: string): string => join(folder, name)
@@ -117,8 +128,16 @@ test('without a folder for the masks, or with a file that names other labels, it
   const nowhere = await ran(['predict', saved('model.onnx', model), table])
   assert.match(nowhere.stderr, /^WR_USAGE: .*--masks FOLDER/)
   const { graph, metadata } = decodeModel(model)
-  const mask = JSON.stringify({ 0: 'a', 1: 'b', 2: 'c' })
-  const other = saved('other.onnx', encodeModel(graph, { ...metadata, mask }))
-  const refused = await ran(['predict', other, table, '--masks', path('none')])
-  assert.match(refused.stderr, /^WR_GRAPH_INVALID: /)
+  const vector = modelWithoutImages()
+  for (const [own, change] of [
+    [graph, { 0: 'a', 1: 'b', 2: 'c' }],
+    [graph, { 0: 'a' }],
+    [graph, { 0: 'a', 256: 'b' }],
+    [graph, { 0: 'a', x: 'b' }],
+    [vector, { 0: 'a', 1: 'b' }],
+  ] as const) {
+    const other = saved('other.onnx', encodeModel(own, { ...metadata, mask: JSON.stringify(change) }))
+    const refused = await ran(['predict', other, table, '--masks', path('none')])
+    assert.match(refused.stderr, /^WR_GRAPH_INVALID: /, JSON.stringify(change))
+  }
 })

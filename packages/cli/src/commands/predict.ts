@@ -7,6 +7,7 @@ import type { Graph, ValueInfo } from '@wardround/core/graph/ir.ts'
 import { parseNumber } from '@wardround/core/numbers.ts'
 import { maskLevels } from '@wardround/core/preparation/encoding.ts'
 import { plainCode } from '@wardround/core/preparation/table.ts'
+import { maskLabelsSchema } from '@wardround/core/study/study.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
 import { parseConfig, readConfig, type SiteConfig } from '@wardround/site/config.ts'
 import { tableRecords } from '@wardround/site/data/load.ts'
@@ -90,7 +91,7 @@ const classesIn = ({ classes = '[]' }: Metadata): readonly string[] => parsedAs(
 
 /** Of a model that marks images, the grey level of each label. Errors: WR_GRAPH_INVALID. */
 const maskLevelsIn = ({ mask }: Metadata): readonly number[] | undefined =>
-  mask === undefined ? undefined : maskLevels({ column: '', mask: parsedAs(z.record(z.string(), z.string()), mask) })
+  mask === undefined ? undefined : maskLevels({ mask: parsedAs(maskLabelsSchema, mask) })
 
 /** Column → what its images are brought to. Errors: WR_GRAPH_INVALID. */
 const imagesIn = ({ images = '{}' }: Metadata): WantedImages => parsedAs(wantedImages, images)

@@ -9,7 +9,7 @@ import type { Preparation } from '@wardround/core/preparation/schema.ts'
 import type { Results } from '@wardround/core/protocol/results.ts'
 import type { ModelResult } from '@wardround/core/protocol/task.ts'
 import { measuredOn, type Study } from '@wardround/core/study/study.ts'
-import type { Weights } from '@wardround/core/weights.ts'
+import { sizeOf, type Weights } from '@wardround/core/weights.ts'
 import type { DatasetCache, Prepared } from '@wardround/site/dataset.ts'
 import { compare, hiddenResult, meanOf, patientsIn, predict, watchedFigure } from '@wardround/site/evaluation.ts'
 import {
@@ -87,13 +87,16 @@ type Pooled = ModelInputs & { readonly group: Int32Array<ArrayBuffer> }
 export function pool(parts: readonly ModelInputs[]): Pooled {
   const rows = parts.reduce((sum, part) => sum + part.rows, 0)
   const width = parts[0]?.width ?? 0
-  const { extents, pixelScale, targetWidth, masks } = parts[0] ?? {}
+  const { extents, pixelScale, targetWidth } = parts[0] ?? {}
   const features = pixelScale === undefined ? new Float32Array(rows * width) : new Uint8Array(rows * width)
   const [target, group] = [new Float32Array(rows * (targetWidth ?? 1)), new Int32Array(rows)]
+  const maskSize = sizeOf(extents?.slice(1) ?? [])
+  const masks = parts[0]?.masks && new Uint8Array(rows * maskSize)
   let row = 0
   for (const [index, part] of parts.entries()) {
     features.set(part.features, row * width)
     target.set(part.target, row * (targetWidth ?? 1))
+    masks?.set(part.masks ?? [], row * maskSize)
     group.fill(index, row, row + part.rows)
     row += part.rows
   }
@@ -107,21 +110,10 @@ export function pool(parts: readonly ModelInputs[]): Pooled {
     ...(pixelScale === undefined ? {} : { pixelScale: scalesOf(parts) }),
     target,
     ...(targetWidth === undefined ? {} : { targetWidth }),
-    ...(masks === undefined ? {} : { masks: joinedMasks(parts) }),
+    ...(masks === undefined ? {} : { masks }),
     group,
     patients,
   }
-}
-
-function joinedMasks(parts: readonly ModelInputs[]): Uint8Array<ArrayBuffer> {
-  const own = parts.flatMap(({ masks }) => (masks === undefined ? [] : [masks]))
-  const all = new Uint8Array(own.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const masks of own) {
-    all.set(masks, at)
-    at += masks.length
-  }
-  return all
 }
 
 /** Each hospital's, one after another. */

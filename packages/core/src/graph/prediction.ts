@@ -10,14 +10,16 @@ import { extentsOf, type Inputs, networkOf, weightSpecs } from './network.ts'
 import { appendLevels, appendScale, pixelScaleInputs } from './pixels.ts'
 
 /** What turns logits [batch, outputs, …] into what a person is told: a probability, one for each class, or the value itself. */
-export const outputActivation = (loss: Loss, outputs: number): Activation =>
-  outcomeActivation[outcomeOf(loss)] ?? (outputs === 1 ? 'sigmoid' : 'softmax')
-const outcomeActivation: Record<Outcome, Activation | undefined> = {
+export function outputActivation(loss: Loss, outputs: number): Activation {
+  const outcome = outcomeOf(loss)
+  if (outcome === 'segmentation') return outputs === 1 ? 'sigmoid' : 'softmax'
+  return outcomeActivation[outcome]
+}
+const outcomeActivation: Record<Exclude<Outcome, 'segmentation'>, Activation> = {
   binary: 'sigmoid',
   multiclass: 'softmax',
   regression: 'linear',
   survival: 'linear',
-  segmentation: undefined,
 }
 
 /** From logits to predictions; classes are told apart along axis 1, the pixels of an image behind it. */

@@ -7,6 +7,7 @@ import fixture from './fixtures/metrics.json' with { type: 'json' }
 import { bootstrap as bootstrapOf, exactAuroc, percentiles, pooledEstimates } from './intervals.ts'
 import { estimateSchema, type Statistic } from './schema.ts'
 import { mergeStatistics, type Scored, statisticOf } from './statistic.ts'
+import { near } from './testing/near.ts'
 
 const names = ['accuracy', 'auroc', 'brier'] as const
 type Labels = readonly (string | number)[]
@@ -25,16 +26,6 @@ const scoredOf = (
   patients: (patients ?? labels.map((_, row) => row)).map(String),
 })
 const statisticsOf = (scored: Scored): Statistic => statisticOf('binaryCrossEntropy', scored)
-
-type Bounds = { readonly low: number | null; readonly high: number | null }
-/** Both ends within `tolerance`. */
-function near(found: Bounds | undefined, wanted: Bounds, tolerance: number): void {
-  for (const end of ['low', 'high'] as const)
-    assert.ok(
-      Math.abs((found?.[end] ?? Number.NaN) - (wanted[end] ?? Number.NaN)) <= tolerance,
-      `${end}: ${found?.[end]} and ${wanted[end]}, ± ${tolerance}`,
-    )
-}
 
 test('percentiles are those of NumPy', () => {
   const { values, low, high } = fixture.percentiles

@@ -10,6 +10,7 @@ import { bootstrap, pooledEstimates } from './intervals.ts'
 import { estimateSchema } from './schema.ts'
 import { mergeStatistics, type Scored, statisticOf } from './statistic.ts'
 import { summarise } from './summary.ts'
+import { near } from './testing/near.ts'
 
 const names = ['meanAbsoluteError', 'rootMeanSquaredError', 'r2', 'meanSquaredError'] as const
 const scoredOf = (scores: readonly number[], truths: readonly number[], patients?: readonly number[]): Scored => ({
@@ -20,15 +21,6 @@ const scoredOf = (scores: readonly number[], truths: readonly number[], patients
 const statisticIn = (scored: Scored) => statisticOf('meanSquaredError', scored)
 const ofNumbers = (models: readonly Scored[], labels: readonly string[], replicates = 1000) =>
   bootstrap(models, labels, { outcome: 'regression', replicates })
-
-type Bounds = { readonly low: number | null; readonly high: number | null }
-function near(found: Bounds | undefined, wanted: Bounds, tolerance: number): void {
-  for (const end of ['low', 'high'] as const)
-    assert.ok(
-      Math.abs((found?.[end] ?? Number.NaN) - (wanted[end] ?? Number.NaN)) <= tolerance,
-      `${end}: ${found?.[end]} and ${wanted[end]}, ± ${tolerance}`,
-    )
-}
 
 test('by hand: errors 1, −1 and 4 of truths 0, 2 and 4', () => {
   const found = summarise(statisticIn(scoredOf([1, 1, 8], [0, 2, 4])))

@@ -26,7 +26,7 @@ export type WrittenTarget = Exclude<TargetSpec, MaskTarget>
 export type MaskTarget = Extract<TargetSpec, { readonly mask: unknown }>
 
 /** The levels of a mask's labels, in order of their index: rising, so that the first is the background. */
-export const maskLevels = ({ mask }: MaskTarget): readonly number[] =>
+export const maskLevels = ({ mask }: Pick<MaskTarget, 'mask'>): readonly number[] =>
   Object.keys(mask)
     .map(Number)
     .toSorted((a, b) => a - b)

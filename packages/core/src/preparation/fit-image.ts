@@ -65,9 +65,11 @@ function nearestTo({ levels, ...from }: Plane, to: Size): Uint8Array {
   const places = (length: number, made: number): readonly number[] =>
     Array.from({ length: made }, (_, place) => Math.floor(((2 * place + 1) * length) / (2 * made)))
   const columns = places(from.width, to.width)
-  return Uint8Array.from(
-    places(from.height, to.height).flatMap((row) => columns.map((column) => levels[row * from.width + column] ?? 0)),
-  )
+  const made = new Uint8Array(to.width * to.height)
+  for (const [line, row] of places(from.height, to.height).entries())
+    for (const [place, column] of columns.entries())
+      made[line * to.width + place] = levels[row * from.width + column] ?? 0
+  return made
 }
 
 /** Columns first, then rows, rounded to levels in between. */

@@ -60,17 +60,15 @@ export function transform(
     width,
     ...(image === undefined ? {} : { extents: image.extents, pixelScale: scaleOf(scales.image ?? image) }),
     ...targetOf(table, rows),
-    ...(table.masks === undefined ? {} : { masks: joinedMasks(table.masks, rows) }),
+    ...masksOf(table, rows),
     patients: Array.from(rows, (row) => table.patients[row] ?? ''),
   }
 }
 
-function joinedMasks(masks: readonly Uint8Array[], rows: Int32Array): Uint8Array<ArrayBuffer> {
+function masksOf({ masks }: TypedTable, rows: Int32Array): Pick<ModelInputs, 'masks'> {
+  if (masks === undefined) return {}
   const own = Array.from(rows, (row) => masks[row] ?? noImage)
-  return joined(
-    own,
-    own.reduce((sum, { length }) => sum + length, 0),
-  )
+  return { masks: joined(own, rows.length * (own[0]?.length ?? 0)) }
 }
 
 function targetOf({ target, times }: TypedTable, rows: Int32Array): Pick<ModelInputs, 'target' | 'targetWidth'> {

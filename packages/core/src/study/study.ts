@@ -76,15 +76,14 @@ const numberTarget = z.strictObject({
 const survivalTarget = z.strictObject({ time: numberTarget, event: binaryTarget })
 const isLevel = (text: string): boolean => /^(?:0|[1-9]\d{0,2})$/.test(text) && Number(text) <= 255
 
+/** Level in a mask → what it means; the lowest is the background. */
+export const maskLabelsSchema = z
+  .record(z.string(), z.string().min(1).max(200))
+  .refine((labels) => Object.keys(labels).every(isLevel), 'grey levels from 0 to 255')
+  .refine((labels) => Object.keys(labels).length >= 2, 'two levels or more')
+
 /** What each pixel of an image shows: a grey image of the same size says so by its levels. */
-const maskTarget = z.strictObject({
-  column: columnName,
-  /** Level in the mask → what it means; the lowest is the background. */
-  mask: z
-    .record(z.string(), z.string().min(1).max(200))
-    .refine((labels) => Object.keys(labels).every(isLevel), 'grey levels from 0 to 255')
-    .refine((labels) => Object.keys(labels).length >= 2, 'two levels or more'),
-})
+const maskTarget = z.strictObject({ column: columnName, mask: maskLabelsSchema })
 export const targetSchema = z.union([binaryTarget, classTarget, numberTarget, survivalTarget, maskTarget])
 export type TargetSpec = z.output<typeof targetSchema>
 

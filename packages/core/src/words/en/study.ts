@@ -77,7 +77,7 @@ export const problemWords = {
   plainDescentOnly: (name: string) =>
     `strategy.${name} reads a hospital's mean gradient out of its update, which is that of plain gradient descent only: sgd without momentum, schedule and clipGradients`,
   measuredLossOnly: (name: string) =>
-    `strategy.${name} weighs hospitals by the loss of their predictions, which is binaryCrossEntropy, categoricalCrossEntropy (without fields) or meanSquaredError; train with that`,
+    `strategy.${name} weighs hospitals by the loss of their predictions, which is binaryCrossEntropy, categoricalCrossEntropy (without fields), meanSquaredError, dice or diceCrossEntropy; train with that`,
   quorumOverBuffer: (quorum: number, buffer: number) =>
     `a round is over with its first ${buffer} updates (strategy.fedBuff.buffer), so it can never have ${quorum}`,
   statisticsCorrected: (name: string) =>
