@@ -58,7 +58,18 @@ async function standings(given: TrainRequest, wayOf: (options: WayOptions) => Pr
   return found
 }
 
-test('from any part on, by any way, to the same weights, state and losses', async () => {
+const withoutLosses = ({ done, carried }: Checkpoint) => ({ done, carried })
+
+/** Those of many steps are averaged all at once, which may be rounded otherwise (core/graph/hoist.ts); a site trains one request in one way. */
+function areClose(losses: readonly number[], others: readonly number[]): void {
+  assert.equal(losses.length, others.length)
+  for (const [part, loss] of losses.entries()) {
+    const other = others[part] ?? Number.NaN
+    assert.ok(Math.abs(loss - other) <= 1e-6 * Math.max(1, Math.abs(other)), `${loss} and ${other}`)
+  }
+}
+
+test('from any part on, by any way, to the same weights and state, and by the same way to the same losses', async () => {
   let resumed = 0
   const seen = new Set<unknown>()
   await fc.assert(
@@ -73,7 +84,10 @@ test('from any part on, by any way, to the same weights, state and losses', asyn
         // What stands in the request as its start counts no more.
         const weights = request.weights.map((tensor) => ({ ...tensor, data: new Float32Array(sizeOf(tensor.shape)) }))
         const rest = await standings({ ...request, weights, resume }, second)
-        assert.deepEqual(rest, all.slice(index + 1))
+        const undisturbed = all.slice(index + 1)
+        assert.deepEqual(rest.map(withoutLosses), undisturbed.map(withoutLosses))
+        if (first === second) assert.deepEqual(rest, undisturbed)
+        else for (const [at, { losses }] of rest.entries()) areClose(losses, undisturbed[at]?.losses ?? [])
         resumed += 1
       }
     }),
