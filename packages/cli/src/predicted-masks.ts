@@ -1,6 +1,8 @@
 /** What a model has marked in images, as files that a viewer can lay over them. */
 import { join } from 'node:path'
 import { WardroundError } from '@wardround/core/errors.ts'
+import { type Size, unfitMask } from '@wardround/core/preparation/fit-image.ts'
+import type { ImageForm } from '@wardround/core/study/study.ts'
 import { greyPng } from '@wardround/site/data/images/encode.ts'
 import { writeOut } from './homes.ts'
 
@@ -9,13 +11,18 @@ type Marks = {
   readonly levels: readonly number[]
   /** Of what is predicted of an image: labels, or of two labels one, height and width. */
   readonly extents: readonly number[]
+  /** How images are brought to that height and width. */
+  readonly fit: ImageForm['fit']
 }
 
+/** A record's place, counted from 0, and the size that its image came in. */
+type Marked = { readonly record: number; readonly size: Size }
+
 /**
- * Writes the mask of a record, which is counted from 0, and says its file and how many pixels each label has: the most probable one, of two labels with one output the second from a half on.
+ * Writes the mask of a record, as large as its image is, and says its file and how many pixels each label has: the most probable one, of two labels with one output the second from a half on.
  * Errors: WR_GRAPH_INVALID where a model's labels are not those of its outputs, WR_PERMISSION.
  */
-export function maskWriter(folder: string, { levels, extents }: Marks) {
+export function maskWriter(folder: string, { levels, extents, fit }: Marks) {
   const [outputs = 0, height = 0, width = 0] = extents
   if (extents.length !== 3 || !extents.every((extent) => extent > 0) || levels.length !== Math.max(2, outputs))
     throw new WardroundError('WR_GRAPH_INVALID', { problem: 'its metadata name other labels than it has outputs' })
@@ -27,16 +34,19 @@ export function maskWriter(folder: string, { levels, extents }: Marks) {
     for (let output = 1; output < outputs; output++) if (of(output) > of(best)) best = output
     return best
   }
-  return (probabilities: readonly number[], record: number): readonly [file: string, ...counts: number[]] => {
-    const labels = Array.from({ length: pixels }, (_, pixel) => labelOf(probabilities, pixel))
+  return (probabilities: readonly number[], { record, size }: Marked): readonly [file: string, ...counts: number[]] => {
+    const predicted = Uint8Array.from({ length: pixels }, (_, pixel) => labelOf(probabilities, pixel))
+    const labels = unfitMask(predicted, { size: [height, width], fit }, size)
+    const counts = levels.map(() => 0)
+    for (const label of labels) counts[label] = (counts[label] ?? 0) + 1
     const file = join(folder, `row-${record + 1}.png`)
     writeOut(
       file,
       greyPng(
-        Uint8Array.from(labels, (label) => levels[label] ?? 0),
-        { height, width },
+        labels.map((label) => levels[label] ?? 0),
+        size,
       ),
     )
-    return [file, ...levels.map((_, label) => labels.filter((own) => own === label).length)]
+    return [file, ...counts]
   }
 }

@@ -78,20 +78,28 @@ const document = z.looseObject({
   predictions: z.array(z.tuple([z.string()], z.number())),
 })
 
-async function marked(model: Uint8Array, into: string) {
+async function marked(model: Uint8Array, into: string, of = table) {
   const { code, stdout, stderr } = await ran([
-    ...['predict', saved('model.onnx', model), table, '--masks', path(into), '--json'],
+    ...['predict', saved('model.onnx', model), of, '--masks', path(into), '--json'],
   ])
   assert.equal(code, 0, stdout + stderr)
   const { columns, predictions } = document.parse(JSON.parse(stdout))
   const masks = predictions.map(([file]) => decode(readFileSync(file)))
-  for (const mask of masks) assert.deepEqual([mask.width, mask.height, mask.channels], [width, height, 1])
-  return { columns, counts: predictions.map(([, ...counts]) => counts), masks: masks.map(({ data }) => [...data]) }
+  return {
+    columns,
+    counts: predictions.map(([, ...counts]) => counts),
+    masks: masks.map(({ data }) => [...data]),
+    sizes: masks.map((mask) => [mask.width, mask.height, mask.channels]),
+  }
 }
 
 test('of two labels with one output the second is marked from a probability of a half on', async () => {
   const model = modelOf({ 0: 'background', 255: 'tumour' }, [{ slope: 1, start: 0 }])
-  const { columns, counts, masks } = await marked(model, 'one')
+  const { columns, counts, masks, sizes } = await marked(model, 'one')
+  assert.deepEqual(sizes, [
+    [width, height, 1],
+    [width, height, 1],
+  ])
   assert.deepEqual(columns, ['mask', '0', '255'])
   assert.deepEqual(masks, [
     [0, 0, 255, 255, 255, 255],
@@ -121,6 +129,22 @@ test('of several labels the most probable one is marked, by the level that the s
     [2, 2, 2],
     [6, 0, 0],
   ])
+})
+
+test('a mask is as large as its image was, before it was brought to the model’s size', async () => {
+  // Four by four pixels come to lie in two by two, beside a column of nothing.
+  const quarters = [0, 0, 255, 255, 0, 0, 255, 255, 255, 255, 0, 0, 255, 255, 0, 0]
+  const file = encode({ width: 4, height: 4, channels: 1, depth: 8, data: Uint8Array.from(quarters) })
+  saved('quarters.png', file)
+  const larger = saved('larger.csv', 'scan\n0.png\nquarters.png\n')
+  const model = modelOf({ 0: 'background', 255: 'tumour' }, [{ slope: 1, start: 0 }])
+  const { masks, sizes, counts } = await marked(model, 'larger', larger)
+  assert.deepEqual(sizes, [
+    [3, 2, 1],
+    [4, 4, 1],
+  ])
+  assert.deepEqual(masks[1], quarters)
+  assert.deepEqual(counts[1], [8, 8])
 })
 
 test('without a folder for the masks, or with a file that names other labels, it says so', async () => {

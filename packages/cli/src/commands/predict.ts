@@ -6,6 +6,7 @@ import { decodeModel } from '@wardround/core/graph/decode-model.ts'
 import type { Graph, ValueInfo } from '@wardround/core/graph/ir.ts'
 import { parseNumber } from '@wardround/core/numbers.ts'
 import { maskLevels } from '@wardround/core/preparation/encoding.ts'
+import type { Size } from '@wardround/core/preparation/fit-image.ts'
 import { plainCode } from '@wardround/core/preparation/table.ts'
 import { maskLabelsSchema } from '@wardround/core/study/study.ts'
 import { cliWords } from '@wardround/core/words/en/cli.ts'
@@ -37,11 +38,11 @@ export async function predictCommand(
   const bytes = new Uint8Array(readFileSync(modelPath))
   const { graph, metadata } = decodeModel(bytes)
   const run = await openModel(bytes)
-  const told = tellerFor(graph, metadata, options.masks)
-  const predictions: (readonly (number | string)[])[] = []
   const given = { units: unitsIn(metadata), images: imagesIn(metadata) }
-  for await (const { feeds } of batchesOf(graph, given, { file, configPath: options.config }))
-    predictions.push(...told.rows(await run(feeds), predictions.length))
+  const told = tellerFor(graph, { metadata, images: given.images, folder: options.masks })
+  const predictions: (readonly (number | string)[])[] = []
+  for await (const { feeds, sizes } of batchesOf(graph, given, { file, configPath: options.config }))
+    predictions.push(...told.rows(await run(feeds), { before: predictions.length, sizes }))
   if (predictions.length === 0) throw new WardroundError('WR_DATA_EMPTY', { file })
   const columns = told.columns(predictions[0]?.length ?? 0)
   const lines = [['row', ...columns], ...predictions.map((values, row) => [row + 1, ...values])].map((row) =>
@@ -59,11 +60,15 @@ export async function predictCommand(
 type Teller = {
   /** By how many values there are of a record. */
   columns(values: number): readonly string[]
-  /** `before` are the records before these. */
-  rows(predictions: readonly (readonly number[])[], before: number): readonly (readonly (number | string)[])[]
+  rows(predictions: readonly (readonly number[])[], of: Rows): readonly (readonly (number | string)[])[]
 }
 
-function tellerFor({ outputs }: Graph, metadata: Metadata, folder: string | undefined): Teller {
+/** `before` are the records before these; by column, the size that each one's image came in. */
+type Rows = { readonly before: number; readonly sizes: Readonly<Record<string, readonly Size[]>> }
+
+type Told = { readonly metadata: Metadata; readonly images: WantedImages; readonly folder: string | undefined }
+
+function tellerFor({ outputs }: Graph, { metadata, images, folder }: Told): Teller {
   const levels = maskLevelsIn(metadata)
   if (levels === undefined)
     return {
@@ -72,10 +77,19 @@ function tellerFor({ outputs }: Graph, metadata: Metadata, folder: string | unde
     }
   if (folder === undefined)
     throw new WardroundError('WR_USAGE', { problem: cliWords.masksNowhere(), command: 'predict' })
-  const write = maskWriter(outFolder(folder), { levels, extents: outputs[0]?.shape.slice(1).map(Number) ?? [] })
+  const [[column = '', form] = []] = Object.entries(images)
+  if (form === undefined)
+    throw new WardroundError('WR_GRAPH_INVALID', { problem: 'its metadata name no image to mark' })
+  const extents = outputs[0]?.shape.slice(1).map(Number) ?? []
+  const write = maskWriter(outFolder(folder), { levels, extents, fit: form.fit })
   return {
     columns: () => ['mask', ...levels.map(String)],
-    rows: (predictions, before) => predictions.map((values, row) => write(values, before + row)),
+    rows: (predictions, { before, sizes }) =>
+      predictions.map((values, row) => {
+        const size = sizes[column]?.[row]
+        if (size === undefined) throw new RangeError('a prediction without its image')
+        return write(values, { record: before + row, size })
+      }),
   }
 }
 
@@ -120,9 +134,16 @@ async function* batchesOf(graph: Graph, { units, images }: Given, { file, config
   if (missing !== undefined) throw new WardroundError('WR_DATA_COLUMN', { column: missing.name, available: columns })
   const readers = graph.inputs.filter(({ name }) => !Object.hasOwn(images, name)).map((input) => readerOf(input, graph))
   const firstLine = config.data.header === undefined ? 2 : 1
-  const feeds = async (batch: readonly CellRecord[], before: number): Promise<Feeds> => {
+  const batchAt = async (batch: readonly CellRecord[], before: number): Promise<Batch> => {
     const place = { file, line: firstLine + before, before }
-    return { ...feedsOf(readers, batch, place), ...(await pictures.levels(batch, place)) }
+    const shown = Object.entries(await pictures.images(batch, place))
+    return {
+      feeds: {
+        ...feedsOf(readers, batch, place),
+        ...Object.fromEntries(shown.map(([name, { levels }]) => [name, levels])),
+      },
+      sizes: Object.fromEntries(shown.map(([name, own]) => [name, own.sizes])),
+    }
   }
   const mostRows = Object.keys(images).length === 0 ? batchRows : batchImages
   let before = 0
@@ -130,11 +151,11 @@ async function* batchesOf(graph: Graph, { units, images }: Given, { file, config
   for await (const record of records) {
     batch.push(record)
     if (batch.length < mostRows) continue
-    yield { feeds: await feeds(batch, before) }
+    yield await batchAt(batch, before)
     before += batch.length
     batch = []
   }
-  if (batch.length > 0) yield { feeds: await feeds(batch, before) }
+  if (batch.length > 0) yield await batchAt(batch, before)
 }
 
 /** A number in an unknown unit would be taken for one in the study's, and nobody would notice. Errors: WR_CONFIG. */
@@ -171,6 +192,7 @@ function readerOf({ name, type }: ValueInfo, { initializers }: Graph): InputRead
 }
 
 type Feeds = Readonly<Record<string, ColumnValues>>
+type Batch = Pick<Rows, 'sizes'> & { readonly feeds: Feeds }
 
 /** Numbers as Float32 with NaN where missing, categories as text with '' where missing. `line` is that of the first record. */
 function feedsOf(

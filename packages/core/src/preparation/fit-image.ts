@@ -13,6 +13,11 @@ export type Picture = {
   readonly levels: Uint8Array
 }
 
+export type Size = Pick<Picture, 'width' | 'height'>
+
+/** Levels [channels, height, width] of what an image is brought to, and the size that it came in. */
+export type FittedImage = { readonly levels: Uint8Array; readonly from: Size }
+
 /** `background` is of masks: the level beside the picture, where no other is made than those it has. */
 export type WantedImage = ImageForm & { readonly background?: number }
 
@@ -22,8 +27,7 @@ export function fitImage(
   { size: [height, width], channels, fit, background }: WantedImage,
 ): Uint8Array {
   const planes = channels === 1 ? [greyOf(picture)] : [0, 1, 2].map((channel) => planeOf(picture, channel))
-  const inner = fit === 'stretch' ? { width, height } : contained(picture, { width, height })
-  const [left, top] = [(width - inner.width) >> 1, (height - inner.height) >> 1]
+  const { inner, left, top } = placeOf(picture, { size: [height, width], fit })
   const fitted = new Uint8Array(channels * height * width).fill(background ?? 0)
   for (const [channel, plane] of planes.entries()) {
     const resized = (background === undefined ? resize : nearestTo)({ ...picture, levels: plane }, inner)
@@ -35,7 +39,26 @@ export function fitImage(
   return fitted
 }
 
-type Size = Pick<Picture, 'width' | 'height'>
+/** The level of each pixel of a picture of size `to`, from labels [height, width] of what fitImage() brought it to: the way back, by the nearest pixel. */
+export function unfitMask(labels: Uint8Array, { size, fit }: Pick<ImageForm, 'size' | 'fit'>, to: Size): Uint8Array {
+  const { inner, left, top } = placeOf(to, { size, fit })
+  const levels = new Uint8Array(inner.width * inner.height)
+  for (let row = 0; row < inner.height; row++) {
+    const from = (top + row) * size[1] + left
+    levels.set(labels.subarray(from, from + inner.width), row * inner.width)
+  }
+  return nearestTo({ ...inner, levels }, to)
+}
+
+/** Whether one picture can lie over another: their proportions are the same, to a pixel. */
+export const haveSameProportions = (a: Size, b: Size): boolean =>
+  Math.abs(a.width * b.height - a.height * b.width) <= Math.max(a.width, a.height, b.width, b.height)
+
+/** Where a picture of a size comes to lie in the one that is wanted. */
+function placeOf(picture: Size, { size: [height, width], fit }: Pick<ImageForm, 'size' | 'fit'>) {
+  const inner = fit === 'stretch' ? { width, height } : contained(picture, { width, height })
+  return { inner, left: (width - inner.width) >> 1, top: (height - inner.height) >> 1 }
+}
 
 /** The largest size of the same proportions. */
 function contained(from: Size, into: Size): Size {

@@ -30,12 +30,16 @@ const studyOf = (channels: 1 | 3, change: Record<string, unknown> = {}): Study =
     rounds: { maximum: 3 },
   })
 
-type Shown = { readonly image: RawImage; readonly set: 'training' | 'test' }
+const from = { width: 3, height: 2 }
+type Shown = { readonly image: Uint8Array | RawImage; readonly set: 'training' | 'test' }
 
 function recordsOf(study: Study, shown: readonly Shown[]) {
   const builder = tableBuilder(study, new Set(['who', 'y', 'set', 'scan']))
   for (const [row, { image, set }] of shown.entries())
-    builder.add({ values: { who: `p${row}`, y: String(row % 2), set }, images: { scan: image } })
+    builder.add({
+      values: { who: `p${row}`, y: String(row % 2), set },
+      images: { scan: image instanceof Uint8Array ? { levels: image, from } : image },
+    })
   const { table, findings } = builder.finish()
   const split = splitPatients(table, study, 'a')
   return { table, findings, split, survey: surveyOf({ study, table, findings, split, minimumCohort: 2 }) }
@@ -123,7 +127,7 @@ test('images become model inputs as they are, with what scales them', () => {
 
 test('a record without an image that can be read is left out, and counted', () => {
   const image = Uint8Array.of(1, 2, 3, 4, 5, 6)
-  const bad: readonly RawImage[] = ['imageMissing', 'imageUnreadable', 'imageUnreadable', 'imageMissing']
+  const bad: readonly Shown['image'][] = ['imageMissing', 'imageUnreadable', 'imageUnreadable', 'imageMissing']
   const shown = [image, ...bad, image.map((level) => level + 9)].map((own): Shown => ({ image: own, set: 'training' }))
   const { table, findings } = recordsOf(studyOf(1), shown)
   assert.deepEqual(table.patients, ['p0', 'p5'])

@@ -32,10 +32,17 @@ const study: Study = studySchema.parse({
 const picture = Uint8Array.from({ length: height * width }, (_, pixel) => 40 * pixel)
 const blank = new Uint8Array(height * width).fill(7)
 
-function tableOf(masks: readonly RawImage[], scans: readonly RawImage[] = masks.map(() => picture)) {
+type Given = Uint8Array | RawImage
+const image = (given: Given): RawImage =>
+  given instanceof Uint8Array ? { levels: given, from: { width, height } } : given
+
+function tableOf(masks: readonly Given[], scans: readonly Given[] = masks.map(() => picture)) {
   const builder = tableBuilder(study, new Set(['who', 'mask', 'scan']))
   for (const [row, mask] of masks.entries())
-    builder.add({ values: { who: `p${row}` }, images: { mask, scan: scans[row] ?? 'imageMissing' } })
+    builder.add({
+      values: { who: `p${row}` },
+      images: { mask: image(mask), scan: image(scans[row] ?? 'imageMissing') },
+    })
   return builder.finish()
 }
 const told = (findings: ReturnType<typeof tableOf>['findings']) =>
@@ -69,6 +76,21 @@ test('a record whose mask is not there, cannot be read, or has another level is 
     ['maskLevel', 'error', 'mask', 1],
     ['imageMissing', 'warning', 'scan', 1],
   ])
+})
+
+test('a mask that is not as wide for its height as its image is left out, as an error; of another size it is none', () => {
+  const marked = Uint8Array.of(7, 90, 200, 7, 7, 90)
+  const sized = (size: readonly [number, number]): RawImage => ({
+    levels: marked,
+    from: { width: size[0], height: size[1] },
+  })
+  // A third of its image in both directions, to the pixel; twice it; turned; cropped.
+  const { table, findings } = tableOf(
+    [sized([100, 67]), sized([600, 400]), sized([200, 300]), sized([300, 180])],
+    [300, 300, 300, 300].map((across) => sized([across, 200])),
+  )
+  assert.deepEqual(table.patients, ['p0', 'p1'])
+  assert.deepEqual(told(findings), [['maskProportions', 'error', 'mask', 2]])
 })
 
 test('where nothing is marked in any image there is nothing to learn; where everything is there is', () => {

@@ -37,6 +37,7 @@ export const findingCodes = [
   'imageRepeated',
   'imageInTwoParts',
   'maskLevel',
+  'maskProportions',
 ] as const
 export type FindingCode = (typeof findingCodes)[number]
 

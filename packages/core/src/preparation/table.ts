@@ -20,6 +20,7 @@ import {
   targetColumns,
   targetRule,
 } from './encoding.ts'
+import { type FittedImage, haveSameProportions } from './fit-image.ts'
 import type { Finding, FindingCode } from './schema.ts'
 
 /** A record under the study's column names; null where the hospital's data says that it is missing. */
@@ -28,8 +29,8 @@ export type RawRecord = {
   /** Of the study's image columns, and of a target that is a mask. */
   readonly images?: Readonly<Record<string, RawImage>>
 }
-/** Levels [channels, height, width], or why there are none. */
-export type RawImage = Uint8Array | 'imageMissing' | 'imageUnreadable'
+/** An image, or why there is none. */
+export type RawImage = FittedImage | 'imageMissing' | 'imageUnreadable'
 
 export type TypedColumn =
   /** NaN where missing or out of range. */
@@ -97,7 +98,7 @@ export function tableBuilder(study: Study, available: ReadonlySet<string>): Tabl
       }
       for (const { name, images: own } of imageColumns) {
         const image = images[name]
-        if (image instanceof Uint8Array) own.push(image)
+        if (typeof image === 'object') own.push(image.levels)
       }
       if (part !== undefined) parts.push(part)
       patients.push(patient)
@@ -148,8 +149,8 @@ type Outcome = {
 }
 
 /** What a record counts as, and of a survival target the time beside it, of a mask the mask; or the first column that does not say. */
-function outcomeReader({ data: { target } }: Study): (record: RawRecord) => Outcome {
-  if ('mask' in target) return maskReader(target)
+function outcomeReader({ data: { target, columns } }: Study): (record: RawRecord) => Outcome {
+  if ('mask' in target) return maskReader(target, columns)
   const counted = valueReader(countedTarget(target))
   if (!('time' in target)) return ({ values }) => counted(values)
   const timed = valueReader(target.time)
@@ -159,12 +160,17 @@ function outcomeReader({ data: { target } }: Study): (record: RawRecord) => Outc
   }
 }
 
-function maskReader(target: MaskTarget): (record: RawRecord) => Outcome {
+function maskReader(target: MaskTarget, columns: Study['data']['columns']): (record: RawRecord) => Outcome {
   const { column } = target
+  const [marked = ''] = orderedColumns(columns).flatMap(([name, { type }]) => (type === 'image' ? [name] : []))
   const indices = new Map(maskLevels(target).map((level, index) => [level, index]))
   return ({ images = {} }) => {
-    const levels = images[column] ?? 'imageMissing'
-    if (typeof levels === 'string') return { label: Number.NaN, problem: [levels, 'warning', column] }
+    const own = images[column] ?? 'imageMissing'
+    if (typeof own === 'string') return { label: Number.NaN, problem: [own, 'warning', column] }
+    const image = images[marked] ?? 'imageMissing'
+    if (typeof image === 'object' && !haveSameProportions(own.from, image.from))
+      return { label: Number.NaN, problem: ['maskProportions', 'error', column] }
+    const { levels } = own
     if (levels.some((level) => !indices.has(level)))
       return { label: Number.NaN, problem: ['maskLevel', 'error', column] }
     const mask = levels.map((level) => indices.get(level) ?? 0)

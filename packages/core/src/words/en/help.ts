@@ -119,7 +119,7 @@ export const helpWords = {
       examples: ['model show study.yaml', 'model show model.onnx --svg model.svg'],
     },
     predict: {
-      what: 'Probabilities for the records of a table; of a model that marks images the masks, as PNG files.',
+      what: 'Probabilities for the records of a table; of a model that marks images the masks, as PNG files as large as the images.',
       examples: [
         'predict heart.onnx patients.csv --out scores.csv',
         'predict tumour.onnx scans.csv --masks marked --out areas.csv',

@@ -42,6 +42,8 @@ const sentences: Record<FindingCode, (where: Where) => string> = {
     `${site}: ${records} have a ${column} that another part of the split has, too: what is trained on is tested, and figures will be too good. Give the same image one part, or one patient.`,
   maskLevel: ({ site, column, records }) =>
     `${site}: ${column} has levels in ${records} that the study does not name, and they are left out. Masks are grey PNG files, each level one of data.target.mask; a JPEG file has others in between.`,
+  maskProportions: ({ site, column, records }) =>
+    `${site}: ${column} has other proportions than the image that it marks in ${records}, and they are left out. Check that each record names its own mask, and that none is turned or cropped.`,
   unitSuspect: ({ site, column }) =>
     `${site}: ${column} lies far from what the other hospitals have. It is probably in another unit: say so in its site.yaml (columns: { ${column}: { column: NAME, unit: … } }).`,
 }

@@ -164,11 +164,11 @@ test('masks come as images do, and no level but theirs comes of another size', a
   const grey = (width: number, levels: readonly number[]): Uint8Array =>
     encode({ width, height: levels.length / width, channels: 1, depth: 8, data: Uint8Array.from(levels) })
   savePng('a.png', 10)
-  // Of other proportions: one column of ground comes beside it on the right.
-  writeFileSync(
-    join(folder, 'masks', 'a.png'),
-    grey(4, [200, 200, 5, 5, 200, 200, 5, 5, 5, 5, 200, 200, 5, 5, 200, 200]),
-  )
+  // Twice as large: of four pixels the one on the right below counts.
+  const twice = [5, 200, 5, 5, 5, 5, 5, 200, 5, 5, 5, 5, 5, 5, 5, 200, 5, 5, 5, 5, 5, 200, 5, 5]
+  writeFileSync(join(folder, 'masks', 'a.png'), grey(6, twice))
+  // As high as its image is wide.
+  writeFileSync(join(folder, 'masks', 'turned.png'), grey(4, twice))
   writeFileSync(join(folder, 'masks', 'strange.png'), grey(3, [5, 5, 5, 5, 5, 6]))
   writeFileSync(join(folder, 'masks.bin'), Uint8Array.of(5, 200, 5, 5, 200, 5))
   const tableOf = async (csv: string, mask: string) => {
@@ -181,11 +181,11 @@ test('masks come as images do, and no level but theirs comes of another size', a
       codes: findings.map(({ code }) => code),
     }
   }
-  const csv = 'who,file,drawn\np,a.png,a.png\nq,a.png,strange.png\nr,a.png,\n'
+  const csv = 'who,file,drawn\np,a.png,a.png\nq,a.png,strange.png\nr,a.png,\ns,a.png,turned.png\n'
   const fromFiles = await tableOf(csv, '{ column: drawn, folder: masks }')
   assert.deepEqual(fromFiles.masks, [[1, 0, 0, 0, 1, 0]])
   assert.deepEqual(fromFiles.target, [1])
-  assert.deepEqual(fromFiles.codes, ['maskLevel', 'imageMissing'])
+  assert.deepEqual(fromFiles.codes, ['maskLevel', 'imageMissing', 'maskProportions'])
   // From what was kept of them: the same.
   assert.deepEqual(await tableOf(csv, '{ column: drawn, folder: masks }'), fromFiles)
   const packed = await tableOf('who,file\np,a.png\n', '{ packed: masks.bin, size: [2, 3] }')

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { WardroundError } from '@wardround/core/errors.ts'
 import { parseNumber } from '@wardround/core/numbers.ts'
-import { fitImage, type Picture, type WantedImage } from '@wardround/core/preparation/fit-image.ts'
+import { type FittedImage, fitImage, type Picture, type WantedImage } from '@wardround/core/preparation/fit-image.ts'
 import type { RawImage } from '@wardround/core/preparation/table.ts'
 import { configWords } from '@wardround/core/words/en/config.ts'
 import type { PackedImages } from '../../config.ts'
@@ -32,7 +32,7 @@ export function folderSource(folder: string, wanted: WantedImage, store: ImageSt
     const known = store.get(cell, stamp)
     if (known !== undefined) return known
     const picture = (await decoder).decodePicture(await readFile(path))
-    const image = picture === undefined ? 'imageUnreadable' : fitImage(picture, wanted)
+    const image = picture === undefined ? 'imageUnreadable' : fitted(picture, wanted)
     store.put(cell, stamp, image)
     return image
   }
@@ -46,6 +46,11 @@ export function folderSource(folder: string, wanted: WantedImage, store: ImageSt
     close: () => store.close(),
   }
 }
+
+const fitted = (picture: Picture, wanted: WantedImage): FittedImage => ({
+  levels: fitImage(picture, wanted),
+  from: { width: picture.width, height: picture.height },
+})
 
 /** Undefined for a path that leads out of the folder. */
 function below(folder: string, cell: string): string | undefined {
@@ -78,7 +83,7 @@ export async function packedSource(
     const from = index * imageBytes
     if (!Number.isInteger(index) || index < 0 || from >= levels.length) return 'imageMissing'
     const picture: Picture = { width, height, channels, levels: levels.subarray(from, from + imageBytes) }
-    return fitImage(picture, wanted)
+    return fitted(picture, wanted)
   }
   return { images: async (cells) => cells.map(one), close: () => undefined }
 }

@@ -21,8 +21,9 @@ export const noStore: ImageStore = { get: () => undefined, put: () => undefined,
 const headSchema = z.strictObject({
   /** Of the levels that follow: a file may be torn by a power cut. */
   sha256: z.string(),
-  /** Names with their stamps, in the order of the levels; those without an image come last. */
-  images: z.array(z.tuple([z.string(), z.number(), z.number()])),
+  /** Names with their stamps, and the width and height that they came in, in the order of the levels. */
+  images: z.array(z.tuple([z.string(), z.number(), z.number(), z.number(), z.number()])),
+  /** Names with their stamps. */
   unreadable: z.array(z.tuple([z.string(), z.number(), z.number()])),
 })
 type Head = z.output<typeof headSchema>
@@ -61,10 +62,12 @@ function fileOf(entries: ReadonlyMap<string, Entry>): readonly Uint8Array[] {
   // Files are read side by side: in order of name, what is written is a matter of what there is alone.
   const ordered = [...entries].toSorted(([a], [b]) => (a < b ? -1 : 1))
   const rows = ordered.map(([name, { stamp, image }]) => ({ row: rowOf(name, stamp), image }))
-  const levels = rows.flatMap(({ image }) => (typeof image === 'string' ? [] : [image]))
+  const levels = rows.flatMap(({ image }) => (typeof image === 'string' ? [] : [image.levels]))
   const head: Head = {
     sha256: digestOf(levels),
-    images: rows.flatMap(({ row, image }) => (typeof image === 'string' ? [] : [row])),
+    images: rows.flatMap(({ row, image }) =>
+      typeof image === 'string' ? [] : [[...row, image.from.width, image.from.height]],
+    ),
     unreadable: rows.flatMap(({ row, image }) => (typeof image === 'string' ? [row] : [])),
   }
   return [Buffer.from(`${JSON.stringify(head)}\n`), ...levels]
@@ -89,14 +92,13 @@ function entriesIn(bytes: Uint8Array | undefined, imageBytes: number): ReadonlyM
   const head = headIn(bytes.subarray(0, end))
   const levels = bytes.subarray(end + 1)
   if (head?.images.length !== levels.length / imageBytes || head.sha256 !== digestOf([levels])) return new Map()
-  const stampOf = (sizeBytes: number, changedMs: number): FileStamp => ({ sizeBytes, changedMs })
   return new Map([
-    ...head.images.map(([name, ...stamp], index): [string, Entry] => {
-      const image = levels.subarray(index * imageBytes, (index + 1) * imageBytes)
-      return [name, { stamp: stampOf(...stamp), image }]
+    ...head.images.map(([name, sizeBytes, changedMs, width, height], index): [string, Entry] => {
+      const own = levels.subarray(index * imageBytes, (index + 1) * imageBytes)
+      return [name, { stamp: { sizeBytes, changedMs }, image: { levels: own, from: { width, height } } }]
     }),
-    ...head.unreadable.map(([name, ...stamp]): [string, Entry] => {
-      return [name, { stamp: stampOf(...stamp), image: 'imageUnreadable' }]
+    ...head.unreadable.map(([name, sizeBytes, changedMs]): [string, Entry] => {
+      return [name, { stamp: { sizeBytes, changedMs }, image: 'imageUnreadable' }]
     }),
   ])
 }
