@@ -175,9 +175,9 @@ export const cases: readonly Case[] = [
   },
   {
     name: 'U-Net',
-    layers: [...around(16, around(32, twice(64))), { conv2d: 1, kernel: 1 }, { globalAveragePool: {} }],
+    layers: [...around(16, around(32, twice(64))), { conv2d: 1, kernel: 1 }],
     inputs: [1, 64, 64],
-    loss: 'binaryCrossEntropy' as const,
+    loss: 'diceCrossEntropy' as const,
     optimizer: adam,
     batch: 8,
     microbatch: 4,

@@ -5,8 +5,10 @@ import { encodeModel } from '@wardround/core/graph/encode-model.ts'
 import { epochGraph } from '@wardround/core/graph/epoch.ts'
 import { sizeOf, type Weights } from '@wardround/core/weights.ts'
 import { letGo } from '@wardround/site/memory.ts'
+import { featureFeeds, targetFeed } from '@wardround/site/training/feeds.ts'
 import { ownLane, startThreads } from '@wardround/site/training/lanes.ts'
 import { lineReader } from '@wardround/site/training/lines.ts'
+import type { Dataset } from '@wardround/site/training/messages.ts'
 import { type Parted, parted } from '@wardround/site/training/parted.ts'
 import { amountOfStep, sessionOptions } from '@wardround/site/training/session-options.ts'
 import { remembered } from '@wardround/site/training/way.ts'
@@ -44,19 +46,35 @@ const batchesIn = (path: string): Int32Array<ArrayBuffer> => {
   return new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
 }
 
+function datasetIn({ rows, inputs, files }: Asked): Dataset {
+  const known = { rows, width: sizeOf(inputs), extents: inputs }
+  if (files.scale === undefined) return { ...known, features: floatsIn(files.features), target: floatsIn(files.target) }
+  const bytes = (path: string): Uint8Array<ArrayBuffer> => Uint8Array.from(readFileSync(path))
+  const pixelScale = {
+    mean: Float32Array.of(files.scale.mean),
+    deviation: Float32Array.of(files.scale.deviation),
+  }
+  return {
+    ...known,
+    pixelScale,
+    features: bytes(files.features),
+    target: new Float32Array(rows),
+    masks: bytes(files.target),
+  }
+}
+
 /** A batch in parts, each on a thread of its own, as a site trains what asks for it (packages/site/src/training/parted.ts). */
-async function inParts({ model, training, inputs, rows, files, threads }: Asked, microbatch: number): Promise<Steps> {
+async function inParts(asked: Asked, microbatch: number): Promise<Steps> {
+  const { model, training, files, threads } = asked
   const { batch } = training
   const { lanes } = await startThreads(threads - 1)
   const indices = batchesIn(files.batches)
-  const features = floatsIn(files.features)
-  const data = { features, rows, width: sizeOf(inputs), extents: inputs, target: floatsIn(files.target) }
   const all = { from: 0, count: indices.length / batch }
   const way = await parted(remembered<Parted>(), {
     request: {
       model,
       training: { ...training, epochs: 1, microbatch },
-      data,
+      data: datasetIn(asked),
       weights: firstWeights(files),
       epochs: 1,
       labels: [],
@@ -76,17 +94,17 @@ async function inParts({ model, training, inputs, rows, files, threads }: Asked,
 }
 
 /** Whole epochs in one call, as a site trains a model of less than 8 MB (packages/site/src/training/scanned.ts), but for the threads. */
-async function atOnce({ model, training, inputs, rows, files, threads }: Asked): Promise<Steps> {
+async function atOnce(asked: Asked): Promise<Steps> {
+  const { model, training, inputs, files, threads } = asked
   const { batch } = training
-  const epoch = epochGraph({ model, training, inputs, batch, weighted: false })
+  const data = datasetIn(asked)
+  const pixels = data.pixelScale === undefined ? {} : { pixels: true as const }
+  const epoch = epochGraph({ model, training, inputs, batch, weighted: false, ...pixels })
   const session = await ort.InferenceSession.create(encodeModel(epoch.graph), {
     ...sessionOptions(amountOfStep(batch, inputs)),
     intraOpNumThreads: threads,
   })
-  const outer = {
-    features: floats(floatsIn(files.features), [rows, ...inputs]),
-    target: floats(floatsIn(files.target), [rows, 1]),
-  }
+  const outer = { ...featureFeeds(data), target: targetFeed(data) }
   let carried = Object.fromEntries([
     ...firstWeights(files).map(({ name, shape, data }) => [name, floats(data, shape)] as const),
     ...epoch.state.map(

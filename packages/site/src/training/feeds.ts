@@ -30,7 +30,8 @@ function dataFeeds(request: TrainRequest): Feeds {
   }
 }
 
-const targetFeed = (data: Dataset): Tensor =>
+/** [rows, 1], of survival [rows, 2], of masks [rows, 1, height, width]. */
+export const targetFeed = (data: Dataset): Tensor =>
   data.masks === undefined ? floats(data.target, [data.rows, data.targetWidth ?? 1]) : maskFeed(data.masks, data)
 
 /** Of one channel, as large as the images. */
