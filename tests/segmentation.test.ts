@@ -1,6 +1,6 @@
 /** A study of masks, from hospitals' PNG files to figures and to masks that the finished model marks. */
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { estimateSchema } from '@wardround/core/metrics/schema.ts'
@@ -73,14 +73,19 @@ training:
   epochs: 4
   augment: { flip: both }
 strategy: { fedAvg: {} }
-rounds: { maximum: 6, stop: { metric: loss, patience: 6 } }
+rounds: { maximum: 6, stop: { metric: dice, patience: 6 } }
 `,
 )
 
+const watchedSchema = z.looseObject({
+  metric: z.literal('dice'),
+  rounds: z.array(z.looseObject({ overall: z.looseObject({ value: z.number().min(0).max(1) }) })).min(2),
+})
 const model = z.object({ dice: estimateSchema, iou: estimateSchema, accuracy: estimateSchema })
 const shownSchema = z.looseObject({
   outcome: z.literal('completed'),
   weightsSha256: z.string(),
+  bestRound: z.int(),
   sites: z.array(z.looseObject({ local: model, federated: model, difference: model })).length(3),
   overall: z.looseObject({ federated: model, centralised: model }),
 })
@@ -106,5 +111,9 @@ test('squares are found in hospitals’ images, together as well as pooled, and 
     assert.ok(low !== null && high !== null && value !== null && low <= value && value <= high && low > 0.5)
     assert.equal(site.difference.dice.value, value - (site.local.dice.value ?? Number.NaN))
   }
+  // The rule goes by Dice.
+  const { rounds } = watchedSchema.parse(JSON.parse(readFileSync(join(report, 'report.json'), 'utf8')))
+  const values = rounds.map(({ overall }) => overall.value)
+  assert.equal(shown.bestRound, 1 + values.indexOf(Math.max(...values)))
   assert.equal(shownSchema.parse(document(await ran('--json'))).weightsSha256, shown.weightsSha256)
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { stopMetrics } from '../study/metrics.ts'
+import { stopMetricsOf } from '../study/metrics.ts'
 import { mergeRoundFigures, roundFigure, roundFigureSchema } from './round-figure.ts'
 
 const scored = (scores: readonly number[], target: readonly number[]) => ({
@@ -30,7 +30,7 @@ test('the figure of the parts together is that of the whole, for every metric th
           rows.map(({ score }) => score),
           rows.map(({ label }) => label),
         )
-      for (const metric of stopMetrics.filter((name) => name !== 'auroc')) {
+      for (const metric of stopMetricsOf('binary').filter((name) => name !== 'auroc')) {
         const parts = sites.flatMap((rows) => roundFigure(metric, 'binaryCrossEntropy', of(rows)) ?? [])
         const whole = roundFigure(metric, 'binaryCrossEntropy', of(sites.flat()))
         const merged = mergeRoundFigures(parts)
@@ -41,6 +41,35 @@ test('the figure of the parts together is that of the whole, for every metric th
       }
     }),
   )
+})
+
+test('errors of numbers: absolute ones add up, and the root of squared ones is the mean of the hospitals’ own', () => {
+  const [one, other] = [scored([1, 3], [0, 0]), scored([5], [0])]
+  const merged = (metric: 'meanAbsoluteError' | 'rootMeanSquaredError') =>
+    mergeRoundFigures([one, other].flatMap((site) => roundFigure(metric, 'meanSquaredError', site) ?? []))?.value
+  assert.equal(merged('meanAbsoluteError'), (1 + 3 + 5) / 3)
+  assert.ok(Math.abs((merged('rootMeanSquaredError') ?? 0) - (2 * Math.sqrt((1 + 9) / 2) + 5) / 3) < 1e-12)
+})
+
+test('areas: the mean of the hospitals’ own, by records; without any there is none', () => {
+  // Loss, then found, marked and there of the background and of one label.
+  const areas = (...images: readonly (readonly [number, number, number])[]) => ({
+    scores: Float32Array.from(images.flatMap(([found, marked, there]) => [0.5, 9, found, 9, marked, 9, there])),
+    target: new Float32Array(images.length),
+    patients: images.map((_, index) => `p${index}`),
+  })
+  const [one, other] = [areas([2, 4, 4], [0, 0, 0]), areas([3, 3, 3])]
+  const figures = (metric: 'dice' | 'iou') => [one, other].flatMap((site) => roundFigure(metric, 'dice', site) ?? [])
+  assert.deepEqual(
+    figures('dice').map(({ records, sum }) => [records, sum]),
+    [
+      [2, 0.5 * 2],
+      [1, 1],
+    ],
+  )
+  assert.equal(mergeRoundFigures(figures('dice'))?.value, (0.5 * 2 + 1) / 3)
+  assert.ok(Math.abs((mergeRoundFigures(figures('iou'))?.value ?? 0) - ((2 / 6) * 2 + 1) / 3) < 1e-12)
+  assert.equal(roundFigure('dice', 'dice', areas([0, 0, 0])), null)
 })
 
 test('nothing measured is no figure, and impossible figures are refused', () => {
@@ -54,6 +83,8 @@ test('nothing measured is no figure, and impossible figures are refused', () => 
     { patients: 11 },
     { records: 0 },
     { metric: 'other' },
+    { metric: 'r2' },
+    { metric: 'dice', sum: 10.1 },
     { extra: 1 },
   ]) {
     assert.ok(!roundFigureSchema.safeParse({ ...good, ...change }).success, JSON.stringify(change))

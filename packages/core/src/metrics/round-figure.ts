@@ -4,13 +4,10 @@
  */
 import { z } from 'zod'
 import type { Loss } from '../study/loss.ts'
-import { type StopMetric, stopMetrics } from '../study/metrics.ts'
+import { largestOf, type StopMetric, stopMetrics } from '../study/metrics.ts'
 import { exactAuroc } from './intervals.ts'
 import { type Scored, statisticOf } from './statistic.ts'
 import { summarise } from './summary.ts'
-
-/** The largest mean that each figure can have. */
-const largest: Readonly<Record<StopMetric, number>> = { loss: Number.MAX_VALUE, accuracy: 1, auroc: 1, brier: 2 }
 
 export const roundFigureSchema = z
   .strictObject({
@@ -24,17 +21,17 @@ export const roundFigureSchema = z
       .int()
       .min(1)
       .max(2 ** 40),
-    /** The figure's mean over the records, times the records: Σ loss, how many right, Σ squared error; AUROC · records. */
+    /** The figure, times the records: Σ loss, how many right, Σ |error|; and of those that are no means over records as well. */
     sum: z.number().min(0),
   })
   .refine(({ records, patients }) => patients <= records, 'no more patients than records')
   .refine(
-    ({ metric, records, sum }) => sum / records <= largest[metric] * (1 + 1e-9),
+    ({ metric, records, sum }) => sum / records <= largestOf(metric) * (1 + 1e-9),
     'a mean that the figure can have',
   )
 export type RoundFigure = z.output<typeof roundFigureSchema>
 
-/** null where there is no such figure (one class has no AUROC). */
+/** null where there is no such figure (one class has no AUROC, images without an area no Dice). */
 export function roundFigure(metric: StopMetric, loss: Loss, scored: Scored): RoundFigure | null {
   const statistic = statisticOf(loss, scored)
   const { records, ...figures } = summarise(statistic)
@@ -45,8 +42,8 @@ export function roundFigure(metric: StopMetric, loss: Loss, scored: Scored): Rou
 }
 
 /**
- * All sites together, summed in the order given: the figure over all records; of AUROC, which does not add up, the mean of the sites' own,
- * weighted by their records.
+ * All sites together, summed in the order given: the figure over all records; of those that do not add up (AUROC, concordance, Dice, intersection over union, the root of the
+ * mean squared error) the mean of the sites' own, weighted by their records.
  */
 export function mergeRoundFigures(parts: readonly RoundFigure[]): { value: number; patients: number } | null {
   const records = parts.reduce((total, part) => total + part.records, 0)

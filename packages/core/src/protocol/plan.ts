@@ -212,7 +212,7 @@ const trainingIssues = ({ data, training, rounds, evaluate }: Study): readonly I
     if ((training.microbatch ?? 0) > training.batch)
       report(['training', 'microbatch'], problemWords.microbatchOverBatch(training.batch))
     if (rounds.stop !== undefined && !stopMetricsOf(outcome).includes(rounds.stop.metric))
-      report(['rounds', 'stop', 'metric'], problemWords.metricFor(rounds.stop.metric))
+      report(['rounds', 'stop', 'metric'], problemWords.metricFor(stopMetricsOf(outcome), rounds.stop.metric))
     for (const index of unfitMetrics(evaluate, outcome))
       report(['evaluate', index], problemWords.figureFor(metricsOf(outcome), evaluate[index] ?? ''))
   })

@@ -46,8 +46,8 @@ test('a stop rule goes by the loss, and by figures that the outcome has', () => 
   assert.deepEqual(outcomes.map(stopMetricsOf), [
     ['loss', 'accuracy', 'auroc', 'brier'],
     ['loss', 'accuracy', 'brier'],
-    ['loss'],
-    ['loss'],
-    ['loss'],
+    ['loss', 'meanAbsoluteError', 'rootMeanSquaredError'],
+    ['loss', 'concordance'],
+    ['loss', 'dice', 'iou'],
   ])
 })

@@ -10,21 +10,23 @@ type Row = {
   readonly better: 'higher' | 'lower'
   /** A share is at home between 0 and 1; an amount is in the target's unit, or in its square. */
   readonly form: 'share' | 'amount'
+  /** A rule for stopping can go by it: the largest that it can be. It is never below 0. */
+  readonly watched?: number
   /** It says nothing that another does not: reported only where a study names it. */
   readonly onlyIfNamed?: true
 }
 
 const table = {
-  accuracy: { of: ['binary', 'multiclass'], better: 'higher', form: 'share' },
-  auroc: { of: ['binary'], better: 'higher', form: 'share' },
-  brier: { of: ['binary', 'multiclass'], better: 'lower', form: 'share' },
-  meanAbsoluteError: { of: ['regression'], better: 'lower', form: 'amount' },
-  rootMeanSquaredError: { of: ['regression'], better: 'lower', form: 'amount' },
+  accuracy: { of: ['binary', 'multiclass'], better: 'higher', form: 'share', watched: 1 },
+  auroc: { of: ['binary'], better: 'higher', form: 'share', watched: 1 },
+  brier: { of: ['binary', 'multiclass'], better: 'lower', form: 'share', watched: 2 },
+  meanAbsoluteError: { of: ['regression'], better: 'lower', form: 'amount', watched: Number.MAX_VALUE },
+  rootMeanSquaredError: { of: ['regression'], better: 'lower', form: 'amount', watched: Number.MAX_VALUE },
   r2: { of: ['regression'], better: 'higher', form: 'share' },
   meanSquaredError: { of: ['regression'], better: 'lower', form: 'amount', onlyIfNamed: true },
-  concordance: { of: ['survival'], better: 'higher', form: 'share' },
-  dice: { of: ['segmentation'], better: 'higher', form: 'share' },
-  iou: { of: ['segmentation'], better: 'higher', form: 'share' },
+  concordance: { of: ['survival'], better: 'higher', form: 'share', watched: 1 },
+  dice: { of: ['segmentation'], better: 'higher', form: 'share', watched: 1 },
+  iou: { of: ['segmentation'], better: 'higher', form: 'share', watched: 1 },
 } as const satisfies Readonly<Record<string, Row>>
 
 export type MetricName = keyof typeof table
@@ -35,9 +37,12 @@ const rowOf = (metric: MetricName): Row => table[metric]
 export const metricsOf = (outcome: Outcome): readonly MetricName[] =>
   metricNames.filter((metric) => rowOf(metric).of.includes(outcome))
 
-/** What a rule for stopping can go by. */
-export const stopMetrics = ['loss', 'accuracy', 'auroc', 'brier'] as const
-export type StopMetric = (typeof stopMetrics)[number]
+type Watched = { [Name in MetricName]: (typeof table)[Name] extends { watched: number } ? Name : never }[MetricName]
+/** What a rule for stopping can go by: the loss, which of numbers is the mean squared error, and figures. */
+export type StopMetric = 'loss' | Watched
+const isWatched = (metric: MetricName): metric is Watched => rowOf(metric).watched !== undefined
+export const stopMetrics: readonly StopMetric[] = ['loss', ...metricNames.filter(isWatched)]
+export const largestOf = (metric: StopMetric): number => (metric === 'loss' ? Number.MAX_VALUE : table[metric].watched)
 export const stopMetricsOf = (outcome: Outcome): readonly StopMetric[] =>
   stopMetrics.filter((metric) => metric === 'loss' || metricsOf(outcome).includes(metric))
 

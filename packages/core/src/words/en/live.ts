@@ -1,4 +1,6 @@
 /** What a watcher reads while a study runs. */
+import { figureWords } from './figures.ts'
+
 const figure = (value: number | null): string => (value === null ? 'hidden' : value.toFixed(3))
 const people = (n: number | null): string => (n === null ? 'n hidden' : `n ${n}`)
 
@@ -33,7 +35,8 @@ export const liveWords = {
     value: number | null
     n: number | null
     parts: readonly string[]
-  }) => `Round ${String(round).padStart(3)}  ${on} ${metric} ${figure(value)} (${people(n)})  ${parts.join('  ')}`,
+  }) =>
+    `Round ${String(round).padStart(3)}  ${on} ${figureWords.metric(metric)} ${figure(value)} (${people(n)})  ${parts.join('  ')}`,
   finishing: (bestRound: number, because: string) =>
     `Rounds are over (${because}); best round ${bestRound}. Each hospital trains alone for comparison, and tests once.`,
   decided: (site: string, decision: string) => `${site} ${decision}`,

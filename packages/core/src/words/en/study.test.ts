@@ -51,7 +51,7 @@ test('the plan in plain words holds what a data owner decides on', () => {
     '5 times through its own training records',
     'rate 0.05, momentum 0.9',
     'fedAdam',
-    'auroc on the training records has not improved by more than 0.001 for 4 rounds',
+    'AUROC on the training records has not improved by more than 0.001 for 4 rounds',
     'needs 3 hospitals; it waits for the others for at most 2h',
   ])
     assert.ok(text.includes(part), `${part}\nis not in\n${text}`)
@@ -144,7 +144,7 @@ test('every field that a site sends is told of: a new field in the protocol must
     },
     evaluate: {
       on: /on the training records/,
-      figure: /Each round: \w+ on the training records, as one sum.*numbers of records and patients/,
+      figure: /Each round: \w+ on the training records, as one number.*numbers of records and patients/,
     },
     finish: {
       nTrain: /numbers of training and test patients/,

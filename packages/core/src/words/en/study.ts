@@ -95,7 +95,8 @@ export const problemWords = {
   amount: () => 'say how much a hospital trains in a round: in epochs or in steps, one of the two',
   figureFor: (known: readonly string[], given: string) =>
     `a model of this target is measured by ${known.join(', ')}, not by ${given}`,
-  metricFor: (metric: string) => `${metric} cannot be measured on this target`,
+  metricFor: (known: readonly string[], given: string) =>
+    `a rule for stopping on this target goes by ${known.join(', ')}, not by ${given}`,
   classOutputs: (classes: number, outputs: number) =>
     `the target has ${classes} classes, the last layer ${outputs} outputs`,
   smallCohort: (minimum: number) =>
@@ -298,7 +299,7 @@ export function describePlan(study: Study): readonly string[] {
     `It is trained to make ${lossText(study.training.loss)} small, in at most ${plural(rounds.maximum, 'round')}; ${roundText(study)}.`,
     stop === undefined
       ? 'It runs all its rounds.'
-      : `It stops when ${stop.metric} on the ${measured} records has not improved by more than ${stop.minimumChange} for ${plural(stop.patience, 'round')}.`,
+      : `It stops when ${figureWords.metric(stop.metric)} on the ${measured} records has not improved by more than ${stop.minimumChange} for ${plural(stop.patience, 'round')}.`,
     rounds.quorum === undefined
       ? `A round needs every hospital; after ${rounds.deadline} without one it is given up.`
       : `A round needs ${plural(rounds.quorum, 'hospital')}; it waits for the others for at most ${rounds.deadline}.`,
@@ -358,7 +359,7 @@ export function describeReleases(
         ? 'Once: how many training patients have anything marked, and how many have nothing.'
         : 'Once: how many training patients have each outcome.',
       `Each round (at most ${study.rounds.maximum}): the changes of the shared weights${shared}, their size, the numbers of training records and of steps, the training loss${'qFedAvg' in study.strategy ? ', and the loss on the training records before training' : ''}.`,
-      `Each round: ${study.rounds.stop?.metric ?? 'loss'} on the ${measuredOn(study)} records, as one sum over all of them, and the numbers of records and patients.`,
+      `Each round: ${figureWords.metric(study.rounds.stop?.metric ?? 'loss')} on the ${measuredOn(study)} records, as one number for all of them, and the numbers of records and patients.`,
       `Once, at the end: the numbers of training and test patients; ${figuresText(study)} on the test patients, for the federated model, for one trained here alone, and their difference; for both models also ${statisticText(data.target)}; how many rounds training alone took.`,
       'Your decision on this plan, and your reason if you give one. When something fails: an error code, with names of columns where it is about them, never a value.',
       `Figures about fewer than ${minimumCohort} patients are left out; the changes of the weights are then not sent at all.`,
