@@ -2,7 +2,8 @@ import { WardroundError } from '@wardround/core/errors.ts'
 import { type Bench, count, counts, defined, type Given, list, text } from '../bench.ts'
 import { cases } from './cases.ts'
 import { engineBench } from './engine.ts'
-import { engineTable } from './table.ts'
+import { engineProfile } from './profile.ts'
+import { engineTable, profileTable } from './table.ts'
 import { engineWords } from './words.ts'
 
 export const bench: Bench = {
@@ -12,10 +13,17 @@ export const bench: Bench = {
     threads: { type: 'string' },
     runs: { type: 'string' },
     environment: { type: 'string' },
+    profile: { type: 'boolean' },
   },
   async run(given, world) {
+    const named = defined({ cases: namesOf(given) })
+    if (given.profile === true) {
+      const rows = await engineProfile({ ...named, ...world })
+      return { document: { rows }, table: profileTable(rows) }
+    }
     const report = await engineBench({
-      ...defined({ cases: namesOf(given), threads: counts(given, 'threads') }),
+      ...named,
+      ...defined({ threads: counts(given, 'threads') }),
       ...defined({ runs: count(given, 'runs'), environment: text(given, 'environment') }),
       ...world,
     })

@@ -116,7 +116,7 @@ async function startups(asked: Asked, { runs, python }: { runs: number; python: 
   return { startupMs: middle(own), torchStartupMs: middle(other) }
 }
 
-async function withFiles<T>(one: Case, use: (files: Files) => Promise<T>): Promise<T> {
+export async function withFiles<T>(one: Case, use: (files: Files) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'wardround-engine-'))
   try {
     return await use(writeFiles(folder, one))

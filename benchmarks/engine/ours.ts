@@ -17,7 +17,12 @@ import { peakMbOf } from '../round-trip/process-figures.ts'
 import type { Case } from './cases.ts'
 import type { Files } from './data.ts'
 
-export type Asked = Omit<Case, 'target'> & { readonly files: Files; readonly threads: number }
+export type Asked = Omit<Case, 'target'> & {
+  readonly files: Files
+  readonly threads: number
+  /** Where ONNX Runtime writes what each operator took: how the file's path begins. Whole batches only. */
+  readonly profile?: string
+}
 
 /** Of so many steps at once, from where the last ones ended. */
 export type Told = { readonly ms: number; readonly losses: readonly number[]; readonly peakMb: number | null }
@@ -95,7 +100,7 @@ async function inParts(asked: Asked, microbatch: number): Promise<Steps> {
 
 /** Whole epochs in one call, as a site trains a model of less than 8 MB (packages/site/src/training/scanned.ts), but for the threads. */
 async function atOnce(asked: Asked): Promise<Steps> {
-  const { model, training, inputs, files, threads } = asked
+  const { model, training, inputs, files, threads, profile } = asked
   const { batch } = training
   const data = datasetIn(asked)
   const pixels = data.pixelScale === undefined ? {} : { pixels: true as const }
@@ -103,7 +108,9 @@ async function atOnce(asked: Asked): Promise<Steps> {
   const session = await ort.InferenceSession.create(encodeModel(epoch.graph), {
     ...sessionOptions(amountOfStep(batch, inputs)),
     intraOpNumThreads: threads,
+    ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
   })
+  if (profile !== undefined) process.stdin.on('end', () => session.endProfiling())
   const outer = { ...featureFeeds(data), target: targetFeed(data) }
   let carried = Object.fromEntries([
     ...firstWeights(files).map(({ name, shape, data }) => [name, floats(data, shape)] as const),

@@ -1,6 +1,7 @@
 /** The engine benchmark's rows as a table. */
 import { aligned } from '../figures.ts'
 import type { EngineReport } from './engine.ts'
+import type { ProfileRow } from './profile.ts'
 import { engineWords } from './words.ts'
 
 export function engineTable({ rows, torchVersion, ...totals }: EngineReport): string {
@@ -27,4 +28,14 @@ export function engineTable({ rows, torchVersion, ...totals }: EngineReport): st
     engineWords.memory(totals.peakMb, totals.torchPeakMb),
     engineWords.notes(),
   ].join('\n')
+}
+
+/** Operators of less than this share are left to --json. */
+const leastShare = 0.01
+
+export function profileTable(rows: readonly ProfileRow[]): string {
+  const lines = rows
+    .filter(({ share }) => share >= leastShare)
+    .map((row) => [row.case, row.operator, engineWords.milliseconds(row.ms), engineWords.share(row.share)])
+  return [engineWords.profileHeading(), '', ...aligned([engineWords.profileColumns(), ...lines], 2)].join('\n')
 }

@@ -96,7 +96,7 @@ export function pool(parts: readonly ModelInputs[]): Pooled {
   for (const [index, part] of parts.entries()) {
     features.set(part.features, row * width)
     target.set(part.target, row * (targetWidth ?? 1))
-    masks?.set(part.masks ?? [], row * maskSize)
+    masks?.set(part.masks ?? withoutMasks(), row * maskSize)
     group.fill(index, row, row + part.rows)
     row += part.rows
   }
@@ -114,6 +114,10 @@ export function pool(parts: readonly ModelInputs[]): Pooled {
     group,
     patients,
   }
+}
+
+const withoutMasks = (): never => {
+  throw new TypeError('some hospitals have masks, and others have none')
 }
 
 /** Each hospital's, one after another. */

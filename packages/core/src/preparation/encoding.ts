@@ -33,12 +33,17 @@ export const maskLevels = ({ mask }: Pick<MaskTarget, 'mask'>): readonly number[
 
 /** What each mask is brought to: the size of the image that it is of, if there is one. */
 export function maskForm(target: MaskTarget, columns: Study['data']['columns']): WantedImage | undefined {
-  const image = imageColumn(columns)
+  const image = imageColumn(columns)?.spec
   return image && { size: image.size, fit: image.fit, channels: 1, background: maskLevels(target)[0] ?? 0 }
 }
 
-const imageColumn = (columns: Study['data']['columns']): ImageColumn | undefined =>
-  Object.values(columns).find((spec) => spec.type === 'image')
+/** Where a study learns from images: the one column that it then has. */
+export function imageColumn(
+  columns: Study['data']['columns'],
+): { readonly name: string; readonly spec: ImageColumn } | undefined {
+  for (const [name, spec] of Object.entries(columns)) if (spec.type === 'image') return { name, spec }
+  return undefined
+}
 
 /** A category's codes in alphabetical order; the first is the reference. */
 export const orderedCodes = (values: Readonly<Record<string, string>>): readonly string[] =>
@@ -46,7 +51,7 @@ export const orderedCodes = (values: Readonly<Record<string, string>>): readonly
 
 /** The extents of one example, [channels, height, width], where the study learns from images; else how many inputs a record makes. */
 export function plannedInputs(columns: Study['data']['columns']): number | readonly number[] {
-  const image = imageColumn(columns)
+  const image = imageColumn(columns)?.spec
   return image === undefined
     ? Object.values(columns).reduce((sum, spec) => sum + inputsOfColumn(spec), 0)
     : imageExtents(image)

@@ -12,6 +12,7 @@ import {
   type CountedTarget,
   classLabels,
   countedTarget,
+  imageColumn,
   type MaskTarget,
   maskLevels,
   orderedCodes,
@@ -162,7 +163,7 @@ function outcomeReader({ data: { target, columns } }: Study): (record: RawRecord
 
 function maskReader(target: MaskTarget, columns: Study['data']['columns']): (record: RawRecord) => Outcome {
   const { column } = target
-  const [marked = ''] = orderedColumns(columns).flatMap(([name, { type }]) => (type === 'image' ? [name] : []))
+  const marked = imageColumn(columns)?.name ?? ''
   const indices = new Map(maskLevels(target).map((level, index) => [level, index]))
   return ({ images = {} }) => {
     const own = images[column] ?? 'imageMissing'

@@ -6,7 +6,7 @@ import { comparedBatch } from '../graph/losses/cox.ts'
 import { type Inputs, networkOf } from '../graph/network.ts'
 import { partedStep } from '../graph/parted-step.ts'
 import { flawIn } from '../json.ts'
-import { plannedInputs, specialColumns, targetColumns } from '../preparation/encoding.ts'
+import { imageColumn, plannedInputs, specialColumns, targetColumns } from '../preparation/encoding.ts'
 import { metricsOf, stopMetricsOf, unfitMetrics } from '../study/metrics.ts'
 import { isMeasuredLoss, lossesFor, lossName, type Outcome, outcomeOf } from '../study/outcome.ts'
 import { type Study, studySchema, type TargetSpec } from '../study/study.ts'
@@ -188,7 +188,7 @@ const dataIssues = (study: Study): readonly Issue[] =>
   issuesBy((report) => {
     const { data, training } = study
     if (Object.keys(data.columns).length === 0) report(['data', 'columns'], problemWords.noColumns())
-    const image = Object.keys(data.columns).find((name) => data.columns[name]?.type === 'image')
+    const image = imageColumn(data.columns)?.name
     if (image !== undefined && Object.keys(data.columns).length > 1)
       report(['data', 'columns', image], problemWords.imageAlone())
     if (training.augment !== undefined && image === undefined)
